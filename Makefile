@@ -1,0 +1,29 @@
+# Each target creates .venv and installs the package, in the exact versions of constraints.txt, first.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test lint types clean
+
+# Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
+demo: .venv/installed
+	$(BIN)/python examples/demo.py --out demo
+
+# The whole test suite.
+test: .venv/installed
+	$(BIN)/pytest --numprocesses auto
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,1 @@
+"""PennyLane devices that run QRNN circuits."""

@@ -1,0 +1,238 @@
+"""The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.neuron import (
+    Initialisation,
+    Semantics,
+    apply_blocks,
+    block_amplitudes,
+    check_neuron_options,
+)
+from qrnn_circuits.polynomial import BooleanPolynomial
+
+
+class WorkspaceGate(NamedTuple):
+    """A rotation block of one workspace wire, as the lane and the other workspace wires set it.
+
+    Attributes:
+        target: Position of the target among the workspace wires.
+        cos: ``c`` for each input symbol and each pattern of the other workspace wires, shape
+            ``(2**I, 2**(W-1))``, or ``(1, 1)`` for a rotation without controls.
+        sin: ``s``, likewise.
+    """
+
+    target: int
+    cos: Tensor
+    sin: Tensor
+
+
+class StepGates(NamedTuple):
+    """All that one step does to the workspace, evaluated at the current parameters.
+
+    Attributes:
+        workspace: The gates of the input and work stages, in order.
+        readout: ``readout[o, x]`` is the amplitude with which the output stage writes outcome o on
+            the lane where the workspace reads x, shape ``(2**I, 2**W)``. The output stage is
+            diagonal in the workspace, since its neurons only ever use it as controls.
+        log_scale: Natural log of a positive factor, shape ``()``, float64, that the product of all
+            these amplitudes lacks: it keeps them near 1 where postselection is unlikely.
+    """
+
+    workspace: list[WorkspaceGate]
+    readout: Tensor
+    log_scale: Tensor
+
+
+class QRNNCell(nn.Module):
+    """One step of a QRNN with its trainable parameters (Bausch, arXiv:2006.14619, figure 3).
+
+    In order: write the input symbol on the lane; the input stage, one neuron onto each workspace
+    wire; ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and then one
+    neuron onto each; take the input off the lane; the output stage, one neuron onto each lane wire.
+    A neuron is controlled by every lane and workspace wire but its target, lane wires first.
+
+    Attributes:
+        lane: Number I of lane wires; a symbol is an integer in ``[0, 2**I)``.
+        workspace: Number W of workspace wires, which hold the state of the cell.
+        stages: Number of work stages.
+        polynomial: The :class:`BooleanPolynomial` that every neuron shares.
+        coefficients: Trainable, shape ``(W + stages * W + I, P)``: one row for each neuron, in the
+            order in which they act.
+        theta: Trainable rotation angles in radians, shape ``(stages, W)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        lane: int,
+        workspace: int,
+        stages: int = 1,
+        order: int = 2,
+        degree: int = 2,
+        semantics: Semantics = "postselected",
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Draws the initial parameters.
+
+        Args:
+            lane: Number I of lane wires, at least 1.
+            workspace: Number W of workspace wires, at least 1.
+            stages: Number of work stages, at least 0.
+            order: Order of every neuron, from 1 to ``MAX_ORDER``.
+            degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
+            semantics: ``"postselected"`` or ``"unitary"``.
+            initialisation: Spreads of the initial parameters.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live.
+            dtype: Their type, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        super().__init__()
+        for name, value, least in (
+            ("lane", lane, 1),
+            ("workspace", workspace, 1),
+            ("stages", stages, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_neuron_options(order, semantics)
+        dtype = dtype or torch.get_default_dtype()
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        self.lane = lane
+        self.workspace = workspace
+        self.stages = stages
+        self.order = order
+        self.semantics: Semantics = semantics
+        self.polynomial = BooleanPolynomial(workspace + lane - 1, degree)
+        initialisation = initialisation or Initialisation()
+        neurons = workspace * (1 + stages) + lane
+        coefficients = initialisation.coefficients((neurons, self.polynomial.size), generator)
+        theta = initialisation.theta_spread * torch.randn(
+            (stages, workspace), generator=generator, dtype=torch.float64
+        )
+        self.coefficients = nn.Parameter(coefficients.to(dtype))
+        self.theta = nn.Parameter(theta.to(dtype))
+        self.to(device)
+
+    @property
+    def degree(self) -> int:
+        """Degree of every neuron's polynomial."""
+        return self.polynomial.degree
+
+    def step_gates(self) -> StepGates:
+        """Evaluates the gates of one step at the current parameters.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+        """
+        for name, parameter in self.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        cos, sin = block_amplitudes(
+            self.polynomial.table(self.coefficients), self.order, self.semantics
+        )
+        # A common factor for each neuron: postselected blocks shrink the state by up to 2**-k each.
+        scale = (cos * cos + sin * sin).amax(-1, keepdim=True).sqrt().detach()
+        cos, sin = cos / scale, sin / scale
+
+        symbols = 2**self.lane
+        workspace = []
+        for stage in range(1 + self.stages):
+            if stage > 0:
+                angles = self.theta[stage - 1] / 2
+                for wire, (c, s) in enumerate(zip(angles.cos(), angles.sin(), strict=True)):
+                    workspace.append(WorkspaceGate(wire, c.reshape(1, 1), s.reshape(1, 1)))
+            for wire in range(self.workspace):
+                row = stage * self.workspace + wire
+                workspace.append(
+                    WorkspaceGate(
+                        wire, cos[row].reshape(symbols, -1), sin[row].reshape(symbols, -1)
+                    )
+                )
+
+        readout = cos.new_ones(1, 2**self.workspace)
+        for wire in range(self.lane):
+            row = (1 + self.stages) * self.workspace + wire
+            # Lane wires before this one hold the outcome so far; those after it still read 0.
+            shape = (2**wire, 2 ** (self.lane - 1 - wire), -1)
+            zero, one = cos[row].reshape(shape)[:, 0], sin[row].reshape(shape)[:, 0]
+            readout = torch.stack((readout * zero, readout * one), 1).flatten(0, 1)
+        return StepGates(workspace, readout, scale.double().log().sum())
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs one step up to the read-out.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Workspace amplitudes, shape ``(B, 2**W)``.
+
+        Returns:
+            Joint amplitudes of lane and workspace just before the lane is read, shape
+            ``(B, 2**I, 2**W)``. With ``"postselected"`` semantics they are not normalised: the
+            squared norm is the probability that every ancilla of the step reads 0.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+        """
+        gates = self.step_gates()
+        evolved = apply_workspace_gates(gates.workspace, state.T, inputs).T
+        scale = gates.log_scale.exp().to(state.dtype)
+        return scale * evolved[:, None, :] * gates.readout
+
+    def extra_repr(self) -> str:
+        """Shows the sizes in ``repr``."""
+        return (
+            f"lane={self.lane}, workspace={self.workspace}, stages={self.stages}, "
+            f"order={self.order}, degree={self.degree}, semantics={self.semantics!r}"
+        )
+
+
+def apply_workspace_gates(gates: list[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:
+    """Applies the gates of the input and work stages to a batch of states.
+
+    Args:
+        gates: From :meth:`QRNNCell.step_gates`.
+        state: Amplitudes, shape ``(2**W, B)``.
+        inputs: The input symbol of each column, int64, shape ``(B,)``.
+
+    Returns:
+        The new amplitudes, shape ``(2**W, B)``.
+    """
+    for gate in gates:
+        if gate.cos.shape == (1, 1):
+            cos, sin = gate.cos, gate.sin
+        else:
+            cos = gate.cos.T.index_select(1, inputs)
+            sin = gate.sin.T.index_select(1, inputs)
+        state = apply_blocks(state, cos, sin, gate.target)
+    return state
+
+
+def transfer_operators(gates: list[WorkspaceGate], symbols: int) -> Tensor:
+    """The matrix of the input and work stages for each input symbol.
+
+    Args:
+        gates: From :meth:`QRNNCell.step_gates`.
+        symbols: Number of input symbols, ``2**I``.
+
+    Returns:
+        Shape ``(2**I, 2**W, 2**W)``; column x is what becomes of the workspace basis state x.
+    """
+    cos = gates[0].cos
+    size = 2 * cos.shape[-1]
+    operators = torch.eye(size, dtype=cos.dtype, device=cos.device).expand(symbols, size, size)
+    for gate in gates:
+        operators = apply_blocks(
+            operators, gate.cos.unsqueeze(-1), gate.sin.unsqueeze(-1), gate.target
+        )
+    return operators

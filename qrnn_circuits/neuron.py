@@ -1,0 +1,196 @@
+"""The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
+
+from dataclasses import dataclass
+from math import pi
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.polynomial import BooleanPolynomial
+
+Semantics = Literal["postselected", "unitary"]
+
+# From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
+MAX_ORDER = 6
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """Standard deviations of the normally distributed initial parameters, in radians.
+
+    Attributes:
+        bias_spread: Of the biases, around pi/2.
+        weight_spread: Of the other polynomial coefficients, around 0.
+        theta_spread: Of the angles of the work stages' own rotations, around 0.
+    """
+
+    bias_spread: float = 0.1
+    weight_spread: float = 0.0
+    theta_spread: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be finite and at least 0, got {value}")
+
+    def coefficients(
+        self, shape: tuple[int, ...], generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Draws polynomial coefficients of the given shape, bias first in the last dimension."""
+        values = self.weight_spread * torch.randn(shape, generator=generator, dtype=torch.float64)
+        values[..., 0] = pi / 2 + self.bias_spread * torch.randn(
+            shape[:-1], generator=generator, dtype=torch.float64
+        )
+        return values
+
+
+def check_neuron_options(order: int, semantics: str) -> None:
+    """Raises a ``ValueError`` where no neuron of this order or semantics exists."""
+    if not 1 <= order <= MAX_ORDER:
+        raise ValueError(f"order must be between 1 and {MAX_ORDER}, got {order}")
+    if semantics not in get_args(Semantics):
+        raise ValueError(f"semantics must be one of {get_args(Semantics)}, got {semantics!r}")
+
+
+def block_amplitudes(angles: Tensor, order: int, semantics: Semantics) -> tuple[Tensor, Tensor]:
+    """The entries of the neuron's real 2x2 block ``[[c, -s], [s, c]]``.
+
+    ``c = cos(phi/2)**(2**order)`` and ``s = sin(phi/2)**(2**order)``, after Cao, Guerreschi and
+    Aspuru-Guzik, arXiv:1711.11240. For ``"unitary"`` both are divided by ``sqrt(c*c + s*s)``, which
+    gives a rotation by ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``.
+
+    Args:
+        angles: ``phi`` in radians, any shape.
+        order: From 1 to ``MAX_ORDER``.
+        semantics: ``"postselected"`` or ``"unitary"``.
+
+    Returns:
+        ``c`` and ``s``, each of the shape of ``angles``. Both are at least 0. For
+        ``"postselected"``, ``c*c + s*s`` is the probability that every ancilla reads 0.
+    """
+    cos = torch.cos(angles / 2).pow(2**order)
+    sin = torch.sin(angles / 2).pow(2**order)
+    if semantics == "unitary":
+        norm = (cos * cos + sin * sin).sqrt()
+        return cos / norm, sin / norm
+    return cos, sin
+
+
+def apply_blocks(state: Tensor, cos: Tensor, sin: Tensor, target: int) -> Tensor:
+    """Applies one block ``[[c, -s], [s, c]]`` to the target wire for each pattern of the others.
+
+    Args:
+        state: Amplitudes, shape ``(*lead, 2**n, R)``: n wires, the first the most significant, and
+            R columns that are all treated alike.
+        cos: ``c`` for each pattern of the n - 1 other wires, broadcastable to
+            ``(*lead, 2**(n-1), R)``.
+        sin: ``s``, likewise.
+        target: Position of the target wire, from 0 to n - 1.
+
+    Returns:
+        The new amplitudes, of the shape of ``state``.
+    """
+    before = 2**target
+
+    def split(blocks: Tensor) -> Tensor:
+        patterns = blocks.shape[-2]
+        middle = (1, 1) if patterns == 1 else (before, patterns // before)
+        return blocks.reshape(*blocks.shape[:-2], *middle, blocks.shape[-1])
+
+    zero, one = state.reshape(*state.shape[:-2], before, 2, -1, state.shape[-1]).unbind(-3)
+    cos, sin = split(cos), split(sin)
+    return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -3).reshape(state.shape)
+
+
+class QuantumNeuron(nn.Module):
+    """One quantum neuron of trainable coefficients.
+
+    The rotation angle is a Boolean polynomial ``phi`` of the controls, sharpened by the order
+    (Bausch, arXiv:2006.14619, section 3). See :func:`block_amplitudes` for the two semantics.
+
+    Attributes:
+        polynomial: The :class:`BooleanPolynomial` of the angle.
+        coefficients: Its trainable coefficients, shape ``(P,)``, the bias first.
+        order: How often the activation is sharpened.
+        semantics: ``"postselected"`` or ``"unitary"``.
+    """
+
+    def __init__(
+        self,
+        controls: int,
+        *,
+        order: int = 2,
+        degree: int = 2,
+        semantics: Semantics = "postselected",
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Draws the initial coefficients.
+
+        Args:
+            controls: Number of control wires m, at least 1.
+            order: From 1 to ``MAX_ORDER``.
+            degree: Degree of the polynomial, from 1 to ``controls``.
+            semantics: ``"postselected"`` or ``"unitary"``.
+            initialisation: Spreads of the initial coefficients.
+            generator: Source of randomness, a CPU generator.
+            device: Where the coefficients live.
+            dtype: Their type, by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        super().__init__()
+        check_neuron_options(order, semantics)
+        self.polynomial = BooleanPolynomial(controls, degree)
+        self.order = order
+        self.semantics: Semantics = semantics
+        initial = (initialisation or Initialisation()).coefficients(
+            (self.polynomial.size,), generator
+        )
+        self.coefficients = nn.Parameter(initial.to(dtype or torch.get_default_dtype()))
+        self.to(device)
+
+    def angles(self) -> Tensor:
+        """The polynomial ``phi`` for each control pattern, in radians, shape ``(2**m,)``."""
+        return self.polynomial.table(self.coefficients)
+
+    def activation(self) -> Tensor:
+        """The angle ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``, in [0, pi], ``(2**m,)``."""
+        cos, sin = block_amplitudes(self.angles(), self.order, "postselected")
+        return 2 * torch.atan2(sin, cos)
+
+    def success_probability(self) -> Tensor:
+        """Probability that every ancilla reads 0, for each control pattern, shape ``(2**m,)``."""
+        cos, sin = block_amplitudes(self.angles(), self.order, self.semantics)
+        return cos * cos + sin * sin
+
+    def forward(self, state: Tensor, target: int) -> Tensor:
+        """Applies the neuron to a state.
+
+        Args:
+            state: Real amplitudes of m + 1 wires, shape ``(B, 2**(m+1))``, the first wire the most
+                significant. The controls are all wires but the target, in wire order.
+            target: Position of the target wire, from 0 to m.
+
+        Returns:
+            Shape ``(B, 2**(m+1))``. With ``"postselected"`` semantics it is not normalised: its
+            squared norm is the probability that every ancilla reads 0.
+
+        Raises:
+            ValueError: If the shape or the target does not fit the number of controls.
+        """
+        wires = self.polynomial.variables + 1
+        if state.ndim != 2 or state.shape[1] != 2**wires:
+            raise ValueError(f"state must have shape (B, {2**wires}), got {tuple(state.shape)}")
+        if not 0 <= target < wires:
+            raise ValueError(f"target must be between 0 and {wires - 1}, got {target}")
+        cos, sin = block_amplitudes(self.angles(), self.order, self.semantics)
+        return apply_blocks(state.T, cos[:, None], sin[:, None], target).T
+
+    def extra_repr(self) -> str:
+        """Shows the options in ``repr``."""
+        return f"order={self.order}, semantics={self.semantics!r}"

@@ -1,0 +1,85 @@
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import torch
+from hypothesis import settings
+
+from qrnn_circuits import QRNN, Initialisation
+from tests.dense import DenseCell
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
+
+WIDE = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
+
+
+@pytest.fixture
+def make_model() -> Callable[..., QRNN]:
+    """Models in float64 with parameters far from their symmetric initial values."""
+
+    def make(*, seed: int = 0, **options: object) -> QRNN:
+        defaults: dict[str, object] = {
+            "initialisation": WIDE,
+            "generator": torch.Generator().manual_seed(seed),
+            "dtype": torch.float64,
+        }
+        return QRNN(**(defaults | options))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def dense_cell() -> Callable[[QRNN], DenseCell]:
+    """The independent dense twin of a model's cell."""
+
+    def make(model: QRNN) -> DenseCell:
+        cell = model.cell
+        return DenseCell(
+            lane=cell.lane,
+            workspace=cell.workspace,
+            stages=cell.stages,
+            order=cell.order,
+            degree=cell.degree,
+            semantics=cell.semantics,
+            coefficients=cell.coefficients.detach().double().numpy(),
+            theta=cell.theta.detach().double().numpy(),
+        )
+
+    return make
+
+
+@pytest.fixture
+def random_symbols() -> Callable[..., torch.Tensor]:
+    def draw(model: QRNN, batch: int, steps: int, seed: int = 0) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randint(2**model.cell.lane, (batch, steps), generator=generator)
+
+    return draw
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose time to a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """Files cannot grow beyond some bytes: writing fails with OSError, as on a full disk."""
+
+    @contextmanager
+    def limit(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit

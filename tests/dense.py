@@ -1,0 +1,148 @@
+"""Dense matrices of neurons, cells and sequences: Kronecker products of gates, in numpy alone.
+
+Nothing here uses the package, so that agreement with it means something. Wires are numbered from 0
+in the order lane, workspace, ancillas; the first wire is the most significant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+ONE = np.diag([0.0, 1.0])
+ZERO = np.diag([1.0, 0.0])
+FLIP = np.array([[0.0, 1.0], [1.0, 0.0]])
+
+
+def rotation(angle: float) -> Matrix:
+    cos, sin = np.cos(angle / 2), np.sin(angle / 2)
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def on_wires(gates: Mapping[int, Matrix], wires: int) -> Matrix:
+    matrix: Matrix = np.eye(1)
+    for wire in range(wires):
+        matrix = np.asarray(np.kron(matrix, gates.get(wire, np.eye(2))), dtype=np.float64)
+    return matrix
+
+
+def controlled(gate: Matrix, controls: Sequence[int], target: int, wires: int) -> Matrix:
+    gates = dict.fromkeys(controls, ONE) | {target: gate - np.eye(2)}
+    return np.eye(2**wires) + on_wires(gates, wires)
+
+
+def polynomial_rotation(
+    coefficients: Sequence[float], degree: int, controls: Sequence[int], target: int, wires: int
+) -> Matrix:
+    monomials = [c for size in range(degree + 1) for c in combinations(controls, size)]
+    assert len(monomials) == len(coefficients)
+    matrix = np.eye(2**wires)
+    for monomial, coefficient in zip(monomials, coefficients, strict=True):
+        matrix = controlled(rotation(coefficient), monomial, target, wires) @ matrix
+    return matrix
+
+
+def postselected_neuron(
+    coefficients: Sequence[float],
+    degree: int,
+    controls: Sequence[int],
+    target: int,
+    ancillas: Sequence[int],
+    wires: int,
+    sign: int = 1,
+) -> Matrix:
+    *inner, ancilla = ancillas
+
+    def onto_ancilla(sign: int) -> Matrix:
+        if inner:
+            return postselected_neuron(
+                coefficients, degree, controls, ancilla, inner, wires, sign=sign
+            )
+        angles = [sign * coefficient for coefficient in coefficients]
+        return polynomial_rotation(angles, degree, controls, ancilla, wires)
+
+    return (
+        on_wires({ancilla: ZERO}, wires)
+        @ onto_ancilla(-1)
+        @ controlled(rotation(sign * np.pi), [ancilla], target, wires)
+        @ onto_ancilla(1)
+    )
+
+
+@dataclass(frozen=True)
+class DenseCell:
+    lane: int
+    workspace: int
+    stages: int
+    order: int
+    degree: int
+    semantics: str
+    coefficients: Matrix
+    theta: Matrix
+
+    @property
+    def system(self) -> int:
+        return self.lane + self.workspace
+
+    def neuron(self, row: int, target: int) -> Matrix:
+        """The neuron on lane and workspace, once its ancillas have been found in 0."""
+        wires = self.system + self.order
+        controls = [wire for wire in range(self.system) if wire != target]
+        whole = postselected_neuron(
+            list(self.coefficients[row]),
+            self.degree,
+            controls,
+            target,
+            range(self.system, wires),
+            wires,
+        )
+        ancillas = 2**self.order
+        block: Matrix = whole[::ancillas, ::ancillas]
+        if self.semantics == "unitary":
+            # The unitary nearest to the block: its polar factor.
+            left, _, right = np.linalg.svd(block)
+            block = left @ right
+        return block
+
+    def step(self, symbol: int) -> Matrix:
+        """Everything from writing the symbol to just before the lane is read."""
+        bits = [symbol >> (self.lane - 1 - wire) & 1 for wire in range(self.lane)]
+        write = on_wires({wire: FLIP for wire, bit in enumerate(bits) if bit}, self.system)
+        workspace = range(self.lane, self.system)
+        row = 0
+        matrix = write
+        for stage in range(1 + self.stages):
+            if stage:
+                gates = {
+                    wire: rotation(angle)
+                    for wire, angle in zip(workspace, self.theta[stage - 1], strict=True)
+                }
+                matrix = on_wires(gates, self.system) @ matrix
+            for wire in workspace:
+                matrix = self.neuron(row, wire) @ matrix
+                row += 1
+        matrix = write @ matrix
+        for wire in range(self.lane):
+            matrix = self.neuron(row, wire) @ matrix
+            row += 1
+        return matrix
+
+    def run(
+        self, inputs: Sequence[int], outcomes: Sequence[int]
+    ) -> tuple[Matrix, float, NDArray[np.float64]]:
+        """Step distributions (T, 2**I), acceptance, and the final normalised workspace state."""
+        symbols, size = 2**self.lane, 2**self.workspace
+        workspace = np.eye(size)[0]
+        distributions = []
+        for symbol, outcome in zip(inputs, outcomes, strict=True):
+            state = self.step(symbol)[:, :size] @ workspace
+            joint = state.reshape(symbols, size)
+            probabilities = (joint**2).sum(1)
+            distributions.append(probabilities / probabilities.sum())
+            workspace = joint[outcome]
+        acceptance = float(workspace @ workspace)
+        return np.array(distributions), acceptance, workspace / np.sqrt(acceptance)

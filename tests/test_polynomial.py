@@ -1,0 +1,72 @@
+from math import comb, prod
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrnn_circuits import BooleanPolynomial
+
+SIZES = st.integers(1, 6).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m)))
+
+
+def bits_of(pattern: int, variables: int) -> list[int]:
+    return [pattern >> (variables - 1 - i) & 1 for i in range(variables)]
+
+
+@given(sizes=SIZES, seed=st.integers(0, 2**31))
+def test_table_holds_the_sum_of_monomials_at_every_pattern(
+    sizes: tuple[int, int], seed: int
+) -> None:
+    variables, degree = sizes
+    polynomial = BooleanPolynomial(variables, degree)
+    coefficients = torch.randn(
+        2, polynomial.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
+    expected = torch.tensor(
+        [
+            [
+                sum(
+                    float(w) * prod(bits_of(pattern, variables)[i] for i in monomial)
+                    for w, monomial in zip(row, polynomial.monomials, strict=True)
+                )
+                for pattern in range(2**variables)
+            ]
+            for row in coefficients
+        ],
+        dtype=torch.float64,
+    )
+    assert torch.allclose(polynomial.table(coefficients), expected, rtol=0, atol=1e-12)
+    bits = torch.tensor([bits_of(pattern, variables) for pattern in range(2**variables)])
+    assert torch.allclose(polynomial(coefficients[:, None], bits), expected, rtol=0, atol=1e-12)
+
+
+@given(sizes=SIZES)
+def test_there_is_one_monomial_for_each_set_of_at_most_degree_variables(
+    sizes: tuple[int, int],
+) -> None:
+    variables, degree = sizes
+    polynomial = BooleanPolynomial(variables, degree)
+    assert polynomial.size == sum(comb(variables, r) for r in range(degree + 1))
+    assert len(set(polynomial.monomials)) == polynomial.size
+    assert polynomial.monomials[0] == ()
+
+
+def test_table_is_differentiable_in_the_coefficients() -> None:
+    polynomial = BooleanPolynomial(3, 2)
+    coefficients = torch.randn(2, polynomial.size, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(polynomial.table, coefficients)
+
+
+@pytest.mark.parametrize(("variables", "degree"), [(0, 1), (3, 0), (3, 4), (1, 2)])
+def test_sizes_out_of_range_are_rejected(variables: int, degree: int) -> None:
+    with pytest.raises(ValueError, match=r"variables must be at least 1|degree must be between 1"):
+        BooleanPolynomial(variables, degree)
+
+
+def test_arguments_of_the_wrong_size_are_rejected() -> None:
+    polynomial = BooleanPolynomial(3, 2)
+    with pytest.raises(ValueError, match=r"coefficients must have 7 .* got shape \(6,\)"):
+        polynomial.table(torch.zeros(6))
+    with pytest.raises(ValueError, match=r"bits must have 3 .* got shape \(2,\)"):
+        polynomial(torch.zeros(7), torch.zeros(2))
