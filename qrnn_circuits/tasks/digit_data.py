@@ -1,0 +1,226 @@
+"""Where the handwritten digits come from: scikit-learn, a folder of files, or a download."""
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from qrnn_circuits.tasks.idx import read_idx
+from qrnn_circuits.tasks.images import above_threshold, scan, shrink
+
+EMBEDDED_SIDE = 8
+MNIST_SIDE = 10
+
+_IDX_NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+_IDX_VALIDATION = 5000
+_EMBEDDED_SEED = 0
+_EMBEDDED_SHARES = {"train": 0.6, "validation": 0.15}
+
+
+@dataclass(frozen=True)
+class DigitSplit:
+    """Digits of one split, grouped by what they show.
+
+    Attributes:
+        features: Pixel symbols (see :func:`~qrnn_circuits.tasks.images.scan`) or coordinates in
+            ``[0, 256)``, uint8, shape ``(N, features)``.
+        digits: Which digit each row is, int64, ascending, shape ``(N,)``.
+    """
+
+    features: Tensor
+    digits: Tensor
+
+
+@dataclass(frozen=True)
+class DigitSplits:
+    """Digits to train on, to watch a run on, and to judge the result on."""
+
+    train: DigitSplit
+    validation: DigitSplit
+    test: DigitSplit
+
+
+def _grouped(features: Tensor, digits: NDArray[np.integer]) -> DigitSplit:
+    labels = torch.from_numpy(digits.astype(np.int64))
+    order = labels.argsort(stable=True)
+    return DigitSplit(features[order], labels[order])
+
+
+def load_embedded() -> DigitSplits:
+    """Loads scikit-learn's digits as pixel symbols: 1,797 images of 8x8 pixels.
+
+    A pixel counts the ink in a block of 4x4; it is taken as ink from half a block on. Of each digit
+    60 % are for training, 15 % for validation and 25 % for the test, by a fixed permutation.
+    """
+    from sklearn.datasets import load_digits
+
+    images, digits = load_digits(return_X_y=True)
+    symbols = scan(images.reshape(-1, EMBEDDED_SIDE, EMBEDDED_SIDE) >= 8)
+    rng = np.random.default_rng(_EMBEDDED_SEED)
+    parts: dict[str, list[NDArray[np.int64]]] = {"train": [], "validation": [], "test": []}
+    for digit in range(10):
+        rows = rng.permutation(np.flatnonzero(digits == digit))
+        first = round(_EMBEDDED_SHARES["train"] * len(rows))
+        second = first + round(_EMBEDDED_SHARES["validation"] * len(rows))
+        for name, part in zip(parts, np.split(rows, [first, second]), strict=True):
+            parts[name].append(part)
+    return DigitSplits(
+        **{
+            name: _grouped(symbols[np.concatenate(rows)], digits[np.concatenate(rows)])
+            for name, rows in parts.items()
+        }
+    )
+
+
+def load_pixels(folder: Path, *, deskewed: bool = False) -> DigitSplits:
+    """Loads 10x10 MNIST digits as pixel symbols from a folder.
+
+    Reads ``mnist-10x10.npz`` if the folder has it, else the files of the MNIST database.
+
+    Args:
+        folder: The folder.
+        deskewed: Read ``mnist-10x10-deskewed.npz``, whose digits are upright, and nothing else.
+
+    Returns:
+        The splits, with 100 features.
+
+    Raises:
+        FileNotFoundError: If the folder holds none of these; the message says what was looked for.
+        ValueError: If a file is corrupt or does not hold what it should.
+    """
+    prepared = folder / ("mnist-10x10-deskewed.npz" if deskewed else "mnist-10x10.npz")
+    if prepared.is_file():
+        # Each value packs three scans of the image: row-major, column-major and one that is unused.
+        return _read_npz(prepared, MNIST_SIDE**2, 7, lambda packed: packed >> 1)
+    _require_folder(folder)
+    if deskewed:
+        raise FileNotFoundError(f"the folder {folder} must hold {prepared.name}, but does not")
+    return load_mnist(folder)
+
+
+def load_mnist(folder: Path) -> DigitSplits:
+    """Loads the MNIST database as pixel symbols from its four IDX files.
+
+    The images are scaled to 10x10 and thresholded. The last 5,000 training images are the
+    validation split.
+
+    Args:
+        folder: The folder with the files, plain or compressed with gzip.
+
+    Returns:
+        The splits, with 100 features.
+
+    Raises:
+        FileNotFoundError: If the folder does not hold them all.
+        ValueError: If a file is corrupt or does not hold what it should.
+    """
+    paths = []
+    for name in _IDX_NAMES:
+        found = [p for p in (folder / name, folder / f"{name}.gz") if p.is_file()]
+        if not found:
+            raise FileNotFoundError(
+                f"the folder {folder} must hold mnist-10x10.npz, or the MNIST files "
+                f"{', '.join(_IDX_NAMES)}, plain or as .gz; {name} is missing"
+            )
+        paths.append(found[0])
+    train_images, train_digits = _read_images(paths[0], paths[1])
+    test_images, test_digits = _read_images(paths[2], paths[3])
+    kept = len(train_digits) - _IDX_VALIDATION
+    if kept < 1:
+        raise ValueError(
+            f"{paths[0]} must hold more than {_IDX_VALIDATION} images, got {len(train_digits)}"
+        )
+    return DigitSplits(
+        train=_grouped(train_images[:kept], train_digits[:kept]),
+        validation=_grouped(train_images[kept:], train_digits[kept:]),
+        test=_grouped(test_images, test_digits),
+    )
+
+
+def load_coordinates(folder: Path, reduction: str, dims: int) -> DigitSplits:
+    """Loads MNIST digits that have been reduced to a few coordinates.
+
+    Args:
+        folder: A folder with the prepared files.
+        reduction: ``"umap"`` reads ``mnist-umap-{dims}.npz``, ``"pca"`` the first columns of
+            ``mnist-pca-8.npz``.
+        dims: Number of coordinates.
+
+    Returns:
+        The splits, with ``dims`` features.
+
+    Raises:
+        FileNotFoundError: If the folder does not hold the file.
+        ValueError: If the file is corrupt or does not hold what it should.
+    """
+    stored = 8 if reduction == "pca" else dims
+    path = folder / f"mnist-{reduction}-{stored}.npz"
+    if not path.is_file():
+        _require_folder(folder)
+        raise FileNotFoundError(f"the folder {folder} must hold {path.name}, but does not")
+    return _read_npz(path, stored, 255, lambda coordinates: coordinates[:, :dims])
+
+
+def _require_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"data must be a folder, but there is no folder {folder}")
+
+
+def _read_npz(
+    path: Path, columns: int, greatest: int, features: Callable[[Tensor], Tensor]
+) -> DigitSplits:
+    """Reads ``x_*`` and ``y_*`` of the three splits and checks them."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not an .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is a corrupt .npz file: {error}") from error
+
+    def part(suffix: str) -> DigitSplit:
+        names = f"x_{suffix}", f"y_{suffix}"
+        for name in names:
+            if name not in arrays:
+                raise ValueError(f"{path} must hold an array {name}, but has only {list(arrays)}")
+        x, y = (arrays[name] for name in names)
+        _require_shape(path, names[0], x, (*x.shape[:1], columns))
+        _require_shape(path, names[1], y, x.shape[:1])
+        _require_range(path, names[0], x, greatest)
+        _require_range(path, names[1], y, 9)
+        return _grouped(features(torch.from_numpy(x)), y)
+
+    return DigitSplits(part("train"), part("validate"), part("test"))
+
+
+def _read_images(images_path: Path, digits_path: Path) -> tuple[Tensor, NDArray[np.uint8]]:
+    images, digits = read_idx(images_path, 3), read_idx(digits_path, 1)
+    _require_shape(images_path, "the array", images, (len(digits), 28, 28))
+    _require_range(digits_path, "the array", digits, 9)
+    return scan(above_threshold(shrink(images))), digits
+
+
+def _require_shape(
+    path: Path, name: str, array: NDArray[np.generic], shape: tuple[int, ...]
+) -> None:
+    if array.dtype != np.uint8 or array.shape != shape:
+        raise ValueError(
+            f"{path}: {name} must be uint8 of shape {shape}, got {array.dtype} of shape "
+            f"{array.shape}"
+        )
+
+
+def _require_range(path: Path, name: str, array: NDArray[np.uint8], greatest: int) -> None:
+    if array.size and array.max() > greatest:
+        raise ValueError(f"{path}: {name} must be at most {greatest}, got {array.max()}")

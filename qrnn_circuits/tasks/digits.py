@@ -1,0 +1,387 @@
+"""Handwritten digits, read bit by bit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.digit_data import (
+    EMBEDDED_SIDE,
+    MNIST_SIDE,
+    DigitSplit,
+    DigitSplits,
+    load_coordinates,
+    load_embedded,
+    load_mnist,
+    load_pixels,
+)
+from qrnn_circuits.tasks.images import quantise, unscan
+from qrnn_circuits.tasks.mnist import download_mnist
+from qrnn_circuits.tasks.task import (
+    Answers,
+    Batch,
+    Prompt,
+    Task,
+    draw_evenly,
+    require_bool,
+    require_integer,
+)
+
+if TYPE_CHECKING:
+    from qrnn_circuits.network import QRNN
+
+Labels = Literal["digit", "even-odd"]
+Reduction = Literal["umap", "pca"]
+
+_DIMS: Mapping[Reduction, tuple[int, int]] = {"umap": (2, 4), "pca": (1, 8)}
+_DEFAULT_DIMS = 2
+_DEFAULT_RESOLUTION = 4
+
+
+@dataclass(frozen=True)
+class Digits(Task):
+    """Read a digit's pixels or coordinates and then name it, or draw it.
+
+    A digit is read as ``data_steps`` data symbols. Naming: every data symbol is an input, and from
+    the last one on ``label_steps`` scored steps spell the number of the digit's class, its most
+    significant bits first; the input of a further label step is the label symbol before, and all
+    steps before the label are conditioned on 0, as in Bausch, arXiv:2006.14619. Drawing
+    (``generate``): the first input is the class, each other input is the symbol before, and the
+    outcome of step t, which is scored, is data symbol t.
+
+    Attributes:
+        digits: Which digits, as numbers and ranges: ``"0,1"``, ``"0-9"``, ``"3,6-8"``.
+        labels: ``"digit"``: each digit is a class, numbered in ascending order; ``"even-odd"``:
+            even digits are class 0 and odd digits are class 1.
+        generate: Draw digits in place of naming them.
+        reduce: Read coordinates in place of pixels, one bit of each a step: ``"umap"`` or
+            ``"pca"``. They come from prepared files in a folder.
+        dims: Number of coordinates with ``reduce``: 2 to 4 for UMAP and 1 to 8 for PCA, by
+            default 2.
+        resolution: Number of bits of each coordinate with ``reduce``, 1 to 8, by default 4.
+        data: ``"embedded"``: 8x8 digits that come with scikit-learn; ``"download"``: MNIST,
+            10x10; else a folder with MNIST files.
+        deskewed: Read digits that have been set upright; needs the prepared file.
+    """
+
+    digits: str = "0,1"
+    labels: Labels = "digit"
+    generate: bool = False
+    reduce: Reduction | None = None
+    dims: int | None = None
+    resolution: int | None = None
+    data: str = "embedded"
+    deskewed: bool = False
+
+    name: ClassVar[str] = "digits"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 8,
+        "stages": 2,
+        "order": 2,
+        "degree": 2,
+        "bias_spread": 0.5,
+        "learning_rate": 0.005,
+        "decay": "cosine",
+        "clip_norm": 1.0,
+        "batch_size": 200,
+        "steps": 1000,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options and fills in ``dims`` and ``resolution``.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+            ValueError: If an option is not acceptable, or not together with the others.
+        """
+        for option in ("generate", "deskewed"):
+            require_bool(option, getattr(self, option))
+        for option in ("digits", "data"):
+            if not isinstance(getattr(self, option), str):
+                raise TypeError(f"{option} must be a string, got {getattr(self, option)!r}")
+        if not self.data:
+            raise ValueError("data must be 'embedded', 'download' or a folder, got ''")
+        if self.labels not in get_args(Labels):
+            raise ValueError(f"labels must be one of {get_args(Labels)}, got {self.labels!r}")
+        if self.reduce is None:
+            for option in ("dims", "resolution"):
+                if getattr(self, option) is not None:
+                    raise ValueError(f"{option} needs reduce='umap' or reduce='pca'")
+        else:
+            self._check_reduce(self.reduce)
+        if self.deskewed and self.data in ("embedded", "download"):
+            raise ValueError(
+                f"deskewed needs data to be a folder with mnist-10x10-deskewed.npz, got "
+                f"{self.data!r}"
+            )
+        if len(set(self._class_of_digit.values())) < 2 and not self.generate:
+            raise ValueError(
+                f"digits must be of at least two classes with labels={self.labels!r}, got "
+                f"{self.digits!r}"
+            )
+        if self.generate and self.classes > 2**self.lane:
+            raise ValueError(
+                f"generate takes at most {2**self.lane} classes, as many as there are symbols, got "
+                f"digits={self.digits!r} with {self.classes}"
+            )
+
+    def _check_reduce(self, reduce: Reduction) -> None:
+        if reduce not in get_args(Reduction):
+            raise ValueError(f"reduce must be None or one of {get_args(Reduction)}, got {reduce!r}")
+        if self.dims is None:
+            object.__setattr__(self, "dims", _DEFAULT_DIMS)
+        if self.resolution is None:
+            object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
+        require_integer("dims", self.dims, *_DIMS[reduce])
+        require_integer("resolution", self.resolution, 1, 8)
+        if self.data in ("embedded", "download"):
+            raise ValueError(
+                f"reduce needs data to be a folder with the prepared files, got {self.data!r}"
+            )
+        for option in ("generate", "deskewed"):
+            if getattr(self, option):
+                raise ValueError(f"{option} works on pixels, so that reduce must be None")
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires: 2 for two scans of the pixels, or one for each coordinate."""
+        return 2 if self.dims is None else self.dims
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return max(self._class_of_digit.values()) + 1
+
+    @property
+    def side(self) -> int:
+        """Height and width of the images in pixels."""
+        return EMBEDDED_SIDE if self.data == "embedded" else MNIST_SIDE
+
+    @property
+    def data_steps(self) -> int:
+        """Number of data symbols of a digit."""
+        return self.side**2 if self.resolution is None else self.resolution
+
+    @property
+    def label_steps(self) -> int:
+        """Number of symbols that spell a class."""
+        bits = (self.classes - 1).bit_length()
+        return max(1, -(-bits // self.lane))
+
+    @cached_property
+    def _class_of_digit(self) -> dict[int, int]:
+        digits = parse_digits(self.digits)
+        if self.labels == "even-odd":
+            return {digit: digit % 2 for digit in digits}
+        return {digit: number for number, digit in enumerate(digits)}
+
+    @cached_property
+    def _splits(self) -> DigitSplits:
+        if self.data == "embedded":
+            splits = load_embedded()
+        elif self.data == "download":
+            splits = load_mnist(download_mnist())
+        elif self.reduce is None:
+            splits = load_pixels(Path(self.data).expanduser(), deskewed=self.deskewed)
+        else:
+            splits = load_coordinates(Path(self.data).expanduser(), self.reduce, self.lane)
+        return DigitSplits(*map(self._select, (splits.train, splits.validation, splits.test)))
+
+    def _select(self, split: DigitSplit) -> DigitSplit:
+        """The task's digits, as data symbols."""
+        wanted = torch.tensor(list(self._class_of_digit))
+        rows = torch.isin(split.digits, wanted)
+        features = split.features[rows]
+        symbols = features if self.resolution is None else quantise(features, self.resolution)
+        found = split.digits[rows]
+        missing = set(wanted.tolist()) - set(found.tolist())
+        if missing:
+            raise ValueError(f"digits {sorted(missing)} do not occur in the data {self.data!r}")
+        return DigitSplit(symbols, found)
+
+    @cached_property
+    def _first_rows(self) -> Tensor:
+        """Row of ``_splits.train`` at which each digit starts, and the number of rows."""
+        counts = torch.unique_consecutive(self._splits.train.digits, return_counts=True)[1]
+        return torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
+
+    def _sequences(self, split: DigitSplit) -> Batch:
+        """Puts data symbols and classes in place."""
+        data = split.features.long()
+        class_table = torch.zeros(10, dtype=torch.int64)
+        for digit, number in self._class_of_digit.items():
+            class_table[digit] = number
+        classes = class_table[split.digits][:, None]
+        if self.generate:
+            inputs = torch.cat([classes, data[:, :-1]], 1)
+            return Batch(inputs, data, torch.ones_like(data, dtype=torch.bool))
+        shifts = self.lane * torch.arange(self.label_steps - 1, -1, -1)
+        labels = classes >> shifts & 2**self.lane - 1
+        inputs = torch.cat([data, labels[:, :-1]], 1)
+        outcomes = torch.cat([torch.zeros_like(data[:, 1:]), labels], 1)
+        scored = (torch.arange(outcomes.shape[1]) >= self.data_steps - 1).repeat(len(data), 1)
+        return Batch(inputs, outcomes, scored)
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws digits with replacement, each equally often as far as ``size`` divides."""
+        digits = draw_evenly(len(self._class_of_digit), size, generator)
+        first, end = self._first_rows[digits], self._first_rows[digits + 1]
+        fraction = torch.rand(size, generator=generator, dtype=torch.float64)
+        rows = first + (fraction * (end - first)).long()
+        train = self._splits.train
+        return self._sequences(DigitSplit(train.features[rows], train.digits[rows]))
+
+    def validation(self) -> Batch:
+        """The whole validation split of the chosen digits."""
+        return self._sequences(self._splits.validation)
+
+    def test(self) -> Batch:
+        """The whole test split of the chosen digits."""
+        return self._sequences(self._splits.test)
+
+    def prompt(self, count: int, generator: torch.Generator) -> Prompt:
+        """Classes in turn to draw, or random test digits to name."""
+        require_integer("count", count, 1)
+        if self.generate:
+            present = torch.tensor(sorted(set(self._class_of_digit.values())))
+            inputs = torch.zeros(count, self.data_steps, dtype=torch.int64)
+            inputs[:, 0] = present[torch.arange(count) % len(present)]
+            everywhere = torch.ones_like(inputs, dtype=torch.bool)
+            return Prompt(inputs, torch.zeros_like(inputs), everywhere, autoregressive=True)
+        test = self._splits.test
+        rows = torch.randint(len(test.digits), (count,), generator=generator)
+        batch = self._sequences(DigitSplit(test.features[rows], test.digits[rows]))
+        return Prompt(batch.inputs, batch.outcomes, batch.scored, autoregressive=True)
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The drawing as rows of text, or the name of the class.
+
+        In a drawing ``#`` is ink, ``.`` is background, and ``+`` is a pixel that the two scans
+        disagree on.
+        """
+        if self.generate:
+            return [
+                "\n".join("".join("#+."[int(2 * pixel)] for pixel in row) for row in image)
+                for image in self.images(symbols).tolist()
+            ]
+        names = {"digit": list(map(str, self._class_of_digit)), "even-odd": ["even", "odd"]}
+        return [self._class_name(label, names[self.labels]) for label in symbols.tolist()]
+
+    def _class_name(self, outcomes: list[int], names: list[str]) -> str:
+        label = outcomes[-self.label_steps :]
+        number = 0
+        for symbol in label:
+            number = (number << self.lane) + symbol
+        if number < len(names) and max(label) < 2**self.lane:
+            return names[number]
+        return f"none of {', '.join(names)}"
+
+    def images(self, symbols: Tensor) -> Tensor:
+        """Reads images back from pixel symbols.
+
+        Args:
+            symbols: Data symbols, shape ``(B, side**2)``: sampled outcomes with ``generate``, and
+                the first ``data_steps`` inputs without.
+
+        Returns:
+            The mean of the two scans, 1 for background and 0 for ink, float32, shape
+            ``(B, side, side)``.
+
+        Raises:
+            ValueError: If ``reduce`` is set or the shape is another.
+        """
+        if self.reduce is not None:
+            raise ValueError(f"reduce={self.reduce!r} keeps no pixels to make images of")
+        return unscan(symbols, self.side)
+
+    @torch.no_grad()
+    def answers(self, model: "QRNN", batch: Batch, chunk: int = 500) -> Answers:
+        """Asks a network for the label of every digit, or with ``generate`` for every symbol.
+
+        The most probable label is found among all strings of ``label_steps`` symbols, with their
+        exact probabilities; a string that is no label is a wrong answer.
+
+        Args:
+            model: The network.
+            batch: The questions.
+            chunk: Number of digits that are read at a time, at least 1.
+
+        Returns:
+            One answer per digit, on the CPU; with ``generate`` one per symbol.
+
+        Raises:
+            ValueError: If ``chunk`` is less than 1.
+        """
+        if self.generate:
+            return super().answers(model, batch, chunk)
+        require_integer("chunk", chunk, 1)
+        device = next(model.parameters()).device
+        symbols = 2**model.cell.lane
+        places = symbols ** torch.arange(self.label_steps - 1, -1, -1)
+        correct, probability = [], []
+        for part in batch.chunks(chunk):
+            log_probs = self._label_log_probs(model, part.to(device)).cpu()
+            right = (part.outcomes[:, -self.label_steps :] * places).sum(1)
+            correct.append(log_probs.argmax(1) == right)
+            probability.append(log_probs.gather(1, right[:, None])[:, 0].exp())
+        return Answers(torch.cat(correct), torch.cat(probability))
+
+    def _label_log_probs(self, model: "QRNN", batch: Batch) -> Tensor:
+        """Log-probability of every string of label symbols, shape ``(B, strings)``, in order."""
+        # A label of probability zero is a wrong answer, no error: the steps that spell it must
+        # not be conditioned on it. A sampled outcome is always possible.
+        generator = torch.Generator(batch.inputs.device).manual_seed(0)
+        reading = self.data_steps - 1
+        state = None
+        if reading:
+            state = model(batch.inputs[:, :reading], batch.outcomes[:, :reading]).state
+        inputs = batch.inputs[:, reading : reading + 1]
+        log_probs = torch.zeros(len(batch), 1, device=batch.inputs.device)
+        for step in range(self.label_steps):
+            readout = model.sample(
+                inputs,
+                torch.zeros_like(inputs),
+                sampled=torch.ones_like(inputs, dtype=torch.bool),
+                state=state,
+                generator=generator,
+            )
+            spread = readout.log_probs.reshape(len(batch), log_probs.shape[1], -1)
+            log_probs = (log_probs[:, :, None] + spread).flatten(1)
+            if step + 1 < self.label_steps:
+                symbols = spread.shape[2]
+                each = torch.arange(symbols, device=inputs.device).repeat(len(inputs))[:, None]
+                possible = readout.log_probs.flatten()[:, None] > -torch.inf
+                outcomes = each.where(possible, readout.outcomes.repeat_interleave(symbols, 0))
+                state = None if state is None else state.repeat_interleave(symbols, 0)
+                inputs = inputs.repeat_interleave(symbols, 0)
+                state, inputs = model(inputs, outcomes, state=state).state, each
+        return log_probs
+
+
+def parse_digits(text: str) -> list[int]:
+    """Reads a choice of digits such as ``"0,1"``, ``"0-9"`` or ``"3,6-8"``.
+
+    Returns:
+        The digits, ascending.
+
+    Raises:
+        ValueError: If the text is something else or names a digit twice.
+    """
+    digits: list[int] = []
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        if len(ends) > 2 or not all(len(end) == 1 and end in "0123456789" for end in ends):
+            raise ValueError(f"digits must be like '0,1', '0-9' or '3,6-8', got {text!r}")
+        first, last = int(ends[0]), int(ends[-1])
+        if first > last:
+            raise ValueError(
+                f"digits has a range that runs backwards: {part.strip()!r} in {text!r}"
+            )
+        digits += range(first, last + 1)
+    if len(set(digits)) < len(digits):
+        raise ValueError(f"digits must name each digit once, got {text!r}")
+    return sorted(digits)

@@ -1,0 +1,67 @@
+"""Remember one marked base of a long sequence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.generated import GeneratedTask
+from qrnn_circuits.tasks.task import Batch, require_integer, spell
+
+MARK = 4
+"""What is added to the marked symbol."""
+
+
+@dataclass(frozen=True)
+class Dna(GeneratedTask):
+    """Random bases, one of the first half marked: name that base after the last step.
+
+    Before the mark a step is conditioned on 0, from the mark on on the marked base. Only the last
+    step is scored.
+
+    Attributes:
+        length: Number T of steps, at least 2.
+    """
+
+    length: int = 20
+
+    name: ClassVar[str] = "dna"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 5,
+        "stages": 1,
+        "degree": 3,
+        "learning_rate": 0.01,
+        "batch_size": 128,
+        "steps": 2000,
+        "stop_loss": 1e-3,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+            ValueError: If an option is out of range.
+        """
+        require_integer("length", self.length, 2)
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires, 3."""
+        return 3
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws the bases and the marked position of every sequence."""
+        require_integer("size", size, 1)
+        bases = torch.randint(4, (size, self.length), generator=generator)
+        marked = torch.randint(self.length // 2, (size, 1), generator=generator)
+        steps = torch.arange(self.length)
+        outcomes = bases.gather(1, marked).where(steps >= marked, torch.tensor(0))
+        scored = (steps == self.length - 1).repeat(size, 1)
+        return Batch(bases + MARK * (steps == marked), outcomes, scored)
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The bases as letters, a marked one in lower case."""
+        return spell(symbols, "ACGTacgt")

@@ -1,0 +1,38 @@
+"""Tasks that learn a few given sequences by heart."""
+
+from abc import abstractmethod
+
+import torch
+
+from qrnn_circuits.tasks.task import Batch, Prompt, Task, draw_evenly, require_integer
+
+
+class FixedTask(Task):
+    """A task whose training, validation and test sequences are the same few."""
+
+    @abstractmethod
+    def sequences(self) -> Batch:
+        """Every sequence of the task once, the same at every call."""
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws sequences, each equally often as far as ``size`` divides."""
+        every = self.sequences()
+        rows = draw_evenly(len(every), size, generator)
+        return Batch(every.inputs[rows], every.outcomes[rows], every.scored[rows])
+
+    def validation(self) -> Batch:
+        """Every sequence once."""
+        return self.sequences()
+
+    def test(self) -> Batch:
+        """Every sequence once."""
+        return self.sequences()
+
+    def prompt(self, count: int, generator: torch.Generator) -> Prompt:
+        """The first symbol of each sequence in turn; all scored steps are for the network."""
+        require_integer("count", count, 1)
+        every = self.sequences()
+        rows = torch.arange(count) % len(every)
+        return Prompt(
+            every.inputs[rows], every.outcomes[rows], every.scored[rows], autoregressive=True
+        )

@@ -1,0 +1,73 @@
+"""Elman's consonants and their vowels."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.generated import GeneratedTask
+from qrnn_circuits.tasks.task import Batch, require_integer, spell
+
+ANY_CONSONANT = 7
+"""Outcome of the steps after which any consonant may follow."""
+
+_ALPHABET = "aiu3bdg."
+_FIRST_CONSONANT = 4
+_NONE = -1
+_GROUPS = torch.tensor([[4, 0, _NONE, _NONE], [5, 1, 1, _NONE], [6, 2, 2, 2]])  # ba, dii, guuu
+
+
+@dataclass(frozen=True)
+class Letters(GeneratedTask):
+    """Random consonants b, d, g, spelt ba, dii and guuu: predict each next letter.
+
+    From Elman, *Finding Structure in Time*, Cognitive Science 14 (1990). Where a group has ended,
+    the outcome is :data:`ANY_CONSONANT`. Every step is scored.
+
+    Attributes:
+        length: Number T of steps, at least 1.
+    """
+
+    length: int = 36
+
+    name: ClassVar[str] = "letters"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 5,
+        "stages": 2,
+        "degree": 3,
+        "learning_rate": 0.01,
+        "batch_size": 16,
+        "steps": 1000,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+            ValueError: If an option is out of range.
+        """
+        require_integer("length", self.length, 1)
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires, 3."""
+        return 3
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws the consonants of every sequence."""
+        require_integer("size", size, 1)
+        # The shortest group has two letters.
+        consonants = torch.randint(3, (size, self.length // 2 + 1), generator=generator)
+        padded = _GROUPS[consonants].flatten(1)
+        letters_first = (padded == _NONE).int().argsort(dim=1, stable=True)
+        stream = padded.gather(1, letters_first)[:, : self.length + 1]
+        following = stream[:, 1:]
+        outcomes = following.masked_fill(following >= _FIRST_CONSONANT, ANY_CONSONANT)
+        return Batch(stream[:, :-1], outcomes, torch.ones_like(outcomes, dtype=torch.bool))
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The letters, with dots where any consonant may follow."""
+        return spell(symbols, _ALPHABET)

@@ -1,0 +1,57 @@
+"""Learn two simple sequences by heart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.fixed import FixedTask
+from qrnn_circuits.tasks.task import Batch, require_integer, spell
+
+
+@dataclass(frozen=True)
+class Memorise(FixedTask):
+    """The sequences 0, 1, 2, 3, 0, 1, ... and 4, 4, 4, ...: predict each next symbol.
+
+    Attributes:
+        length: Number T of steps, at least 1.
+    """
+
+    length: int = 20
+
+    name: ClassVar[str] = "memorise"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 5,
+        "stages": 2,
+        "degree": 3,
+        "learning_rate": 0.01,
+        "batch_size": 2,
+        "steps": 500,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+            ValueError: If an option is out of range.
+        """
+        require_integer("length", self.length, 1)
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires, 3."""
+        return 3
+
+    def sequences(self) -> Batch:
+        """Both sequences; every step is scored."""
+        counting = torch.arange(self.length + 1) % 4
+        symbols = torch.stack([counting, torch.full_like(counting, 4)])
+        inputs, outcomes = symbols[:, :-1], symbols[:, 1:]
+        return Batch(inputs, outcomes, torch.ones_like(outcomes, dtype=torch.bool))
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The symbols as digits."""
+        return spell(symbols, "01234567")

@@ -1,0 +1,78 @@
+"""Learn a few famous lines by heart, letter by letter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.fixed import FixedTask
+from qrnn_circuits.tasks.task import Batch, require_bool, spell
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz,.?! \n"
+CONSONANTS = "bcdfghjklmnpqrstvwxyz"
+
+# No two lines begin with the same letter: the first letter tells a prompt which line is meant.
+LINES = (
+    "all that glisters is not gold.",  # Shakespeare, The Merchant of Venice, act 2, scene 7
+    "et tu, brute?",  # Shakespeare, Julius Caesar, act 3, scene 1
+    "fortune favours the bold.",  # Virgil, Aeneid, book 10
+    "i think, therefore i am.",  # Descartes, Discourse on the Method, part 4
+    "know thyself!",  # Maxim at the temple of Apollo at Delphi
+    "tyger tyger, burning bright",  # Blake, Songs of Experience
+)
+
+
+@dataclass(frozen=True)
+class Quotes(FixedTask):
+    """Predict each next letter of a line, in an alphabet of 32 symbols.
+
+    A line ends with a newline and is filled up with spaces to the length of the longest.
+
+    Attributes:
+        advice: Whether the network is told the consonants: steps whose right outcome is a
+            consonant are only conditioned, and the vowels, spaces and punctuation are scored.
+    """
+
+    advice: bool = True
+
+    name: ClassVar[str] = "quotes"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 5,
+        "stages": 2,
+        "degree": 3,
+        "batch_size": len(LINES),
+        "steps": 2000,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+        """
+        require_bool("advice", self.advice)
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires, 5."""
+        return 5
+
+    @cached_property
+    def _sequences(self) -> Batch:
+        width = max(len(line) for line in LINES) + 1
+        texts = [f"{line}\n".ljust(width) for line in LINES]
+        symbols = torch.tensor([[ALPHABET.index(letter) for letter in text] for text in texts])
+        inputs, outcomes = symbols[:, :-1], symbols[:, 1:]
+        advised = torch.tensor([letter in CONSONANTS and self.advice for letter in ALPHABET])
+        return Batch(inputs, outcomes, ~advised[outcomes])
+
+    def sequences(self) -> Batch:
+        """All lines."""
+        return self._sequences
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The letters, newlines written as ``/`` and without the spaces at the end."""
+        return [text.replace("\n", "/").rstrip() for text in spell(symbols, ALPHABET)]

@@ -1,0 +1,251 @@
+"""What a task gives a trainer, and what it reads back from a trained network."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from qrnn_circuits.network import QRNN
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences to train or test on.
+
+    Attributes:
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: The right symbol of each scored step, and the symbol that each other step is
+            conditioned on, int64, shape ``(B, T)``.
+        scored: The steps that count, bool, shape ``(B, T)``.
+    """
+
+    inputs: Tensor
+    outcomes: Tensor
+    scored: Tensor
+
+    def __len__(self) -> int:
+        """Number B of sequences."""
+        return self.inputs.shape[0]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same sequences on another device."""
+        return Batch(self.inputs.to(device), self.outcomes.to(device), self.scored.to(device))
+
+    def chunks(self, size: int) -> Iterator["Batch"]:
+        """The same sequences in order, at most ``size`` at a time."""
+        for rows in zip(
+            torch.split(self.inputs, size),
+            torch.split(self.outcomes, size),
+            torch.split(self.scored, size),
+            strict=True,
+        ):
+            yield Batch(*rows)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Arguments for :meth:`QRNN.sample`.
+
+    Attributes:
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: The symbol that each step is conditioned on unless it is sampled, likewise.
+        sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
+        autoregressive: Whether a drawn outcome is the next step's input.
+    """
+
+    inputs: Tensor
+    outcomes: Tensor
+    sampled: Tensor
+    autoregressive: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How a network answered the questions of a batch.
+
+    Attributes:
+        correct: Whether the most probable answer is the right one, bool, shape ``(N,)``.
+        probability: The probability of the right answer, float, shape ``(N,)``.
+    """
+
+    correct: Tensor
+    probability: Tensor
+
+    @property
+    def count(self) -> int:
+        """Number N of questions."""
+        return self.correct.numel()
+
+    @property
+    def test_error(self) -> float:
+        """Share of questions whose most probable answer is wrong."""
+        return 1 - float(self.correct.double().mean())
+
+    @property
+    def sampled_error(self) -> float:
+        """Expected share of wrong answers when each is sampled once."""
+        return 1 - float(self.probability.double().mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of :attr:`test_error`, that of a binomial proportion."""
+        return sqrt(self.test_error * (1 - self.test_error) / self.count)
+
+
+class Task(ABC):
+    """A source of labelled sequences. Concrete tasks are frozen dataclasses of their options.
+
+    Attributes:
+        name: The task's name on the command line.
+        recommended: Hyper-parameters that train the task well; the keys are fields of
+            :class:`~qrnn_circuits.training.RunConfig`.
+    """
+
+    name: ClassVar[str]
+    recommended: ClassVar[Mapping[str, int | float | str]]
+
+    @property
+    @abstractmethod
+    def lane(self) -> int:
+        """Number I of lane wires that the symbols need."""
+
+    @abstractmethod
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws a training batch.
+
+        Args:
+            size: Number of sequences, at least 1.
+            generator: Source of randomness, a CPU generator.
+
+        Returns:
+            The batch.
+
+        Raises:
+            ValueError: If ``size`` is less than 1.
+        """
+
+    @abstractmethod
+    def validation(self) -> Batch:
+        """The sequences that a run is watched on, the same at every call."""
+
+    @abstractmethod
+    def test(self) -> Batch:
+        """The sequences that a trained network is judged on, the same at every call."""
+
+    @abstractmethod
+    def prompt(self, count: int, generator: torch.Generator) -> Prompt:
+        """What a trained network is given to go on from when it is sampled.
+
+        Args:
+            count: Number of sequences, at least 1.
+            generator: Source of randomness, a CPU generator.
+
+        Returns:
+            The prompt.
+
+        Raises:
+            ValueError: If ``count`` is less than 1.
+        """
+
+    @abstractmethod
+    def describe(self, symbols: Tensor) -> list[str]:
+        """Writes sampled outcomes for a human reader.
+
+        Args:
+            symbols: Outcomes of a prompt's steps, int64, shape ``(B, T)``.
+
+        Returns:
+            One text per sequence.
+        """
+
+    @torch.no_grad()
+    def answers(self, model: "QRNN", batch: Batch, chunk: int = 500) -> Answers:
+        """Asks a network every scored step of a batch, all earlier outcomes being right.
+
+        Args:
+            model: The network.
+            batch: The questions.
+            chunk: Number of sequences that are run at a time, at least 1.
+
+        Returns:
+            One answer per scored step (a task may define its questions otherwise), on the CPU.
+
+        Raises:
+            ValueError: If ``chunk`` is less than 1.
+        """
+        require_integer("chunk", chunk, 1)
+        device = next(model.parameters()).device
+        correct, probability = [], []
+        for part in batch.chunks(chunk):
+            rows = part.to(device)
+            log_probs = model(rows.inputs, rows.outcomes).log_probs[rows.scored]
+            right = rows.outcomes[rows.scored]
+            correct.append((log_probs.argmax(-1) == right).cpu())
+            probability.append(log_probs.gather(-1, right[:, None])[:, 0].exp().cpu())
+        return Answers(torch.cat(correct), torch.cat(probability))
+
+
+def require_integer(name: str, value: object, least: int, greatest: int | None = None) -> None:
+    """Checks an argument.
+
+    Raises:
+        TypeError: If it is not an integer.
+        ValueError: If it is out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < least or (greatest is not None and value > greatest):
+        accepted = f"at least {least}" if greatest is None else f"from {least} to {greatest}"
+        raise ValueError(f"{name} must be {accepted}, got {value}")
+
+
+def require_bool(name: str, value: object) -> None:
+    """Checks an argument.
+
+    Raises:
+        TypeError: If it is not a bool.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def draw_evenly(kinds: int, size: int, generator: torch.Generator) -> Tensor:
+    """Draws numbers below ``kinds``, each equally often as far as ``size`` divides.
+
+    Args:
+        kinds: Number of different numbers, at least 1.
+        size: How many to draw, at least 1.
+        generator: Source of randomness.
+
+    Returns:
+        The numbers in random order, int64, shape ``(size,)``.
+
+    Raises:
+        ValueError: If ``size`` is less than 1.
+    """
+    require_integer("size", size, 1)
+    rest = torch.randperm(kinds, generator=generator)[: size % kinds]
+    numbers = torch.cat([torch.arange(kinds).repeat(size // kinds), rest])
+    return numbers[torch.randperm(size, generator=generator)]
+
+
+def spell(symbols: Tensor, alphabet: Sequence[str]) -> list[str]:
+    """Writes each sequence with one entry of ``alphabet`` per symbol.
+
+    Args:
+        symbols: Shape ``(B, T)``.
+        alphabet: Text of each symbol. A wider lane than the task's can yield symbols beyond it,
+            which are written as a number in angle brackets.
+
+    Returns:
+        One text per sequence.
+    """
+    return [
+        "".join(alphabet[s] if s < len(alphabet) else f"<{s}>" for s in sequence)
+        for sequence in symbols.tolist()
+    ]

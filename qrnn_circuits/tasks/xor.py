@@ -1,0 +1,67 @@
+"""Elman's temporal XOR."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks.generated import GeneratedTask
+from qrnn_circuits.tasks.task import Batch, require_integer, spell
+
+MARKER = 2
+"""Outcome of the steps after which any bit may follow."""
+
+
+@dataclass(frozen=True)
+class Xor(GeneratedTask):
+    """A stream of bits a, b, a XOR b, a', b', a' XOR b', ...: predict every third bit.
+
+    From Elman, *Finding Structure in Time*, Cognitive Science 14 (1990). The step that reads b is
+    scored, its outcome is a XOR b; every other step is conditioned on :data:`MARKER`.
+
+    Attributes:
+        length: Number T of steps, at least 2.
+    """
+
+    length: int = 36
+
+    name: ClassVar[str] = "xor"
+    recommended: ClassVar[Mapping[str, int | float | str]] = {
+        "workspace": 4,
+        "stages": 1,
+        "degree": 3,
+        "learning_rate": 0.005,
+        "batch_size": 8,
+        "steps": 1000,
+    }
+
+    def __post_init__(self) -> None:
+        """Checks the options.
+
+        Raises:
+            TypeError: If an option has the wrong type.
+            ValueError: If an option is out of range.
+        """
+        require_integer("length", self.length, 2)
+
+    @property
+    def lane(self) -> int:
+        """Number of lane wires, 2."""
+        return 2
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draws the bits a and b of every sequence."""
+        require_integer("size", size, 1)
+        pairs = torch.randint(2, (size, self.length // 3 + 1, 2), generator=generator)
+        triples = torch.cat([pairs, pairs.sum(-1, keepdim=True) % 2], -1)
+        stream = triples.flatten(1)[:, : self.length + 1]
+        inputs = stream[:, :-1]
+        scored = (torch.arange(self.length) % 3 == 1).repeat(size, 1)
+        outcomes = stream[:, 1:].where(scored, torch.tensor(MARKER))
+        return Batch(inputs, outcomes, scored)
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        """The bits, with dots for the steps after which any bit may follow."""
+        return spell(symbols, "01.3")
