@@ -1,0 +1,39 @@
+"""The ``qrnn`` command and its subcommands."""
+
+from typing import Annotated
+
+import typer
+
+import qrnn_circuits
+from qrnn_circuits.command_line.evaluate import evaluate
+from qrnn_circuits.command_line.sample import sample
+from qrnn_circuits.command_line.train import train
+
+app = typer.Typer(
+    name="qrnn",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(train)
+app.command()(evaluate)
+app.command()(sample)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qrnn-circuits {qrnn_circuits.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train quantum recurrent neural networks, and see what they have learnt."""

@@ -1,0 +1,43 @@
+"""What the commands do about mistakes and mishaps: one red message, no traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from qrnn_circuits import ZeroProbabilityError
+from qrnn_circuits.training import CheckpointError, LogError, TrainingDiverged
+
+_USAGE_ERROR = 2
+_RUN_ERROR = 1
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Ends the command with exit code 2 where what the user gave or named is not acceptable.
+
+    For the part of a command that reads its options and files, and for no other: an error of the
+    same type in a computation is a bug, which a traceback helps to find.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, OSError) as error:
+        _fail(error, _USAGE_ERROR)
+
+
+@contextmanager
+def run_errors() -> Iterator[None]:
+    """Ends the command with exit code 1 where a run cannot go on."""
+    try:
+        yield
+    except (CheckpointError, LogError, TrainingDiverged, ZeroProbabilityError) as error:
+        _fail(error, _RUN_ERROR)
+
+
+def _fail(error: Exception, exit_code: int) -> NoReturn:
+    text = Text(f"Error: {error}", style="bold red")
+    Console(stderr=True).print(text, soft_wrap=True)
+    raise typer.Exit(exit_code)

@@ -1,0 +1,34 @@
+"""``qrnn sample``: draws sequences from a trained network."""
+
+from typing import Annotated
+
+import torch
+import typer
+
+from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.training import load_run
+
+
+def sample(
+    folder: RunArgument,
+    count: Annotated[int, typer.Option(min=1, help="How many sequences to draw.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of prompts and measurements.")] = 0,
+    checkpoint: CheckpointOption = CheckpointChoice.BEST,
+) -> None:
+    """Draw sequences from a trained network, one measurement at a time."""
+    generator = torch.Generator().manual_seed(seed)
+    with run_errors(), usage_errors():
+        run = load_run(folder, checkpoint.value)
+        prompt = run.task.prompt(count, generator)
+    with run_errors():
+        output = run.model.sample(
+            prompt.inputs,
+            prompt.outcomes,
+            sampled=prompt.sampled,
+            autoregressive=prompt.autoregressive,
+            generator=generator,
+        )
+    texts = run.task.describe(output.outcomes)
+    # A drawing has many lines: keep it apart from the next.
+    typer.echo(("\n\n" if any("\n" in text for text in texts) else "\n").join(texts))

@@ -1,0 +1,178 @@
+"""Checkpoints: one safetensors file each, with all that a run needs to go on exactly."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.nesting import join, split
+from qrnn_circuits.training.stopping import Standing
+
+_FORMAT = 1
+_METADATA_KEY = "qrnn-circuits"
+
+
+class CheckpointError(Exception):
+    """A checkpoint could not be written or read, or belongs to another network."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run between two steps.
+
+    Attributes:
+        config: Of the run.
+        step: Optimiser steps taken.
+        parameters: The ``state_dict()`` of the network.
+        optimizer: The ``state_dict()`` of the optimiser.
+        generator: State of the generator of batches, uint8.
+        standing: What is known from the validations so far.
+    """
+
+    config: RunConfig
+    step: int
+    parameters: Mapping[str, Tensor]
+    optimizer: Mapping[str, Any]
+    generator: Tensor
+    standing: Standing
+
+    def to_bytes(self) -> bytes:
+        """The content of a checkpoint file.
+
+        Tensors are stored as such; everything else is JSON in the file's metadata, so that a
+        checkpoint is one file and cannot be half of one state and half of another.
+        """
+        tensors: dict[str, Tensor] = {}
+        content = {
+            "config": self.config.to_json(),
+            "step": self.step,
+            "standing": self.standing.to_json(),
+            "parameters": split(dict(self.parameters), "parameters", tensors),
+            "optimizer": split(dict(self.optimizer), "optimizer", tensors),
+            "generator": split(self.generator, "generator", tensors),
+        }
+        text = json.dumps(content)
+        header = {"format": _FORMAT, "sha256": _digest(text, tensors), "content": text}
+        return safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(header)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Checkpoint":
+        """Reads what :meth:`to_bytes` returned.
+
+        Raises:
+            CheckpointError: The data are truncated, changed, or no checkpoint.
+        """
+        try:
+            text, tensors = _unpack(data)
+            content = json.loads(text)
+            joined: dict[str, Any] = {
+                name: join(content[name], tensors)
+                for name in ("parameters", "optimizer", "generator")
+            }
+            return cls(
+                config=RunConfig.from_json(content["config"]),
+                step=content["step"],
+                standing=Standing.from_json(content["standing"]),
+                **joined,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"its content is not understood: {error}") from error
+
+    def differences(self, model: nn.Module) -> list[str]:
+        """How the stored parameters differ from a network's in name, shape or type, in words."""
+        own = {name: (tuple(t.shape), t.dtype) for name, t in model.state_dict().items()}
+        stored = {name: (tuple(t.shape), t.dtype) for name, t in self.parameters.items()}
+        return [
+            f"{name} is {_describe(stored.get(name))} in the checkpoint and "
+            f"{_describe(own.get(name))} in the network"
+            for name in sorted(own.keys() | stored.keys())
+            if own.get(name) != stored.get(name)
+        ]
+
+    def load_parameters(self, model: nn.Module) -> None:
+        """Copies the stored parameters into a network.
+
+        Raises:
+            CheckpointError: Their names, shapes or types differ; the message lists all that do.
+        """
+        if differences := self.differences(model):
+            raise CheckpointError(f"the checkpoint is of another network: {'; '.join(differences)}")
+        model.load_state_dict(self.parameters)
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint file atomically.
+
+    Raises:
+        CheckpointError: It could not be written; whatever was at ``path`` is untouched.
+    """
+    try:
+        write_atomically(path, checkpoint.to_bytes())
+    except OSError as error:
+        message = f"the checkpoint of step {checkpoint.step} could not be written: {error}"
+        if path.exists():
+            message += f". The previous checkpoint at {path} is untouched"
+        raise CheckpointError(message) from error
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint file.
+
+    Raises:
+        CheckpointError: The file is missing, cannot be read, is truncated or corrupt.
+    """
+    try:
+        return Checkpoint.from_bytes(path.read_bytes())
+    except FileNotFoundError:
+        raise CheckpointError(f"there is no checkpoint {path}") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from error
+
+
+def _unpack(data: bytes) -> tuple[str, dict[str, Tensor]]:
+    """The JSON text and the tensors of a file whose checksum is right.
+
+    Raises:
+        CheckpointError: The data are truncated, changed, or no checkpoint.
+    """
+    try:
+        # Copies, because torch aligns its own memory, and alignment can change the last bit.
+        tensors = {name: t.clone() for name, t in safetensors.torch.load(data).items()}
+        length = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"it is truncated or no safetensors file ({len(data):,} bytes; {error})"
+        ) from error
+    if _METADATA_KEY not in metadata:
+        raise CheckpointError("it is a safetensors file, but not a checkpoint of a run")
+    header = json.loads(metadata[_METADATA_KEY])
+    if header["format"] != _FORMAT:
+        raise CheckpointError(f"its format is {header['format']!r}; this version reads {_FORMAT}")
+    text: str = header["content"]
+    if header["sha256"] != _digest(text, tensors):
+        raise CheckpointError("it is corrupt: its content does not match its checksum")
+    return text, tensors
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _describe(parameter: tuple[tuple[int, ...], torch.dtype] | None) -> str:
+    return "missing" if parameter is None else f"{parameter[0]} {parameter[1]}"

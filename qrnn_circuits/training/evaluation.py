@@ -1,0 +1,102 @@
+"""How well a trained network does on the whole test set."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.network import QRNN
+from qrnn_circuits.tasks import Digits, Task
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained network and what it was trained for.
+
+    Attributes:
+        config: Of the run.
+        task: Its task.
+        model: The network, with the parameters of a checkpoint.
+        step: Optimiser steps behind them.
+    """
+
+    config: RunConfig
+    task: Task
+    model: QRNN
+    step: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a test.
+
+    Attributes:
+        test_error: Share of the answers whose most probable symbol is wrong.
+        sampled_error: 1 minus the mean probability of the right answer: what one measurement gives.
+        standard_error: Of the test error, as a binomial proportion.
+        count: Number of answers.
+        unit: What is counted: ``"images"``, or ``"scored_steps"`` where a sequence has many.
+    """
+
+    test_error: float
+    sampled_error: float
+    standard_error: float
+    count: int
+    unit: str
+
+    def to_json(self) -> dict[str, float | int]:
+        """The figures, with the count under the name of its unit."""
+        return {
+            "test_error": self.test_error,
+            "sampled_error": self.sampled_error,
+            "standard_error": self.standard_error,
+            self.unit: self.count,
+        }
+
+
+def load_run(
+    folder: Path,
+    checkpoint: CheckpointName = "best",
+    task_options: Mapping[str, Any] | None = None,
+) -> TrainedRun:
+    """Loads the network of a run.
+
+    Args:
+        folder: Of the run.
+        checkpoint: ``"best"``, by validation error, or ``"last"``.
+        task_options: Options that the task gets in place of the stored ones, such as another
+            ``data`` folder.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be used.
+        FileNotFoundError: There is no run in the folder.
+        ValueError: The task has no such option or does not accept its value.
+    """
+    run = RunFolder(folder)
+    config = run.read_config()
+    model = config.build_model()
+    loaded = run.load(checkpoint, config, model)
+    options = {**config.task_options, **(task_options or {})}
+    config = dataclasses.replace(config, task_options=options)
+    return TrainedRun(config, config.build_task(), model, loaded.step)
+
+
+def evaluate(run: TrainedRun) -> Evaluation:
+    """Tests a network on its task's whole test set.
+
+    Raises:
+        FileNotFoundError: The task's data are missing.
+        ZeroProbabilityError: The network rules an outcome of the test set out altogether.
+    """
+    answers = run.task.answers(run.model, run.task.test())
+    one_answer_an_image = isinstance(run.task, Digits) and not run.task.generate
+    return Evaluation(
+        test_error=answers.test_error,
+        sampled_error=answers.sampled_error,
+        standard_error=answers.standard_error,
+        count=answers.count,
+        unit="images" if one_answer_an_image else "scored_steps",
+    )

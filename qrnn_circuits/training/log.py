@@ -1,0 +1,119 @@
+"""The TensorBoard log of a run.
+
+The scalars are ``train/loss`` at every step, and at every validation ``validation/loss``,
+``validation/error``, ``validation/sampled_error`` and ``validation/log10_acceptance``, which
+:class:`~qrnn_circuits.training.validation.Validation` explains.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from qrnn_circuits.training.validation import Validation
+
+
+class LogError(Exception):
+    """The TensorBoard log could not be written."""
+
+
+class Log:
+    """Writes one TensorBoard event file; a context manager that closes it.
+
+    It writes in the calling thread: TensorBoard's own writer has a thread of its own, in which a
+    full disk ends in a traceback that no caller can catch.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        """Opens a new event file.
+
+        Args:
+            folder: Of the run.
+            first_step: Events of this step and later ones in older files are void: a killed run
+                logged them after its last checkpoint.
+
+        Raises:
+            LogError: The file cannot be written.
+        """
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        # TensorBoard reads a folder's files in the order of their names.
+        self._path = folder / f"events.out.tfevents.{time.time_ns():020d}.{os.getpid()}"
+        with self._writing():
+            self._file = self._path.open("xb")
+        self._records = RecordWriter(self._file)
+        self._write(file_version="brain.Event:2")
+        self._write(step=first_step, session_log=SessionLog(status=SessionLog.START))
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            with suppress(OSError):
+                self._file.close()
+        else:
+            with self._writing():
+                self._file.close()
+
+    def step(self, step: int, loss: float) -> None:
+        """Logs a step's training loss."""
+        self._scalar("train/loss", loss, step)
+
+    def validation(self, validation: Validation) -> None:
+        """Logs the figures of a validation."""
+        for name in ("loss", "error", "sampled_error", "log10_acceptance"):
+            self._scalar(f"validation/{name}", getattr(validation, name), validation.step)
+
+    def flush(self) -> None:
+        """Hands all events to the system, so that they survive the end of this process."""
+        with self._writing():
+            self._file.flush()
+
+    def _scalar(self, name: str, value: float, step: int) -> None:
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+        self._write(step=step, summary=summary)
+
+    def _write(self, **fields: object) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        with self._writing():
+            self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LogError(
+                f"the log {self._path} could not be written: {error.strerror}"
+            ) from error
+
+
+def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
+    """Reads a logged curve, also of a run that was killed and resumed.
+
+    Args:
+        folder: Of the run.
+        name: Of the scalar, such as ``"train/loss"``.
+
+    Returns:
+        Pairs of step and value.
+
+    Raises:
+        KeyError: Nothing was logged under this name.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    return [(event.step, event.value) for event in events.Scalars(name)]

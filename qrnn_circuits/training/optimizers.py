@@ -1,0 +1,28 @@
+"""The optimisers by the names that a run's configuration uses."""
+
+from collections.abc import Iterable
+
+from torch import nn, optim
+
+from qrnn_circuits.training.config import RunConfig
+
+
+def build_optimizer(config: RunConfig, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
+    """The optimiser that a configuration asks for, at PyTorch's other defaults.
+
+    One step of L-BFGS is several evaluations of one batch, with a strong Wolfe line search.
+    """
+    rate = config.learning_rate
+    match config.optimizer:
+        case "adam":
+            return optim.Adam(parameters, lr=rate)
+        case "sgd":
+            return optim.SGD(parameters, lr=rate)
+        case "rmsprop":
+            return optim.RMSprop(parameters, lr=rate)
+        case "lbfgs":
+            return optim.LBFGS(
+                parameters, lr=rate, history_size=config.history, line_search_fn="strong_wolfe"
+            )
+        case unknown:
+            raise ValueError(f"optimizer must be adam, sgd, rmsprop or lbfgs, got {unknown!r}")

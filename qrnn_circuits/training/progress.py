@@ -1,0 +1,133 @@
+"""What a training run shows while it goes on."""
+
+import time
+from datetime import timedelta
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as Bar
+from rich.table import Column
+from rich.text import Text
+
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.validation import Validation
+
+
+class Progress:
+    """Is told how a run goes; this one shows nothing."""
+
+    def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
+        """Begins the display.
+
+        Args:
+            config: Of the run.
+            step: Optimiser steps taken before.
+            last: The latest validation, if there was one.
+        """
+
+    def step(self, step: int, loss: float) -> None:
+        """Takes note of a step and its training loss."""
+
+    def validation(self, validation: Validation) -> None:
+        """Takes note of a validation."""
+
+    def stop(self) -> None:
+        """Ends the display, also where a run ends with an error."""
+
+
+class LineProgress(Progress):
+    """Prints a line at every validation: for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._loss = float("nan")
+
+    def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
+        """Starts the clock."""
+        self._steps = config.steps
+        self._first_step = step
+        self._started = time.monotonic()
+
+    def step(self, step: int, loss: float) -> None:
+        """Keeps the loss for the next line."""
+        self._loss = loss
+
+    def validation(self, validation: Validation) -> None:
+        """Prints the line."""
+        speed = (validation.step - self._first_step) / (time.monotonic() - self._started)
+        left = (self._steps - validation.step) / speed
+        self._console.print(
+            f"step {validation.step}/{self._steps}  loss {self._loss:.4g}  {_figures(validation)}  "
+            f"{speed:.3g} steps/s  {_duration(left)} left",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+class LiveProgress(Progress):
+    """Keeps a bar and the latest figures at the bottom of a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._loss = "-"
+        self._validation: Validation | None = None
+
+    def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
+        """Shows the display."""
+        self._validation = last
+        self._bar = Bar(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("step {task.completed}/{task.total}"),
+            _SpeedColumn(table_column=Column(no_wrap=True)),
+            expand=True,
+        )
+        self._task = self._bar.add_task(config.task, total=config.steps, completed=step)
+        self._live = Live(console=self._console, get_renderable=self._render)
+        self._live.start(refresh=True)
+
+    def step(self, step: int, loss: float) -> None:
+        """Moves the bar."""
+        self._loss = f"{loss:.4g}"
+        self._bar.update(self._task, completed=step)
+
+    def validation(self, validation: Validation) -> None:
+        """Replaces the figures."""
+        self._validation = validation
+
+    def stop(self) -> None:
+        """Leaves the last state of the display on the terminal."""
+        self._live.stop()
+
+    def _render(self) -> RenderableType:
+        figures = "none yet" if self._validation is None else _figures(self._validation)
+        return Group(self._bar, Text(f"loss {self._loss}  validation: {figures}"))
+
+
+class _SpeedColumn(ProgressColumn):
+    """Steps per second and the time left."""
+
+    def render(self, task: Task) -> Text:
+        """The text of the column."""
+        if not task.speed:
+            return Text("- steps/s")
+        left = (task.remaining or 0) / task.speed
+        return Text(f"{task.speed:.3g} steps/s  {_duration(left)} left")
+
+
+def progress_for(console: Console) -> Progress:
+    """The display that suits where the console writes to."""
+    live = console.file.isatty() and not console.is_dumb_terminal
+    return LiveProgress(console) if live else LineProgress(console)
+
+
+def _figures(validation: Validation) -> str:
+    return (
+        f"error {validation.error:.2%} (sampled {validation.sampled_error:.2%})  "
+        f"acceptance 10^{validation.log10_acceptance:.1f}"
+    )
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,170 @@
+"""The folder of a run: its configuration, its two checkpoints and its TensorBoard logs."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Literal, get_args
+
+from torch import nn
+
+from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from qrnn_circuits.training.config import RunConfig
+
+CheckpointName = Literal["best", "last"]
+
+
+class RunFolder:
+    """Paths and files of one run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def config_path(self) -> Path:
+        """The run's configuration, for people to read and for commands to go by."""
+        return self.path / "config.json"
+
+    def checkpoint_path(self, name: CheckpointName) -> Path:
+        """Where a checkpoint lies."""
+        return self.path / f"{name}.safetensors"
+
+    @property
+    def is_started(self) -> bool:
+        """Whether a run got as far as its configuration, or something else lies here."""
+        return self.path.is_dir() and bool(set(self.path.iterdir()) - set(leftovers(self.path)))
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether the run has saved anything yet."""
+        return any(self.checkpoint_path(name).exists() for name in get_args(CheckpointName))
+
+    def create(self, config: RunConfig) -> None:
+        """Makes the folder of a new run.
+
+        Raises:
+            FileExistsError: The folder is not empty.
+            NotADirectoryError: It is a file.
+            OSError: It cannot be written.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(f"{self.path} must be a folder, but is a file")
+        if self.is_started:
+            raise FileExistsError(
+                f"{self.path} is not empty: name another folder, or go on with the run in it by "
+                "--resume"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write_config(config)
+
+    def write_config(self, config: RunConfig) -> None:
+        """Writes ``config.json`` atomically.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        text = json.dumps(config.to_json(), indent=2) + "\n"
+        write_atomically(self.config_path, text.encode())
+
+    def read_config(self) -> RunConfig:
+        """Reads ``config.json``.
+
+        Raises:
+            FileNotFoundError: There is no run in the folder.
+            TypeError: A value in the file has the wrong type.
+            ValueError: The file is not what :meth:`write_config` writes.
+        """
+        try:
+            values = json.loads(self.config_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise FileNotFoundError(
+                f"there is no run in {self.path}: it has no config.json"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{self.config_path} is not JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise ValueError(f"{self.config_path} must hold a JSON object, got {values!r}")
+        try:
+            return RunConfig.from_json(values)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self.config_path}: {error}") from error
+
+    def remove_leftovers(self) -> None:
+        """Removes the temporary files of a process that was killed while it wrote."""
+        for path in leftovers(self.path):
+            path.unlink()
+
+    def save(self, name: CheckpointName, checkpoint: Checkpoint) -> None:
+        """Writes a checkpoint.
+
+        Raises:
+            CheckpointError: It could not be written; the one before is untouched.
+        """
+        write_checkpoint(self.checkpoint_path(name), checkpoint)
+
+    def load(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> Checkpoint:
+        """Reads a checkpoint and copies its parameters into the network.
+
+        Args:
+            name: ``"best"`` or ``"last"``.
+            config: What :meth:`read_config` returned.
+            model: A network of this configuration.
+
+        Raises:
+            CheckpointError: The checkpoint is missing, truncated, corrupt, or of another run; the
+                message says so, and how to use the other checkpoint if that one is good.
+        """
+        try:
+            checkpoint = self._read(name, config, model)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}. {self._alternative(name, config, model)}") from error
+        checkpoint.load_parameters(model)
+        return checkpoint
+
+    def _read(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> Checkpoint:
+        path = self.checkpoint_path(name)
+        checkpoint = read_checkpoint(path)
+        differences = checkpoint.differences(model)
+        differences += [
+            f"{field} is {theirs!r} in the checkpoint and {ours!r} in {self.config_path}"
+            for field, theirs, ours in checkpoint.config.contradictions(config)
+        ]
+        if differences:
+            raise CheckpointError(f"{path} is of another run: {'; '.join(differences)}")
+        return checkpoint
+
+    def _alternative(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> str:
+        other: CheckpointName = "last" if name == "best" else "best"
+        path = self.checkpoint_path(other)
+        if not path.exists():
+            return f"There is no {path} either"
+        try:
+            checkpoint = self._read(other, config, model)
+        except CheckpointError as error:
+            return f"The other checkpoint cannot be used either: {error}"
+        folder = shlex.quote(str(self.path))
+        advice = (
+            f"{path} of step {checkpoint.step} still loads: use it with "
+            f"`qrnn evaluate {folder} --checkpoint {other}`"
+        )
+        if name == "last":
+            source, target = (
+                shlex.quote(str(self.checkpoint_path(which))) for which in (other, name)
+            )
+            advice += (
+                f", or go on from it with `cp {source} {target} && {self.resume_command(config)}`"
+            )
+        return advice
+
+    def resume_command(self, config: RunConfig) -> str:
+        """The command that goes on with the run."""
+        return f"qrnn train {config.task} --out {shlex.quote(str(self.path))} --resume"

@@ -1,0 +1,57 @@
+"""Which network of a run is the best, and when the run is over."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.validation import Validation
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a run remembers of its validations.
+
+    Attributes:
+        best: The validation with the smallest error; of equal errors, the one with the smallest
+            sampled error; of equals in both, the first.
+        last: The latest validation.
+        without_improvement: How many validations have passed since the best one.
+    """
+
+    best: Validation | None = None
+    last: Validation | None = None
+    without_improvement: int = 0
+
+    def after(self, validation: Validation) -> "Standing":
+        """The standing once another validation is known."""
+        if self.best is None or _rank(validation) < _rank(self.best):
+            return Standing(best=validation, last=validation)
+        return Standing(self.best, validation, self.without_improvement + 1)
+
+    def reason_to_stop(self, config: RunConfig, step: int) -> str | None:
+        """Why a run at this step is over, as a clause for the user, or ``None``."""
+        if self.last is not None:
+            if config.stop_error is not None and self.last.error <= config.stop_error:
+                return f"the validation error reached {self.last.error:g} (stop_error)"
+            if config.stop_loss is not None and self.last.loss <= config.stop_loss:
+                return f"the validation loss reached {self.last.loss:.3g} (stop_loss)"
+        if config.patience is not None and self.without_improvement >= config.patience:
+            return f"{self.without_improvement} validations brought no improvement (patience)"
+        if step >= config.steps:
+            return f"all {config.steps} steps are done"
+        return None
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Standing":
+        """Rebuilds what :meth:`to_json` took apart."""
+        best, last = (values[name] and Validation(**values[name]) for name in ("best", "last"))
+        return cls(best, last, values["without_improvement"])
+
+
+def _rank(validation: Validation) -> tuple[float, float]:
+    return validation.error, validation.sampled_error

@@ -1,0 +1,64 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from qrnn_circuits.command_line import app
+
+
+@pytest.fixture(autouse=True)
+def no_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digits are the embedded ones unless a test says otherwise."""
+    monkeypatch.delenv("QRNN_DATA_DIR", raising=False)
+
+
+@pytest.fixture
+def qrnn() -> Callable[..., Result]:
+    """Runs the command in this process."""
+
+    def run(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+# A shell's background jobs ignore Ctrl-C, and these tests may be run in one.
+_PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from qrnn_circuits.command_line import app
+app()
+"""
+
+
+@pytest.fixture
+def qrnn_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command in a process of its own, as a shell in a terminal does."""
+    processes = []
+
+    def start(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+            env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def tiny() -> tuple[str, ...]:
+    """Options of a run whose steps take milliseconds."""
+    options = "--length 6 --workspace 2 --degree 2 --batch-size 4 --steps 6 --validate-every 2"
+    return tuple(options.split())

@@ -1,0 +1,41 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Qrnn = Callable[..., Result]
+
+
+@pytest.fixture
+def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
+    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "run").exit_code == 0
+    return tmp_path / "run"
+
+
+def test_samples_are_lines_that_the_seed_decides(qrnn: Qrnn, run: Path) -> None:
+    first, again, other = (
+        qrnn("sample", run, "--count", 20, "--seed", seed).stdout for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    assert [len(line) for line in first.splitlines()] == [6] * 20
+
+
+def test_drawings_are_kept_apart_by_an_empty_line(qrnn: Qrnn, tmp_path: Path) -> None:
+    options = ("--generate", "--workspace=1", "--stages=1", "--degree=1", "--batch-size=2")
+    assert qrnn("train", "digits", *options, "--steps=1", "--out", tmp_path / "run").exit_code == 0
+    first, second = qrnn("sample", tmp_path / "run", "--count", 2).stdout.split("\n\n")
+    assert [len(line) for line in first.splitlines()] == [8] * 8
+    assert [len(line) for line in second.splitlines()] == [8] * 8
+
+
+def test_a_wrong_count_is_a_usage_error(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn("sample", run, "--count", 0)
+    assert result.exit_code == 2
+    assert "count" in result.stderr
+
+
+def test_a_folder_without_a_run_is_a_usage_error(qrnn: Qrnn, tmp_path: Path) -> None:
+    result = qrnn("sample", tmp_path)
+    assert result.exit_code == 2
+    assert "there is no run in" in result.stderr

@@ -1,0 +1,277 @@
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from qrnn_circuits.training import CheckpointError, RunConfig, RunFolder
+from qrnn_circuits.training.checkpoint import read_checkpoint
+
+Qrnn = Callable[..., Result]
+SmallDisk = Callable[[int], AbstractContextManager[None]]
+QrnnProcess = Callable[..., subprocess.Popen[str]]
+
+
+def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
+    """Returns once a running process has saved this step or a later one."""
+    path = RunFolder(folder).checkpoint_path("last")
+    while process.poll() is None:
+        try:
+            if read_checkpoint(path).step >= step:
+                return
+        except CheckpointError:
+            pass
+        time.sleep(0.001)
+    raise AssertionError(f"the process ended before step {step}: {process.communicate()}")
+
+
+def files(folder: Path) -> list[bytes]:
+    """What the end of a run is judged by, to the last bit."""
+    return [(folder / name).read_bytes() for name in ("last.safetensors", "best.safetensors")]
+
+
+def message(result: Result) -> str:
+    """The one line on the standard error of a command that refused to run."""
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"), [(("--optimizer", "adam"), 100), (("--optimizer", "lbfgs"), 12)]
+)
+def test_a_run_killed_at_random_moments_ends_where_the_unbroken_run_does(
+    qrnn: Qrnn,
+    qrnn_process: QrnnProcess,
+    tiny: tuple[str, ...],
+    tmp_path: Path,
+    options: tuple[str, ...],
+    steps: int,
+) -> None:
+    arguments = ("train", "xor", *tiny, *options, "--steps", steps, "--checkpoint-every", 1)
+    assert qrnn(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
+    folder = tmp_path / "killed"
+    for share, resume in ((0.2, ()), (0.6, ("--resume",))):
+        process = qrnn_process(*arguments, "--out", folder, *resume)
+        wait_for_step(process, folder, round(share * steps))
+        time.sleep(random.uniform(0, 0.02))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL
+    assert (
+        f"Finished after step {steps}" in qrnn("train", "xor", "--out", folder, "--resume").stdout
+    )
+    assert files(folder) == files(tmp_path / "unbroken")
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    qrnn: Qrnn, qrnn_process: QrnnProcess, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    arguments = ("train", "xor", *tiny, "--steps", "150")
+    assert qrnn(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
+    folder = tmp_path / "a run"
+    process = qrnn_process(*arguments, "--checkpoint-every", "1", "--out", folder)
+    wait_for_step(process, folder, 3)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert errors == ""
+    step = read_checkpoint(RunFolder(folder).checkpoint_path("last")).step
+    assert 3 <= step < 150
+    assert output.splitlines()[-1] == (
+        f"Interrupted (SIGINT) and saved after step {step}. Go on with: "
+        f"qrnn train xor --out '{folder}' --resume"
+    )
+    assert qrnn("train", "xor", "--out", folder, "--resume").exit_code == 0
+    ends = [
+        read_checkpoint(RunFolder(path).checkpoint_path("last")).parameters
+        for path in (folder, tmp_path / "unbroken")
+    ]
+    assert all(bool((ends[0][name] == ends[1][name]).all()) for name in ends[1])
+
+
+def test_a_full_disk_is_one_message_and_the_last_checkpoint_still_evaluates(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, small_disk: SmallDisk
+) -> None:
+    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "run").exit_code == 0
+    before = files(tmp_path / "run")
+    with small_disk(3000):
+        result = qrnn("train", "xor", "--out", tmp_path / "run", "--resume", "--steps", 9)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: the checkpoint of step ")
+    assert f"The previous checkpoint at {tmp_path}" in line
+    assert line.endswith(f"go on with: qrnn train xor --out {tmp_path / 'run'} --resume")
+    assert files(tmp_path / "run") == before
+    assert qrnn("evaluate", tmp_path / "run", "--checkpoint", "last").exit_code == 0
+
+
+def test_options_count_before_the_file_and_the_file_before_what_the_task_recommends(
+    qrnn: Qrnn, tmp_path: Path
+) -> None:
+    toml = tmp_path / "run.toml"
+    toml.write_text(
+        "steps = 1\nworkspace = 2\ndegree = 1\nseed = 5\nbatch_size = 2\n"
+        "[task_options]\nlength = 9\n"
+    )
+    folder = tmp_path / "run"
+    result = qrnn("train", "xor", "--out", folder, "--config", toml, "--seed", 7)
+    assert result.exit_code == 0
+    expected = {
+        "steps": 1,
+        "workspace": 2,
+        "degree": 1,
+        "seed": 7,
+        "batch_size": 2,
+        "task_options": {"length": 9},
+    }
+    assert RunFolder(folder).read_config() == RunConfig.resolve("xor", expected)
+
+
+@pytest.mark.parametrize(
+    "optimisation",
+    [{"optimizer": "lbfgs", "history": 5}, {"optimizer": "sgd", "clip_norm": 2.5}],
+)
+def test_every_option_reaches_the_configuration(
+    qrnn: Qrnn, tmp_path: Path, optimisation: dict[str, object]
+) -> None:
+    settings = {
+        "workspace": 2,
+        "lane": 3,
+        "stages": 2,
+        "order": 1,
+        "degree": 1,
+        "semantics": "unitary",
+        "strategy": "state",
+        "dtype": "float64",
+        "bias_spread": 0.2,
+        "weight_spread": 0.3,
+        "theta_spread": 0.4,
+        "learning_rate": 0.7,
+        "decay": "cosine",
+        "loss": "paper",
+        "batch_size": 2,
+        "seed": 3,
+        "steps": 1,
+        "validate_every": 8,
+        "checkpoint_every": 9,
+        "patience": 10,
+        "stop_loss": 0.01,
+        "stop_error": 0.02,
+        **optimisation,
+    }
+    config = RunConfig(task="xor", task_options={"length": 4}, **settings)  # type: ignore[arg-type]
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    folder = tmp_path / "run"
+    assert qrnn("train", "xor", "--out", folder, "--length", 4, *arguments).exit_code == 0
+    assert RunFolder(folder).read_config() == config
+    defaults = RunConfig(task="xor")
+    assert all(getattr(config, name) != getattr(defaults, name) for name in settings)
+    untouched = {"history", "clip_norm"} - optimisation.keys()
+    assert settings.keys() | untouched | {"task", "task_options"} == defaults.to_json().keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("xr",), "task must be one of memorise, .* got 'xr'"),
+        (("xor", "--workspace", "0"), "workspace must be at least 1, got 0"),
+        (("xor", "--degree", "9"), "degree must be .*, got 9"),
+        (("xor", "--order", "0"), "order must be at least 1, got 0"),
+        (("xor", "--optimizer", "adamw"), "optimizer must be one of adam, .* got 'adamw'"),
+        (("xor", "--history", "9"), "history is for the optimizer 'lbfgs'"),
+        (("xor", "--digits", "0,1"), "'xor' has no option 'digits'; it is an option of digits"),
+        (("xor", "--data", "/data"), "'xor' has no option 'data'; it is an option of digits"),
+        (("quotes", "--length", "9"), "it is an option of memorise, xor, letters, dna"),
+        (("letters", "--no-advice"), "it is an option of quotes"),
+        (("dna", "--generate"), "it is an option of digits"),
+        (("digits", "--dims", "2"), "dims needs reduce"),
+        (("digits", "--data", "/no/such/folder"), "there is no folder /no/such/folder"),
+        (("xor", "--config", "/no/such.toml"), "there is no configuration file /no/such.toml"),
+        (("xor", "--resume"), "there is no run to resume in .*run"),
+    ],
+)
+def test_a_mistake_is_one_message_with_exit_code_2_and_leaves_no_folder(
+    qrnn: Qrnn, tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    folder = tmp_path / "run"
+    line = message(qrnn("train", *arguments, "--out", folder))
+    assert re.search(expected, line)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("xor",), ("xor", "--out"), ("xor", "--workspaces", "3"), ("xor", "--steps", "x")]
+)
+def test_what_cannot_be_parsed_is_a_usage_error(qrnn: Qrnn, arguments: tuple[str, ...]) -> None:
+    result = qrnn("train", *arguments)
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+
+
+def test_a_folder_with_a_run_needs_resume_and_resume_needs_the_same_settings(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    assert qrnn("train", "xor", *tiny, "--out", folder).exit_code == 0
+    before = files(folder)
+    assert "is not empty" in message(qrnn("train", "xor", *tiny, "--out", folder))
+    resume = ("train", "xor", "--out", folder, "--resume")
+    assert "degree is 2, got 1" in message(qrnn(*resume, "--degree", 1))
+    assert "a run of the task 'xor', not 'dna'" in message(
+        qrnn("train", "dna", "--out", folder, "--resume")
+    )
+    assert files(folder) == before
+
+
+def test_a_finished_run_says_so_and_a_larger_number_of_steps_extends_it(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    assert qrnn("train", "xor", *tiny, "--out", folder).exit_code == 0
+    before = files(folder)
+    resume = ("train", "xor", "--out", folder, "--resume")
+    result = qrnn(*resume, *tiny)
+    assert result.exit_code == 0
+    assert "Nothing to do, this run is finished: all 6 steps are done" in result.stdout
+    assert files(folder) == before
+    result = qrnn(*resume, "--steps", 8)
+    assert "Finished after step 8: all 8 steps are done" in result.stdout
+
+
+def test_a_run_killed_before_it_wrote_anything_starts(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / ".config.json.123.tmp").write_text("{")
+    result = qrnn("train", "xor", *tiny, "--out", tmp_path, "--resume")
+    assert result.exit_code == 0
+    assert "Finished after step 6" in result.stdout
+
+
+def test_the_data_folder_comes_from_the_option_or_the_environment_and_only_for_digits(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QRNN_DATA_DIR", "/from/environment")
+    digits = ("train", "digits", "--out", tmp_path / "digits", "--steps", 1, "--workspace", 1)
+    assert "no folder /from/environment" in message(qrnn(*digits))
+    assert "no folder /from/option" in message(qrnn(*digits, "--data", "/from/option"))
+    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "xor").exit_code == 0
+    embedded = (*digits, "--data", "embedded", "--degree", 1, "--stages", 1, "--batch-size", 2)
+    assert qrnn(*embedded).exit_code == 0
+    resume = ("train", "digits", "--out", tmp_path / "digits", "--resume")
+    assert "finished" in qrnn(*resume).stdout
+
+
+def test_a_relative_data_folder_is_stored_in_full(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = message(qrnn("train", "digits", "--out", "run", "--data", "mnist"))
+    assert f"no folder {tmp_path / 'mnist'}" in line

@@ -1,0 +1,48 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from qrnn_circuits.training import Checkpoint, RunConfig, RunFolder, Trainer
+from qrnn_circuits.training.checkpoint import read_checkpoint
+
+
+@pytest.fixture
+def tiny() -> Callable[..., RunConfig]:
+    """A configuration whose steps take milliseconds."""
+
+    def make(**changes: object) -> RunConfig:
+        settings = {
+            "task_options": {"length": 6},
+            "workspace": 2,
+            "degree": 2,
+            "batch_size": 4,
+            "steps": 12,
+            "validate_every": 4,
+            "checkpoint_every": 3,
+        }
+        return RunConfig.resolve("xor", settings, changes)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a short finished run, for reading only."""
+    folder = tmp_path_factory.mktemp("runs") / "stored"
+    config = RunConfig(
+        task="xor",
+        task_options={"length": 6},
+        workspace=2,
+        batch_size=4,
+        steps=5,
+        validate_every=2,
+        optimizer="lbfgs",
+    )
+    Trainer.start(config, folder).run()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stored_checkpoint(stored_run: Path) -> Checkpoint:
+    return read_checkpoint(RunFolder(stored_run).checkpoint_path("last"))

@@ -1,0 +1,212 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from qrnn_circuits.tasks import TASKS
+from qrnn_circuits.training import RunConfig
+from qrnn_circuits.training.config import read_toml
+
+Tiny = Callable[..., RunConfig]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_a_task_recommends_makes_a_network(task: str) -> None:
+    config = RunConfig.resolve(task)
+    for name, value in TASKS[task].recommended.items():
+        assert getattr(config, name) == value
+    model = config.build_model()
+    assert model.cell.lane == config.build_task().lane
+    assert model.cell.workspace == config.workspace
+
+
+def test_later_layers_replace_earlier_ones_and_all_replace_what_the_task_recommends() -> None:
+    recommended = RunConfig.resolve("xor")
+    assert recommended.degree == TASKS["xor"].recommended["degree"]
+    config = RunConfig.resolve("xor", {"degree": 2, "seed": 1}, {"seed": 2})
+    assert (config.degree, config.seed) == (2, 2)
+    assert config.batch_size == TASKS["xor"].recommended["batch_size"]
+    assert config.optimizer == "adam"
+
+
+def test_task_options_are_merged_one_by_one_and_filled_in() -> None:
+    config = RunConfig.resolve(
+        "digits",
+        {"task_options": {"digits": "0-9", "generate": True}},
+        {"task_options": {"generate": False}},
+    )
+    assert config.task_options["digits"] == "0-9"
+    assert config.task_options["generate"] is False
+    assert config.task_options["data"] == "embedded"
+
+
+def test_a_toml_file_gives_fields_and_task_options(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('task = "xor"\nlearning_rate = 1\nworkspace = 3\n[task_options]\nlength = 9\n')
+    config = RunConfig.from_toml(path)
+    assert config == RunConfig.resolve(
+        "xor", {"learning_rate": 1.0, "workspace": 3, "task_options": {"length": 9}}
+    )
+    assert isinstance(config.learning_rate, float)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("workspace = ", "not a TOML file"),
+        ("workspaces = 3", "unknown setting 'workspaces'; did you mean workspace?"),
+        ("qqq = 3", "unknown setting 'qqq'; known are task, .*stop_error"),
+        ("task_options = 3", "task_options must be a table, got 3"),
+        ("workspace = 3", "does not say which task"),
+    ],
+)
+def test_a_wrong_toml_file_is_refused_with_its_name(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        RunConfig.from_toml(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no configuration file .*absent\.toml"):
+        read_toml(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("task", "xr", "task must be one of memorise, .*got 'xr'"),
+        ("workspace", 0, "workspace must be at least 1, got 0"),
+        ("workspace", "4", "workspace must be an integer, got '4'"),
+        ("workspace", True, "workspace must be an integer, got True"),
+        ("lane", 1, "lane must be at least 2, got 1"),
+        ("stages", -1, "stages must be at least 0"),
+        ("order", 0, "order must be at least 1"),
+        ("degree", 1.5, "degree must be an integer, got 1.5"),
+        ("semantics", "exact", "semantics must be one of postselected, unitary, got 'exact'"),
+        ("strategy", "fast", "strategy must be one of auto"),
+        ("dtype", "float16", "dtype must be one of float32, float64, got 'float16'"),
+        ("optimizer", "adamw", "optimizer must be one of adam, sgd, rmsprop, lbfgs"),
+        ("loss", "mse", "loss must be one of nll, paper"),
+        ("learning_rate", 0, "learning_rate must be greater than 0"),
+        ("learning_rate", float("nan"), "learning_rate must be finite and at least 0, got nan"),
+        ("learning_rate", "fast", "learning_rate must be a number, got 'fast'"),
+        ("bias_spread", -1, "bias_spread must be finite and at least 0, got -1"),
+        ("batch_size", 0, "batch_size must be at least 1"),
+        ("steps", 0, "steps must be at least 1"),
+        ("seed", -1, "seed must be at least 0"),
+        ("decay", "linear", "decay must be one of"),
+        ("clip_norm", 0, "clip_norm must be greater than 0"),
+        ("patience", 0, "patience must be at least 1"),
+        ("stop_loss", float("inf"), "stop_loss must be finite"),
+        ("stop_error", "1%", "stop_error must be a number"),
+        ("task_options", {"lenth": 3}, "has no option 'lenth'; did you mean length?"),
+        (
+            "task_options",
+            {"digits": "0,1"},
+            "'xor' has no option 'digits'; it is an option of digits",
+        ),
+        ("task_options", {"length": 0}, "length must be at least 2, got 0"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(
+    field: str, value: object, message: str
+) -> None:
+    values: dict[str, Any] = {"task": "xor", field: value}
+    with pytest.raises((TypeError, ValueError), match=message):
+        RunConfig(**values)
+
+
+def test_a_layer_of_another_task_is_refused() -> None:
+    with pytest.raises(ValueError, match="task must be 'xor' here, got 'dna'"):
+        RunConfig.resolve("xor", {"task": "dna"})
+
+
+def test_a_history_without_lbfgs_is_refused() -> None:
+    with pytest.raises(ValueError, match="history is for the optimizer 'lbfgs', not for 'adam'"):
+        RunConfig.resolve("xor", {"history": 3})
+
+
+def test_clipped_gradients_are_refused_for_lbfgs_and_left_out_where_the_task_recommends_them() -> (
+    None
+):
+    with pytest.raises(ValueError, match="clip_norm is not for the optimizer 'lbfgs'"):
+        RunConfig.resolve("digits", {"optimizer": "lbfgs", "clip_norm": 1.0})
+    assert RunConfig.resolve("digits", {}).clip_norm is not None
+    assert RunConfig.resolve("digits", {"optimizer": "lbfgs"}).clip_norm is None
+
+
+def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
+    config = tiny(decay="cosine", learning_rate=0.5, steps=4)
+    rates = [config.learning_rate_at(step) for step in range(4)]
+    assert rates == pytest.approx([0.5, 0.25 * (1 + 0.5**0.5), 0.25, 0.25 * (1 - 0.5**0.5)])
+    assert tiny(learning_rate=0.5).learning_rate_at(3) == 0.5
+
+
+def test_the_steps_of_a_decaying_run_stay_as_they_are(tiny: Tiny) -> None:
+    with pytest.raises(ValueError, match="steps is 12, got 99"):
+        tiny(decay="cosine").changed({"steps": 99})
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_configuration_comes_back_through_json(task: str) -> None:
+    config = RunConfig.resolve(task, {"patience": 3, "stop_error": 0})
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_equal_seeds_give_equal_networks_and_other_seeds_do_not(tiny: Tiny) -> None:
+    first, again, other = (tiny(seed=seed).build_model().cell.coefficients for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_batches_do_not_repeat_the_draws_of_the_initialisation(tiny: Tiny) -> None:
+    config = tiny(weight_spread=1.0, dtype="float64")
+    initial = config.build_model().cell.coefficients
+    draws = torch.randn(initial.shape, generator=config.batch_generator(), dtype=torch.float64)
+    assert not torch.isclose(initial, draws).any()
+
+
+def test_the_spreads_and_the_type_reach_the_network(tiny: Tiny) -> None:
+    config = tiny(bias_spread=0, theta_spread=0, weight_spread=0.5, dtype="float64")
+    cell = config.build_model().cell
+    assert cell.theta.dtype == torch.float64
+    assert not cell.theta.any()
+    assert torch.equal(
+        cell.coefficients[:, 0], torch.full_like(cell.coefficients[:, 0], torch.pi / 2)
+    )
+    assert cell.coefficients[:, 1:].std().item() == pytest.approx(0.5, rel=0.5)
+
+
+def test_the_schedule_of_a_run_may_change(tiny: Tiny) -> None:
+    changes = {
+        "steps": 99,
+        "validate_every": 7,
+        "checkpoint_every": 8,
+        "patience": 9,
+        "stop_loss": 0.1,
+        "stop_error": 0.2,
+    }
+    config = tiny().changed(changes)
+    assert config == tiny(**changes)
+
+
+def test_every_setting_that_contradicts_a_run_is_named_with_both_values(tiny: Tiny) -> None:
+    with pytest.raises(ValueError, match=r"learning_rate is 0\.005, got 0\.1; length is 6, got 9"):
+        tiny().changed({"learning_rate": 0.1, "seed": 0, "task_options": {"length": 9}})
+    with pytest.raises(ValueError, match="a run of the task 'xor', not 'dna'"):
+        tiny().changed({"task": "dna"})
+
+
+def test_the_data_of_a_run_may_move_to_another_folder_but_not_become_others() -> None:
+    config = RunConfig.resolve("digits", {"task_options": {"data": "/old"}})
+    moved = config.changed({"task_options": {"data": "/new"}})
+    assert moved.task_options["data"] == "/new"
+    with pytest.raises(ValueError, match="data is '/old', got 'embedded'"):
+        config.changed({"task_options": {"data": "embedded"}})

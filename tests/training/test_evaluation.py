@@ -1,0 +1,50 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
+
+
+def test_an_evaluation_has_the_figures_of_the_whole_test_set(stored_run: Path) -> None:
+    run = load_run(stored_run)
+    answers = run.task.answers(run.model, run.task.test())
+    result = evaluate(run)
+    assert result.to_json() == {
+        "test_error": answers.test_error,
+        "sampled_error": answers.sampled_error,
+        "standard_error": answers.standard_error,
+        "scored_steps": int(run.task.test().scored.sum()),
+    }
+    json.dumps(result.to_json())
+
+
+def test_the_named_checkpoint_is_the_one_that_is_loaded(stored_run: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(stored_run, tmp_path / "run"))
+    shutil.copy(folder / "last.safetensors", folder / "best.safetensors")
+    best = (folder / "best.safetensors").read_bytes()
+    Trainer.resume(folder, {"steps": 6}).run()
+    (folder / "best.safetensors").write_bytes(best)
+    assert (load_run(folder, "best").step, load_run(folder, "last").step) == (5, 6)
+
+
+def test_digits_are_counted_in_images(tmp_path: Path) -> None:
+    config = RunConfig.resolve(
+        "digits", {"workspace": 1, "stages": 1, "degree": 1, "batch_size": 2, "steps": 1}
+    )
+    Trainer.start(config, tmp_path / "run").run()
+    run = load_run(tmp_path / "run")
+    result = evaluate(run)
+    assert list(result.to_json()) == ["test_error", "sampled_error", "standard_error", "images"]
+    assert result.count == len(run.task.test())
+
+
+def test_other_data_can_be_named(tmp_path: Path) -> None:
+    config = RunConfig.resolve(
+        "digits", {"workspace": 1, "stages": 1, "degree": 1, "batch_size": 2, "steps": 1}
+    )
+    Trainer.start(config, tmp_path / "run").run()
+    run = load_run(tmp_path / "run", task_options={"data": str(tmp_path / "moved")})
+    with pytest.raises(FileNotFoundError, match="moved"):
+        evaluate(run)

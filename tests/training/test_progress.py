@@ -1,0 +1,62 @@
+import io
+import re
+from collections.abc import Callable
+
+from rich.console import Console
+
+from qrnn_circuits.training import (
+    LineProgress,
+    LiveProgress,
+    Progress,
+    RunConfig,
+    Validation,
+    progress_for,
+)
+
+Tiny = Callable[..., RunConfig]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def watch(progress: Progress, config: RunConfig) -> None:
+    """Tells a display of 12 steps with validations after steps 4, 8 and 12."""
+    progress.start(config, 0, None)
+    for step in range(1, 13):
+        progress.step(step, 0.5 + step)
+        if step % 4 == 0:
+            progress.validation(Validation(step, 0.3, 0.0625, 0.25, -3.25))
+    progress.stop()
+
+
+def test_a_pipe_gets_one_plain_line_per_validation(tiny: Tiny) -> None:
+    file = io.StringIO()
+    progress = progress_for(Console(file=file))
+    assert isinstance(progress, LineProgress)
+    watch(progress, tiny())
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert re.fullmatch(
+        r"step 8/12  loss 8\.5  error 6\.25% \(sampled 25\.00%\)  acceptance 10\^-3\.2  "
+        r"[\d.e+]+ steps/s  \d:\d\d:\d\d left",
+        lines[1],
+    )
+
+
+def test_a_terminal_gets_a_live_display_with_every_figure(tiny: Tiny) -> None:
+    file = Terminal()
+    progress = progress_for(Console(file=file, width=100, force_terminal=True))
+    assert isinstance(progress, LiveProgress)
+    watch(progress, tiny())
+    last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", file.getvalue()).splitlines()[-2:]
+    assert re.search(r"xor .* step 12/12 .*steps/s +\d:\d\d:\d\d left", last[0])
+    assert last[1].strip() == (
+        "loss 12.5  validation: error 6.25% (sampled 25.00%)  acceptance 10^-3.2"
+    )
+
+
+def test_a_dumb_terminal_gets_lines(tiny: Tiny) -> None:
+    console = Console(file=Terminal(), force_terminal=True, _environ={"TERM": "dumb"})
+    assert isinstance(progress_for(console), LineProgress)

@@ -1,0 +1,125 @@
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from qrnn_circuits.training import CheckpointError, RunConfig, RunFolder, Trainer
+from qrnn_circuits.training.run_folder import CheckpointName
+
+Tiny = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def run(stored_run: Path, tmp_path: Path) -> RunFolder:
+    """A copy of a finished run, to be damaged."""
+    return RunFolder(Path(shutil.copytree(stored_run, tmp_path / "a run")))
+
+
+def load(run: RunFolder, name: CheckpointName) -> int:
+    config = run.read_config()
+    return run.load(name, config, config.build_model()).step
+
+
+def test_both_checkpoints_of_a_run_load_into_its_network(run: RunFolder) -> None:
+    config = run.read_config()
+    model = config.build_model()
+    before = model.cell.coefficients.clone()
+    assert run.load("last", config, model).step == 5
+    assert not torch.equal(model.cell.coefficients, before)
+    assert load(run, "best") in (2, 4, 5)
+
+
+def test_a_truncated_checkpoint_is_named_with_the_command_that_uses_the_other(
+    run: RunFolder,
+) -> None:
+    path = run.checkpoint_path("last")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError) as caught:
+        load(run, "last")
+    message = str(caught.value)
+    assert f"{path} cannot be used: it is truncated" in message
+    assert f"{run.checkpoint_path('best')} of step {load(run, 'best')} still loads" in message
+    assert f"`qrnn evaluate '{run.path}' --checkpoint best`" in message
+
+
+def test_the_advised_copy_of_the_best_checkpoint_resumes(run: RunFolder) -> None:
+    best = load(run, "best")
+    run.checkpoint_path("last").unlink()
+    with pytest.raises(CheckpointError, match="there is no checkpoint") as caught:
+        Trainer.resume(run.path)
+    copy = str(caught.value).split("go on from it with `")[1].split(" && ")[0]
+    subprocess.run(copy, shell=True, check=True)
+    assert Trainer.resume(run.path).step == best
+
+
+def test_two_truncated_checkpoints_are_both_named(run: RunFolder) -> None:
+    for name in ("best", "last"):
+        (run.path / f"{name}.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"best\.saf.* The other .* either: .*last\.saf"):
+        load(run, "best")
+
+
+def test_a_missing_best_checkpoint_names_the_last(run: RunFolder) -> None:
+    run.checkpoint_path("best").unlink()
+    with pytest.raises(CheckpointError, match=r"no checkpoint .*--checkpoint last`$"):
+        load(run, "best")
+
+
+def test_a_checkpoint_of_another_network_is_refused_with_every_difference(
+    run: RunFolder, tiny: Tiny, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    Trainer.start(tiny(workspace=3, steps=1), other).run()
+    shutil.copy(RunFolder(other).checkpoint_path("last"), run.checkpoint_path("last"))
+    with pytest.raises(CheckpointError) as caught:
+        load(run, "last")
+    message = str(caught.value)
+    assert "last.safetensors is of another run: cell.coefficients is (8, 11)" in message
+    assert "cell.theta is (1, 3)" in message
+    assert f"workspace is 3 in the checkpoint and 2 in {run.config_path}" in message
+    assert "still loads" in message
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no run in"):
+        RunFolder(tmp_path / "absent").read_config()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is not JSON"),
+        ("3", "must hold a JSON object"),
+        ("{}", "names no task"),
+        ('{"task": "xor", "speed": 3}', "unknown setting 'speed'"),
+        ('{"task": "xor", "steps": "3"}', "steps must be an integer"),
+    ],
+)
+def test_a_wrong_config_file_is_refused_with_its_name(
+    run: RunFolder, text: str, message: str
+) -> None:
+    run.config_path.write_text(text)
+    with pytest.raises((TypeError, ValueError), match=message) as caught:
+        run.read_config()
+    assert str(run.config_path) in str(caught.value)
+
+
+def test_a_folder_with_a_file_in_it_takes_no_new_run(tmp_path: Path, tiny: Tiny) -> None:
+    (tmp_path / "notes").touch()
+    with pytest.raises(FileExistsError, match=r"is not empty.*--resume"):
+        RunFolder(tmp_path).create(tiny())
+
+
+def test_a_file_takes_no_run(tmp_path: Path, tiny: Tiny) -> None:
+    (tmp_path / "notes").touch()
+    with pytest.raises(NotADirectoryError, match="notes must be a folder, but is a file"):
+        RunFolder(tmp_path / "notes").create(tiny())
+
+
+def test_what_a_killed_process_left_behind_is_removed(run: RunFolder) -> None:
+    (run.path / ".last.safetensors.123.tmp").write_bytes(b"half a checkpoi")
+    Trainer.resume(run.path)
+    assert not list(run.path.glob(".*"))

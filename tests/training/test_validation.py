@@ -1,0 +1,40 @@
+from collections.abc import Callable
+from math import log
+
+import pytest
+import torch
+
+from qrnn_circuits.loss import Loss
+from qrnn_circuits.tasks import Batch
+from qrnn_circuits.training import RunConfig
+from qrnn_circuits.training.validation import validate
+
+Tiny = Callable[..., RunConfig]
+
+
+@pytest.mark.parametrize("kind", ["nll", "paper"])
+def test_the_figures_of_many_chunks_are_those_of_the_whole_batch(tiny: Tiny, kind: Loss) -> None:
+    config = tiny(dtype="float64", loss=kind)
+    task, model = config.build_task(), config.build_model()
+    batch = task.batch(1100, torch.Generator().manual_seed(0))
+    # An uneven number of scored steps in each chunk.
+    scored = batch.scored & (torch.arange(1100) % 7 < torch.arange(1100) // 200)[:, None]
+    batch = Batch(batch.inputs, batch.outcomes, scored)
+    figures = validate(model, task, batch, loss=config.loss, step=3)
+
+    output = model(batch.inputs, batch.outcomes)
+    loss = model.loss(batch.inputs, batch.outcomes, batch.scored, kind=kind)
+    answers = task.answers(model, batch)
+    assert figures.step == 3
+    assert figures.loss == pytest.approx(loss.item(), rel=1e-12)
+    assert figures.error == answers.test_error
+    assert figures.sampled_error == answers.sampled_error
+    acceptance = output.log_acceptance.exp().mean().log().item() / log(10)
+    assert figures.log10_acceptance == pytest.approx(acceptance, rel=1e-12)
+
+
+def test_validation_leaves_no_gradient_behind(tiny: Tiny) -> None:
+    config = tiny()
+    task, model = config.build_task(), config.build_model()
+    validate(model, task, task.validation(), loss="nll", step=0)
+    assert all(parameter.grad is None for parameter in model.parameters())
