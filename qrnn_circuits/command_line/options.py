@@ -19,7 +19,9 @@ RunArgument = Annotated[
 ]
 CheckpointOption = Annotated[
     CheckpointChoice,
-    typer.Option(help="The checkpoint with the smallest validation error, or the latest one."),
+    typer.Option(
+        help="The checkpoint with the smallest sampled validation error, or the latest one."
+    ),
 ]
 
 

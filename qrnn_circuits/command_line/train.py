@@ -128,6 +128,14 @@ def train(
     checkpoint_every: Annotated[
         int | None, _schedule("checkpoint_every", "Steps between two checkpoints.")
     ] = None,
+    retreat: Annotated[
+        int | None,
+        _schedule(
+            "retreat",
+            "Go back to the best checkpoint, at half the rate, after so many validations in a row "
+            "without improvement.",
+        ),
+    ] = None,
     patience: Annotated[
         int | None,
         _schedule("patience", "Stop after so many validations in a row without improvement."),
@@ -196,6 +204,7 @@ def train(
         "steps": steps,
         "validate_every": validate_every,
         "checkpoint_every": checkpoint_every,
+        "retreat": retreat,
         "patience": patience,
         "stop_loss": stop_loss,
         "stop_error": stop_error,
@@ -284,5 +293,8 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
         )
     text = f"Finished after step {result.step}: {result.reason}."
     if best := result.standing.best:
-        text += f" The best validation error is {best.error:.2%}, of step {best.step}."
+        text += (
+            f" The best validation error is {best.error:.2%} (sampled {best.sampled_error:.2%}), "
+            f"of step {best.step}."
+        )
     return f"{text} Test it with: qrnn evaluate {shlex.quote(str(folder.path))}"

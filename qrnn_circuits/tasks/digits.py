@@ -83,12 +83,12 @@ class Digits(Task):
         "stages": 2,
         "order": 2,
         "degree": 2,
-        "bias_spread": 0.5,
         "learning_rate": 0.005,
-        "decay": "cosine",
         "clip_norm": 1.0,
         "batch_size": 200,
-        "steps": 1000,
+        "steps": 1500,
+        "validate_every": 25,
+        "retreat": 4,
     }
 
     def __post_init__(self) -> None:

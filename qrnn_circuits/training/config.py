@@ -64,6 +64,9 @@ class RunConfig:
         seed: Of the initial parameters and of the batches.
         validate_every: Steps between two validations; there is one after the last step, too.
         checkpoint_every: Steps between two checkpoints.
+        retreat: Go back to the best checkpoint and halve the learning rate from there on, after
+            this many validations in a row without improvement of which the latest is markedly
+            worse than the best.
         patience: Stop after this many validations in a row without improvement.
         stop_loss: Stop once the validation loss is not above this.
         stop_error: Stop once the validation error is not above this.
@@ -93,6 +96,7 @@ class RunConfig:
     seed: int = 0
     validate_every: int = 50
     checkpoint_every: int = 50
+    retreat: int | None = None
     patience: int | None = None
     stop_loss: float | None = None
     stop_error: float | None = None
@@ -121,8 +125,9 @@ class RunConfig:
             self._set_number(name)
         if self.learning_rate == 0:
             raise ValueError("learning_rate must be greater than 0, got 0.0")
-        if self.patience is not None:
-            _check_integer("patience", self.patience, 1)
+        for name in ("retreat", "patience"):
+            if getattr(self, name) is not None:
+                _check_integer(name, getattr(self, name), 1)
         for name in ("clip_norm", "stop_loss", "stop_error"):
             if getattr(self, name) is not None:
                 self._set_number(name)
@@ -376,8 +381,13 @@ def _option_names(task: str) -> list[str]:
 
 def _flat(config: RunConfig) -> dict[str, object]:
     """The fields and task options that stay the same for the whole of a run."""
-    # A decay is laid out over all steps, so that their number decides what each of them does.
-    changeable = _CHANGEABLE - ({"steps"} if config.decay != "none" else set())
+    changeable = set(_CHANGEABLE)
+    # Where a decay is laid out over all steps, or validations can lead to a retreat, they decide
+    # what a step does.
+    if config.decay != "none":
+        changeable.remove("steps")
+    if config.retreat is not None:
+        changeable.remove("validate_every")
     values = {k: v for k, v in config.to_json().items() if k not in changeable}
     options: dict[str, object] = values.pop("task_options")
     return values | options

@@ -66,7 +66,7 @@ def load_run(
 
     Args:
         folder: Of the run.
-        checkpoint: ``"best"``, by validation error, or ``"last"``.
+        checkpoint: ``"best"``, by sampled validation error, or ``"last"``.
         task_options: Options that the task gets in place of the stored ones, such as another
             ``data`` folder.
 

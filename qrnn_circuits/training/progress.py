@@ -32,6 +32,14 @@ class Progress:
     def validation(self, validation: Validation) -> None:
         """Takes note of a validation."""
 
+    def retreat(self, step: int, best_step: int) -> None:
+        """Takes note that the run goes on from its best checkpoint.
+
+        Args:
+            step: Optimiser steps taken so far.
+            best_step: Optimiser steps behind the checkpoint.
+        """
+
     def stop(self) -> None:
         """Ends the display, also where a run ends with an error."""
 
@@ -63,6 +71,10 @@ class LineProgress(Progress):
             highlight=False,
             soft_wrap=True,
         )
+
+    def retreat(self, step: int, best_step: int) -> None:
+        """Prints what happened."""
+        self._console.print(_retreat_text(step, best_step), highlight=False, soft_wrap=True)
 
 
 class LiveProgress(Progress):
@@ -96,6 +108,10 @@ class LiveProgress(Progress):
         """Replaces the figures."""
         self._validation = validation
 
+    def retreat(self, step: int, best_step: int) -> None:
+        """Prints what happened above the display."""
+        self._console.print(_retreat_text(step, best_step), highlight=False)
+
     def stop(self) -> None:
         """Leaves the last state of the display on the terminal."""
         self._live.stop()
@@ -127,6 +143,10 @@ def _figures(validation: Validation) -> str:
         f"error {validation.error:.2%} (sampled {validation.sampled_error:.2%})  "
         f"acceptance 10^{validation.log10_acceptance:.1f}"
     )
+
+
+def _retreat_text(step: int, best_step: int) -> str:
+    return f"step {step}: back to the best checkpoint, of step {best_step}, at half the rate"
 
 
 def _duration(seconds: float) -> str:

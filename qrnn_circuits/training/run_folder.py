@@ -111,6 +111,13 @@ class RunFolder:
         """
         write_checkpoint(self.checkpoint_path(name), checkpoint)
 
+    def holds_best(self, step: int) -> bool:
+        """Whether the best checkpoint can be read and is of this step."""
+        try:
+            return read_checkpoint(self.checkpoint_path("best")).step == step
+        except CheckpointError:
+            return False
+
     def load(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> Checkpoint:
         """Reads a checkpoint and copies its parameters into the network.
 

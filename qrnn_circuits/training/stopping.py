@@ -1,11 +1,13 @@
 """Which network of a run is the best, and when the run is over."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.validation import Validation
+
+_MARKEDLY = 1.25
 
 
 @dataclass(frozen=True)
@@ -13,21 +15,34 @@ class Standing:
     """What a run remembers of its validations.
 
     Attributes:
-        best: The validation with the smallest error; of equal errors, the one with the smallest
-            sampled error; of equals in both, the first.
+        best: The validation with the smallest sampled error; of equals, the one with the smallest
+            error; of equals in both, the first.
         last: The latest validation.
         without_improvement: How many validations have passed since the best one.
+        retreats: How often the run has gone back to its best checkpoint.
     """
 
     best: Validation | None = None
     last: Validation | None = None
     without_improvement: int = 0
+    retreats: int = 0
 
     def after(self, validation: Validation) -> "Standing":
         """The standing once another validation is known."""
         if self.best is None or _rank(validation) < _rank(self.best):
-            return Standing(best=validation, last=validation)
-        return Standing(self.best, validation, self.without_improvement + 1)
+            return replace(self, best=validation, last=validation, without_improvement=0)
+        return replace(self, last=validation, without_improvement=self.without_improvement + 1)
+
+    def calls_for_retreat(self, config: RunConfig) -> bool:
+        """Whether the run should go back to its best checkpoint after the latest validation.
+
+        It should where ``retreat`` validations in a row brought no improvement and the latest is
+        markedly worse than the best: a run on a plateau is left to cross it.
+        """
+        if config.retreat is None or self.best is None or self.last is None:
+            return False
+        due = self.without_improvement > 0 and self.without_improvement % config.retreat == 0
+        return due and self.last.sampled_error > _MARKEDLY * self.best.sampled_error
 
     def reason_to_stop(self, config: RunConfig, step: int) -> str | None:
         """Why a run at this step is over, as a clause for the user, or ``None``."""
@@ -50,8 +65,8 @@ class Standing:
     def from_json(cls, values: Mapping[str, Any]) -> "Standing":
         """Rebuilds what :meth:`to_json` took apart."""
         best, last = (values[name] and Validation(**values[name]) for name in ("best", "last"))
-        return cls(best, last, values["without_improvement"])
+        return cls(best, last, values["without_improvement"], values["retreats"])
 
 
 def _rank(validation: Validation) -> tuple[float, float]:
-    return validation.error, validation.sampled_error
+    return validation.sampled_error, validation.error

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,10 @@ class Trainer:
             trainer._generator.set_state(checkpoint.generator)
             trainer.step = checkpoint.step
             trainer.standing = checkpoint.standing
+            best = checkpoint.standing.best
+            if best is not None and best.step == checkpoint.step and not run.holds_best(best.step):
+                # The run was killed after it wrote the last checkpoint and before the best one.
+                run.save("best", checkpoint)
         if config != stored:
             run.write_config(config)
         return trainer
@@ -179,7 +183,8 @@ class Trainer:
             return loss.item()
 
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate_at(self.step)
+            rate = self.config.learning_rate_at(self.step)
+            group["lr"] = rate / 2**self.standing.retreats
         self.step += 1
         try:
             loss = self.optimizer.step(closure)
@@ -210,7 +215,18 @@ class Trainer:
         log.flush()
         progress.validation(validation)
         if self.standing.best is validation:
+            # In this order, the best checkpoint is never ahead of the last one: see resume.
+            self._save("last")
             self._save("best")
+        elif self.standing.calls_for_retreat(self.config):
+            self._retreat(progress)
+
+    def _retreat(self, progress: Progress) -> None:
+        """Goes back to the best checkpoint's parameters and optimiser, at half the rate."""
+        best = self.folder.load("best", self.config, self.model)
+        self.optimizer.load_state_dict(dict(best.optimizer))
+        self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
+        progress.retreat(self.step, best.step)
 
     def _parameters_are_finite(self) -> bool:
         return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())

@@ -162,6 +162,7 @@ def test_every_option_reaches_the_configuration(
         "steps": 1,
         "validate_every": 8,
         "checkpoint_every": 9,
+        "retreat": 11,
         "patience": 10,
         "stop_loss": 0.01,
         "stop_error": 0.02,

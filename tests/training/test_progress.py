@@ -28,6 +28,8 @@ def watch(progress: Progress, config: RunConfig) -> None:
         progress.step(step, 0.5 + step)
         if step % 4 == 0:
             progress.validation(Validation(step, 0.3, 0.0625, 0.25, -3.25))
+        if step == 9:
+            progress.retreat(9, 4)
     progress.stop()
 
 
@@ -37,7 +39,8 @@ def test_a_pipe_gets_one_plain_line_per_validation(tiny: Tiny) -> None:
     assert isinstance(progress, LineProgress)
     watch(progress, tiny())
     lines = file.getvalue().splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
+    assert lines[2] == "step 9: back to the best checkpoint, of step 4, at half the rate"
     assert re.fullmatch(
         r"step 8/12  loss 8\.5  error 6\.25% \(sampled 25\.00%\)  acceptance 10\^-3\.2  "
         r"[\d.e+]+ steps/s  \d:\d\d:\d\d left",
@@ -50,6 +53,7 @@ def test_a_terminal_gets_a_live_display_with_every_figure(tiny: Tiny) -> None:
     progress = progress_for(Console(file=file, width=100, force_terminal=True))
     assert isinstance(progress, LiveProgress)
     watch(progress, tiny())
+    assert "back to the best checkpoint, of step 4" in file.getvalue()
     last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", file.getvalue()).splitlines()[-2:]
     assert re.search(r"xor .* step 12/12 .*steps/s +\d:\d\d:\d\d left", last[0])
     assert last[1].strip() == (

@@ -20,13 +20,24 @@ def standing_after(*validations: Validation) -> Standing:
     return standing
 
 
-def test_the_best_has_the_smallest_error_then_the_smallest_sampled_error_then_is_first() -> None:
+def test_the_best_has_the_smallest_sampled_error_then_the_smallest_error_then_is_first() -> None:
     first = figures(1, 0.2, 0.3)
-    assert standing_after(first, figures(2, 0.3, 0.1)).best == first
+    assert standing_after(first, figures(2, 0.1, 0.4)).best == first
     assert standing_after(first, figures(2, 0.2, 0.3, loss=0.1)).best == first
-    less_error, less_sampled_error = figures(2, 0.1, 0.9), figures(3, 0.2, 0.2)
+    less_error, less_sampled_error = figures(2, 0.1, 0.3), figures(3, 0.9, 0.2)
     assert standing_after(first, less_error).best == less_error
     assert standing_after(first, less_sampled_error).best == less_sampled_error
+
+
+def test_a_run_retreats_from_markedly_worse_validations_but_not_from_a_plateau(tiny: Tiny) -> None:
+    config = tiny(retreat=2)
+    best, plateau, worse = (figures(1, 0.1, error) for error in (0.2, 0.24, 0.4))
+    assert not standing_after(best, worse).calls_for_retreat(config)
+    assert not standing_after(best, worse, plateau).calls_for_retreat(config)
+    assert standing_after(best, plateau, worse).calls_for_retreat(config)
+    assert not standing_after(best, worse, worse, worse).calls_for_retreat(config)
+    assert standing_after(best, worse, worse, worse, worse).calls_for_retreat(config)
+    assert not standing_after(best, worse, worse).calls_for_retreat(tiny())
 
 
 def test_patience_counts_validations_since_the_best(tiny: Tiny) -> None:

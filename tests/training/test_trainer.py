@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from qrnn_circuits.training import (
+    Checkpoint,
     CheckpointError,
     LogError,
     Progress,
@@ -86,6 +87,66 @@ def test_weights_do_not_depend_on_how_often_a_run_validates_or_saves(
     assert torch.equal(often.model.cell.coefficients, seldom.model.cell.coefficients)
 
 
+@pytest.fixture
+def retreating(tiny: Tiny) -> RunConfig:
+    """A run whose learning rate is so large that it keeps falling back."""
+    return tiny(learning_rate=0.8, validate_every=1, checkpoint_every=5, retreat=1, steps=24)
+
+
+def test_a_retreat_goes_back_to_the_best_checkpoint_at_half_the_rate(
+    retreating: RunConfig, tmp_path: Path
+) -> None:
+    class Watch(Progress):
+        def __init__(self) -> None:
+            self.retreats = 0
+
+        def retreat(self, step: int, best_step: int) -> None:
+            self.retreats += 1
+            best = load_run(tmp_path / "run", "best")
+            assert best.step == best_step < step
+            assert torch.equal(best.model.cell.theta, trainer.model.cell.theta)
+
+    watch = Watch()
+    trainer = Trainer.start(retreating, tmp_path / "run")
+    result = trainer.run(watch)
+    assert watch.retreats == result.standing.retreats > 1
+    (group,) = trainer.optimizer.param_groups
+    # The last step may have led to one more retreat.
+    assert group["lr"] in (0.8 / 2**watch.retreats, 0.8 / 2 ** (watch.retreats - 1))
+
+
+@pytest.mark.parametrize("step", range(2, 24, 3))
+def test_a_retreating_run_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
+    retreating: RunConfig, tmp_path: Path, step: int
+) -> None:
+    Trainer.start(retreating, tmp_path / "unbroken").run()
+    with pytest.raises(CrashError):
+        Trainer.start(retreating, tmp_path / "broken").run(At(step, crash))
+    Trainer.resume(tmp_path / "broken").run()
+    assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
+
+
+def test_a_best_checkpoint_that_a_kill_left_behind_is_written_by_the_resumed_run(
+    retreating: RunConfig, tmp_path: Path
+) -> None:
+    Trainer.start(retreating, tmp_path / "unbroken").run()
+    folder = tmp_path / "broken"
+    trainer = Trainer.start(retreating, folder)
+    save = RunFolder.save
+
+    def save_until_second_best(self: RunFolder, name: str, checkpoint: Checkpoint) -> None:
+        if name == "best" and self.checkpoint_path("best").exists():
+            raise CrashError
+        save(self, name, checkpoint)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunFolder, "save", save_until_second_best)
+        with pytest.raises(CrashError):
+            trainer.run()
+    Trainer.resume(folder).run()
+    assert files(folder) == files(tmp_path / "unbroken")
+
+
 def test_a_clipped_step_of_gradient_descent_is_no_longer_than_its_bound(
     tiny: Tiny, tmp_path: Path
 ) -> None:
@@ -138,7 +199,7 @@ def test_the_best_checkpoint_is_that_of_the_best_validation(tiny: Tiny, tmp_path
     result = Trainer.start(tiny(steps=40, learning_rate=0.1), tmp_path / "run").run()
     errors = read_scalars(tmp_path / "run", "validation/error")
     sampled = read_scalars(tmp_path / "run", "validation/sampled_error")
-    ranks = [(error, second) for (_, error), (_, second) in zip(errors, sampled, strict=True)]
+    ranks = [(second, error) for (_, error), (_, second) in zip(errors, sampled, strict=True)]
     best_step = errors[ranks.index(min(ranks))][0]
     assert result.standing.best is not None
     assert result.standing.best.step == best_step
