@@ -95,7 +95,7 @@ def main() -> None:
     started = time.monotonic()
 
     console.rule("Handwritten digits 0 and 1, 8x8 pixels, two bits a step")
-    run = train("digits", out / "digits", console)
+    run = train("digits", out / "digits", console, task_options={"data": "embedded"})
     result = evaluate(run)
     picture = out / "digits.png"
     draw(run, Digits(), out / "digits", picture)

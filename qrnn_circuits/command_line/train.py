@@ -34,7 +34,7 @@ def _setting(panel: str, name: str, text: str) -> Any:  # noqa: ANN401 - as type
     """An option for a field of :class:`RunConfig`, with its default in the help."""
     default: str | bool = False
     if _DEFAULTS[name] is not None:
-        recommended = any(name in task.recommended for task in TASKS.values())
+        recommended = any(name in task().recommended for task in TASKS.values())
         default = (
             f"{_DEFAULTS[name]}, or what suits the task" if recommended else str(_DEFAULTS[name])
         )

@@ -28,15 +28,19 @@ class Dna(GeneratedTask):
     length: int = 20
 
     name: ClassVar[str] = "dna"
-    recommended: ClassVar[Mapping[str, int | float | str]] = {
-        "workspace": 5,
-        "stages": 1,
-        "degree": 3,
-        "learning_rate": 0.01,
-        "batch_size": 128,
-        "steps": 2000,
-        "stop_loss": 1e-3,
-    }
+
+    @property
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well."""
+        return {
+            "workspace": 5,
+            "stages": 1,
+            "degree": 3,
+            "learning_rate": 0.01,
+            "batch_size": 128,
+            "steps": 2000,
+            "stop_loss": 1e-3,
+        }
 
     def __post_init__(self) -> None:
         """Checks the options.

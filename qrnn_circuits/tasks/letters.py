@@ -33,14 +33,18 @@ class Letters(GeneratedTask):
     length: int = 36
 
     name: ClassVar[str] = "letters"
-    recommended: ClassVar[Mapping[str, int | float | str]] = {
-        "workspace": 5,
-        "stages": 2,
-        "degree": 3,
-        "learning_rate": 0.01,
-        "batch_size": 16,
-        "steps": 1000,
-    }
+
+    @property
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well."""
+        return {
+            "workspace": 5,
+            "stages": 2,
+            "degree": 3,
+            "learning_rate": 0.01,
+            "batch_size": 16,
+            "steps": 1000,
+        }
 
     def __post_init__(self) -> None:
         """Checks the options.

@@ -22,14 +22,18 @@ class Memorise(FixedTask):
     length: int = 20
 
     name: ClassVar[str] = "memorise"
-    recommended: ClassVar[Mapping[str, int | float | str]] = {
-        "workspace": 5,
-        "stages": 2,
-        "degree": 3,
-        "learning_rate": 0.01,
-        "batch_size": 2,
-        "steps": 500,
-    }
+
+    @property
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well."""
+        return {
+            "workspace": 5,
+            "stages": 2,
+            "degree": 3,
+            "learning_rate": 0.01,
+            "batch_size": 2,
+            "steps": 500,
+        }
 
     def __post_init__(self) -> None:
         """Checks the options.

@@ -39,13 +39,17 @@ class Quotes(FixedTask):
     advice: bool = True
 
     name: ClassVar[str] = "quotes"
-    recommended: ClassVar[Mapping[str, int | float | str]] = {
-        "workspace": 5,
-        "stages": 2,
-        "degree": 3,
-        "batch_size": len(LINES),
-        "steps": 2000,
-    }
+
+    @property
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well."""
+        return {
+            "workspace": 5,
+            "stages": 2,
+            "degree": 3,
+            "batch_size": len(LINES),
+            "steps": 2000,
+        }
 
     def __post_init__(self) -> None:
         """Checks the options.

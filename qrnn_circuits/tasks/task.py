@@ -102,12 +102,17 @@ class Task(ABC):
 
     Attributes:
         name: The task's name on the command line.
-        recommended: Hyper-parameters that train the task well; the keys are fields of
-            :class:`~qrnn_circuits.training.RunConfig`.
     """
 
     name: ClassVar[str]
-    recommended: ClassVar[Mapping[str, int | float | str]]
+
+    @property
+    @abstractmethod
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well.
+
+        The keys are fields of :class:`~qrnn_circuits.training.RunConfig`.
+        """
 
     @property
     @abstractmethod

@@ -28,14 +28,18 @@ class Xor(GeneratedTask):
     length: int = 36
 
     name: ClassVar[str] = "xor"
-    recommended: ClassVar[Mapping[str, int | float | str]] = {
-        "workspace": 4,
-        "stages": 1,
-        "degree": 3,
-        "learning_rate": 0.005,
-        "batch_size": 8,
-        "steps": 1000,
-    }
+
+    @property
+    def recommended(self) -> Mapping[str, int | float | str]:
+        """Hyper-parameters that train the task well."""
+        return {
+            "workspace": 4,
+            "stages": 1,
+            "degree": 3,
+            "learning_rate": 0.005,
+            "batch_size": 8,
+            "steps": 1000,
+        }
 
     def __post_init__(self) -> None:
         """Checks the options.

@@ -171,7 +171,9 @@ class RunConfig:
         """
         _check_choice("task", task, TASKS)
         given = merge(task, *layers)
-        recommended = dict(TASKS[task].recommended)
+        options = given.get("task_options", {})
+        check_task_options(task, options)
+        recommended = dict(TASKS[task](**options).recommended)
         if given.get("optimizer") == "lbfgs":
             recommended.pop("clip_norm", None)
         config = cls(**{**recommended, **given})

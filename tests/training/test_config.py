@@ -16,7 +16,7 @@ Tiny = Callable[..., RunConfig]
 @pytest.mark.parametrize("task", TASKS)
 def test_what_a_task_recommends_makes_a_network(task: str) -> None:
     config = RunConfig.resolve(task)
-    for name, value in TASKS[task].recommended.items():
+    for name, value in TASKS[task]().recommended.items():
         assert getattr(config, name) == value
     model = config.build_model()
     assert model.cell.lane == config.build_task().lane
@@ -25,10 +25,10 @@ def test_what_a_task_recommends_makes_a_network(task: str) -> None:
 
 def test_later_layers_replace_earlier_ones_and_all_replace_what_the_task_recommends() -> None:
     recommended = RunConfig.resolve("xor")
-    assert recommended.degree == TASKS["xor"].recommended["degree"]
+    assert recommended.degree == TASKS["xor"]().recommended["degree"]
     config = RunConfig.resolve("xor", {"degree": 2, "seed": 1}, {"seed": 2})
     assert (config.degree, config.seed) == (2, 2)
-    assert config.batch_size == TASKS["xor"].recommended["batch_size"]
+    assert config.batch_size == TASKS["xor"]().recommended["batch_size"]
     assert config.optimizer == "adam"
 
 
