@@ -85,15 +85,14 @@ class Digits(Task):
         steady: dict[str, int | float | str] = {
             "stages": 2,
             "degree": 2,
-            "decay": "cosine",
             "clip_norm": 1.0,
             "validate_every": 25,
             "retreat": 4,
         }
         if self.data == "embedded":
             size = {"workspace": 4, "order": 1, "batch_size": 100, "steps": 800}
-            return {**steady, **size, "learning_rate": 0.01}
-        size = {"workspace": 8, "order": 2, "batch_size": 200, "steps": 2000}
+            return {**steady, **size, "learning_rate": 0.01, "decay": "cosine"}
+        size = {"workspace": 8, "order": 2, "batch_size": 200, "steps": 2500}
         return {**steady, **size, "learning_rate": 0.005, "bias_spread": 0.5}
 
     def __post_init__(self) -> None:

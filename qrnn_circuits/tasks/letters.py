@@ -42,8 +42,10 @@ class Letters(GeneratedTask):
             "stages": 2,
             "degree": 3,
             "learning_rate": 0.01,
+            "decay": "cosine",
+            "clip_norm": 1.0,
             "batch_size": 16,
-            "steps": 1000,
+            "steps": 800,
         }
 
     def __post_init__(self) -> None:
