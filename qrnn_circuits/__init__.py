@@ -1,10 +1,15 @@
 """Quantum recurrent neural networks as gate-level circuits, with a fast exact path for training."""
 
+from typing import TYPE_CHECKING, Any
+
 from qrnn_circuits.cell import QRNNCell
 from qrnn_circuits.loss import sequence_loss
 from qrnn_circuits.network import QRNN, QRNNOutput, ZeroProbabilityError
 from qrnn_circuits.neuron import Initialisation, QuantumNeuron
 from qrnn_circuits.polynomial import BooleanPolynomial
+
+if TYPE_CHECKING:
+    from qrnn_circuits.circuits.compile import compile
 
 __version__ = "0.1.0"
 
@@ -16,5 +21,15 @@ __all__ = [
     "QRNNOutput",
     "QuantumNeuron",
     "ZeroProbabilityError",
+    "compile",
     "sequence_loss",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Imports PennyLane, which takes seconds, only for what needs it."""
+    if name == "compile":
+        from qrnn_circuits.circuits.compile import compile
+
+        return compile
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

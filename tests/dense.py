@@ -73,6 +73,29 @@ def postselected_neuron(
     )
 
 
+def neuron(
+    coefficients: Sequence[float],
+    degree: int,
+    controls: Sequence[int],
+    target: int,
+    order: int,
+    semantics: str,
+    sign: int = 1,
+) -> Matrix:
+    """A neuron on its controls and target, once its ancillas have been found in 0."""
+    system = len(controls) + 1
+    ancillas = range(system, system + order)
+    whole = postselected_neuron(
+        coefficients, degree, controls, target, ancillas, system + order, sign=sign
+    )
+    block: Matrix = whole[:: 2**order, :: 2**order]
+    if semantics == "unitary":
+        # The unitary nearest to the block: its polar factor.
+        left, _, right = np.linalg.svd(block)
+        block = left @ right
+    return block
+
+
 @dataclass(frozen=True)
 class DenseCell:
     lane: int
@@ -90,23 +113,9 @@ class DenseCell:
 
     def neuron(self, row: int, target: int) -> Matrix:
         """The neuron on lane and workspace, once its ancillas have been found in 0."""
-        wires = self.system + self.order
         controls = [wire for wire in range(self.system) if wire != target]
-        whole = postselected_neuron(
-            list(self.coefficients[row]),
-            self.degree,
-            controls,
-            target,
-            range(self.system, wires),
-            wires,
-        )
-        ancillas = 2**self.order
-        block: Matrix = whole[::ancillas, ::ancillas]
-        if self.semantics == "unitary":
-            # The unitary nearest to the block: its polar factor.
-            left, _, right = np.linalg.svd(block)
-            block = left @ right
-        return block
+        coefficients = list(self.coefficients[row])
+        return neuron(coefficients, self.degree, controls, target, self.order, self.semantics)
 
     def step(self, symbol: int) -> Matrix:
         """Everything from writing the symbol to just before the lane is read."""

@@ -6,6 +6,7 @@ import typer
 
 import qrnn_circuits
 from qrnn_circuits.command_line.evaluate import evaluate
+from qrnn_circuits.command_line.inspect import inspect
 from qrnn_circuits.command_line.sample import sample
 from qrnn_circuits.command_line.train import train
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(evaluate)
 app.command()(sample)
+app.command()(inspect)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,11 +1,22 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from pennylane.operation import Operator
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits import cell_step, registers, step_distribution
+from qrnn_circuits.circuits import (
+    amplification_error,
+    cell_step,
+    condition_lane,
+    registers,
+    step_distribution,
+)
+from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
+from qrnn_circuits.circuits.realisation import REALISATIONS, SEMANTICS, Realisation
+from tests.branches import Branch, branches
 
 pytestmark = pytest.mark.filterwarnings(
     # Raised inside PennyLane's tree traversal for differentiable torch parameters.
@@ -21,6 +32,23 @@ SIZES = [
     (2, 2, 1, 2, 3, 2),
     (1, 1, 0, 3, 1, 2),
 ]
+
+
+def expanded(operations: Iterable[Operator]) -> list[Operator]:
+    """The operations, neurons decomposed."""
+    return [
+        gate
+        for operation in operations
+        for gate in (
+            operation.decomposition() if isinstance(operation, QuantumNeuron) else [operation]
+        )
+    ]
+
+
+def run(circuit: Callable[[], None], wires: int) -> list[Branch]:
+    """The branches of a circuit on wires that start in 0."""
+    operations = expanded(qml.tape.make_qscript(circuit)().operations)
+    return branches(operations, range(wires), np.eye(2**wires)[:, :1])
 
 
 @pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree", "steps"), SIZES)
@@ -54,32 +82,122 @@ def test_the_circuit_is_accepted_as_often_as_the_fast_path_says(
     model = make_model(workspace=workspace, lane=lane, stages=0, order=order, degree=1)
     wires = registers(model.cell)
     model.requires_grad_(False)
-    tape = qml.tape.make_qscript(cell_step)(model.cell, 1)
 
-    def circuit() -> qml.measurements.ProbabilityMP:
-        flags = []
-        for operation in tape.operations:
-            if isinstance(operation, qml.ops.MidMeasure):
-                # Nothing is postselected here: the share of runs that read 0 is what is measured.
-                flags.append(qml.measure(operation.wires[0]))
-            else:
-                # Queues the operation again, with plain numbers for torch's.
-                numbers = [float(parameter) for parameter in operation.data]
-                qml.ops.functions.bind_new_parameters(operation, numbers)
-        flags += [qml.measure(wire) for wire in wires.lane]
-        return qml.probs(op=flags)
+    def step() -> None:
+        cell_step(model.cell, 1)
+        condition_lane(model.cell, 0)
 
-    qnode = qml.QNode(circuit, qml.device("default.qubit"), mcm_method="tree-traversal")
-    measured = qnode().reshape(-1)[0]
+    (branch,) = run(step, wires.ancillas.stop)
+    accepted = np.sum(np.abs(branch.operator) ** 2)
     output = model(torch.tensor([[1]]), torch.tensor([[0]]))
-    assert abs(measured - output.log_acceptance.exp().item()) < 1e-10
+    assert abs(accepted - output.log_acceptance.exp().item()) < 1e-10
 
 
-def test_the_wires_of_a_circuit_do_not_grow_with_the_steps(
+@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree", "steps"), SIZES)
+def test_multiplexed_cells_equal_the_fast_path_of_unitary_semantics(
+    workspace: int,
+    lane: int,
+    stages: int,
+    order: int,
+    degree: int,
+    steps: int,
+    make_model: Callable[..., QRNN],
+    random_symbols: Callable[..., torch.Tensor],
+) -> None:
+    model = make_model(
+        workspace=workspace,
+        lane=lane,
+        stages=stages,
+        order=order,
+        degree=degree,
+        semantics="unitary",
+    )
+    inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
+    circuit = step_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
+    fast = model(inputs, outcomes).log_probs[0, -1].exp()
+    assert torch.allclose(circuit, fast, rtol=0, atol=1e-10)
+    (gradient,) = torch.autograd.grad(circuit[0], model.cell.coefficients)
+    (expected,) = torch.autograd.grad(fast[0], model.cell.coefficients)
+    assert torch.allclose(gradient, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("order", "length"), [(1, 3), (1, 7), (2, 3)])
+def test_amplified_cells_are_near_the_fast_path_of_unitary_semantics(
+    order: int, length: int, make_model: Callable[..., QRNN]
+) -> None:
+    model = make_model(
+        workspace=1, lane=1, stages=0, order=order, degree=1, semantics="unitary"
+    ).requires_grad_(False)
+    circuit = step_distribution(model, [1, 0], [1], realisation="amplified", length=length)
+    fast = model(torch.tensor([[1, 0]]), torch.tensor([[1, 0]])).log_probs[0, -1].exp()
+    # Four neurons, each as far from its rotation as the bound: in amplitude, so twice in
+    # probability.
+    assert (circuit - fast).abs().max() < 8 * amplification_error(length, order)
+
+
+def test_cells_that_repeat_tend_to_the_fast_path_where_only_read_outs_are_superposed(
     make_model: Callable[..., QRNN],
 ) -> None:
-    model = make_model(workspace=2, lane=1)
-    assert registers(model.cell) == (range(1), range(1, 3), range(3, 5))
+    model = make_model(
+        workspace=1, lane=1, stages=0, order=1, degree=1, semantics="unitary"
+    ).requires_grad_(False)
+    wires = registers(model.cell, "repeat_until_success")
+    fast = model(torch.tensor([[1]]), torch.tensor([[0]])).log_probs[0, 0].exp().numpy()
+    distances = []
+    for attempts in (1, 4, 30):
+
+        def step(attempts: int = attempts) -> None:
+            cell_step(model.cell, 1, "repeat_until_success", attempts=attempts)
+
+        weights = np.sum(
+            [np.abs(branch.operator.reshape(2, -1)) ** 2 for branch in run(step, wires[-1].stop)],
+            axis=(0, 2),
+        )
+        distances.append(np.abs(weights / weights.sum() - fast).max())
+        if attempts == 4:
+            circuit = step_distribution(
+                model, [1], [], realisation="repeat_until_success", attempts=attempts
+            )
+            np.testing.assert_allclose(circuit, weights / weights.sum(), rtol=0, atol=1e-10)
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 1e-8
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_the_wires_of_a_circuit_are_lane_workspace_and_ancillas(
+    realisation: Realisation, make_model: Callable[..., QRNN]
+) -> None:
+    model = make_model(workspace=2, lane=1, semantics=SEMANTICS[realisation])
+    ancillas = {"postselect": 2, "repeat_until_success": 2, "amplified": 3, "multiplexed": 0}
+    expected = (range(1), range(1, 3), range(3, 3 + ancillas[realisation]))
+    assert registers(model.cell, realisation) == expected
+    tape = qml.tape.make_qscript(cell_step)(model.cell, 1, realisation, length=3)
+    assert set(tape.wires) == set(range(3 + ancillas[realisation]))
+
+
+def test_only_lane_wires_that_differ_from_the_input_are_flipped(
+    make_model: Callable[..., QRNN],
+) -> None:
+    cell = make_model(workspace=1, lane=2, degree=1).requires_grad_(False).cell
+
+    def flips(step: Callable[[], None]) -> list[int]:
+        operations = qml.tape.make_qscript(step)().operations
+        return [gate.wires[0] for gate in operations if gate.name == "PauliX"]
+
+    assert flips(lambda: cell_step(cell, 2)) == [0, 0]
+    assert flips(lambda: cell_step(cell, 2, lane_symbol=2)) == [0]
+    assert sorted(flips(lambda: cell_step(cell, 2, lane_symbol=1))) == [0, 0, 1]
+    assert flips(lambda: condition_lane(cell, 2)) == [0]  # type: ignore[arg-type]
+    assert flips(lambda: condition_lane(cell, 2, reset=False)) == []  # type: ignore[arg-type]
+
+
+def test_a_lane_that_is_sampled_is_measured_and_reset(make_model: Callable[..., QRNN]) -> None:
+    cell = make_model(workspace=1, lane=2, degree=1).cell
+    operations = qml.tape.make_qscript(condition_lane)(cell, None).operations
+    assert [(gate.wires[0], gate.postselect, gate.reset) for gate in operations] == [
+        (0, None, True),
+        (1, None, True),
+    ]
 
 
 def test_sequences_that_do_not_fit_are_rejected(make_model: Callable[..., QRNN]) -> None:
@@ -90,7 +208,38 @@ def test_sequences_that_do_not_fit_are_rejected(make_model: Callable[..., QRNN])
         step_distribution(model, [0, 2], [0])
 
 
-def test_unitary_semantics_cannot_be_postselected(make_model: Callable[..., QRNN]) -> None:
-    model = make_model(workspace=1, lane=1, degree=1, semantics="unitary")
-    with pytest.raises(ValueError, match="semantics must be 'postselected'"):
-        step_distribution(model, [0], [])
+def test_realisations_that_do_not_fit_the_model_are_refused(
+    make_model: Callable[..., QRNN],
+) -> None:
+    unitary = make_model(workspace=1, lane=1, degree=1, semantics="unitary")
+    with pytest.raises(ValueError, match="'postselect' gives neurons of 'postselected' semantics"):
+        step_distribution(unitary, [0], [], realisation="postselect")
+    postselected = make_model(workspace=1, lane=1, degree=1)
+    for realisation in ("repeat_until_success", "amplified", "multiplexed"):
+        with pytest.raises(ValueError, match=f"'{realisation}' gives neurons of 'unitary'"):
+            cell_step(postselected.cell, 0, realisation)
+    with pytest.raises(ValueError, match="realisation must be one of"):
+        cell_step(postselected.cell, 0, "dense")  # type: ignore[arg-type]
+
+
+def test_options_that_make_no_circuit_are_refused(make_model: Callable[..., QRNN]) -> None:
+    cell = make_model(workspace=1, lane=1, degree=1, semantics="unitary").cell
+    with pytest.raises(ValueError, match="length must be odd"):
+        cell_step(cell, 0, "amplified", length=4)
+    with pytest.raises(ValueError, match="attempts must be at least 1"):
+        cell_step(cell, 0, "repeat_until_success", attempts=0)
+    with pytest.raises(ValueError, match="symbol must be a symbol from 0 to 1, got 2"):
+        cell_step(cell, 2)
+    with pytest.raises(ValueError, match="outcome must be a symbol from 0 to 1, got -1"):
+        condition_lane(cell, -1)
+    wide = make_model(workspace=11, lane=1, degree=1, semantics="unitary").cell
+    with pytest.raises(ValueError, match="at most 10 controls"):
+        cell_step(wide, 0)
+
+
+def test_the_cell_of_two_workspace_wires_takes_twenty_gates(
+    make_model: Callable[..., QRNN],
+) -> None:
+    cell = make_model(workspace=2, lane=1, semantics="unitary").requires_grad_(False).cell
+    tape = qml.tape.make_qscript(cell_step)(cell, 1)
+    assert sum(len(gate.wires) == 2 for gate in expanded(tape.operations)) == 20

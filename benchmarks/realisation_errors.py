@@ -1,0 +1,61 @@
+"""Measures how far each approximate realisation of a neuron is from its unitary semantics.
+
+For "repeat_until_success" the infidelity on uniformly superposed controls, given success, the mean
+over random neurons; it is exact where the controls are in a basis state. For "amplified" a bound of
+the error in operator norm of any neuron. Prints markdown.
+
+    python benchmarks/realisation_errors.py [--neurons 50]
+"""
+
+import argparse
+
+import torch
+
+from qrnn_circuits import Initialisation, QuantumNeuron
+from qrnn_circuits.circuits import amplification_error, superposition_infidelity
+
+CONTROLS, DEGREE = 3, 2
+SPREADS = (0.1, 0.3, 0.5, 1.0)
+LENGTHS = (3, 5, 7)
+
+
+def mean_infidelity(spread: float, order: int, attempts: int, neurons: int) -> float:
+    """The mean over random neurons whose coefficients all have this spread."""
+    total = 0.0
+    for seed in range(neurons):
+        neuron = QuantumNeuron(
+            CONTROLS,
+            order=order,
+            degree=DEGREE,
+            initialisation=Initialisation(bias_spread=spread, weight_spread=spread),
+            generator=torch.Generator().manual_seed(seed),
+            dtype=torch.float64,
+        )
+        total += superposition_infidelity(neuron.angles().detach().numpy(), order, attempts)
+    return total / neurons
+
+
+def main() -> None:
+    """Prints both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--neurons", type=int, default=50)
+    neurons = parser.parse_args().neurons
+    print(f"Repeat until success, {CONTROLS} controls, degree {DEGREE}: mean infidelity\n")
+    print("| spread of the coefficients | attempts | order 1 | order 2 |")
+    print("| --- | --- | ---: | ---: |")
+    for spread in SPREADS:
+        for attempts in (1, 3):
+            figures = (mean_infidelity(spread, order, attempts, neurons) for order in (1, 2))
+            print(
+                f"| {spread} | {attempts} | {' | '.join(f'{figure:.1e}' for figure in figures)} |"
+            )
+    print("\nAmplified: bound of the error\n")
+    print("| length L | order 1 | order 2 |")
+    print("| --- | ---: | ---: |")
+    for length in LENGTHS:
+        bounds = (amplification_error(length, order) for order in (1, 2))
+        print(f"| {length} | {' | '.join(f'{bound:.1e}' for bound in bounds)} |")
+
+
+if __name__ == "__main__":
+    main()

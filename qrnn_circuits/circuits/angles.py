@@ -1,0 +1,121 @@
+"""From the coefficients of Boolean polynomials to the angles of gates, in any interface."""
+
+from functools import lru_cache
+
+import numpy as np
+import pennylane as qml
+from numpy.typing import NDArray
+from pennylane.typing import TensorLike
+
+from qrnn_circuits.synthesis import parities_up_to, polynomial_to_parities, table_to_parities
+
+
+def coefficient_count(controls: int, degree: int) -> int:
+    """Number P of coefficients of a polynomial.
+
+    Raises:
+        ValueError: If there is no polynomial of this degree in this many variables.
+    """
+    if not 1 <= degree <= controls:
+        raise ValueError(
+            f"degree must be between 1 and the number of controls ({controls}), got {degree}"
+        )
+    return len(parities_up_to(controls, degree))
+
+
+def parity_angles(coefficients: TensorLike, controls: int, degree: int) -> TensorLike:
+    """The angles of all parities of at most ``degree`` controls.
+
+    Args:
+        coefficients: Shape ``(P,)`` or ``(B, P)``, numpy, torch or any other interface.
+        controls: Number of control wires.
+        degree: Degree of the polynomial.
+
+    Returns:
+        Of the shape and interface of ``coefficients``, in the order of
+        :func:`~qrnn_circuits.synthesis.parities_up_to`.
+    """
+    return _linear_map(_polynomial_to_parities(controls, degree), coefficients)
+
+
+def angle_table(coefficients: TensorLike, controls: int, degree: int) -> TensorLike:
+    """The polynomial at all control patterns, shape ``(2**m,)`` or ``(B, 2**m)``.
+
+    Control 0 is the most significant bit of a pattern.
+    """
+    return _linear_map(_evaluation(controls, degree), coefficients)
+
+
+def activation_table(
+    coefficients: TensorLike, controls: int, degree: int, order: int
+) -> TensorLike:
+    """The angle ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``, for all control patterns.
+
+    Args:
+        coefficients: Of ``phi``, shape ``(P,)`` or ``(B, P)``.
+        controls: Number m of control wires.
+        degree: Degree of ``phi``.
+        order: Order of the neuron.
+
+    Returns:
+        Angles in [0, pi], shape ``(2**m,)`` or ``(B, 2**m)``.
+    """
+    half = angle_table(coefficients, controls, degree) / 2
+    cos, sin = qml.math.cos(half) ** 2**order, qml.math.sin(half) ** 2**order
+    return 2 * qml.math.arctan2(sin, cos)
+
+
+def table_parity_angles(table: TensorLike, controls: int) -> TensorLike:
+    """The angles of all ``2**m`` parities that give each control pattern its angle.
+
+    Args:
+        table: Shape ``(2**m,)`` or ``(B, 2**m)``.
+        controls: Number m of control wires.
+    """
+    return _linear_map(_table_to_parities(controls), table)
+
+
+def multiplexed_matrix(table: TensorLike) -> TensorLike:
+    """The matrix of the rotation by ``table[x]`` for each control pattern x.
+
+    Args:
+        table: Angles, shape ``(2**m,)`` or ``(B, 2**m)``.
+
+    Returns:
+        Shape ``(2**(m+1), 2**(m+1))`` or with a leading B; the target is the last wire.
+    """
+    patterns = qml.math.shape(table)[-1]
+    keep = np.eye(patterns)
+    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+    shape = (*qml.math.shape(table)[:-1], 2 * patterns, 2 * patterns)
+    # One row of each map for each pattern: its 2x2 block, flattened into the whole matrix.
+    identity = np.einsum("xy,yz,ab->xyazb", keep, keep, np.eye(2)).reshape(patterns, -1)
+    turned = np.einsum("xy,yz,ab->xyazb", keep, keep, turn).reshape(patterns, -1)
+    matrix = _linear_map(identity.T, qml.math.cos(table / 2)) + _linear_map(
+        turned.T, qml.math.sin(table / 2)
+    )
+    return qml.math.reshape(matrix, shape)
+
+
+def _linear_map(matrix: NDArray[np.float64], vectors: TensorLike) -> TensorLike:
+    """``matrix @ vector`` for one vector or a batch of them."""
+    transposed = qml.math.convert_like(matrix.T, vectors)
+    return qml.math.tensordot(vectors, qml.math.cast_like(transposed, vectors), [[-1], [0]])
+
+
+@lru_cache(maxsize=64)
+def _polynomial_to_parities(controls: int, degree: int) -> NDArray[np.float64]:
+    return polynomial_to_parities(controls, degree)
+
+
+@lru_cache(maxsize=8)
+def _table_to_parities(controls: int) -> NDArray[np.float64]:
+    return table_to_parities(controls)
+
+
+@lru_cache(maxsize=64)
+def _evaluation(controls: int, degree: int) -> NDArray[np.float64]:
+    bits = np.arange(2**controls)[:, None] >> np.arange(controls)[::-1] & 1
+    monomials = parities_up_to(controls, degree)
+    columns = [bits[:, list(monomial)].all(1) for monomial in monomials]
+    return np.stack(columns, 1).astype(np.float64)

@@ -1,0 +1,253 @@
+"""A picture of one step of a cell: its neurons by stage, and the gates of the first of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pennylane as qml
+from pennylane.operation import Operator
+from pennylane.ops import Conditional, MidMeasure
+
+from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.stages import StagedOperation
+from qrnn_circuits.circuits.to_qiskit import basic_operations
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# From ColorBrewer's qualitative palettes: dark ones for wires, pale ones behind stages.
+_REGISTER_COLOURS = {"lane": "#1f78b4", "workspace": "#33a02c", "ancillas": "#ff7f00"}
+_STAGE_COLOURS = {"input": "#deebf7", "work": "#e5f5e0", "output": "#fee6ce", "other": "#f0f0f0"}
+_COLUMNS_PER_LINE, _MOST_LINES = 40, 4
+_LEAST_COLUMNS = 16
+
+# What a realisation does with its ancillas.
+_ANCILLA_WORDS = {
+    "postselect": "post-\nselect",
+    "repeat_until_success": "repeat",
+    "amplified": "amplify",
+}
+
+_LETTERS = {
+    "PauliX": "X",
+    "PauliZ": "Z",
+    "Hadamard": "H",
+    "S": "S",
+    "Adjoint(S)": "S†",
+    "RY": "RY",
+    "RZ": "RZ",
+    "PhaseShift": "P",
+}
+
+
+@dataclass
+class _Column:
+    """Operations that are drawn above each other."""
+
+    stage: str
+    operations: list[Operator] = field(default_factory=list)
+    neuron: int | None = None
+
+
+def draw_step(circuit: CompiledCircuit) -> "Figure":
+    """Draws the first step of a compiled circuit.
+
+    Above, every neuron with the wires that control it, on the colour of its stage. Below, the gates
+    of the first neuron, before transpilation; those that wait for a measurement are dashed. A long
+    circuit is cut, and the picture says so.
+
+    Args:
+        circuit: Any compiled circuit.
+
+    Returns:
+        A matplotlib figure.
+    """
+    from matplotlib.figure import Figure
+
+    staged = [item for item in circuit.staged_operations() if item.step == 0]
+    neuron = next(item.operation for item in staged if item.neuron is not None)
+    overview = _overview_columns(staged)
+    gates = _packed(list(basic_operations(neuron)))
+    shown = gates[: _COLUMNS_PER_LINE * _MOST_LINES]
+    lines = [
+        shown[start : start + _COLUMNS_PER_LINE]
+        for start in range(0, len(shown), _COLUMNS_PER_LINE)
+    ]
+    wires = sum(map(len, circuit.registers))
+    height = 0.42 * (wires + 1)
+    figure = Figure(figsize=(16, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
+    rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
+    symbol, realisation = circuit.inputs[0], circuit.realisation
+    cell = circuit.model.cell
+    figure.suptitle(
+        f"One step, input symbol {symbol}: order {cell.order}, degree {cell.degree}, realisation "
+        f"{realisation}",
+        fontsize=13,
+    )
+    _draw_overview(rows[0], overview, circuit)
+    for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
+        _draw_gates(axes, line, circuit, max(len(lines[0]), _LEAST_COLUMNS))
+        if place == 0:
+            title = "Gates of neuron f0"
+            if len(shown) < len(gates):
+                title += f", the first {len(shown)} of {len(gates)} columns"
+            if any(isinstance(gate, Conditional) for column in shown for gate in column.operations):
+                title += "; dashed: only where an earlier measurement read 1"
+            axes.set_title(title, loc="left", fontsize=11)
+    return figure
+
+
+def _overview_columns(staged: Sequence[StagedOperation]) -> list[_Column]:
+    """One column for each neuron; other operations of a stage share columns where they fit."""
+    columns: list[_Column] = []
+    for item in staged:
+        last = columns[-1] if columns else None
+        apart = item.neuron is not None or last is None or last.neuron is not None
+        if apart or last is None or last.stage != item.stage or _overlap(last, item.operation):
+            last = _Column(item.stage, neuron=item.neuron)
+            columns.append(last)
+        last.operations.append(item.operation)
+    return columns
+
+
+def _overlap(column: _Column, operation: Operator) -> bool:
+    return any(set(operation.wires) & set(other.wires) for other in column.operations)
+
+
+def _packed(gates: Sequence[Operator]) -> list[_Column]:
+    """Puts each gate in the first column after all those that share a wire span with it."""
+    columns: list[_Column] = []
+    for gate in gates:
+        low, high = min(gate.wires), max(gate.wires)
+        place = len(columns)
+        while place and not any(
+            min(other.wires) <= high and low <= max(other.wires)
+            for other in columns[place - 1].operations
+        ):
+            # A condition or measurement stays in order.
+            if isinstance(gate, Conditional | MidMeasure):
+                break
+            place -= 1
+        if place == len(columns):
+            columns.append(_Column(""))
+        columns[place].operations.append(gate)
+    return columns
+
+
+def _draw_wires(axes: "Axes", circuit: CompiledCircuit, columns: int, width: int) -> None:
+    axes.set_xlim(-0.6 - 0.05 * width, width)
+    wires = sum(map(len, circuit.registers))
+    axes.set_ylim(wires - 0.3, -1.1)
+    axes.axis("off")
+    for (name, colour), register in zip(_REGISTER_COLOURS.items(), circuit.registers, strict=True):
+        for place, wire in enumerate(register):
+            axes.plot([-0.6, columns - 0.4], [wire, wire], color=colour, linewidth=1.2, zorder=1)
+            label = f"{name.removesuffix('s')} {place}"
+            axes.text(-0.7, wire, label, ha="right", va="center", color=colour, fontsize=9)
+
+
+def _draw_overview(axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit) -> None:
+    _draw_wires(axes, circuit, len(columns), max(len(columns), _LEAST_COLUMNS))
+    wires = sum(map(len, circuit.registers))
+    start = 0
+    for place, column in enumerate(columns):
+        ends = place + 1 == len(columns) or columns[place + 1].stage != column.stage
+        if ends:
+            word = column.stage.split()[0]
+            colour = _STAGE_COLOURS.get(word, _STAGE_COLOURS["other"])
+            axes.axvspan(start - 0.45, place + 0.45, color=colour, zorder=0)
+            axes.text(
+                (start + place) / 2,
+                -0.75,
+                column.stage if place > start or word in ("input", "work", "output") else word,
+                ha="center",
+                va="center",
+                fontsize=9,
+            )
+            start = place + 1
+        for operation in column.operations:
+            if column.neuron is None:
+                _draw_gate(axes, place, operation)
+            else:
+                _draw_neuron(axes, place, operation, column.neuron)
+    axes.set_ylim(wires - 0.3, -1.3)
+
+
+def _draw_neuron(axes: "Axes", place: int, neuron: Any, row: int) -> None:  # noqa: ANN401
+    target, ancillas = neuron.target_wire[0], list(neuron.ancilla_wires)
+    axes.plot([place] * 2, [min(neuron.wires), max(neuron.wires)], color="black", zorder=2)
+    for wire in neuron.control_wires:
+        axes.plot(place, wire, "o", color="black", markersize=5, zorder=3)
+    _box(axes, place, target, f"f{row}")
+    if ancillas:
+        words = _ANCILLA_WORDS[neuron.hyperparameters["realisation"]]
+        _box(axes, place, ancillas[0], words, last=ancillas[-1])
+
+
+def _draw_gates(
+    axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit, width: int
+) -> None:
+    _draw_wires(axes, circuit, len(columns), width)
+    for place, column in enumerate(columns):
+        for operation in column.operations:
+            _draw_gate(axes, place, operation)
+
+
+def _draw_gate(axes: "Axes", place: int, operation: Operator) -> None:
+    dashed = isinstance(operation, Conditional)
+    gate = operation.base if dashed else operation
+    if isinstance(gate, MidMeasure):
+        text = "M" if gate.postselect is None else f"M={gate.postselect}"
+        _box(axes, place, gate.wires[0], "|0⟩" if gate.reset else text, colour="#d9d9d9")
+        return
+    *controls, target = gate.wires
+    if gate.name in ("CNOT", "CZ"):
+        colour = "tab:gray" if dashed else "black"
+        style = "--" if dashed else "-"
+        ends = [controls[0], target]
+        axes.plot([place] * 2, ends, style, color=colour, zorder=2)
+        axes.plot(place, controls[0], "o", color=colour, markersize=5, zorder=3)
+        if gate.name == "CZ":
+            axes.plot(place, target, "o", color=colour, markersize=5, zorder=3)
+        else:
+            axes.plot(
+                place, target, "o", markerfacecolor="white", color=colour, markersize=9, zorder=3
+            )
+            axes.plot(place, target, "+", color=colour, markersize=9, zorder=4)
+        return
+    text = _LETTERS.get(gate.name, gate.name)
+    if gate.data:
+        # Adding zero turns -0.00 into 0.00.
+        text += f"\n{round(float(qml.math.unwrap(gate.data)[0]), 2) + 0.0:.2f}"
+    for wire in controls:
+        axes.plot([place] * 2, [wire, target], color="black", zorder=2)
+        axes.plot(place, wire, "o", color="black", markersize=5, zorder=3)
+    _box(axes, place, target, text, dashed=dashed)
+
+
+def _box(
+    axes: "Axes",
+    place: int,
+    wire: int,
+    text: str,
+    *,
+    last: int | None = None,
+    colour: str = "white",
+    dashed: bool = False,
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    bottom = wire if last is None else last
+    axes.add_patch(
+        Rectangle(
+            (place - 0.38, wire - 0.36),
+            0.76,
+            bottom - wire + 0.72,
+            facecolor=colour,
+            edgecolor="tab:gray" if dashed else "black",
+            linestyle="--" if dashed else "-",
+            zorder=3,
+        )
+    )
+    axes.text(place, (wire + bottom) / 2, text, ha="center", va="center", fontsize=6.5, zorder=5)

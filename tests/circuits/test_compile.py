@@ -1,0 +1,56 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+import qrnn_circuits
+from qrnn_circuits import QRNN
+from qrnn_circuits.circuits.compile import compile
+
+MakeModel = Callable[..., QRNN]
+
+
+def test_compile_is_exported_and_follows_the_models_semantics(make_model: MakeModel) -> None:
+    assert qrnn_circuits.compile is compile
+    for semantics, realisation in (("postselected", "postselect"), ("unitary", "multiplexed")):
+        model = make_model(lane=1, workspace=1, degree=1, semantics=semantics)
+        assert compile(model, torch.tensor([0])).realisation == realisation  # type: ignore[arg-type]
+
+
+def test_outcomes_may_be_left_out_at_the_end_or_be_sampled_in_between(
+    make_model: MakeModel,
+) -> None:
+    model = make_model(lane=2, workspace=1, degree=1)
+    for outcomes, expected, steps in (
+        (None, (None, None, None), (0, 1, 2)),
+        ([3, 1], (3, 1, None), (2,)),
+        ([3, None, 1], (3, None, 1), (1,)),
+        ([3, 2, 1], (3, 2, 1), ()),
+    ):
+        circuit = compile(model, [0, 1, 2], outcomes)
+        assert (circuit.outcomes, circuit.steps) == (expected, steps)
+
+
+def test_bad_input_is_rejected(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+    with pytest.raises(ValueError, match=r"realisation must be one of .*multiplexed.*, got 'best'"):
+        compile(model, [0], realisation="best")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="'postselect' gives neurons of 'postselected' semantics"):
+        compile(model, [0], realisation="postselect")
+    with pytest.raises(ValueError, match=r"length must be odd, .* got 4"):
+        compile(model, [0], realisation="amplified", length=4)
+    with pytest.raises(ValueError, match="attempts must be at least 1, got 0"):
+        compile(model, [0], realisation="repeat_until_success", attempts=0)
+    with pytest.raises(ValueError, match="inputs must hold at least one symbol"):
+        compile(model, [])
+    with pytest.raises(ValueError, match=r"inputs must be symbols from 0 to 1 .*, got 2"):
+        compile(model, [2])
+    with pytest.raises(ValueError, match=r"outcomes must be symbols from 0 to 1 .*, got -1"):
+        compile(model, [1], [-1])
+    with pytest.raises(ValueError, match=r"for each of the 3 inputs, .* got 1"):
+        compile(model, [0, 1, 0], [1])
+    with pytest.raises(ValueError, match=r"steps must be sampled ones.*\(here \[1\]\), got 0"):
+        compile(model, [0, 1], [1], steps=[0])
+    wide = make_model(lane=2, workspace=10, degree=1, semantics="unitary")
+    with pytest.raises(ValueError, match=r"takes at most 10 controls .* got 11"):
+        compile(wide, [0])

@@ -1,0 +1,90 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Qrnn = Callable[..., Result]
+
+
+@pytest.fixture
+def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
+    options = (*tiny, "--degree", "1", "--order", "1", "--semantics", "unitary")
+    assert qrnn("train", "xor", *options, "--out", tmp_path / "run").exit_code == 0
+    return tmp_path / "run"
+
+
+def test_json_is_one_object_with_all_realisations_of_the_semantics(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn("inspect", run, "--json", "--length", "3")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert [entry["realisation"] for entry in figures["realisations"]] == [
+        "repeat_until_success",
+        "amplified",
+        "multiplexed",
+    ]
+    assert figures["length"] == 3
+    assert figures["target"] is None
+
+
+def test_a_table_shows_counts_before_and_after_transpilation(qrnn: Qrnn, run: Path) -> None:
+    arguments = ("inspect", run, "--realisation", "multiplexed", "--backend", "fake_fez")
+    result = qrnn(*arguments)
+    assert result.exit_code == 0, result.stderr
+    (entry,) = json.loads(qrnn(*arguments, "--json").stdout)["realisations"]
+    before, after = (entry[key]["two_qubit_gates"] for key in ("resources", "transpiled"))
+    assert f"{before:,} -> {after:,}" in result.stdout
+    assert "fidelity, about" in result.stdout
+    assert "input stage" in result.stdout
+
+
+def test_gate_names_steps_and_outcomes_can_be_chosen(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn(
+        *("inspect", run, "--realisation", "multiplexed", "--realisation", "postselect"),
+        *("--backend", "cx,rz,sx,x", "--inputs", "1,2", "--outcomes", "3", "--json"),
+    )
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["inputs"] == [1, 2]
+    assert figures["outcomes"] == [3, None]
+    assert figures["target"] == "cx, rz, sx, x, all to all"
+    assert len(figures["realisations"]) == 2
+
+
+def test_the_picture_is_written(qrnn: Qrnn, run: Path) -> None:
+    path = run / "step.svg"
+    result = qrnn("inspect", run, "--realisation", "postselect", "--draw", path)
+    assert result.exit_code == 0, result.stderr
+    assert "<svg" in path.read_text()
+
+
+def test_without_qiskit_the_command_says_how_to_install_it(
+    qrnn: Qrnn, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "qiskit", None)
+    result = qrnn("inspect", run)
+    assert result.exit_code == 2
+    assert 'pip install "qrnn-circuits[qiskit]"' in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--backend", "fake_fex"), "there is no backend 'fake_fex'"),
+        (("--inputs", "one"), "inputs must be whole numbers separated by commas, got 'one'"),
+        (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
+        (("--length", "4"), "length must be odd"),
+        (("--realisation", "best"), "best"),
+        (("--draw", "absent/step.png"), "absent"),
+        (("--draw", "step.txt"), "txt"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(
+    qrnn: Qrnn, run: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    result = qrnn("inspect", run, *arguments)
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert result.stdout == ""
