@@ -1,5 +1,6 @@
 """Packages that only some features need."""
 
+from collections.abc import Iterable
 from importlib import import_module
 
 
@@ -12,12 +13,26 @@ def require_qiskit(*modules: str) -> None:
     Raises:
         ImportError: If one is missing, with the command that installs it.
     """
-    for module in modules or ("qiskit",):
+    _require("qiskit", modules or ("qiskit",))
+
+
+def require_mthree() -> None:
+    """Checks that mthree, of the extra ``mitigation``, is installed.
+
+    Raises:
+        ImportError: If it is not, with the command that installs it.
+    """
+    _require("mitigation", ("mthree",))
+
+
+def _require(extra: str, modules: Iterable[str]) -> None:
+    for module in modules:
         try:
             import_module(module)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
             raise ImportError(
-                f'{module} is needed here and is not installed: pip install "qrnn-circuits[qiskit]"'
+                f"{module} is needed here and is not installed: "
+                f'pip install "qrnn-circuits[{extra}]"'
             ) from error

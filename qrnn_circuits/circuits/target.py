@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from qiskit.transpiler import Target
 
 
+_ADVICE = {
+    "if_else": "the realisations 'postselect', 'amplified' and 'multiplexed' need none",
+    "reset": "outcomes that are given, not sampled, need none",
+}
+
+
 class UnsupportedTargetError(ValueError):
     """A target lacks instructions that a circuit needs."""
 
@@ -54,7 +60,11 @@ class Chip:
         from qiskit import transpile
 
         if missing := self.missing(circuit):
-            raise UnsupportedTargetError(f"{self.name} has no {' and no '.join(missing)}")
+            advice = [_ADVICE[name] for name in missing if name in _ADVICE]
+            raise UnsupportedTargetError(
+                f"{self.name} has no {' and no '.join(missing)}"
+                + (f": {'; '.join(advice)}" if advice else "")
+            )
         if self.target is None:
             # Control flow, measurement and reset need no entry in a basis.
             where: dict[str, Any] = {"basis_gates": [*(self.basis or ())]}

@@ -76,7 +76,7 @@ class Converter:
 
         Raises:
             ImportError: If Qiskit is not installed.
-            TypeError: If an operation has neither a Qiskit gate nor a decomposition.
+            TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
             ValueError: If a wire is in no register, or a condition uses a measurement that does not
                 come before it.
         """
@@ -286,7 +286,7 @@ def to_qiskit(
 
     Raises:
         ImportError: If Qiskit is not installed.
-        TypeError: If an operation has neither a Qiskit gate nor a decomposition.
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
         ValueError: If a wire is in no register, or a condition uses a measurement that does not
             come before it.
     """
@@ -302,7 +302,7 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
         operation: Any operation.
 
     Raises:
-        TypeError: If an operation has neither a Qiskit gate nor a decomposition.
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
     """
     name = operation.name
     if isinstance(operation, Conditional):
@@ -319,8 +319,11 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
     elif operation.has_decomposition:
         for part in operation.decomposition():
             yield from basic_operations(part)
+    elif operation.has_matrix:
+        unitary = qml.QubitUnitary(qml.matrix(operation), wires=operation.wires)
+        yield from basic_operations(unitary)
     else:
-        raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition")
+        raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
 
 
 @lru_cache(maxsize=1)

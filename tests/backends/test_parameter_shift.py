@@ -1,0 +1,47 @@
+from collections.abc import Callable
+
+import pennylane as qml
+import pytest
+from pennylane.operation import Operator
+
+from qrnn_circuits.backends.parameter_shift import unpostselected_param_shift
+from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
+from qrnn_circuits.circuits.realisation import Realisation
+
+
+def tape(*operations: Operator) -> qml.tape.QuantumScript:
+    gates = [qml.RY(0.4, 0), qml.CNOT([0, 1]), *operations]
+    return qml.tape.QuantumScript(gates, [qml.expval(qml.Z(1))], trainable_params=[0])
+
+
+def test_without_postselection_it_is_the_rule_of_pennylane() -> None:
+    measured = tape(qml.ops.MidMeasure(0, meas_uid="a"))
+    shifted, combine = unpostselected_param_shift(measured, shifts=[(0.3,)])
+    expected, combine_expected = qml.gradients.param_shift(measured, shifts=[(0.3,)])
+    assert [each.data for each in shifted] == [each.data for each in expected]
+    assert combine((0.1, 0.4)) == combine_expected((0.1, 0.4))
+
+
+def neuron(realisation: Realisation, wires: int) -> Callable[[], Operator]:
+    return lambda: QuantumNeuron(
+        [0.1, 0.2], range(wires), order=1, degree=1, realisation=realisation
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: qml.ops.MidMeasure(0, postselect=0),
+        neuron("postselect", 3),
+        neuron("repeat_until_success", 3),
+        lambda: qml.ops.Conditional(qml.measure(0), neuron("postselect", 3)()),
+    ],
+)
+def test_postselected_tapes_are_refused(make: Callable[[], Operator]) -> None:
+    with pytest.raises(ValueError, match="wrong for postselected circuits"):
+        unpostselected_param_shift(tape(make()))
+
+
+@pytest.mark.parametrize(("realisation", "wires"), [("multiplexed", 2), ("amplified", 4)])
+def test_neurons_that_postselect_nothing_are_not(realisation: Realisation, wires: int) -> None:
+    unpostselected_param_shift(tape(neuron(realisation, wires)()))
