@@ -1,0 +1,82 @@
+"""One QNode on every device: only the device changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+from numpy.typing import NDArray
+from pennylane.measurements import ProbabilityMP
+
+pytest.importorskip("qiskit_aer")
+pytest.importorskip("qiskit_ibm_runtime")
+
+SHOTS = 20_000
+
+
+def dynamic_circuit() -> tuple[ProbabilityMP, ProbabilityMP]:
+    """Free and postselected measurements, with and without a reset, and conditions on them."""
+    qml.RY(0.9, wires=0)
+    qml.RX(0.7, wires=1)
+    qml.CNOT(wires=[0, 1])
+    first = qml.measure(0, reset=True)
+    qml.cond(first, qml.RY, qml.RX)(1.1, wires=2)
+    qml.RY(0.6, wires=0)
+    qml.CRX(1.3, wires=[0, 2])
+    qml.measure(0, postselect=0)
+    qml.RY(2.1, wires=0)
+    qml.CNOT(wires=[0, 1])
+    second = qml.measure(0, postselect=1, reset=True)
+    qml.cond(second, qml.S)(wires=1)
+    third = qml.measure(1)
+    qml.cond(first & ~third, qml.RX)(0.8, wires=2)
+    return qml.probs(wires=[1, 2]), qml.probs(op=[first, third])
+
+
+@pytest.fixture(scope="module")
+def exact() -> list[NDArray[np.float64]]:
+    """The distributions by PennyLane's deferred measurements."""
+    node = qml.QNode(dynamic_circuit, qml.device("default.qubit"), mcm_method="deferred")
+    return [np.asarray(distribution) for distribution in node()]
+
+
+DEVICES: dict[str, dict[str, Any]] = {
+    "qrnn.torch": {"seed": 1},
+    "qrnn.aer": {"seed": 1},
+    "qrnn.ibm": {"seed": 1, "backend": "fake_fez", "noise": False},
+}
+
+
+@pytest.fixture
+def make_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], qml.devices.Device]:
+    monkeypatch.setenv("QRNN_JOBS", str(tmp_path / "jobs.sqlite"))
+    return lambda name: qml.device(name, **DEVICES[name])
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_every_device_samples_the_distribution_of_deferred_measurements(
+    name: str, make_device: Callable[[str], qml.devices.Device], exact: list[NDArray[np.float64]]
+) -> None:
+    device = make_device(name)
+    node = qml.set_shots(qml.QNode(dynamic_circuit, device), shots=SHOTS)
+    with qml.Tracker(device) as tracker:
+        sampled = node()
+    kept = tracker.totals["kept_shots"]
+    assert 0.2 * SHOTS < kept < 0.8 * SHOTS
+    for distribution, expected in zip(sampled, exact, strict=True):
+        error = np.sqrt(expected * (1 - expected) / kept)
+        assert np.all(np.abs(distribution - expected) <= 4 * error + 1e-12)
+
+
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_simulators_give_the_exact_distribution_without_shots(
+    name: str, make_device: Callable[[str], qml.devices.Device], exact: list[NDArray[np.float64]]
+) -> None:
+    for distribution, expected in zip(
+        qml.QNode(dynamic_circuit, make_device(name))(), exact, strict=True
+    ):
+        np.testing.assert_allclose(distribution, expected, atol=1e-8)
