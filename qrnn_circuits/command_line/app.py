@@ -7,7 +7,11 @@ import typer
 import qrnn_circuits
 from qrnn_circuits.command_line.evaluate import evaluate
 from qrnn_circuits.command_line.inspect import inspect
+from qrnn_circuits.command_line.jobs import jobs
+from qrnn_circuits.command_line.results import results
+from qrnn_circuits.command_line.run import run
 from qrnn_circuits.command_line.sample import sample
+from qrnn_circuits.command_line.submit import submit
 from qrnn_circuits.command_line.train import train
 
 app = typer.Typer(
@@ -21,6 +25,10 @@ app.command()(train)
 app.command()(evaluate)
 app.command()(sample)
 app.command()(inspect)
+app.command()(run)
+app.command()(submit)
+app.command()(jobs)
+app.command()(results)
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,4 +46,4 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Train quantum recurrent neural networks, and see what they have learnt."""
+    """Train quantum recurrent neural networks, see what they have learnt, and run them."""

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qrnn_circuits import ZeroProbabilityError
+from qrnn_circuits.jobs import JobError
 from qrnn_circuits.training import CheckpointError, LogError, TrainingDiverged
 
 _USAGE_ERROR = 2
@@ -33,7 +34,28 @@ def run_errors() -> Iterator[None]:
     """Ends the command with exit code 1 where a run cannot go on."""
     try:
         yield
-    except (CheckpointError, LogError, TrainingDiverged, ZeroProbabilityError) as error:
+    except (CheckpointError, JobError, LogError, TrainingDiverged, ZeroProbabilityError) as error:
+        _fail(error, _RUN_ERROR)
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Ends the command with exit code 1 where a device cannot run the circuits.
+
+    Devices are of many makers, and say by many types what they do not accept.
+    """
+    from pennylane.exceptions import DeviceError
+
+    try:
+        yield
+    except (
+        DeviceError,
+        ImportError,
+        JobError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         _fail(error, _RUN_ERROR)
 
 

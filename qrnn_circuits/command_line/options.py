@@ -24,6 +24,58 @@ CheckpointOption = Annotated[
     ),
 ]
 
+RealisationOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How neurons are built: postselect, repeat_until_success, amplified or multiplexed. "
+        "By default exactly, as the network's semantics ask.",
+        show_default=False,
+    ),
+]
+AttemptsOption = Annotated[int, typer.Option(help="Attempts of repeat_until_success.")]
+LengthOption = Annotated[int, typer.Option(help="Length of amplified, odd.")]
+SequencesOption = Annotated[
+    int, typer.Option(help="How many sequences, spread evenly over the test set.")
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(help="Steps of each sequence; by default all.", show_default=False),
+]
+BackendOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a device that has several: the name of a chip, least_busy, or a local model of a "
+        "chip such as fake_fez (qrnn.ibm).",
+        show_default=False,
+    ),
+]
+MaxUsageOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Send nothing that is estimated to take more seconds of the chip's time (qrnn.ibm).",
+        show_default=False,
+    ),
+]
+MitigationOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Correct the chip's readout errors: m3 (qrnn.ibm, and qrnn.aer with noise).",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, help="Of the shots of a simulator.", show_default=False)
+]
+ChartOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw exact and device distributions as bars (.png, .svg, .pdf).",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
 
 def absolute_data(data: str) -> str:
     """A data folder by its full path, so that it is found from everywhere; else the same text."""

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
+from qrnn_circuits.jobs import JobStore
 
 
 @pytest.fixture(autouse=True)
@@ -62,3 +63,32 @@ def tiny() -> tuple[str, ...]:
     """Options of a run whose steps take milliseconds."""
     options = "--length 6 --workspace 2 --degree 2 --batch-size 4 --steps 6 --validate-every 2"
     return tuple(options.split())
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on 4 wires, with unitary semantics."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    options = "--length 6 --workspace 2 --degree 1 --order 1 --semantics unitary --steps 2"
+    arguments = ["train", "xor", *options.split(), "--batch-size", "4", "--out", str(folder)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.stderr
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobStore:
+    """The file of jobs that commands use."""
+    monkeypatch.setenv("QRNN_JOBS", str(tmp_path / "jobs.sqlite"))
+    return JobStore()
+
+
+@pytest.fixture
+def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qiskit Runtime finds no account, whoever runs the tests."""
+    for name in ("QISKIT_IBM_TOKEN", "QISKIT_IBM_INSTANCE", "QISKIT_IBM_CHANNEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(
+        "qiskit_ibm_runtime.accounts.management._DEFAULT_ACCOUNT_CONFIG_JSON_FILE",
+        str(tmp_path / "accounts.json"),
+    )

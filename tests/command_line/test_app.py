@@ -14,7 +14,9 @@ def test_the_version_is_that_of_the_package(qrnn: Qrnn) -> None:
     assert result.stdout == f"qrnn-circuits {qrnn_circuits.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "sample"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "sample", "inspect", "run", "submit", "jobs", "results"]
+)
 def test_every_command_has_a_help_page(qrnn: Qrnn, command: str) -> None:
     assert command in qrnn("--help").stdout
     result = qrnn(command, "--help")

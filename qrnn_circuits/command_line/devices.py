@@ -1,0 +1,59 @@
+"""Devices by name, and what the user may mean where there is none of it."""
+
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pennylane as qml
+
+
+def make_device(name: str, wires: int, **options: Any) -> "qml.devices.Device":  # noqa: ANN401
+    """Makes a PennyLane device.
+
+    Args:
+        name: As for ``qml.device``.
+        wires: Number of wires, for a device that has to be told; others find them in each circuit.
+        options: Arguments of the device, without those that are None.
+
+    Raises:
+        ValueError: If there is no such device, what it needs is not installed, or it takes no such
+            option; and whatever the device raises.
+    """
+    import pennylane as qml
+
+    if name not in qml.plugin_devices:
+        near = get_close_matches(name, qml.plugin_devices, n=3)
+        raise ValueError(
+            f"there is no device {name!r}"
+            + (f"; close names are {', '.join(near)}" if near else "")
+            + f". Installed are {', '.join(sorted(qml.plugin_devices))}"
+        )
+    try:
+        accepted = signature(qml.plugin_devices[name].load()).parameters
+    except ImportError as error:
+        raise ValueError(f"device {name!r} cannot be loaded: {error}") from error
+    given = {option: value for option, value in options.items() if value is not None}
+    anything = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in accepted.values())
+    for option, value in given.items():
+        if option not in accepted and not anything:
+            flag = option.replace("_", "-")
+            raise ValueError(f"device {name!r} takes no --{flag}, got {value!r}")
+        if option in accepted and _is_switch(accepted[option]) and value not in (True, False):
+            raise ValueError(f"device {name!r} takes no name for {option}, got {value!r}")
+    if "wires" in accepted and accepted["wires"].default is Parameter.empty:
+        given["wires"] = wires
+    try:
+        return qml.device(name, **given)
+    except (ImportError, qml.exceptions.DeviceError) as error:
+        raise ValueError(f"device {name!r}: {error}") from error
+
+
+def _is_switch(parameter: Parameter) -> bool:
+    return isinstance(parameter.default, bool)
+
+
+def device_title(name: str, **options: str | None) -> str:
+    """What reports call a device: its name and the options that tell it from others."""
+    given = [f"{option} {value}" for option, value in options.items() if value is not None]
+    return " ".join([name, f"({', '.join(given)})"]) if given else name

@@ -1,0 +1,52 @@
+"""``qrnn results``: the report on a submitted job."""
+
+from typing import Annotated, Any
+
+import typer
+
+from qrnn_circuits.command_line.devices import make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.options import ChartOption, JsonOption
+from qrnn_circuits.command_line.run import show_report
+from qrnn_circuits.jobs import JobStatus, JobStore
+
+
+def results(
+    job: Annotated[str, typer.Argument(metavar="ID", help="What qrnn submit printed.")],
+    wait: Annotated[
+        bool, typer.Option(help="Whether to wait for a job that the service has not run yet.")
+    ] = True,
+    chart: ChartOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch a job's results and compare them with the exact model, as qrnn run does.
+
+    What was fetched once is on disk. A job goes on if this command is stopped.
+    """
+    with run_errors(), usage_errors():
+        from qrnn_circuits.execution import Plan, report
+        from qrnn_circuits.execution.chart import check_chart_path
+
+        if chart is not None:
+            check_chart_path(chart)
+        record = JobStore().get(job)
+        if "plan" not in record.context:
+            raise ValueError(
+                f"job {job} is not one of qrnn submit; in Python, "
+                f"qml.device({record.device!r}).fetch({job!r}) gives its results"
+            )
+        plan = Plan.from_json(record.context["plan"])
+        device: Any = make_device(record.device, plan.wires)
+    with device_errors():
+        import pennylane as qml
+
+        if wait and record.status in (JobStatus.RECORDED, JobStatus.SUBMITTED):
+            typer.echo(f"fetching job {job} from {record.backend}", err=True)
+        with qml.Tracker(device) as tracker:
+            fetched = device.fetch(job, wait=wait)
+        kept = tracker.history.get("kept_shots")
+        result = report(plan, fetched, device=record.context["device"], kept=kept)
+    show_report(result, as_json=as_json)
+    if chart is not None:
+        with usage_errors():
+            result.chart(chart)

@@ -1,0 +1,132 @@
+"""``qrnn run``: a trained network's task on any device."""
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.options import (
+    AttemptsOption,
+    BackendOption,
+    ChartOption,
+    CheckpointChoice,
+    CheckpointOption,
+    JsonOption,
+    LengthOption,
+    MaxUsageOption,
+    MitigationOption,
+    RealisationOption,
+    RunArgument,
+    SeedOption,
+    SequencesOption,
+    StepsOption,
+)
+from qrnn_circuits.command_line.submission import submit_plan
+from qrnn_circuits.training import load_run
+
+if TYPE_CHECKING:
+    from qrnn_circuits.execution import Report
+
+
+def run(
+    folder: RunArgument,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Name of a PennyLane device: qrnn.torch, qrnn.aer, qrnn.ibm, default.qubit, or of "
+            "any other that is installed."
+        ),
+    ] = "qrnn.torch",
+    shots: Annotated[
+        int | None,
+        typer.Option(
+            help="Of each circuit; by default none: exact distributions, of simulators.",
+            show_default=False,
+        ),
+    ] = None,
+    realisation: RealisationOption = None,
+    backend: BackendOption = None,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            help="Simulate the noise of a chip, such as fake_fez (qrnn.aer).", show_default=False
+        ),
+    ] = None,
+    mitigation: MitigationOption = None,
+    sequences: SequencesOption = 1,
+    steps: StepsOption = None,
+    attempts: AttemptsOption = 3,
+    length: LengthOption = 7,
+    max_usage: MaxUsageOption = None,
+    seed: SeedOption = None,
+    chart: ChartOption = None,
+    checkpoint: CheckpointOption = CheckpointChoice.BEST,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a trained network's task on a device, and compare it with the exact model.
+
+    Every scored step of the sequences is one circuit, conditioned on the right outcomes of all
+    earlier steps; all circuits are one batch.
+    """
+    with run_errors(), usage_errors():
+        from qrnn_circuits.execution import plan_run
+        from qrnn_circuits.execution.chart import check_chart_path
+
+        if chart is not None:
+            check_chart_path(chart)
+        names: Any = realisation
+        plan = plan_run(
+            load_run(folder, checkpoint.value),
+            realisation=names,
+            sequences=sequences,
+            steps=steps,
+            shots=shots,
+            attempts=attempts,
+            length=length,
+            mitigation=mitigation,
+        )
+        chosen: Any = make_device(
+            device,
+            plan.wires,
+            backend=backend,
+            noise=noise,
+            mitigation=mitigation,
+            seed=seed,
+            max_usage=max_usage,
+        )
+    with device_errors():
+        import pennylane as qml
+
+        from qrnn_circuits.execution import execute, report
+
+        start = time.perf_counter()
+        title = device_title(device, backend=backend, noise=noise)
+        sent = None
+        if hasattr(chosen, "submit"):
+            sent = submit_plan(plan, chosen, folder, err=True)
+            title = sent.device
+            typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
+        with qml.Tracker(chosen) as tracker:
+            results = execute(plan, chosen) if sent is None else chosen.fetch(sent.job)
+        seconds = time.perf_counter() - start
+        kept = tracker.history.get("kept_shots")
+        result = report(plan, results, device=title, seconds=seconds, kept=kept)
+    show_report(result, as_json=as_json)
+    if chart is not None:
+        with usage_errors():
+            result.chart(chart)
+
+
+def show_report(result: "Report", *, as_json: bool) -> None:
+    """Prints a report as a table, or as one JSON object."""
+    if as_json:
+        typer.echo(json.dumps(result.to_json()))
+        return
+    console = Console()
+    console.print(result.table())
+    if result.seconds is not None:
+        console.print(f"wall time {result.seconds:.2f} s", highlight=False)

@@ -1,0 +1,54 @@
+"""Sends a plan to a device that keeps jobs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from qrnn_circuits.command_line.devices import device_title
+
+if TYPE_CHECKING:
+    from qrnn_circuits.execution import Plan
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that a device keeps.
+
+    Attributes:
+        job: The device's name of it.
+        backend: Name of the chip.
+        seconds: Estimated seconds of the chip's time.
+        device: What reports call the device.
+    """
+
+    job: str
+    backend: str
+    seconds: float
+    device: str
+
+
+def submit_plan(
+    plan: "Plan",
+    device: Any,  # noqa: ANN401
+    folder: Path,
+    *,
+    err: bool,
+) -> Submission:
+    """Submits a plan as one job, from which ``qrnn results`` reports without the model.
+
+    The estimated usage is printed before anything is sent.
+
+    Args:
+        plan: With its tapes.
+        device: One with ``estimate`` and ``submit``.
+        folder: Of the trained network.
+        err: Whether to print to the standard error.
+    """
+    usage = device.estimate(plan.tapes)
+    typer.echo(f"usage    {usage}", err=err)
+    title = device_title(device.name, backend=usage.backend)
+    context = {"plan": plan.to_json(), "device": title, "folder": str(folder.absolute())}
+    job = device.submit(plan.tapes, context=context)
+    return Submission(job, usage.backend, usage.seconds, title)

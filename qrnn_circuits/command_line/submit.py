@@ -1,0 +1,111 @@
+"""``qrnn submit``: a trained network's task as a job, to be fetched later."""
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from qrnn_circuits.command_line.devices import make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.options import (
+    AttemptsOption,
+    BackendOption,
+    CheckpointChoice,
+    CheckpointOption,
+    JsonOption,
+    LengthOption,
+    MaxUsageOption,
+    MitigationOption,
+    RealisationOption,
+    RunArgument,
+    SeedOption,
+    SequencesOption,
+    StepsOption,
+)
+from qrnn_circuits.command_line.submission import submit_plan
+from qrnn_circuits.training import load_run
+
+
+def submit(
+    folder: RunArgument,
+    shots: Annotated[int, typer.Option(min=1, help="Of each circuit.", show_default=False)],
+    device: Annotated[str, typer.Option(help="Name of a device that keeps jobs.")] = "qrnn.ibm",
+    backend: BackendOption = None,
+    mitigation: MitigationOption = None,
+    realisation: RealisationOption = None,
+    sequences: SequencesOption = 1,
+    steps: StepsOption = None,
+    attempts: AttemptsOption = 3,
+    length: LengthOption = 7,
+    max_usage: MaxUsageOption = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of Qiskit Runtime's sampler, such as dynamical_decoupling.enable=true "
+            "or twirling.enable_measure=true; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: SeedOption = None,
+    checkpoint: CheckpointOption = CheckpointChoice.BEST,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit a trained network's task to a device as one job, and return at once.
+
+    The circuits are those of qrnn run. The job is on record before it is sent: qrnn jobs lists it,
+    and qrnn results fetches and reports what it gave, from any process.
+    """
+    with run_errors(), usage_errors():
+        from qrnn_circuits.execution import plan_run
+
+        names: Any = realisation
+        plan = plan_run(
+            load_run(folder, checkpoint.value),
+            realisation=names,
+            sequences=sequences,
+            steps=steps,
+            shots=shots,
+            attempts=attempts,
+            length=length,
+            mitigation=mitigation,
+        )
+        chosen: Any = make_device(
+            device,
+            plan.wires,
+            backend=backend,
+            mitigation=mitigation,
+            seed=seed,
+            max_usage=max_usage,
+            options=_nested(option) if option else None,
+        )
+        if not hasattr(chosen, "submit"):
+            raise ValueError(f"device {device!r} keeps no jobs: qrnn run runs it and waits")
+    with device_errors():
+        sent = submit_plan(plan, chosen, folder, err=as_json)
+    if as_json:
+        answer = {"job": sent.job, "backend": sent.backend, "usage": sent.seconds}
+        typer.echo(json.dumps(answer))
+        return
+    typer.echo(f"job      {sent.job}\nresults  qrnn results {sent.job}")
+
+
+def _nested(options: Sequence[str]) -> dict[str, Any]:
+    """From ``["a.b=true"]`` to ``{"a": {"b": True}}``."""
+    nested: dict[str, Any] = {}
+    for text in options:
+        path, equals, value = text.partition("=")
+        *groups, name = path.split(".")
+        if not (equals and name):
+            raise ValueError(f"option must look like NAME=VALUE, got {text!r}")
+        inner = nested
+        for group in groups:
+            inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise ValueError(f"option {group!r} must be a value or a group, got both")
+        try:
+            inner[name] = json.loads(value)
+        except json.JSONDecodeError:
+            inner[name] = value
+    return nested

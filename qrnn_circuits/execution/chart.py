@@ -1,0 +1,101 @@
+"""A report as a bar chart."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from qrnn_circuits.execution.report import CircuitReport, Report
+
+# From ColorBrewer's qualitative palette Paired.
+_EXACT_COLOUR, _DEVICE_COLOUR, _RIGHT_COLOUR = "#b3b3b3", "#1f78b4", "#33a02c"
+_WIDTH, _LEAST_WIDTH, _MOST_PANELS = 12.0, 5.5, 24
+
+
+def draw_report(report: "Report") -> Figure:
+    """Exact and device distributions side by side, a panel for each circuit.
+
+    A line of panels is a sequence, where it fits. Bars of a device with shots have an error bar of
+    one standard error. Of more circuits than fit, the first are shown.
+    """
+    shown = report.circuits[:_MOST_PANELS]
+    width = max(1.9, 0.3 * len(shown[0].distribution) + 0.5)
+    first = [circuit.planned.sequence == shown[0].planned.sequence for circuit in shown]
+    columns = min(max(1, int(_WIDTH / width)), sum(first) if sum(first) > 1 else len(shown))
+    lines = -(-len(shown) // columns)
+    size = (max(_LEAST_WIDTH, width * columns), 2.1 * lines + 1)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for panel, circuit in zip(axes.flat, shown, strict=False):
+        _draw_circuit(panel, circuit)
+        panel.set_xlabel("symbol", fontsize=8)
+    for panel in axes.flat[len(shown) :]:
+        panel.set_axis_off()
+    for panel in axes[:, 0]:
+        panel.set_ylabel("probability", fontsize=8)
+    figure.suptitle(_title(report, len(shown)), fontsize=9)
+    handles, _ = axes[0, 0].get_legend_handles_labels()
+    handles.append(Patch(fill=False, edgecolor=_RIGHT_COLOUR, label="right symbol"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def check_chart_path(path: Path) -> None:
+    """Checks where a chart is to go, before anything that takes long.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If matplotlib does not know the ending.
+    """
+    known = Figure().canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in known:
+        raise ValueError(
+            f"a chart must end in one of {', '.join(f'.{ending}' for ending in known)}, got {path}"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
+
+
+def _draw_circuit(axes: "Axes", circuit: "CircuitReport") -> None:
+    planned = circuit.planned
+    places = np.arange(len(planned.exact))
+    device = np.array(circuit.distribution)
+    error = None
+    if circuit.kept is not None:
+        error = np.sqrt(device * (1 - device) / circuit.kept)
+    axes.bar(places - 0.2, planned.exact, 0.4, label="exact", color=_EXACT_COLOUR)
+    axes.bar(
+        places + 0.2,
+        device,
+        0.4,
+        yerr=error,
+        label="device",
+        color=_DEVICE_COLOUR,
+        error_kw={"elinewidth": 1, "capsize": 2},
+    )
+    axes.set_ylim(0, 1.05)
+    axes.set_xticks(places, [str(place) for place in places])
+    axes.tick_params(labelsize=8, labelbottom=True)
+    axes.get_xticklabels()[planned.right].set_bbox(
+        {"edgecolor": _RIGHT_COLOUR, "facecolor": "none", "boxstyle": "square,pad=0.25"}
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    noise = "" if circuit.kept is None else f" (noise {circuit.noise:.3f})"
+    axes.set_title(
+        f"sequence {planned.sequence}, step {planned.step}\nTVD {circuit.distance:.3f}{noise}",
+        fontsize=8,
+    )
+
+
+def _title(report: "Report", shown: int) -> str:
+    plan = report.plan
+    text = f"{plan.task} on {report.device}\n{plan.realisation}, {plan.sampling}: "
+    text += f"{report.accuracy:.1%} right"
+    if shown < len(report.circuits):
+        text += f" (shown: {shown} of {len(report.circuits)} circuits)"
+    return text

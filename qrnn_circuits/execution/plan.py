@@ -1,0 +1,260 @@
+"""The circuits that show how a trained network does its task on a device."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
+from math import ceil
+from typing import Any
+
+import pennylane as qml
+import torch
+
+from qrnn_circuits.circuits.compile import compile
+from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.realisation import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_LENGTH,
+    Realisation,
+)
+from qrnn_circuits.network import QRNN
+from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tasks.task import require_integer
+from qrnn_circuits.training import TrainedRun
+
+# So many kept shots tell a distribution from another: what is advised where too few would be left.
+_USEFUL_SHOTS = 100
+_LEAST_SHARE = 1e-12
+
+
+@dataclass(frozen=True)
+class PlannedCircuit:
+    """One question to a device: what does the network predict at a step of a sequence?
+
+    Attributes:
+        sequence: Row of the task's test set, from 0.
+        step: Position of the step in the sequence, from 0. The circuit has all steps up to it, each
+            earlier one conditioned on its outcome in the test set.
+        right: The right symbol.
+        exact: Probability of each symbol by the model in float64, ``2**I`` of them.
+        predicted_share: Share of the shots in which every ancilla reads 0 and every conditioned
+            outcome occurs, by the model; None for ``"repeat_until_success"``, whose last attempts
+            fail now and then.
+    """
+
+    sequence: int
+    step: int
+    right: int
+    exact: tuple[float, ...]
+    predicted_share: float | None
+
+    def describe(self) -> str:
+        """Where the question comes from."""
+        return f"step {self.step} of test sequence {self.sequence}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run, and all that a report on it needs to know of the model.
+
+    Attributes:
+        task: Name of the task.
+        training_step: Optimiser steps behind the model.
+        realisation: How neurons are built.
+        wires: Number of wires of each circuit.
+        shots: Of each circuit; None for exact distributions.
+        circuits: One entry for each circuit, by sequence, then by step.
+        mitigation: By which the device is to correct readout errors, or None.
+        tapes: The circuits, in this order. With shots each returns ``qml.sample`` of its lane, one
+            row of I bits for each kept shot; without, or with mitigation, ``qml.probs``. Neurons
+            are not decomposed. A plan that was read back from JSON has none.
+    """
+
+    task: str
+    training_step: int
+    realisation: Realisation
+    wires: int
+    shots: int | None
+    circuits: tuple[PlannedCircuit, ...]
+    mitigation: str | None = None
+    tapes: tuple[qml.tape.QuantumScript, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def sampling(self) -> str:
+        """How results come about, for a title."""
+        if self.shots is None:
+            return "exact"
+        text = f"{self.shots:,} shots"
+        return text if self.mitigation is None else f"{text}, mitigation {self.mitigation}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the tapes, as plain dictionaries and lists."""
+        values = asdict(replace(self, tapes=()))
+        del values["tapes"]
+        return values
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Plan":
+        """Reads what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        try:
+            circuits = tuple(
+                PlannedCircuit(**{**circuit, "exact": tuple(circuit["exact"])})
+                for circuit in data["circuits"]
+            )
+            return cls(**{**data, "circuits": circuits})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"this is no plan of a run: {error}") from error
+
+
+def plan_run(
+    run: TrainedRun,
+    *,
+    realisation: Realisation | None = None,
+    sequences: int = 1,
+    steps: int | None = None,
+    shots: int | None = None,
+    attempts: int = DEFAULT_ATTEMPTS,
+    length: int = DEFAULT_LENGTH,
+    mitigation: str | None = None,
+) -> Plan:
+    """Builds a circuit for every scored step of some test sequences.
+
+    Args:
+        run: The trained network and its task.
+        realisation: How neurons are built; it must have the model's semantics. By default
+            ``"postselect"`` for postselected and ``"multiplexed"`` for unitary semantics.
+        sequences: How many sequences, spread evenly over the test set.
+        steps: How many steps of each, from the first; by default all.
+        shots: Of each circuit; by default none, for devices that give exact distributions.
+        attempts: How often a neuron is tried, for ``"repeat_until_success"``, at least 1.
+        length: Length of the amplification, odd, for ``"amplified"``.
+        mitigation: By which the device corrects readout errors in the results of shots, if it does.
+
+    Returns:
+        The plan.
+
+    Raises:
+        FileNotFoundError: If the task's data are missing.
+        TypeError: If a number is not an integer.
+        ValueError: If an argument is out of range, the realisation is not of the model's semantics,
+            no step is scored, there is mitigation but no shots, or the model predicts that a
+            circuit keeps less than one shot.
+        ZeroProbabilityError: If the model rules a conditioned outcome out altogether.
+    """
+    if shots is not None:
+        require_integer("shots", shots, 1)
+    elif mitigation is not None:
+        raise ValueError(
+            f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
+        )
+    model = deepcopy(run.model).cpu().double()
+    rows, batch = _questions(run.task.test(), sequences, steps)
+    # Fails on a wrong option before anything is computed.
+    compile(model, [0], realisation=realisation, attempts=attempts, length=length)
+    planned, compiled = [], []
+    for step in range(batch.inputs.shape[1]):
+        chosen = batch.scored[:, step].nonzero()[:, 0]
+        if not len(chosen):
+            continue
+        inputs, outcomes = batch.inputs[chosen, : step + 1], batch.outcomes[chosen, : step + 1]
+        exact, shares = _predictions(model, inputs, outcomes)
+        for index, row in enumerate(rows[chosen].tolist()):
+            circuit = compile(
+                model,
+                inputs[index].tolist(),
+                outcomes[index, :-1].tolist(),
+                realisation=realisation,
+                attempts=attempts,
+                length=length,
+            )
+            predictable = circuit.realisation != "repeat_until_success"
+            planned.append(
+                PlannedCircuit(
+                    sequence=row,
+                    step=step,
+                    right=int(outcomes[index, -1]),
+                    exact=tuple(exact[index].tolist()),
+                    predicted_share=float(shares[index]) if predictable else None,
+                )
+            )
+            compiled.append(circuit)
+    if shots is not None:
+        _check_kept(planned, shots)
+    order = sorted(range(len(planned)), key=lambda i: (planned[i].sequence, planned[i].step))
+    return Plan(
+        task=run.task.name,
+        training_step=run.step,
+        realisation=compiled[0].realisation,
+        wires=sum(map(len, compiled[0].registers)),
+        shots=shots,
+        circuits=tuple(planned[i] for i in order),
+        mitigation=mitigation,
+        tapes=tuple(_tape(compiled[i], shots, mitigation) for i in order),
+    )
+
+
+def shots_advice(share: float) -> str:
+    """How many shots would leave a useful number of them, given the predicted share."""
+    if share < _LEAST_SHARE:
+        return "no number of shots will do"
+    return f"{ceil(_USEFUL_SHOTS / share):,} shots would keep about {_USEFUL_SHOTS}"
+
+
+def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Tensor, Batch]:
+    """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
+    require_integer("sequences", sequences, 1, len(test))
+    rows = torch.linspace(0, len(test) - 1, sequences, dtype=torch.float64).round().long()
+    inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]
+    if steps is None:
+        return rows, Batch(inputs, outcomes, scored)
+    require_integer("steps", steps, 1, inputs.shape[1])
+    if not scored[:, :steps].any():
+        first = int(scored.any(0).int().argmax())
+        raise ValueError(
+            f"steps must be at least {first + 1}, got {steps}: the task scores no earlier step of "
+            "these sequences"
+        )
+    return rows, Batch(inputs[:, :steps], outcomes[:, :steps], scored[:, :steps])
+
+
+@torch.no_grad()
+def _predictions(
+    model: QRNN, inputs: torch.Tensor, outcomes: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distributions of the last step, and shares kept by a run conditioned on all earlier ones."""
+    sampled = torch.zeros_like(outcomes, dtype=torch.bool)
+    sampled[:, -1] = True
+    # The drawn symbol counts in neither; a generator leaves torch's own as it is.
+    output = model.sample(inputs, outcomes, sampled=sampled, generator=torch.Generator())
+    return output.log_probs[:, -1].exp(), output.log_acceptance.exp().clamp(max=1)
+
+
+def _check_kept(planned: list[PlannedCircuit], shots: int) -> None:
+    """Raises where a circuit would hardly keep a shot."""
+    predictable = [circuit for circuit in planned if circuit.predicted_share is not None]
+    worst = min(predictable, key=lambda circuit: circuit.predicted_share or 0, default=None)
+    if worst is None or worst.predicted_share is None or worst.predicted_share * shots >= 1:
+        return
+    raise ValueError(
+        f"{worst.describe()} keeps a share of {worst.predicted_share:.3g} of the shots, as the "
+        f"model predicts, so that none of {shots:,} would be left: "
+        f"{shots_advice(worst.predicted_share)}. Fewer steps keep more; without shots, "
+        "simulators give exact distributions"
+    )
+
+
+def _tape(
+    circuit: CompiledCircuit, shots: int | None, mitigation: str | None
+) -> qml.tape.QuantumScript:
+    tape = circuit.tape
+    measurements = tape.measurements
+    if shots is not None and mitigation is None:
+        with qml.QueuingManager.stop_recording():
+            measurements = [qml.sample(wires=list(circuit.registers.lane))]
+    script = qml.tape.QuantumScript(tape.operations, measurements, shots=shots)
+    # PennyLane's devices combine measurements with numpy arrays only.
+    (script,), _ = qml.transforms.convert_to_numpy_parameters(script)
+    return script

@@ -1,0 +1,284 @@
+"""How a device's answers compare with the model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrnn_circuits.execution.distance import expected_distance, total_variation_distance
+from qrnn_circuits.execution.plan import Plan, PlannedCircuit, shots_advice
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class CircuitReport:
+    """What a device gave for one circuit.
+
+    Attributes:
+        planned: The circuit and what the model says of it.
+        shots: Number of shots; None for an exact distribution.
+        kept: Number of kept shots as they were read; None for an exact distribution.
+        distribution: Probability of each symbol, from the kept shots or as mitigation corrects it.
+    """
+
+    planned: PlannedCircuit
+    shots: int | None
+    kept: int | None
+    distribution: tuple[float, ...]
+
+    @property
+    def prediction(self) -> int:
+        """The most probable symbol; the smallest of several."""
+        return int(np.argmax(self.distribution))
+
+    @property
+    def correct(self) -> bool:
+        """Whether the prediction is right."""
+        return self.prediction == self.planned.right
+
+    @property
+    def exact_prediction(self) -> int:
+        """The most probable symbol of the exact distribution."""
+        return int(np.argmax(self.planned.exact))
+
+    @property
+    def distance(self) -> float:
+        """Total variation distance to the model's exact distribution."""
+        return total_variation_distance(self.distribution, self.planned.exact)
+
+    @cached_property
+    def noise(self) -> float:
+        """Mean distance of a perfect device with as many kept shots; 0 without shots."""
+        return 0.0 if self.kept is None else expected_distance(self.planned.exact, self.kept)
+
+    @property
+    def kept_share(self) -> float | None:
+        """Share of the shots that were kept; None without shots."""
+        return None if self.kept is None or self.shots is None else self.kept / self.shots
+
+    @property
+    def share_error(self) -> float | None:
+        """Standard error of the kept share; None without shots.
+
+        That of a binomial proportion, of the predicted share where there is one.
+        """
+        if self.kept_share is None or self.shots is None:
+            return None
+        predicted = self.planned.predicted_share
+        share = self.kept_share if predicted is None else predicted
+        return sqrt(share * (1 - share) / self.shots)
+
+    @property
+    def share_deviation(self) -> float | None:
+        """Standard errors from the predicted to the kept share; None where there are not both."""
+        predicted = self.planned.predicted_share
+        if self.kept_share is None or predicted is None or not self.share_error:
+            return None
+        return (self.kept_share - predicted) / self.share_error
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures, with those of the plan beside them."""
+        return {
+            **asdict(self.planned),
+            "distribution": self.distribution,
+            "prediction": self.prediction,
+            "correct": self.correct,
+            "distance": self.distance,
+            "expected_noise": self.noise,
+            "shots": self.shots,
+            "kept": self.kept,
+            "kept_share": self.kept_share,
+            "share_error": self.share_error,
+            "share_deviation": self.share_deviation,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a trained network did its task on a device.
+
+    Attributes:
+        plan: What was run; its tapes are not needed.
+        device: What the device is called.
+        seconds: Wall time of the whole batch; None where nobody waited for it.
+        circuits: One entry for each circuit of the plan.
+    """
+
+    plan: Plan
+    device: str
+    seconds: float | None
+    circuits: tuple[CircuitReport, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the circuits whose most probable symbol is right."""
+        return _mean([circuit.correct for circuit in self.circuits])
+
+    @property
+    def exact_accuracy(self) -> float:
+        """The same share for the exact distributions."""
+        return _mean(
+            [circuit.exact_prediction == circuit.planned.right for circuit in self.circuits]
+        )
+
+    @property
+    def distance(self) -> float:
+        """Mean total variation distance to the exact distributions."""
+        return _mean([circuit.distance for circuit in self.circuits])
+
+    @property
+    def noise(self) -> float:
+        """Mean distance of a perfect device with as many kept shots."""
+        return _mean([circuit.noise for circuit in self.circuits])
+
+    @property
+    def kept_share(self) -> float | None:
+        """Share of all shots that were kept; None without shots."""
+        shares = [share for circuit in self.circuits if (share := circuit.kept_share) is not None]
+        return _mean(shares) if shares else None
+
+    @property
+    def predicted_share(self) -> float | None:
+        """Mean predicted share; None where it cannot be predicted."""
+        shares = [circuit.planned.predicted_share for circuit in self.circuits]
+        known = [share for share in shares if share is not None]
+        return _mean(known) if len(known) == len(shares) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures as plain dictionaries and lists."""
+        return {
+            "task": self.plan.task,
+            "training_step": self.plan.training_step,
+            "device": self.device,
+            "realisation": self.plan.realisation,
+            "wires": self.plan.wires,
+            "shots": self.plan.shots,
+            "mitigation": self.plan.mitigation,
+            "accuracy": self.accuracy,
+            "exact_accuracy": self.exact_accuracy,
+            "distance": self.distance,
+            "expected_noise": self.noise,
+            "kept_share": self.kept_share,
+            "predicted_share": self.predicted_share,
+            "seconds": self.seconds,
+            "circuits": [circuit.to_json() for circuit in self.circuits],
+        }
+
+    def table(self) -> "Table":
+        """A table for a terminal: a row for each circuit, and the totals."""
+        from qrnn_circuits.execution.table import report_table
+
+        return report_table(self)
+
+    def chart(self, path: Path) -> None:
+        """Writes a bar chart of exact and device distributions (.png, .svg, .pdf).
+
+        Raises:
+            OSError: If the file cannot be written.
+            ValueError: If matplotlib does not know the ending of the path.
+        """
+        from qrnn_circuits.execution.chart import draw_report
+
+        draw_report(self).savefig(path, dpi=150)
+
+
+def report(
+    plan: Plan,
+    results: Sequence[Any],
+    *,
+    device: str,
+    seconds: float | None = None,
+    kept: Sequence[int] | None = None,
+) -> Report:
+    """Compares a device's results with a plan.
+
+    Args:
+        plan: As it was run, or as :meth:`Plan.from_json` reads it back.
+        results: One for each circuit, as a device returns them for the plan's tapes: bits of shape
+            ``(kept, I)``, or without shots or with mitigation probabilities of shape ``(2**I,)``.
+        device: What the report calls the device.
+        seconds: Wall time of the whole batch, where somebody waited for it.
+        kept: Number of kept shots of each circuit, as a device's tracker counts them; needed with
+            mitigation, where results do not tell.
+
+    Raises:
+        ValueError: If there is not one result for each circuit, a result is of another shape, a
+            circuit kept no shot, or kept shots are needed and not one number for each circuit.
+    """
+    if len(results) != len(plan.circuits):
+        raise ValueError(
+            f"results must be of the plan's {len(plan.circuits)} circuits, got {len(results)}"
+        )
+    arrays = [np.asarray(result) for result in results]
+    if plan.shots is None or plan.mitigation is None:
+        circuits = [
+            _circuit_report(planned, result, plan.shots)
+            for planned, result in zip(plan.circuits, arrays, strict=True)
+        ]
+    elif kept is None or len(kept) != len(plan.circuits):
+        raise ValueError(
+            f"kept must hold a number for each of the plan's {len(plan.circuits)} circuits with "
+            f"mitigation {plan.mitigation!r}, got {kept}"
+        )
+    else:
+        circuits = [
+            _mitigated_report(planned, result, plan.shots, number)
+            for planned, result, number in zip(plan.circuits, arrays, kept, strict=True)
+        ]
+    return Report(
+        plan=plan,
+        device=device,
+        seconds=seconds,
+        circuits=tuple(circuits),
+    )
+
+
+def _circuit_report(
+    planned: PlannedCircuit, result: NDArray[Any], shots: int | None
+) -> CircuitReport:
+    symbols = len(planned.exact)
+    if shots is None:
+        _check_shape(planned, result, (symbols,))
+        return CircuitReport(planned, None, None, tuple(result.tolist()))
+    # PennyLane's devices give a single NaN where they keep no shot.
+    kept = len(result) if result.ndim else 0
+    if kept == 0:
+        share = planned.predicted_share
+        raise ValueError(
+            f"{planned.describe()} kept none of {shots:,} shots"
+            + (
+                ""
+                if share is None
+                else f"; the model predicts a share of {share:.3g}: {shots_advice(share)}"
+            )
+        )
+    lane = symbols.bit_length() - 1
+    _check_shape(planned, result, (kept, lane))
+    read = result.astype(int) @ (1 << np.arange(lane)[::-1])
+    counts = np.bincount(read, minlength=symbols)
+    return CircuitReport(planned, shots, kept, tuple((counts / kept).tolist()))
+
+
+def _mitigated_report(
+    planned: PlannedCircuit, result: NDArray[Any], shots: int, kept: int
+) -> CircuitReport:
+    _check_shape(planned, result, (len(planned.exact),))
+    return CircuitReport(planned, shots, kept, tuple(result.tolist()))
+
+
+def _check_shape(planned: PlannedCircuit, result: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if result.shape != shape:
+        raise ValueError(
+            f"the result of {planned.describe()} must have shape {shape}, got {result.shape}"
+        )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

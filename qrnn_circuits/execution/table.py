@@ -1,0 +1,82 @@
+"""A report as a table for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from qrnn_circuits.execution.report import Report
+
+_COLUMNS = (
+    "seq.",
+    "step",
+    "right",
+    "exact",
+    "device",
+    "TVD",
+    "noise",
+    "kept",
+    "predicted",
+    "z",
+)
+
+
+def report_table(report: "Report") -> Table:
+    """A row for each circuit, red where the device is wrong, and one for all."""
+    plan = report.plan
+    table = Table(
+        title=f"{plan.task} on {report.device}: {plan.realisation}, {plan.wires} wires, "
+        f"{plan.sampling}",
+        caption="exact, device: the most probable symbol and its probability\n"
+        "TVD: total variation distance to exact; noise: TVD by shots alone\n"
+        "kept: share of the shots; predicted: the same by the model\n"
+        "z: standard errors between them; all: share right, and means",
+        # Ten columns in 80 characters.
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for circuit in report.circuits:
+        planned = circuit.planned
+        exact = circuit.exact_prediction
+        table.add_row(
+            str(planned.sequence),
+            str(planned.step),
+            str(planned.right),
+            f"{exact} {_share(planned.exact[exact])}",
+            f"{circuit.prediction} {_share(circuit.distribution[circuit.prediction])}",
+            _distance(circuit.distance),
+            _noise(circuit.noise),
+            _share(circuit.kept_share),
+            _share(planned.predicted_share),
+            "-" if circuit.share_deviation is None else f"{circuit.share_deviation:+.1f}",
+            style=None if circuit.correct else "red",
+        )
+    table.add_section()
+    table.add_row(
+        *("all", "", ""),
+        f"{report.exact_accuracy:.1%}",
+        f"{report.accuracy:.1%}",
+        _distance(report.distance),
+        _noise(report.noise),
+        _share(report.kept_share),
+        _share(report.predicted_share),
+        "",
+    )
+    return table
+
+
+def _distance(value: float) -> str:
+    return f"{value:.0e}" if 0 < value < 5e-5 else f"{value:.4f}"
+
+
+def _noise(value: float) -> str:
+    return f"{value:.4f}" if value else "-"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -1,0 +1,139 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from qrnn_circuits.jobs import JobStatus, JobStore
+
+pytest.importorskip("qiskit_aer")
+pytest.importorskip("qiskit_ibm_runtime")
+
+from tests.backends.runtime_server import RuntimeServer
+
+Qrnn = Callable[..., Result]
+
+OPTIONS = ("--backend", "fake_manila", "--shots", 300, "--steps", 3, "--seed", 1)
+
+
+@pytest.fixture
+def job(qrnn: Qrnn, trained: Path, store: JobStore) -> str:
+    result = qrnn("submit", trained, *OPTIONS)
+    assert result.exit_code == 0, result.stderr
+    return store.records()[0].id
+
+
+def test_the_report_is_that_of_qrnn_run(qrnn: Qrnn, trained: Path, job: str) -> None:
+    fetched = qrnn("results", job, "--json")
+    assert fetched.exit_code == 0, fetched.stderr
+    run = qrnn("run", trained, "--device", "qrnn.ibm", *OPTIONS, "--json")
+    assert run.exit_code == 0, run.stderr
+    report, expected = json.loads(fetched.stdout), json.loads(run.stdout)
+    assert report.pop("seconds") is None
+    assert expected.pop("seconds") > 0
+    assert report == expected
+
+
+def test_mitigation_of_a_job_is_applied_and_reported(
+    qrnn: Qrnn, trained: Path, job: str, store: JobStore
+) -> None:
+    result = qrnn("submit", trained, *OPTIONS, "--mitigation", "m3")
+    assert result.exit_code == 0, result.stderr
+    mitigated, _ = store.records()
+    raw, corrected = (
+        json.loads(qrnn("results", number, "--json").stdout) for number in (job, mitigated.id)
+    )
+    assert (raw["mitigation"], corrected["mitigation"]) == (None, "m3")
+    assert corrected["kept_share"] == raw["kept_share"]
+    assert corrected["distance"] != raw["distance"]
+    run = qrnn("run", trained, "--device", "qrnn.ibm", *OPTIONS, "--mitigation", "m3", "--json")
+    assert json.loads(run.stdout)["circuits"] == corrected["circuits"]
+    assert "300 shots, mitigation m3" in " ".join(qrnn("results", mitigated.id).stdout.split())
+
+
+def test_mitigated_results_say_how_to_install_what_they_need(
+    qrnn: Qrnn, trained: Path, store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qrnn("submit", trained, *OPTIONS, "--mitigation", "m3")
+    (record,) = store.records()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "mthree", None)
+        result = qrnn("results", record.id)
+    assert result.exit_code == 1
+    assert 'pip install "qrnn-circuits[mitigation]"' in result.stderr.splitlines()[-1]
+    assert qrnn("results", record.id).exit_code == 0
+
+
+def test_results_are_read_from_disk_the_second_time(
+    qrnn: Qrnn, job: str, store: JobStore, tmp_path: Path
+) -> None:
+    chart = tmp_path / "chart.svg"
+    first = qrnn("results", job, "--chart", chart)
+    assert first.exit_code == 0, first.stderr
+    assert "fetching job" in first.stderr
+    assert "<svg" in chart.read_text()
+    assert store.get(job).status is JobStatus.DONE
+    second = qrnn("results", job)
+    assert (second.stdout, second.stderr) == (first.stdout, "")
+
+
+def test_a_failed_job_is_an_error_with_the_reason(qrnn: Qrnn, job: str, store: JobStore) -> None:
+    store.failed(job, "the fridge is warm")
+    result = qrnn("results", job)
+    assert result.exit_code == 1
+    assert f"job {job} on fake_manila: the fridge is warm" in result.stderr
+
+
+def test_a_job_from_python_says_how_to_fetch_it(qrnn: Qrnn, store: JobStore) -> None:
+    record = store.add(
+        device="qrnn.ibm",
+        backend="ibm_fez",
+        mode="job",
+        circuits=1,
+        shots=1,
+        circuit_hash="",
+        program={},
+    )
+    result = qrnn("results", record.id)
+    assert result.exit_code == 2
+    assert f"qml.device('qrnn.ibm').fetch('{record.id}')" in result.stderr
+
+
+def test_a_wrong_argument_is_one_line(qrnn: Qrnn, job: str) -> None:
+    result = qrnn("results", "abc")
+    assert result.exit_code == 1
+    assert "there is no job 'abc'" in result.stderr
+    result = qrnn("results", job, "--chart", "chart.txt")
+    assert result.exit_code == 2
+    assert "txt" in result.stderr
+
+
+def test_a_job_of_the_service_is_waited_for_or_not(
+    qrnn: Qrnn,
+    trained: Path,
+    store: JobStore,
+    no_account: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with RuntimeServer(outcome="Queued") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        options = ("--backend", "ibm_manila", "--shots", 300, "--steps", 3)
+        result = qrnn("submit", trained, *options)
+        assert result.exit_code == 0, result.stderr
+        (record,) = store.records()
+        (sent,) = server.jobs.values()
+        assert (record.service_job, record.status) == (sent.id, JobStatus.SUBMITTED)
+        result = qrnn("results", record.id, "--no-wait")
+        assert result.exit_code == 1
+        assert f"job {record.id} on ibm_manila: the job is QUEUED" in result.stderr
+        sent.status = "Completed"
+        result = qrnn("results", record.id, "--json")
+        assert result.exit_code == 0, result.stderr
+    # The service is gone.
+    assert qrnn("results", record.id, "--json").stdout == result.stdout
+    report = json.loads(result.stdout)
+    assert report["device"] == "qrnn.ibm (backend ibm_manila)"
+    assert report["distance"] < 4 * report["expected_noise"]

@@ -1,0 +1,219 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from math import nan, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from qrnn_circuits.execution import Plan, PlannedCircuit, Report, report
+from qrnn_circuits.execution.distance import expected_distance
+
+MakePlan = Callable[..., Plan]
+
+EXACT = ((0.1, 0.2, 0.6, 0.1), (0.25, 0.25, 0.25, 0.25), (0.0, 1.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def make_plan() -> MakePlan:
+    """A plan of three circuits of two lane wires, without tapes."""
+
+    def make(shots: int | None) -> Plan:
+        circuits = tuple(
+            PlannedCircuit(sequence=0, step=step, right=2, exact=exact, predicted_share=share)
+            for step, (exact, share) in enumerate(zip(EXACT, (1.0, 0.5, None), strict=True))
+        )
+        return Plan("xor", 5, "postselect", 4, shots, circuits)
+
+    return make
+
+
+@pytest.fixture
+def sampled(make_plan: MakePlan) -> Report:
+    """Counts of the symbols: (1, 2, 6, 1), (0, 0, 4, 0), (0, 8, 0, 0), of 10 shots each."""
+    bits = [
+        np.array([[0, 0]] + 2 * [[0, 1]] + 6 * [[1, 0]] + [[1, 1]]),
+        np.array(4 * [[1, 0]]),
+        np.array(8 * [[0, 1]]),
+    ]
+    return report(make_plan(10), bits, device="a device", seconds=1.5)
+
+
+def test_bits_become_distributions_of_the_kept_shots(sampled: Report) -> None:
+    assert [circuit.distribution for circuit in sampled.circuits] == [
+        (0.1, 0.2, 0.6, 0.1),
+        (0.0, 0.0, 1.0, 0.0),
+        (0.0, 1.0, 0.0, 0.0),
+    ]
+    assert [circuit.kept for circuit in sampled.circuits] == [10, 4, 8]
+    assert [circuit.distance for circuit in sampled.circuits] == pytest.approx([0, 0.75, 0])
+    assert [circuit.noise for circuit in sampled.circuits] == [
+        expected_distance(EXACT[0], 10),
+        expected_distance(EXACT[1], 4),
+        0,
+    ]
+
+
+def test_kept_shares_are_compared_with_the_predicted_ones(sampled: Report) -> None:
+    first, second, third = sampled.circuits
+    assert (first.kept_share, first.share_error, first.share_deviation) == (1, 0, None)
+    assert second.kept_share == 0.4
+    assert second.share_error == pytest.approx(sqrt(0.25 / 10))
+    assert second.share_deviation == pytest.approx(-0.1 / sqrt(0.25 / 10))
+    assert third.share_error == pytest.approx(sqrt(0.8 * 0.2 / 10))
+    assert third.share_deviation is None
+
+
+def test_the_totals_are_over_all_circuits(sampled: Report) -> None:
+    assert [circuit.prediction for circuit in sampled.circuits] == [2, 2, 1]
+    assert [circuit.correct for circuit in sampled.circuits] == [True, True, False]
+    assert sampled.accuracy == pytest.approx(2 / 3)
+    assert sampled.exact_accuracy == pytest.approx(1 / 3)
+    assert sampled.distance == pytest.approx(0.25)
+    assert sampled.kept_share == pytest.approx(22 / 30)
+    assert sampled.predicted_share is None
+
+
+def test_exact_distributions_have_neither_noise_nor_kept_shots(make_plan: MakePlan) -> None:
+    result = report(make_plan(None), [np.array(exact) for exact in EXACT], device="a device")
+    assert result.distance == 0
+    assert result.noise == 0
+    assert result.kept_share is None
+    for circuit in result.circuits:
+        assert (circuit.kept, circuit.share_error, circuit.share_deviation) == (None, None, None)
+
+
+@pytest.mark.parametrize("empty", [np.zeros((0, 2)), np.array(nan)])
+def test_a_circuit_that_kept_no_shot_is_an_error_with_the_shots_needed(
+    make_plan: MakePlan, empty: NDArray[np.float64]
+) -> None:
+    good = np.array([[0, 1]])
+    with pytest.raises(ValueError, match="step 1 of test sequence 0 kept none of 10 shots") as told:
+        report(make_plan(10), [good, empty, good], device="a device")
+    assert str(told.value).endswith("a share of 0.5: 200 shots would keep about 100")
+    with pytest.raises(ValueError, match=r"step 2 of test sequence 0 kept none of 10 shots$"):
+        report(make_plan(10), [good, good, empty], device="a device")
+
+
+@pytest.mark.parametrize(
+    ("shots", "results", "message"),
+    [
+        (None, [np.ones(4)], "results must be of the plan's 3 circuits, got 1"),
+        (None, 3 * [np.ones(2)], r"step 0 .* must have shape \(4,\), got \(2,\)"),
+        (10, 3 * [np.ones((5, 3))], r"step 0 .* must have shape \(5, 2\), got \(5, 3\)"),
+        (10, 3 * [np.ones(4)], r"step 0 .* must have shape \(4, 2\), got \(4,\)"),
+    ],
+)
+def test_results_of_another_shape_are_refused(
+    make_plan: MakePlan, shots: int | None, results: list[Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        report(make_plan(shots), results, device="a device")
+
+
+@pytest.fixture
+def mitigated(make_plan: MakePlan) -> Plan:
+    return replace(make_plan(1_000), mitigation="m3")
+
+
+def test_mitigated_distributions_are_reported_with_the_kept_shots(mitigated: Plan) -> None:
+    found = np.array([[0.2, 0.2, 0.6, 0.0], [0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]])
+    result = report(mitigated, list(found), device="a device", kept=[1_000, 400, 800])
+    np.testing.assert_array_equal([circuit.distribution for circuit in result.circuits], found)
+    assert [circuit.kept_share for circuit in result.circuits] == [1, 0.4, 0.8]
+    assert result.circuits[0].distance == pytest.approx(0.1)
+    assert result.circuits[1].noise == expected_distance(EXACT[1], 400)
+    assert result.to_json()["mitigation"] == "m3"
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        console.print(result.table())
+    assert "1,000 shots, mitigation m3" in " ".join(capture.get().split())
+
+
+@pytest.mark.parametrize("kept", [None, [1_000, 400]])
+def test_mitigated_results_need_the_kept_shots(mitigated: Plan, kept: list[int] | None) -> None:
+    with pytest.raises(ValueError, match="kept must hold a number for each of the plan's 3 circ"):
+        report(mitigated, [np.array(exact) for exact in EXACT], device="a device", kept=kept)
+    with pytest.raises(ValueError, match=r"step 0 .* must have shape \(4,\), got \(2,\)"):
+        report(mitigated, 3 * [np.ones(2)], device="a device", kept=[1, 1, 1])
+
+
+def test_json_holds_every_figure(sampled: Report) -> None:
+    figures = json.loads(json.dumps(sampled.to_json(), allow_nan=False))
+    assert figures["device"] == "a device"
+    assert figures["seconds"] == 1.5
+    assert figures["mitigation"] is None
+    assert figures["accuracy"] == sampled.accuracy
+    assert figures["expected_noise"] == sampled.noise
+    assert figures["circuits"][1] == {
+        "sequence": 0,
+        "step": 1,
+        "right": 2,
+        "exact": [0.25, 0.25, 0.25, 0.25],
+        "predicted_share": 0.5,
+        "distribution": [0, 0, 1, 0],
+        "prediction": 2,
+        "correct": True,
+        "distance": 0.75,
+        "expected_noise": sampled.circuits[1].noise,
+        "shots": 10,
+        "kept": 4,
+        "kept_share": 0.4,
+        "share_error": sampled.circuits[1].share_error,
+        "share_deviation": sampled.circuits[1].share_deviation,
+    }
+
+
+def test_the_table_fits_a_terminal_and_has_a_row_for_each_circuit(sampled: Report) -> None:
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        console.print(sampled.table())
+    lines = capture.get().splitlines()
+    assert "xor on a device: postselect, 4 wires, 10 shots" in lines[0]
+    assert "…" not in "".join(lines)
+    rows = [" ".join(line.split()) for line in lines if line.strip().startswith(("0 ", "all "))]
+    assert rows == [
+        "0 0 2 2 0.600 2 0.600 0.0000 0.1783 1.000 1.000 -",
+        "0 1 2 0 0.250 2 1.000 0.7500 0.3164 0.400 0.500 -0.6",
+        "0 2 2 1 1.000 1 1.000 0.0000 - 0.800 - -",
+        "all 33.3% 66.7% 0.2500 0.1649 0.733 -",
+    ]
+
+
+def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:
+    from qrnn_circuits.execution.chart import draw_report
+
+    panels = draw_report(sampled).axes
+    titles = [panel.get_title() for panel in panels]
+    assert [title.splitlines()[0] for title in titles] == [
+        f"sequence 0, step {step}" for step in range(3)
+    ]
+    exact, device = ([bar.get_height() for bar in bars] for bars in panels[0].containers[::2])
+    assert (tuple(exact), tuple(device)) == (EXACT[0], sampled.circuits[0].distribution)
+    sampled.chart(tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_chart_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:
+    from qrnn_circuits.execution.chart import draw_report
+
+    figure = draw_report(replace(sampled, circuits=20 * sampled.circuits))
+    assert figure.get_suptitle().endswith("(shown: 24 of 60 circuits)")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("chart.doc", "a chart must end in one of"), ("no/chart.png", "no folder")],
+)
+def test_a_chart_that_cannot_be_written_is_refused_at_once(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    from qrnn_circuits.execution.chart import check_chart_path
+
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        check_chart_path(tmp_path / name)
