@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test conformance conformance-torch conformance-aer lint types clean
 
 # Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
 demo: .venv/installed
@@ -12,6 +12,13 @@ demo: .venv/installed
 # The whole test suite.
 test: .venv/installed
 	$(BIN)/pytest --numprocesses auto
+
+# PennyLane's own device tests, exact and with shots.
+conformance: conformance-torch conformance-aer
+
+conformance-torch conformance-aer: conformance-%: .venv/installed
+	$(BIN)/pl-device-test --device qrnn.$* --shots None --numprocesses auto
+	$(BIN)/pl-device-test --device qrnn.$* --shots 20000 --numprocesses auto
 
 lint: .venv/installed
 	$(BIN)/ruff check .
