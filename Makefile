@@ -13,12 +13,13 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/pytest --numprocesses auto
 
-# PennyLane's own device tests, exact and with shots.
+# PennyLane's own device tests, exact and with shots. They start the pytest that the path names.
 conformance: conformance-torch conformance-aer
 
+conformance-torch conformance-aer: export PATH := $(CURDIR)/$(BIN):$(PATH)
 conformance-torch conformance-aer: conformance-%: .venv/installed
-	$(BIN)/pl-device-test --device qrnn.$* --shots None --numprocesses auto
-	$(BIN)/pl-device-test --device qrnn.$* --shots 20000 --numprocesses auto
+	pl-device-test --device qrnn.$* --shots None --numprocesses auto
+	pl-device-test --device qrnn.$* --shots 20000 --numprocesses auto
 
 lint: .venv/installed
 	$(BIN)/ruff check .
