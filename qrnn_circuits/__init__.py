@@ -7,6 +7,7 @@ from qrnn_circuits.loss import sequence_loss
 from qrnn_circuits.network import QRNN, QRNNOutput, ZeroProbabilityError
 from qrnn_circuits.neuron import Initialisation, QuantumNeuron
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.threads import worthwhile_threads
 
 if TYPE_CHECKING:
     from qrnn_circuits.circuits.compile import compile
@@ -23,6 +24,7 @@ __all__ = [
     "ZeroProbabilityError",
     "compile",
     "sequence_loss",
+    "worthwhile_threads",
 ]
 
 

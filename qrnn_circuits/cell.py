@@ -1,18 +1,23 @@
 """The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import isfinite
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.gate_tables import gate_tables
 from qrnn_circuits.neuron import (
     Initialisation,
     Semantics,
     apply_blocks,
-    block_amplitudes,
     check_neuron_options,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.transfer import transfer_operators as transfer_operators
 
 
 class WorkspaceGate(NamedTuple):
@@ -30,21 +35,73 @@ class WorkspaceGate(NamedTuple):
     sin: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class WorkspaceStages(Sequence[WorkspaceGate]):
+    """The input and work stages of one step: tables of all neurons, and their gates in order.
+
+    Attributes:
+        cos: ``c`` for each stage, target wire, input symbol and pattern of the other workspace
+            wires, shape ``(1 + stages, W, S, 2**(W-1))``. Stage 0 is the input stage; S is ``2**I``
+            unless only some symbols are kept.
+        sin: ``s``, likewise.
+        theta: Angles of the work stages' own rotations in radians, shape ``(stages, W)``.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    theta: Tensor
+
+    def of_symbols(self, symbols: Tensor) -> "WorkspaceStages":
+        """The same stages for some of the input symbols, int64, shape ``(n,)``."""
+        cos, sin = (table.index_select(2, symbols) for table in (self.cos, self.sin))
+        return WorkspaceStages(cos, sin, self.theta)
+
+    @cached_property
+    def gates(self) -> list[WorkspaceGate]:
+        """The gates one by one, in the order in which they act."""
+        half = self.theta / 2
+        gates = []
+        for stage, (cos, sin) in enumerate(zip(self.cos, self.sin, strict=True)):
+            if stage > 0:
+                for wire, angle in enumerate(half[stage - 1]):
+                    gates.append(
+                        WorkspaceGate(wire, angle.cos().reshape(1, 1), angle.sin().reshape(1, 1))
+                    )
+            for wire, (c, s) in enumerate(zip(cos, sin, strict=True)):
+                gates.append(WorkspaceGate(wire, c, s))
+        return gates
+
+    def __len__(self) -> int:
+        return len(self.gates)
+
+    @overload
+    def __getitem__(self, index: int) -> WorkspaceGate: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[WorkspaceGate]: ...
+    def __getitem__(self, index: int | slice) -> WorkspaceGate | list[WorkspaceGate]:
+        return self.gates[index]
+
+
 class StepGates(NamedTuple):
     """All that one step does to the workspace, evaluated at the current parameters.
 
     Attributes:
-        workspace: The gates of the input and work stages, in order.
+        workspace: The input and work stages.
         readout: ``readout[o, x]`` is the amplitude with which the output stage writes outcome o on
             the lane where the workspace reads x, shape ``(2**I, 2**W)``. The output stage is
             diagonal in the workspace, since its neurons only ever use it as controls.
-        log_scale: Natural log of a positive factor, shape ``()``, float64, that the product of all
-            these amplitudes lacks: it keeps them near 1 where postselection is unlikely.
+        scales: Positive factors that the amplitudes of the neurons lack, shape ``(N, 1)``: it keeps
+            them near 1 where postselection is unlikely.
     """
 
-    workspace: list[WorkspaceGate]
+    workspace: WorkspaceStages
     readout: Tensor
-    log_scale: Tensor
+    scales: Tensor
+
+    @property
+    def log_scale(self) -> Tensor:
+        """Natural log of the product of all scales, shape ``()``, float64."""
+        return self.scales.double().log().sum()
 
 
 class QRNNCell(nn.Module):
@@ -135,39 +192,20 @@ class QRNNCell(nn.Module):
         Raises:
             ValueError: If a parameter is not finite.
         """
-        for name, parameter in self.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise ValueError(f"{name} must be finite, but holds NaN or infinity")
-        cos, sin = block_amplitudes(
-            self.polynomial.table(self.coefficients), self.order, self.semantics
+        # The sum of finite numbers can overflow, but one that is not makes it NaN or infinite.
+        if not isfinite(self.coefficients.detach().sum() + self.theta.detach().sum()):
+            for name, parameter in self.named_parameters():
+                if not torch.isfinite(parameter).all():
+                    raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        tables = gate_tables(
+            self.polynomial.table(self.coefficients),
+            lane=self.lane,
+            workspace=self.workspace,
+            order=self.order,
+            semantics=self.semantics,
         )
-        # A common factor for each neuron: postselected blocks shrink the state by up to 2**-k each.
-        scale = (cos * cos + sin * sin).amax(-1, keepdim=True).sqrt().detach()
-        cos, sin = cos / scale, sin / scale
-
-        symbols = 2**self.lane
-        workspace = []
-        for stage in range(1 + self.stages):
-            if stage > 0:
-                angles = self.theta[stage - 1] / 2
-                for wire, (c, s) in enumerate(zip(angles.cos(), angles.sin(), strict=True)):
-                    workspace.append(WorkspaceGate(wire, c.reshape(1, 1), s.reshape(1, 1)))
-            for wire in range(self.workspace):
-                row = stage * self.workspace + wire
-                workspace.append(
-                    WorkspaceGate(
-                        wire, cos[row].reshape(symbols, -1), sin[row].reshape(symbols, -1)
-                    )
-                )
-
-        readout = cos.new_ones(1, 2**self.workspace)
-        for wire in range(self.lane):
-            row = (1 + self.stages) * self.workspace + wire
-            # Lane wires before this one hold the outcome so far; those after it still read 0.
-            shape = (2**wire, 2 ** (self.lane - 1 - wire), -1)
-            zero, one = cos[row].reshape(shape)[:, 0], sin[row].reshape(shape)[:, 0]
-            readout = torch.stack((readout * zero, readout * one), 1).flatten(0, 1)
-        return StepGates(workspace, readout, scale.double().log().sum())
+        stages = WorkspaceStages(tables.cos, tables.sin, self.theta)
+        return StepGates(stages, tables.readout, tables.scales)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
         """Runs one step up to the read-out.
@@ -197,7 +235,7 @@ class QRNNCell(nn.Module):
         )
 
 
-def apply_workspace_gates(gates: list[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:
+def apply_workspace_gates(gates: Sequence[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:
     """Applies the gates of the input and work stages to a batch of states.
 
     Args:
@@ -216,23 +254,3 @@ def apply_workspace_gates(gates: list[WorkspaceGate], state: Tensor, inputs: Ten
             sin = gate.sin.T.index_select(1, inputs)
         state = apply_blocks(state, cos, sin, gate.target)
     return state
-
-
-def transfer_operators(gates: list[WorkspaceGate], symbols: int) -> Tensor:
-    """The matrix of the input and work stages for each input symbol.
-
-    Args:
-        gates: From :meth:`QRNNCell.step_gates`.
-        symbols: Number of input symbols, ``2**I``.
-
-    Returns:
-        Shape ``(2**I, 2**W, 2**W)``; column x is what becomes of the workspace basis state x.
-    """
-    cos = gates[0].cos
-    size = 2 * cos.shape[-1]
-    operators = torch.eye(size, dtype=cos.dtype, device=cos.device).expand(symbols, size, size)
-    for gate in gates:
-        operators = apply_blocks(
-            operators, gate.cos.unsqueeze(-1), gate.sin.unsqueeze(-1), gate.target
-        )
-    return operators

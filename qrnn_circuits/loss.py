@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
 Loss = Literal["nll", "paper"]
 
@@ -32,12 +33,15 @@ def sequence_loss(
     """
     if kind not in get_args(Loss):
         raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
+    log_probs, outcomes = log_probs.flatten(0, -2), outcomes.flatten()
     if scored is not None:
-        if not scored.any():
+        steps = scored.flatten().nonzero()[:, 0]
+        if not len(steps):
             raise ValueError("scored must mark at least one step, but is False everywhere")
-        log_probs, outcomes = log_probs[scored], outcomes[scored]
+        if len(steps) < len(outcomes):
+            log_probs, outcomes = log_probs.index_select(0, steps), outcomes.index_select(0, steps)
     if kind == "nll":
-        return -log_probs.gather(-1, outcomes[..., None]).mean()
+        return nll_loss(log_probs, outcomes)
     probabilities = log_probs.exp()
     symbols = log_probs.shape[-1]
     smallest = log(e + symbols - 1) - 1

@@ -1,21 +1,19 @@
 """The quantum recurrent neural network: a cell, stepped along sequences of symbols."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.cell import QRNNCell, WorkspaceGate
+from qrnn_circuits.cell import QRNNCell, StepGates, WorkspaceStages
+from qrnn_circuits.conditioned import SCALE_EVERY, run_conditioned
+from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
-from qrnn_circuits.strategy import (
-    Evolution,
-    StateEvolution,
-    Strategy,
-    TransferEvolution,
-    cheaper_strategy,
-)
+from qrnn_circuits.reversible import ReversibleEvolution
+from qrnn_circuits.state_recurrence import run_states
+from qrnn_circuits.strategy import Evolution, Strategy, TransferEvolution, cheaper_strategy
 
 
 class ZeroProbabilityError(ValueError):
@@ -121,8 +119,14 @@ class QRNN(nn.Module):
             ValueError: If a symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
-        sampled = torch.zeros(outcomes.shape, dtype=torch.bool)
-        return self._run(inputs, outcomes, sampled, state=state)
+        state = self._checked_start(inputs, outcomes, state)
+        if self.chosen_strategy(*inputs.shape) == "transfer":
+            return self._predict(self.cell.step_gates(), inputs, outcomes, state)
+        run = run_states(self.cell, inputs, outcomes, state)
+        kept = run.weights.gather(2, outcomes[..., None])[..., 0]
+        _check_possible(kept, outcomes)
+        log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
+        return QRNNOutput(log_distribution(run.weights), log_acceptance, outcomes, run.state)
 
     def loss(
         self,
@@ -154,8 +158,18 @@ class QRNN(nn.Module):
         """
         if scored is not None:
             _check_mask("scored", scored, outcomes)
-        output = self(inputs, outcomes, state=state)
-        return sequence_loss(output.log_probs, outcomes, scored, kind=kind)
+        start = self._checked_start(inputs, outcomes, state)
+        if scored is None or self.chosen_strategy(*inputs.shape) == "state":
+            output = self(inputs, outcomes, state=state)
+            return sequence_loss(output.log_probs, outcomes, scored, kind=kind)
+        gates = self.cell.step_gates()
+        run = run_conditioned(gates, inputs, outcomes, scored, start)
+        steps = run.rows * inputs.shape[1] + run.steps
+        asked, counted = outcomes.take(steps), scored.take(steps)
+        if not run.reliable(asked):
+            output = self._predict(gates, inputs, outcomes, start)
+            return sequence_loss(output.log_probs, outcomes, scored, kind=kind)
+        return sequence_loss(log_distribution(run.weights), asked, counted, kind=kind)
 
     @torch.no_grad()
     def sample(
@@ -189,40 +203,13 @@ class QRNN(nn.Module):
             TypeError: If a tensor has the wrong type.
         """
         _check_mask("sampled", sampled, outcomes)
-        return self._run(
-            inputs,
-            outcomes.masked_fill(sampled, 0),
-            sampled.cpu(),
-            autoregressive=autoregressive,
-            state=state,
-            generator=generator,
-        )
-
-    def _run(
-        self,
-        inputs: Tensor,
-        outcomes: Tensor,
-        sampled: Tensor,
-        *,
-        autoregressive: bool = False,
-        state: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> QRNNOutput:
-        """Steps the cell; ``sampled`` is a CPU mask."""
-        self._check_symbols("inputs", inputs)
-        self._check_symbols("outcomes", outcomes)
-        if inputs.shape != outcomes.shape:
-            raise ValueError(
-                f"inputs and outcomes must have the same shape, got {tuple(inputs.shape)} and "
-                f"{tuple(outcomes.shape)}"
-            )
+        outcomes = outcomes.masked_fill(sampled, 0)
+        state = self._checked_start(inputs, outcomes, state)
         batch, steps = inputs.shape
-        state = self._initial_state(batch) if state is None else self._check_state(state, batch)
         gates = self.cell.step_gates()
         evolve = self._evolution(gates.workspace, batch, steps)
         readout_weights = (gates.readout * gates.readout).T
         any_sampled = sampled.any(0).tolist()
-        sampled = sampled.to(inputs.device)
 
         symbols, weights, chosen, log_scales = inputs[:, 0], [], [], []
         for t in range(steps):
@@ -251,34 +238,66 @@ class QRNN(nn.Module):
         total = weight.sum(-1)
         kept = weight.gather(2, outcome[..., None])[..., 0]
         _check_possible(kept, outcome)
-        # Logs of zeros are filled in afterwards: a gradient through them would be NaN.
-        possible = weight > 0
-        log_probs = torch.where(possible, weight, 1).log() - total.log()[..., None]
-        log_probs = log_probs.masked_fill(~possible, -torch.inf)
         log_kept = torch.where(sampled, total, kept).double().log()
         log_scale = torch.stack(log_scales, 1).double().log()
         log_acceptance = (log_kept + 2 * (log_scale + gates.log_scale)).sum(1)
-        return QRNNOutput(log_probs, log_acceptance, outcome, state)
+        return QRNNOutput(log_distribution(weight), log_acceptance, outcome, state)
 
-    def _evolution(self, gates: list[WorkspaceGate], batch: int, steps: int) -> Evolution:
-        symbols = 2**self.cell.lane
-        strategy = self.strategy
-        if strategy == "auto":
-            strategy = cheaper_strategy(
-                gates=len(gates),
-                symbols=symbols,
-                workspace=self.cell.workspace,
-                batch=batch,
-                steps=steps,
-            )
-        return (
-            TransferEvolution(gates, symbols) if strategy == "transfer" else StateEvolution(gates)
+    def chosen_strategy(self, batch: int, steps: int) -> Literal["transfer", "state"]:
+        """The strategy that a call takes.
+
+        Args:
+            batch: Number of sequences B.
+            steps: Number of steps T.
+        """
+        if self.strategy != "auto":
+            return self.strategy
+        return cheaper_strategy(
+            stages=self.cell.stages,
+            symbols=2**self.cell.lane,
+            workspace=self.cell.workspace,
+            batch=batch,
+            steps=steps,
         )
 
-    def _initial_state(self, batch: int) -> Tensor:
-        state = self.cell.coefficients.new_zeros(batch, 2**self.cell.workspace)
-        state[:, 0] = 1
-        return state
+    def _predict(
+        self, gates: StepGates, inputs: Tensor, outcomes: Tensor, state: Tensor
+    ) -> QRNNOutput:
+        """Conditions every step on its outcome, through transfer operators."""
+        batch, steps = inputs.shape
+        for scale_every in (SCALE_EVERY, 1):
+            run = run_conditioned(gates, inputs, outcomes, None, state, scale_every=scale_every)
+            if run.reliable(outcomes.T.flatten()):
+                break
+        weight = run.weights.view(steps, batch, -1).transpose(0, 1)
+        kept = weight.gather(2, outcomes[..., None])[..., 0]
+        _check_possible(kept, outcomes)
+        state = run.final * gates.readout.index_select(0, outcomes[:, -1])
+        square = (state * state).sum(-1)
+        log_acceptance = square.double().log() + 2 * (run.log_scales + steps * gates.log_scale)
+        return QRNNOutput(
+            log_distribution(weight), log_acceptance, outcomes, state / square.sqrt()[:, None]
+        )
+
+    def _evolution(self, gates: WorkspaceStages, batch: int, steps: int) -> Evolution:
+        if self.chosen_strategy(batch, steps) == "transfer":
+            return TransferEvolution(gates, 2**self.cell.lane)
+        return ReversibleEvolution(gates)
+
+    def _checked_start(self, inputs: Tensor, outcomes: Tensor, state: Tensor | None) -> Tensor:
+        """The state to start from, once everything is found acceptable."""
+        self._check_symbols("inputs", inputs)
+        self._check_symbols("outcomes", outcomes)
+        if inputs.shape != outcomes.shape:
+            raise ValueError(
+                f"inputs and outcomes must have the same shape, got {tuple(inputs.shape)} and "
+                f"{tuple(outcomes.shape)}"
+            )
+        if state is not None:
+            return self._check_state(state, len(inputs))
+        start = self.cell.coefficients.new_zeros(len(inputs), 2**self.cell.workspace)
+        start[:, 0] = 1
+        return start
 
     def _check_symbols(self, name: str, symbols: Tensor) -> None:
         if symbols.dtype != torch.int64:
@@ -287,7 +306,7 @@ class QRNN(nn.Module):
             raise ValueError(
                 f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
             )
-        least, greatest = (int(bound) for bound in symbols.aminmax())
+        least, greatest = torch.stack(symbols.aminmax()).tolist()
         if least < 0 or greatest >= 2**self.cell.lane:
             raise ValueError(
                 f"{name} must be symbols from 0 to {2**self.cell.lane - 1} (a lane of "

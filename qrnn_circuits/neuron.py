@@ -69,8 +69,10 @@ def block_amplitudes(angles: Tensor, order: int, semantics: Semantics) -> tuple[
         ``c`` and ``s``, each of the shape of ``angles``. Both are at least 0. For
         ``"postselected"``, ``c*c + s*s`` is the probability that every ancilla reads 0.
     """
-    cos = torch.cos(angles / 2).pow(2**order)
-    sin = torch.sin(angles / 2).pow(2**order)
+    half = angles / 2
+    cos, sin = half.cos(), half.sin()
+    for _ in range(order):
+        cos, sin = cos * cos, sin * sin
     if semantics == "unitary":
         norm = (cos * cos + sin * sin).sqrt()
         return cos / norm, sin / norm

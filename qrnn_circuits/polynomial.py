@@ -5,6 +5,9 @@ from itertools import combinations
 import torch
 from torch import Tensor, nn
 
+# Values of all monomials at all bit patterns are kept where they are no more than this.
+_MOST_VALUES = 2**20
+
 
 class BooleanPolynomial(nn.Module):
     r"""A polynomial in ``variables`` bits in which every variable has power 0 or 1.
@@ -21,6 +24,7 @@ class BooleanPolynomial(nn.Module):
     """
 
     _patterns: Tensor
+    _values: Tensor | None
 
     def __init__(self, variables: int, degree: int) -> None:
         """Lists the monomials.
@@ -50,6 +54,12 @@ class BooleanPolynomial(nn.Module):
         # A monomial's own pattern: exactly its variables are 1. Variable 0 is the most significant.
         patterns = [sum(1 << (variables - 1 - i) for i in monomial) for monomial in self.monomials]
         self.register_buffer("_patterns", torch.tensor(patterns), persistent=False)
+        values = None
+        if len(patterns) * 2**variables <= _MOST_VALUES:
+            # A monomial is 1 where all bits of its own pattern are set.
+            own, all_patterns = self._patterns[:, None], torch.arange(2**variables)
+            values = ((own & all_patterns) == own).to(torch.get_default_dtype())
+        self.register_buffer("_values", values, persistent=False)
 
     @property
     def size(self) -> int:
@@ -93,6 +103,8 @@ class BooleanPolynomial(nn.Module):
             ValueError: If the last dimension is of the wrong size.
         """
         self._check_size(coefficients)
+        if self._values is not None:
+            return coefficients @ self._values.to(coefficients.dtype)
         lead = coefficients.shape[:-1]
         table = coefficients.new_zeros(*lead, 2**self.variables)
         table = table.index_copy(-1, self._patterns, coefficients)

@@ -1,13 +1,26 @@
 """Two exact ways to run many steps: through transfer operators, or on the states themselves."""
 
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cell import WorkspaceGate, apply_workspace_gates, transfer_operators
+from qrnn_circuits.cell import WorkspaceStages, transfer_operators
+from qrnn_circuits.cost_model import (
+    Counts,
+    cheapest_layout,
+    expected_distinct,
+    expected_recurrence_size,
+    seconds,
+)
+from qrnn_circuits.reversible import MOST_MIXED_AMPLITUDES
+from qrnn_circuits.state_recurrence import MOST_TABLE_BYTES
 
 Strategy = Literal["auto", "transfer", "state"]
+
+# Entries of all operators beyond this take longer: they come in memory fresh from the system.
+_NEAR_ENTRIES = 2**20
 
 
 class Evolution(Protocol):
@@ -20,7 +33,7 @@ class Evolution(Protocol):
 class TransferEvolution:
     """Builds the operators of all input symbols once; each step is one matrix product a symbol."""
 
-    def __init__(self, gates: list[WorkspaceGate], symbols: int) -> None:
+    def __init__(self, gates: WorkspaceStages, symbols: int) -> None:
         """Pushes the identity through the gates.
 
         Args:
@@ -42,44 +55,75 @@ class TransferEvolution:
         return torch.cat(products).index_select(0, order.argsort())
 
 
-class StateEvolution:
-    """Applies every gate to every state: no operator is ever built."""
-
-    def __init__(self, gates: list[WorkspaceGate]) -> None:
-        """Keeps the gates.
-
-        Args:
-            gates: From :meth:`QRNNCell.step_gates`.
-        """
-        self.gates = gates
-
-    def __call__(self, state: Tensor, inputs: Tensor) -> Tensor:
-        """See :class:`Evolution`."""
-        return apply_workspace_gates(self.gates, state.T, inputs).T
-
-
-# Seconds on two CPU cores, forward and backward, as benchmarks/strategies.py measures them.
-_SECONDS_PER_GATE = 1e-4
-_SECONDS_PER_GATE_AMPLITUDE = 6e-9
-_SECONDS_PER_GATE_AMPLITUDE_BY_SAMPLE = 2e-8
-_SECONDS_PER_STEP = 2e-4
-_SECONDS_PER_PRODUCT = 6e-11
-
-
-def cheaper_strategy(
-    *, gates: int, symbols: int, workspace: int, batch: int, steps: int
-) -> Literal["transfer", "state"]:
-    """Estimates which strategy takes less time.
+def operator_counts(*, stages: int, symbols: int, workspace: int, batch: int, steps: int) -> Counts:
+    """The parts of the transfer strategy but for the recurrence.
 
     Args:
-        gates: Number of gates of the input and work stages.
+        stages: Number of work stages.
         symbols: Number of input symbols, ``2**I``.
         workspace: Number W of workspace wires.
         batch: Number of sequences B.
         steps: Number of steps T.
     """
     size = 2**workspace
-    build = gates * (_SECONDS_PER_GATE + _SECONDS_PER_GATE_AMPLITUDE * symbols * size * size)
-    products = steps * (_SECONDS_PER_STEP + _SECONDS_PER_PRODUCT * batch * size * size)
-    direct = _SECONDS_PER_GATE + _SECONDS_PER_GATE_AMPLITUDE_BY_SAMPLE * batch * size
-    return "transfer" if build + products <= steps * gates * direct else "state"
+    # Only of the symbols that occur.
+    entries = expected_distinct(symbols, batch * steps) * size**2
+    return {
+        "transfer": 1,
+        "transfer wire": workspace,
+        "transfer sequence step": batch * steps,
+        "transfer state entry": batch * steps * size,
+        "operator entry": (1 + stages) * entries,
+        "far operator entry": (1 + stages) * max(0, entries - _NEAR_ENTRIES),
+        # Every half-stage is a matrix product with matrices of 2**(W/2) rows.
+        "operator product": 2 * stages * entries * size**0.5,
+    }
+
+
+def state_counts(*, stages: int, symbols: int, workspace: int, batch: int, steps: int) -> Counts:
+    """The parts of the state strategy.
+
+    Args:
+        stages: As for :func:`operator_counts`.
+        symbols: Likewise.
+        workspace: Likewise.
+        batch: Likewise.
+        steps: Likewise.
+    """
+    size = 2**workspace
+    neurons, gates = workspace * (1 + stages), workspace * (1 + 2 * stages)
+    table_entries = neurons * symbols * size / 2
+    together = 4 * table_entries <= MOST_TABLE_BYTES and batch * size <= MOST_MIXED_AMPLITUDES
+    groups = 1 if together else expected_distinct(symbols, batch)
+    return {
+        "state": 1,
+        "state gate": gates,
+        "state table entry": table_entries,
+        "state step": steps,
+        "state sequence step": batch * steps,
+        "state step gate": steps * gates * groups,
+        "state step gate entry": steps * gates * batch * size,
+        "state read-out entry": steps * batch * size * symbols,
+    }
+
+
+@lru_cache(maxsize=1024)
+def cheaper_strategy(
+    *, stages: int, symbols: int, workspace: int, batch: int, steps: int
+) -> Literal["transfer", "state"]:
+    """Estimates which strategy takes less time for random symbols of which every step is scored.
+
+    Args:
+        stages: Number of work stages.
+        symbols: Number of input symbols, ``2**I``.
+        workspace: Number W of workspace wires.
+        batch: Number of sequences B.
+        steps: Number of steps T.
+    """
+    run = expected_recurrence_size(
+        batch=batch, places=steps, size=2**workspace, operators=symbols, tokens=symbols**2
+    )
+    sizes = {"stages": stages, "symbols": symbols, "workspace": workspace}
+    transfer = seconds(operator_counts(**sizes, batch=batch, steps=steps)) + cheapest_layout(run)[1]
+    state = seconds(state_counts(**sizes, batch=batch, steps=steps))
+    return "transfer" if transfer <= state else "state"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from qrnn_circuits.network import QRNN
+    from qrnn_circuits.network import QRNN, QRNNOutput
 
 
 @dataclass(frozen=True)
@@ -188,11 +188,27 @@ class Task(ABC):
         correct, probability = [], []
         for part in batch.chunks(chunk):
             rows = part.to(device)
-            log_probs = model(rows.inputs, rows.outcomes).log_probs[rows.scored]
-            right = rows.outcomes[rows.scored]
-            correct.append((log_probs.argmax(-1) == right).cpu())
-            probability.append(log_probs.gather(-1, right[:, None])[:, 0].exp().cpu())
+            answers = scored_answers(model(rows.inputs, rows.outcomes), rows)
+            correct.append(answers.correct)
+            probability.append(answers.probability)
         return Answers(torch.cat(correct), torch.cat(probability))
+
+
+def scored_answers(output: "QRNNOutput", batch: Batch) -> Answers:
+    """Reads one answer per scored step from what a network has predicted.
+
+    Args:
+        output: Of the batch.
+        batch: The questions, on the same device.
+
+    Returns:
+        The answers, on the CPU.
+    """
+    log_probs, right = output.log_probs[batch.scored], batch.outcomes[batch.scored]
+    return Answers(
+        correct=(log_probs.argmax(-1) == right).cpu(),
+        probability=log_probs.gather(-1, right[:, None])[:, 0].exp().cpu(),
+    )
 
 
 def require_integer(name: str, value: object, least: int, greatest: int | None = None) -> None:

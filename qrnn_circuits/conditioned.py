@@ -1,0 +1,120 @@
+"""Batches that are conditioned on every outcome, run through transfer operators."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qrnn_circuits.cell import StepGates, transfer_operators
+from qrnn_circuits.cost_model import worthwhile_layout, worthwhile_products
+from qrnn_circuits.layouts import (
+    Layout,
+    chunked_layout,
+    grouped_layout,
+    on_device,
+    row_layout,
+)
+from qrnn_circuits.operator_sequences import operator_sequences
+from qrnn_circuits.planned_operators import planned_operators
+from qrnn_circuits.recurrence import recur
+
+# Places from one whose states are scaled to the next.
+SCALE_EVERY = 8
+# Amplitudes that are smaller by the square of the type's precision are still normal numbers.
+_LEAST_AMPLITUDE = {torch.float32: 2.0**-60, torch.float64: 2.0**-480}
+
+
+class ConditionedRun(NamedTuple):
+    """Predictions of some steps.
+
+    Attributes:
+        weights: The probability of each outcome of each step that was asked for, up to a factor
+            common to all outcomes, shape ``(R, 2**I)``, earlier steps first.
+        rows: The sequence of each such step, shape ``(R,)``.
+        steps: Its number in the sequence, likewise.
+        final: States after the last step and before its read-out, scaled to a largest amplitude of
+            1, shape ``(B, 2**W)``, if all steps were asked for.
+        log_scales: Natural log of the factor that each of them lacks, float64, likewise.
+        least: The smallest largest amplitude that any state had on the way, shape ``()``.
+    """
+
+    weights: Tensor
+    rows: Tensor
+    steps: Tensor
+    final: Tensor
+    log_scales: Tensor
+    least: Tensor
+
+    def reliable(self, outcomes: Tensor) -> bool:
+        """Whether nothing underflowed and no step asked for has a conditioned outcome of weight 0.
+
+        Args:
+            outcomes: What each step that was asked for is conditioned on, shape ``(R,)``.
+        """
+        kept = self.weights.detach().gather(1, outcomes[:, None])
+        least_weight, least = torch.stack((kept.min(), self.least)).tolist()
+        return bool(least_weight > 0 and least >= _LEAST_AMPLITUDE[self.final.dtype])
+
+
+def run_conditioned(
+    gates: StepGates,
+    inputs: Tensor,
+    outcomes: Tensor,
+    read: Tensor | None,
+    state: Tensor,
+    *,
+    scale_every: int = SCALE_EVERY,
+) -> ConditionedRun:
+    """Runs a batch through transfer operators.
+
+    Args:
+        gates: From :meth:`QRNNCell.step_gates`.
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: The outcomes that each step is conditioned on, likewise.
+        read: The steps whose predictions are asked for, bool, likewise, or ``None`` for all. The
+            last step of each sequence is always among them.
+        state: Workspace amplitudes to start from, shape ``(B, 2**W)``.
+        scale_every: Operators from one after which states are scaled to the next.
+    """
+    symbols, size = gates.readout.shape
+    batch = len(inputs)
+    if read is None:
+        mask = np.ones(tuple(inputs.shape), dtype=bool)
+    else:
+        mask = read.cpu().numpy().copy()
+        mask[:, -1] = True
+    symbols_in = inputs.cpu().numpy()
+    sequences = operator_sequences(
+        symbols_in, outcomes.cpu().numpy(), mask, symbols, worthwhile_products(batch, size)
+    )
+    kind, chunk, (pairs, tokens) = worthwhile_layout(sequences, symbols, size)
+    used = np.flatnonzero(np.bincount(symbols_in.ravel()))
+    stages = gates.workspace
+    if len(used) < symbols:
+        stages = stages.of_symbols(torch.from_numpy(used).to(state.device))
+    operators, scales = planned_operators(
+        transfer_operators(stages, len(used)),
+        gates.readout,
+        used,
+        sequences.products,
+        None if kind == "grouped" else pairs,
+    )
+    device = operators.device
+    layout: Layout
+    if kind == "grouped":
+        layout = grouped_layout(sequences, len(operators), device, scale_every=scale_every)
+    elif kind == "rows":
+        layout = row_layout(sequences, tokens, device, scale_every=scale_every)
+    else:
+        layout = chunked_layout(
+            sequences, tokens, len(pairs), chunk, device, scale_every=scale_every
+        )
+    readings = recur(operators, gates.readout, state, layout)
+    rows, steps = on_device([sequences.read_row, sequences.read_step], device)
+    log_scales, least = readings.log_scales, readings.least
+    if read is None:
+        log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
+    elif len(scales) > symbols:
+        least = torch.minimum(least, scales[symbols:].min())
+    return ConditionedRun(readings.weights, rows, steps, readings.final, log_scales, least)

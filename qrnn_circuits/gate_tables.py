@@ -1,0 +1,131 @@
+"""The gates of one step as tables, from the angles of all neurons, as one differentiable function.
+
+The backward pass is written out: it is a few operations, where torch would record one for each
+square, scale and slice.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from qrnn_circuits.neuron import Semantics
+
+
+class GateTables(NamedTuple):
+    """The blocks ``[[c, -s], [s, c]]`` of all neurons, each neuron's largest of norm 1.
+
+    Attributes:
+        cos: ``c`` of the neurons onto workspace wires, for each stage, target, input symbol and
+            pattern of the other workspace wires, shape ``(1 + stages, W, 2**I, 2**(W-1))``.
+        sin: ``s``, likewise.
+        readout: Amplitudes of the output stage for each outcome and workspace pattern, shape
+            ``(2**I, 2**W)``.
+        scales: What the blocks of each neuron were divided by, shape ``(W * (1 + stages) + I, 1)``;
+            not differentiable.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    readout: Tensor
+    scales: Tensor
+
+
+def gate_tables(
+    angles: Tensor, *, lane: int, workspace: int, order: int, semantics: Semantics
+) -> GateTables:
+    """Turns the angles of all neurons into tables.
+
+    Args:
+        angles: In radians, for each neuron in the order in which they act and each pattern of its
+            controls, lane wires first, shape ``(W * (1 + stages) + I, 2**(W+I-1))``.
+        lane: Number I of lane wires.
+        workspace: Number W of workspace wires.
+        order: Order of the neurons.
+        semantics: ``"postselected"`` or ``"unitary"``.
+    """
+    return GateTables(
+        *_GateTables.apply(  # type: ignore[no-untyped-call]
+            angles, lane, workspace, order, semantics == "unitary"
+        )
+    )
+
+
+class _GateTables(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        angles: Tensor,
+        lane: int,
+        workspace: int,
+        order: int,
+        unitary: bool,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        half = angles / 2
+        roots = torch.stack((half.cos(), half.sin()))
+        # The powers 2**order - 1 and 2**order of both.
+        lower, powers = roots, roots * roots
+        for _ in range(order - 1):
+            lower, powers = lower * powers, powers * powers
+        norms = torch.hypot(powers[0], powers[1])
+        scales = torch.ones_like(norms[:, :1]) if unitary else norms.amax(-1, keepdim=True)
+        blocks = powers.div_(norms if unitary else scales)
+        # The derivatives of -c and s by the angle.
+        if unitary:
+            # From c = cos(f/2) and s = sin(f/2) with tan(f/2) = tan(phi/2)**(2**order).
+            steepness = 2 ** (order - 1) * lower[0] * lower[1] / (norms * norms)
+            ctx.slopes = blocks.flip(0) * steepness
+        else:
+            ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
+
+        neurons = len(angles) - lane
+        shape = (-1, workspace, 2**lane, 2 ** (workspace - 1))
+        cos, sin = (table.view(shape) for table in blocks[:, :neurons].unbind(0))
+        ctx.rows = _readout_rows(lane, neurons, angles.device)
+        factors = blocks.view(-1, 2**workspace).index_select(0, ctx.rows)
+        ctx.factors = factors.view(lane, 2**lane, 2**workspace)
+        ctx.mark_non_differentiable(scales)
+        return cos, sin, ctx.factors.prod(0), scales
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        cos: Tensor,
+        sin: Tensor,
+        readout: Tensor,
+        _: Tensor,
+    ) -> tuple[Tensor, None, None, None, None]:
+        lane, size = len(ctx.factors), ctx.factors.shape[-1]
+        gradient = torch.zeros_like(ctx.slopes)
+        neurons = gradient.shape[1] - lane
+        gradient[0, :neurons].view_as(cos).copy_(cos)
+        gradient[1, :neurons].view_as(sin).copy_(sin)
+        # The product of all factors but one.
+        others = ctx.factors.repeat(lane, 1, 1, 1)
+        others.diagonal().fill_(1)
+        to_factors = (readout * others.prod(1)).view(-1, size)
+        gradient.view(-1, size).index_add_(0, ctx.rows, to_factors)
+        to_cos, to_sin = gradient.mul_(ctx.slopes).unbind(0)
+        return to_sin - to_cos, None, None, None, None
+
+
+@lru_cache(maxsize=16)
+def _readout_rows(lane: int, neurons: int, device: torch.device) -> Tensor:
+    """The rows of the blocks, ``(2 * N * 2**(I-1), 2**W)``, whose product is the read-out.
+
+    Returns:
+        For each lane wire and each outcome, shape ``(I * 2**I,)``.
+    """
+    outcomes = torch.arange(2**lane)
+    rows = []
+    for wire in range(lane):
+        # Lane wires before this one hold the outcome so far; those after it still read 0.
+        after = lane - 1 - wire
+        controls = (outcomes >> (after + 1)) << after
+        bit = (outcomes >> after) & 1
+        neuron = bit * (neurons + lane) + neurons + wire
+        rows.append((neuron << (lane - 1)) + controls)
+    return torch.cat(rows).to(device)

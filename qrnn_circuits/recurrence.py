@@ -1,0 +1,215 @@
+"""The recurrence of a batch under given operators, as one differentiable function.
+
+No graph is recorded over the steps: the states are kept, or recomputed a window of places at a time
+where they are many, and the backward pass goes through them in reverse. States are scaled on the
+way by factors that count as constants: nothing that is read depends on them.
+"""
+
+from math import isqrt
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from qrnn_circuits.layouts import Layout
+from qrnn_circuits.propagation import propagation
+
+# Where the states of a batch take more than this, those of one window at a time are kept.
+MOST_STATE_BYTES = 2**28
+
+
+class Readings(NamedTuple):
+    """What is read along the recurrence.
+
+    Attributes:
+        weights: For each state that is read and each outcome, its probability up to a factor common
+            to all outcomes, shape ``(R, 2**I)``.
+        final: States of the last place, scaled to a largest amplitude of 1.
+        log_scales: Natural log of the factor that each of them lacks, float64, where all
+            sequences are of equal length.
+        least: The smallest largest amplitude that any state had when it was scaled, shape ``()``.
+    """
+
+    weights: Tensor
+    final: Tensor
+    log_scales: Tensor
+    least: Tensor
+
+
+def recur(operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> Readings:
+    """Takes a batch through its operators and reads states on the way.
+
+    Args:
+        operators: As the layout takes them, see :mod:`~qrnn_circuits.propagation`.
+        readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
+        state: States of place 0 in the order of the batch, shape ``(B, 2**W)``.
+        layout: The arrangement of the sequences.
+    """
+    return Readings(
+        *_Recurrence.apply(operators, readout, state, layout)  # type: ignore[no-untyped-call]
+    )
+
+
+class _Recurrence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        operators: Tensor,
+        readout: Tensor,
+        state: Tensor,
+        layout: Layout,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        run = _Run(operators, readout, state, layout)
+        ctx.save_for_backward(operators, readout, state)
+        ctx.run = run
+        outputs = run.forward()
+        ctx.mark_non_differentiable(*outputs[2:])
+        ctx.set_materialize_grads(False)
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        weights: Tensor | None,
+        final: Tensor | None,
+        *_: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor, None]:
+        return *ctx.run.backward(weights, final), None
+
+
+class _Run:
+    """A pass there and back. A window begins with the place that the one before ends with."""
+
+    def __init__(self, operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> None:
+        self.layout = layout
+        self.readout = readout
+        self.batch, self.size = state.shape
+        self.propagation = propagation(operators, readout, layout)
+        places = len(layout.widths) - 1
+        bytes_a_row = self.size * state.element_size()
+        length = places
+        if sum(layout.widths) * bytes_a_row > MOST_STATE_BYTES:
+            kept = MOST_STATE_BYTES // (max(layout.widths) * bytes_a_row)
+            length = max(isqrt(places), kept, 1)
+        self.windows = [(first, min(first + length, places)) for first in range(0, places, length)]
+        if layout.start is not None:
+            if len(layout.start) > self.batch:
+                state = torch.cat((state, state.new_zeros(1, self.size)))
+            state = state.index_select(0, layout.start)
+        self.window_states = [state]
+        self.scales: dict[int, Tensor] = {}
+
+    def forward(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Fills :class:`Readings`."""
+        squares_of_readout = (self.readout * self.readout).T
+        weights, least = [], []
+        for window, (_, last) in enumerate(self.windows):
+            self._fill(window)
+            self.read = self._read(window)
+            states, scale = self.read
+            if len(states):
+                weights.append((states * states) @ squares_of_readout)
+                least.append(scale.min())
+            if window + 1 < len(self.windows):
+                self.window_states.append(self._states(last).clone())
+        scales = torch.stack(
+            [
+                self.scales[place] if rows is None else self.scales[place].index_select(0, rows)
+                for place, rows in self.layout.scaled.items()
+            ]
+        )
+        return (
+            weights[0] if len(weights) == 1 else torch.cat(weights),
+            self._states(last)[: self.batch],
+            scales.squeeze(2).double().log().sum(0),
+            torch.stack([scales.min(), *least]).min(),
+        )
+
+    def backward(
+        self, weights: Tensor | None, final: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of the operators, the read-out and the state of place 0."""
+        self.propagation.start_backward()
+        squares_of_readout = self.readout * self.readout
+        readout_gradient = torch.zeros_like(self.readout)
+        gradient = self.readout.new_zeros(self.layout.widths[-1], self.size)
+        if final is not None:
+            gradient[: self.batch] = final
+        end = sum(self.layout.read_counts)
+        for window in reversed(range(len(self.windows))):
+            first, last = self.windows[window]
+            if len(self.windows) > 1:
+                self._fill(window)
+                self.read = self._read(window)
+            counts = self.layout.read_counts[first + 1 : last + 1]
+            states, scale = self.read
+            if weights is None:
+                states, counts = states[:0], [0] * len(counts)
+            elif len(states):
+                part = weights[end - len(states) : end]
+                readout_gradient += 2 * self.readout * (part.T @ (states * states))
+                states = (part @ squares_of_readout).mul_(states).mul_(2 / scale)
+            end -= len(states)
+            places = range(first + 1, last + 1)
+            reads = zip(places, counts, states.split(counts), strict=True)
+            for place, count, read in reversed(list(reads)):
+                if count:
+                    rows = self.layout.reads[place]
+                    if rows is None:
+                        gradient += read
+                    else:
+                        gradient.index_add_(0, rows, read)
+                if place in self.scales:
+                    gradient /= self.scales[place]
+                gradient = self.propagation.retreat(place - 1, gradient)
+            self.propagation.leave_backward()
+        if self.layout.start is not None:
+            everyone = gradient.new_zeros(self.batch + 1, self.size)
+            gradient = everyone.index_add_(0, self.layout.start, gradient)[: self.batch]
+        operators_gradient, more = self.propagation.gradients()
+        if more is not None:
+            readout_gradient += more
+        return operators_gradient, readout_gradient, gradient
+
+    def _states(self, place: int) -> Tensor:
+        return self.propagation.places[place - self.propagation.first].view(-1, self.size)
+
+    def _fill(self, window: int) -> None:
+        first, last = self.windows[window]
+        self.propagation.enter(self.window_states[window], first, last)
+        for place in range(first, last):
+            self.propagation.advance(place)
+            if place + 1 in self.layout.scaled:
+                states = self._states(place + 1)
+                self.scales[place + 1] = _largest(states)
+                states.div_(self.scales[place + 1])
+
+    def _read(self, window: int) -> tuple[Tensor, Tensor]:
+        """The states that are read in a window, scaled, and what they were divided by."""
+        first, last = self.windows[window]
+        if all(rows is None for rows in self.layout.reads[first + 1 : last + 1]):
+            return _scaled(self.propagation.states[self.layout.widths[first] :])
+        parts = []
+        for place in range(first + 1, last + 1):
+            if self.layout.read_counts[place]:
+                rows = self.layout.reads[place]
+                states = self._states(place)
+                parts.append(states if rows is None else states.index_select(0, rows))
+        if not parts:
+            return self._states(first)[:0], self._states(first)[:0, :1]
+        return _scaled(torch.cat(parts))
+
+
+def _largest(states: Tensor) -> Tensor:
+    """The largest amplitude of each row, or the smallest number where all are zero."""
+    least = torch.finfo(states.dtype).tiny
+    # Far faster than torch.linalg.vector_norm of order infinity.
+    return states.abs().amax(-1, keepdim=True).clamp_(min=least)
+
+
+def _scaled(states: Tensor) -> tuple[Tensor, Tensor]:
+    """States with a largest amplitude of 1, and what they were divided by."""
+    largest = _largest(states)
+    return states / largest, largest

@@ -1,0 +1,46 @@
+"""The number of threads that pays off: one where a network's tensors are small."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from qrnn_circuits.network import QRNN
+
+# Entries of the tensors that most time is spent on, from which on a second thread pays off: the
+# operators of all symbols, of which products along the sequence stay small; or a batch of states.
+LEAST_OPERATOR_ENTRIES = 2**20
+LEAST_STATE_ENTRIES = 2**17
+
+
+@contextmanager
+def worthwhile_threads(model: QRNN, batch: int, steps: int) -> Iterator[None]:
+    """Keeps torch to one thread where the tensors of a network are too small to be shared.
+
+    Threads wait for each other after every operation. With small tensors that takes longer than
+    the operation, and far longer where other processes keep a core busy. Otherwise, and after the
+    ``with`` statement, torch has as many threads as before. Both forward and backward passes
+    belong inside it:
+
+        with worthwhile_threads(model, *inputs.shape):
+            model.loss(inputs, outcomes).backward()
+
+    Args:
+        model: The network.
+        batch: Number of sequences B that it is given.
+        steps: Number of their steps T.
+    """
+    before = torch.get_num_threads()
+    if not _large(model, batch, steps):
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _large(model: QRNN, batch: int, steps: int) -> bool:
+    symbols, size = 1 << model.cell.lane, 1 << model.cell.workspace
+    if model.chosen_strategy(batch, steps) == "transfer":
+        return symbols * size**2 >= LEAST_OPERATOR_ENTRIES
+    return batch * size >= LEAST_STATE_ENTRIES
