@@ -12,6 +12,7 @@ from qrnn_circuits.command_line.results import results
 from qrnn_circuits.command_line.run import run
 from qrnn_circuits.command_line.sample import sample
 from qrnn_circuits.command_line.submit import submit
+from qrnn_circuits.command_line.sweep import sweep
 from qrnn_circuits.command_line.train import train
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(train)
+app.command()(sweep)
 app.command()(evaluate)
 app.command()(sample)
 app.command()(inspect)

@@ -10,32 +10,46 @@ from rich.text import Text
 
 from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.jobs import JobError
-from qrnn_circuits.training import CheckpointError, LogError, TrainingDiverged
+from qrnn_circuits.training import CheckpointError, LogError, RankError, Ranks, TrainingDiverged
 
 _USAGE_ERROR = 2
 _RUN_ERROR = 1
 
 
 @contextmanager
-def usage_errors() -> Iterator[None]:
+def usage_errors(ranks: Ranks | None = None) -> Iterator[None]:
     """Ends the command with exit code 2 where what the user gave or named is not acceptable.
 
     For the part of a command that reads its options and files, and for no other: an error of the
     same type in a computation is a bug, which a traceback helps to find.
+
+    Args:
+        ranks: The processes in all of which such an error is raised, by default this one alone.
     """
     try:
         yield
     except (TypeError, ValueError, OSError) as error:
-        _fail(error, _USAGE_ERROR)
+        _fail(error, _USAGE_ERROR, ranks)
 
 
 @contextmanager
-def run_errors() -> Iterator[None]:
-    """Ends the command with exit code 1 where a run cannot go on."""
+def run_errors(ranks: Ranks | None = None) -> Iterator[None]:
+    """Ends the command with exit code 1 where a run cannot go on.
+
+    Args:
+        ranks: The processes of the run, by default this one alone.
+    """
     try:
         yield
-    except (CheckpointError, JobError, LogError, TrainingDiverged, ZeroProbabilityError) as error:
-        _fail(error, _RUN_ERROR)
+    except (
+        CheckpointError,
+        JobError,
+        LogError,
+        RankError,
+        TrainingDiverged,
+        ZeroProbabilityError,
+    ) as error:
+        _fail(error, _RUN_ERROR, ranks)
 
 
 @contextmanager
@@ -59,7 +73,9 @@ def device_errors() -> Iterator[None]:
         _fail(error, _RUN_ERROR)
 
 
-def _fail(error: Exception, exit_code: int) -> NoReturn:
-    text = Text(f"Error: {error}", style="bold red")
-    Console(stderr=True).print(text, soft_wrap=True)
+def _fail(error: Exception, exit_code: int, ranks: Ranks | None = None) -> NoReturn:
+    # What all processes raise, the first one says; which of them lose each other, nobody knows.
+    if ranks is None or ranks.is_first or isinstance(error, RankError):
+        text = Text(f"Error: {error}", style="bold red")
+        Console(stderr=True).print(text, soft_wrap=True)
     raise typer.Exit(exit_code)

@@ -1,10 +1,13 @@
 """Arguments and options that several commands share."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+DATA_VARIABLE = "QRNN_DATA_DIR"
 
 
 class CheckpointChoice(StrEnum):
@@ -75,6 +78,12 @@ ChartOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def environment_options(task: str) -> dict[str, str]:
+    """The options that the task takes from environment variables."""
+    folder = os.environ.get(DATA_VARIABLE)
+    return {"data": folder} if task == "digits" and folder else {}
 
 
 def absolute_data(data: str) -> str:

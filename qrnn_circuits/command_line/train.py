@@ -1,9 +1,9 @@
 """``qrnn train``: trains a network on a task."""
 
 import dataclasses
-import os
 import shlex
 import signal
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,20 +13,27 @@ from rich.console import Console
 from rich.text import Text
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.options import absolute_data
+from qrnn_circuits.command_line.options import (
+    DATA_VARIABLE,
+    absolute_data,
+    environment_options,
+)
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import (
     CheckpointError,
     LogError,
+    Progress,
+    RankError,
+    Ranks,
     RunConfig,
     RunFolder,
     Trainer,
     TrainingResult,
+    joined_ranks,
     progress_for,
 )
 from qrnn_circuits.training.config import merge, read_toml
 
-_DATA_VARIABLE = "QRNN_DATA_DIR"
 _DEFAULTS = {field.name: field.default for field in dataclasses.fields(RunConfig)}
 
 
@@ -84,6 +91,10 @@ def train(
         _network("strategy", "How it is simulated: auto, transfer or state."),
     ] = None,
     dtype: Annotated[str | None, _network("dtype", "float32 or float64.")] = None,
+    device: Annotated[
+        str | None,
+        _network("device", "cpu, or cuda: a GPU, under torchrun one for each process."),
+    ] = None,
     bias_spread: Annotated[
         float | None,
         _network("bias_spread", "Standard deviation of the initial biases around pi/2."),
@@ -168,7 +179,7 @@ def train(
     data: Annotated[
         str | None,
         _task_option(
-            f"Folder with MNIST files, by default ${_DATA_VARIABLE}; or download; or embedded, the "
+            f"Folder with MNIST files, by default ${DATA_VARIABLE}; or download; or embedded, the "
             "8x8 digits of scikit-learn, the default without that variable (digits)."
         ),
     ] = None,
@@ -180,6 +191,9 @@ def train(
 
     Checkpoints, the configuration and TensorBoard logs go to DIR. Settings that are left out take
     what suits the task, or else their defaults. Ctrl-C saves the run; --resume goes on with it.
+
+    Several processes share the work with: torchrun --nproc-per-node N -m qrnn_circuits train ...
+    They give the result of one, to rounding.
     """
     settings = {
         "workspace": workspace,
@@ -190,6 +204,7 @@ def train(
         "semantics": semantics,
         "strategy": strategy,
         "dtype": dtype,
+        "device": device,
         "bias_spread": bias_spread,
         "weight_spread": weight_spread,
         "theta_spread": theta_spread,
@@ -221,57 +236,61 @@ def train(
         "data": data,
         "deskewed": deskewed,
     }
-    with run_errors(), usage_errors():
-        layers = [
-            {"task_options": {} if resume else _environment(task)},
-            read_toml(config) if config is not None else {},
-            {**_given(settings), "task_options": _given(options)},
-        ]
-        trainer = _trainer(out, resume, merge(task, *layers))
-    _run(trainer)
-
-
-def _environment(task: str) -> dict[str, str]:
-    """The options that the task takes from environment variables."""
-    folder = os.environ.get(_DATA_VARIABLE)
-    return {"data": folder} if task == "digits" and folder else {}
+    with ExitStack() as stack:
+        with run_errors(), usage_errors():
+            ranks = stack.enter_context(joined_ranks())
+        with run_errors(ranks), usage_errors(ranks):
+            with ranks.all_or_none():
+                layers = [
+                    {"task_options": {} if resume else environment_options(task)},
+                    read_toml(config) if config is not None else {},
+                    {**_given(settings), "task_options": _given(options)},
+                ]
+                given = merge(task, *layers)
+            trainer = _trainer(out, resume, given, ranks)
+        _run(trainer)
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _trainer(out: Path, resume: bool, given: dict[str, Any]) -> Trainer:
+def _trainer(out: Path, resume: bool, given: dict[str, Any], ranks: Ranks) -> Trainer:
     """A new run, or the one in the folder."""
     options = given["task_options"]
     if isinstance(options.get("data"), str):
         options["data"] = absolute_data(options["data"])
-    if not resume:
-        return Trainer.start(RunConfig.resolve(given["task"], given), out)
+    if resume and ranks.from_first(lambda: _is_started(out)):
+        return Trainer.resume(out, given, ranks)
+    return Trainer.start(RunConfig.resolve(given["task"], given), out, ranks)
+
+
+def _is_started(out: Path) -> bool:
+    """Whether the run in the folder got as far as writing something before it was killed."""
     if not out.is_dir():
         raise FileNotFoundError(f"there is no run to resume in {out}: it is no folder")
-    if RunFolder(out).is_started:
-        return Trainer.resume(out, given)
-    # The run was killed before it wrote anything.
-    return Trainer.start(RunConfig.resolve(given["task"], given), out)
+    return RunFolder(out).is_started
 
 
 def _run(trainer: Trainer) -> None:
     config, folder = trainer.config, trainer.folder
-    console = Console(highlight=False)
+    first = trainer.ranks.is_first
+    console = Console(highlight=False, quiet=not first)
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     title = (
         f"{config.task}: {parameters:,} parameters (workspace {config.workspace}, lane "
         f"{config.lane}, stages {config.stages}, order {config.order}, degree {config.degree}), "
         f"{config.optimizer}, seed {config.seed}, into {folder.path}"
     )
+    if trainer.ranks.size > 1:
+        title += f", by {trainer.ranks.size} processes"
     if trainer.step > 0:
         title += f" after step {trainer.step}"
     console.print(Text(title), soft_wrap=True)
-    with run_errors():
+    with run_errors(trainer.ranks):
         try:
-            result = trainer.run(progress_for(console))
-        except (CheckpointError, LogError) as error:
+            result = trainer.run(progress_for(console) if first else Progress())
+        except (CheckpointError, LogError, RankError) as error:
             command = folder.resume_command(config)
             raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
     console.print(Text(_summary(trainer, result)), soft_wrap=True)

@@ -1,11 +1,14 @@
-"""Training runs: configuration, loop, checkpoints, evaluation."""
+"""Training runs: configuration, loop, checkpoints, evaluation, sweeps."""
 
 from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
+from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder
+from qrnn_circuits.training.sweep import Sweep, SweepTrial
+from qrnn_circuits.training.sweep_space import SweepSpace
 from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
 from qrnn_circuits.training.validation import Validation
 
@@ -17,14 +20,20 @@ __all__ = [
     "LiveProgress",
     "LogError",
     "Progress",
+    "RankError",
+    "Ranks",
     "RunConfig",
     "RunFolder",
+    "Sweep",
+    "SweepSpace",
+    "SweepTrial",
     "TrainedRun",
     "Trainer",
     "TrainingDiverged",
     "TrainingResult",
     "Validation",
     "evaluate",
+    "joined_ranks",
     "load_run",
     "progress_for",
     "read_scalars",

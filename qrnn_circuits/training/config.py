@@ -1,10 +1,9 @@
 """Everything that decides how a training run goes, in one value."""
 
 import dataclasses
-import difflib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -17,13 +16,17 @@ from qrnn_circuits.network import QRNN
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.strategy import Strategy
 from qrnn_circuits.tasks import TASKS, Task
+from qrnn_circuits.training.checks import check_choice, check_integer, check_number, similar
+from qrnn_circuits.training.task_options import check_task_options, option_names
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DEVICES = ("cpu", "cuda")
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "lbfgs")
 DECAYS = ("none", "cosine")
 
-# A run may go on with other values of these: none of them changes what a step does.
+# A run may go on with other values of these: none of them changes what a step does, to rounding.
 _CHANGEABLE = {
+    "device",
     "steps",
     "validate_every",
     "checkpoint_every",
@@ -48,6 +51,7 @@ class RunConfig:
         semantics: ``"postselected"`` or ``"unitary"``.
         strategy: How the network is simulated: ``"auto"``, ``"transfer"`` or ``"state"``.
         dtype: ``"float32"`` or ``"float64"``.
+        device: Where the network is trained: ``"cpu"``, or ``"cuda"`` for a GPU.
         bias_spread: Standard deviation of the initial biases around pi/2, in radians.
         weight_spread: Standard deviation of the initial weights, in radians.
         theta_spread: Standard deviation of the initial angles theta, in radians.
@@ -82,6 +86,7 @@ class RunConfig:
     semantics: Semantics = "postselected"
     strategy: Strategy = "auto"
     dtype: str = "float32"
+    device: str = "cpu"
     bias_spread: float = 0.1
     weight_spread: float = 0.0
     theta_spread: float = 0.01
@@ -108,26 +113,27 @@ class RunConfig:
             TypeError: A value has the wrong type.
             ValueError: A value is not acceptable.
         """
-        _check_choice("task", self.task, TASKS)
-        _check_choice("semantics", self.semantics, get_args(Semantics))
-        _check_choice("strategy", self.strategy, get_args(Strategy))
-        _check_choice("dtype", self.dtype, DTYPES)
-        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
-        _check_choice("decay", self.decay, DECAYS)
-        _check_choice("loss", self.loss, get_args(Loss))
+        check_choice("task", self.task, TASKS)
+        check_choice("semantics", self.semantics, get_args(Semantics))
+        check_choice("strategy", self.strategy, get_args(Strategy))
+        check_choice("dtype", self.dtype, DTYPES)
+        check_choice("device", self.device, DEVICES)
+        check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("decay", self.decay, DECAYS)
+        check_choice("loss", self.loss, get_args(Loss))
         for name in ("workspace", "order", "degree", "history", "batch_size"):
-            _check_integer(name, getattr(self, name), 1)
+            check_integer(name, getattr(self, name), 1)
         for name in ("steps", "validate_every", "checkpoint_every"):
-            _check_integer(name, getattr(self, name), 1)
+            check_integer(name, getattr(self, name), 1)
         for name in ("stages", "seed"):
-            _check_integer(name, getattr(self, name), 0)
+            check_integer(name, getattr(self, name), 0)
         for name in ("bias_spread", "weight_spread", "theta_spread", "learning_rate"):
             self._set_number(name)
         if self.learning_rate == 0:
             raise ValueError("learning_rate must be greater than 0, got 0.0")
         for name in ("retreat", "patience"):
             if getattr(self, name) is not None:
-                _check_integer(name, getattr(self, name), 1)
+                check_integer(name, getattr(self, name), 1)
         for name in ("clip_norm", "stop_loss", "stop_error"):
             if getattr(self, name) is not None:
                 self._set_number(name)
@@ -141,19 +147,14 @@ class RunConfig:
 
         check_task_options(self.task, self.task_options)
         task = self.build_task()
-        options = {name: getattr(task, name) for name in _option_names(self.task)}
+        options = {name: getattr(task, name) for name in option_names(self.task)}
         object.__setattr__(self, "task_options", options)
         if self.lane is None:
             object.__setattr__(self, "lane", task.lane)
-        _check_integer("lane", self.lane, task.lane)
+        check_integer("lane", self.lane, task.lane)
 
     def _set_number(self, name: str) -> None:
-        value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name} must be a number, got {value!r}")
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be finite and at least 0, got {value}")
-        object.__setattr__(self, name, float(value))
+        object.__setattr__(self, name, check_number(name, getattr(self, name)))
 
     @classmethod
     def resolve(cls, task: str, *layers: Mapping[str, Any]) -> "RunConfig":
@@ -169,7 +170,7 @@ class RunConfig:
             ValueError: A field does not exist or its value is not acceptable; a layer names
                 another task; or ``history`` is set for an optimiser without one.
         """
-        _check_choice("task", task, TASKS)
+        check_choice("task", task, TASKS)
         given = merge(task, *layers)
         options = given.get("task_options", {})
         check_task_options(task, options)
@@ -268,8 +269,11 @@ class RunConfig:
         """The task with its options."""
         return TASKS[self.task](**self.task_options)
 
-    def build_model(self) -> QRNN:
+    def build_model(self, device: torch.device | None = None) -> QRNN:
         """The untrained network, its parameters drawn with :attr:`seed`.
+
+        Args:
+            device: Where it lives, by default on the CPU.
 
         Raises:
             ValueError: The network cannot be built, for example because the degree exceeds the
@@ -285,6 +289,7 @@ class RunConfig:
             strategy=self.strategy,
             initialisation=Initialisation(self.bias_spread, self.weight_spread, self.theta_spread),
             generator=self._generator(0),
+            device=device,
             dtype=DTYPES[self.dtype],
         )
 
@@ -351,34 +356,9 @@ def check_fields(values: Mapping[str, Any]) -> None:
     names = [f.name for f in dataclasses.fields(RunConfig)]
     for key in values:
         if key not in names:
-            raise ValueError(f"unknown setting {key!r}{_similar(key, names)}")
+            raise ValueError(f"unknown setting {key!r}{similar(key, names)}")
     if not isinstance(values.get("task_options", {}), Mapping):
         raise TypeError(f"task_options must be a table, got {values['task_options']!r}")
-
-
-def check_task_options(task: str, options: Mapping[str, Any]) -> None:
-    """Checks that the task has each of the options.
-
-    Raises:
-        ValueError: It has not; the message names the tasks that do, or similar options.
-    """
-    own = _option_names(task)
-    for name in options:
-        if name in own:
-            continue
-        others = [other for other in TASKS if name in _option_names(other)]
-        if others:
-            hint = f"; it is an option of {', '.join(others)}"
-        elif own:
-            hint = _similar(name, own)
-        else:
-            hint = ", which has no options"
-        raise ValueError(f"the task {task!r} has no option {name!r}{hint}")
-
-
-def _option_names(task: str) -> list[str]:
-    dataclass_type: Any = TASKS[task]
-    return [f.name for f in dataclasses.fields(dataclass_type) if f.init]
 
 
 def _flat(config: RunConfig) -> dict[str, object]:
@@ -397,22 +377,3 @@ def _flat(config: RunConfig) -> dict[str, object]:
 
 def _is_folder(data: object) -> bool:
     return data not in ("embedded", "download")
-
-
-def _similar(name: object, names: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(str(name), list(names))
-    if matches:
-        return f"; did you mean {' or '.join(matches)}?"
-    return f"; known are {', '.join(names)}"
-
-
-def _check_choice(name: str, value: object, choices: Iterable[str]) -> None:
-    if value not in list(choices):
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
-def _check_integer(name: str, value: object, minimum: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")

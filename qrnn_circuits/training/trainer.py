@@ -1,20 +1,23 @@
 """The training loop."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 
 from qrnn_circuits.network import ZeroProbabilityError
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.optimizers import build_optimizer
 from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.stopping import Standing
@@ -47,79 +50,116 @@ class TrainingResult:
 class Trainer:
     """A run: a network, its optimiser and its batches, at some step, and the folder they go to.
 
-    Two runs of one configuration on one machine (with the same number of threads) go through the
-    same weights, bit for bit. So does a run that was killed at any moment and resumed.
+    Two runs of one configuration on one machine's CPU (with the same numbers of processes and
+    threads) go through the same weights, bit for bit. So does a run that was killed at any moment
+    and resumed. On a GPU, or with another number of processes, sums are rounded otherwise.
+
+    Several processes train a run together where each builds its trainer with its
+    :class:`~qrnn_circuits.training.Ranks`. All draw the same batches and each computes on its rows;
+    only the first one touches the folder.
     """
 
-    def __init__(self, config: RunConfig, folder: Path) -> None:
+    def __init__(self, config: RunConfig, folder: Path, ranks: Ranks | None = None) -> None:
         """Builds everything at step 0, and writes nothing; see :meth:`start` and :meth:`resume`.
 
         Raises:
-            FileNotFoundError: The task's data are missing.
+            FileNotFoundError: The task's data are missing, for some process.
+            RankError: Another process has ended.
             TypeError: The network or the task cannot be built from these values.
-            ValueError: The same.
+            ValueError: The same; or there is no such device, or not a row of each batch for every
+                process.
         """
         self.config = config
         self.folder = RunFolder(folder)
-        self.task = config.build_task()
-        self.model = config.build_model()
-        self.optimizer = build_optimizer(config, self.model.parameters())
+        self.ranks = ranks or Ranks()
+        if config.batch_size < self.ranks.size:
+            raise ValueError(
+                f"batch_size must be at least the number of processes, {self.ranks.size}, which "
+                f"share the rows of a batch, got {config.batch_size}"
+            )
         self.step = 0
         self.standing = Standing()
         self._generator = config.batch_generator()
-        self._validation_batch = self.task.validation()
+        with self.ranks.all_or_none():
+            self.device = self.ranks.device(config.device)
+            self.task = config.build_task()
+            self.model = config.build_model(self.device)
+            self.optimizer = build_optimizer(config, self.model.parameters())
+            self._validation_batch = self.task.validation()
+        self._loss = DataParallelLoss(self.model, config.loss, self.ranks)
 
     @classmethod
-    def start(cls, config: RunConfig, folder: Path) -> "Trainer":
+    def start(cls, config: RunConfig, folder: Path, ranks: Ranks | None = None) -> "Trainer":
         """Makes the folder of a new run.
 
         Raises:
             FileExistsError: The folder is not empty.
             FileNotFoundError: The task's data are missing.
             OSError: The folder cannot be written.
+            RankError: Another process has ended.
             ValueError: The network or the task cannot be built.
         """
-        trainer = cls(config, folder)
-        trainer.folder.create(config)
+        trainer = cls(config, folder, ranks)
+        trainer.ranks.from_first(lambda: trainer.folder.create(config))
         return trainer
 
     @classmethod
-    def resume(cls, folder: Path, changes: Mapping[str, Any] | None = None) -> "Trainer":
+    def resume(
+        cls,
+        folder: Path,
+        changes: Mapping[str, Any] | None = None,
+        ranks: Ranks | None = None,
+    ) -> "Trainer":
         """Takes a run up again after its last checkpoint.
 
         Args:
             folder: Of the run.
             changes: Fields of the configuration given anew, see :meth:`RunConfig.changed`.
+            ranks: The processes that go on with it, by default this one alone; they need not be as
+                many as before.
 
         Raises:
             CheckpointError: The last checkpoint cannot be used.
             FileNotFoundError: There is no run in the folder, or the task's data are missing.
+            RankError: Another process has ended.
             ValueError: The changes contradict the run, or the run is past the new ``steps``.
         """
         run = RunFolder(folder)
-        stored = run.read_config()
+        ranks = ranks or Ranks()
+        stored = ranks.from_first(run.read_config)
         config = stored.changed(changes or {})
-        trainer = cls(config, folder)
-        run.remove_leftovers()
+        trainer = cls(config, folder, ranks)
+        checkpoint = ranks.from_first(trainer._last_checkpoint)
         # A run that was killed before its first checkpoint starts once more.
-        if run.has_checkpoints:
-            checkpoint = run.load("last", config, trainer.model)
-            if config.steps < checkpoint.step:
-                raise ValueError(
-                    f"steps must be at least the {checkpoint.step} that this run has taken, got "
-                    f"{config.steps}"
-                )
-            trainer.optimizer.load_state_dict(dict(checkpoint.optimizer))
-            trainer._generator.set_state(checkpoint.generator)
-            trainer.step = checkpoint.step
-            trainer.standing = checkpoint.standing
-            best = checkpoint.standing.best
-            if best is not None and best.step == checkpoint.step and not run.holds_best(best.step):
-                # The run was killed after it wrote the last checkpoint and before the best one.
-                run.save("best", checkpoint)
+        if checkpoint is not None:
+            trainer._restore(checkpoint)
         if config != stored:
-            run.write_config(config)
+            ranks.from_first(lambda: run.write_config(config))
         return trainer
+
+    def _last_checkpoint(self) -> Checkpoint | None:
+        """Reads what the run goes on from and makes good what a kill left undone in its folder."""
+        self.folder.remove_leftovers()
+        if not self.folder.has_checkpoints:
+            return None
+        checkpoint = self.folder.load("last", self.config, self.model)
+        if self.config.steps < checkpoint.step:
+            raise ValueError(
+                f"steps must be at least the {checkpoint.step} that this run has taken, got "
+                f"{self.config.steps}"
+            )
+        best, step = checkpoint.standing.best, checkpoint.step
+        if best is not None and best.step == step and not self.folder.holds_best(step):
+            # The run was killed after it wrote the last checkpoint and before the best one.
+            self.folder.save("best", checkpoint)
+        return checkpoint
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        checkpoint.load_parameters(self.model)
+        self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        self._generator.set_state(checkpoint.generator)
+        self.step = checkpoint.step
+        self.standing = checkpoint.standing
 
     def run(self, progress: Progress | None = None) -> TrainingResult:
         """Trains until a reason to stop, or until SIGINT or SIGTERM after a whole step.
@@ -127,6 +167,7 @@ class Trainer:
         Raises:
             CheckpointError: A checkpoint could not be written; the one before stays.
             LogError: The log could not be written; the last checkpoint stays.
+            RankError: Another process has ended; the last checkpoint stays.
             TrainingDiverged: The loss or a parameter is no longer finite, or an outcome to
                 condition on has become impossible; the last checkpoint stays.
         """
@@ -139,8 +180,8 @@ class Trainer:
         progress = progress or Progress()
         with (
             StopSignals() as signals,
-            _deterministic(),
-            Log(self.folder.path, self.step + 1) as log,
+            _deterministic(self.device),
+            Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
         ):
             progress.start(self.config, self.step, self.standing.last)
             try:
@@ -150,56 +191,70 @@ class Trainer:
         return TrainingResult(first_step, self.step, reason, interrupted, self.standing)
 
     def _loop(
-        self, log: Log, progress: Progress, signals: StopSignals
+        self, log: Log | None, progress: Progress, signals: StopSignals
     ) -> tuple[str | None, int | None]:
         """Takes steps until there is a reason to stop or a signal, and returns both."""
         while True:
-            loss = self._take_step()
-            log.step(self.step, loss)
+            loss, received = self._take_step(signals)
+            if log is not None:
+                log.step(self.step, loss)
             progress.step(self.step, loss)
+            saved = False
             if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
-                self._validate(log, progress)
+                saved = self._validate(log, progress)
             reason = self.standing.reason_to_stop(self.config, self.step)
-            interrupted = None if reason is not None else signals.received
+            interrupted = None
+            if reason is None:
+                # One process alone need not wait for the next step, in which all agree.
+                interrupted = signals.received if self.ranks.size == 1 else received
             ends = reason is not None or interrupted is not None
-            if ends or self.step % self.config.checkpoint_every == 0:
-                log.flush()
+            if not saved and (ends or self.step % self.config.checkpoint_every == 0):
+                if log is not None:
+                    log.flush()
                 self._save("last")
             if ends:
                 return reason, interrupted
 
-    def _take_step(self) -> float:
-        """Takes one optimiser step and returns the training loss before it."""
-        batch = self.task.batch(self.config.batch_size, self._generator)
+    def _take_step(self, signals: StopSignals) -> tuple[float, int | None]:
+        """Takes one optimiser step.
 
-        def closure() -> float:
+        Returns:
+            The training loss before it, and the signal that some process had received by then.
+        """
+        batch = self.task.batch(self.config.batch_size, self._generator)
+        share = self._loss.share(batch, self.device)
+        received: int | None = None
+
+        def closure() -> Tensor:
+            nonlocal received
             self.optimizer.zero_grad()
-            loss = self.model.loss(
-                batch.inputs, batch.outcomes, batch.scored, kind=self.config.loss
-            )
-            loss.backward()
+            loss, received = self._loss.backward(share, signals.received)
             if self.config.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            return loss.item()
+            return loss
 
         for group in self.optimizer.param_groups:
             rate = self.config.learning_rate_at(self.step)
             group["lr"] = rate / 2**self.standing.retreats
         self.step += 1
         try:
-            loss = self.optimizer.step(closure)
+            # PyTorch says that a closure returns a float, and hands on whatever it returns.
+            value: Any = self.optimizer.step(cast(Callable[[], float], closure))
         except ValueError as error:
             # The network refuses parameters that are not finite, as L-BFGS can set within a step.
-            if isinstance(error, ZeroProbabilityError) or not self._parameters_are_finite():
+            if isinstance(error, ZeroProbabilityError) or self._zero_if_finite() != 0:
                 raise self._diverged(str(error)) from error
             raise
+        # One transfer from the device for both.
+        loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
-        if not self._parameters_are_finite():
+        if difference != 0:
             raise self._diverged("a parameter is no longer finite")
-        return loss
+        return loss, received
 
-    def _validate(self, log: Log, progress: Progress) -> None:
+    def _validate(self, log: Log | None, progress: Progress) -> bool:
+        """Validates, and returns whether that led to a new last checkpoint."""
         try:
             validation = validate(
                 self.model,
@@ -207,29 +262,37 @@ class Trainer:
                 self._validation_batch,
                 loss=self.config.loss,
                 step=self.step,
+                ranks=self.ranks,
             )
         except ZeroProbabilityError as error:
             raise self._diverged(f"validation: {error}") from error
         self.standing = self.standing.after(validation)
-        log.validation(validation)
-        log.flush()
+        if log is not None:
+            log.validation(validation)
+            log.flush()
         progress.validation(validation)
         if self.standing.best is validation:
             # In this order, the best checkpoint is never ahead of the last one: see resume.
             self._save("last")
             self._save("best")
-        elif self.standing.calls_for_retreat(self.config):
+            return True
+        if self.standing.calls_for_retreat(self.config):
             self._retreat(progress)
+        return False
 
     def _retreat(self, progress: Progress) -> None:
         """Goes back to the best checkpoint's parameters and optimiser, at half the rate."""
-        best = self.folder.load("best", self.config, self.model)
+        best = self.ranks.from_first(lambda: self.folder.load("best", self.config, self.model))
+        best.load_parameters(self.model)
         self.optimizer.load_state_dict(dict(best.optimizer))
         self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
         progress.retreat(self.step, best.step)
 
-    def _parameters_are_finite(self) -> bool:
-        return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
+    @torch.no_grad()
+    def _zero_if_finite(self) -> Tensor:
+        """0 if all parameters are finite, else NaN; shape ``()``."""
+        differences = [(parameter - parameter).sum() for parameter in self.model.parameters()]
+        return torch.stack(differences).sum()
 
     def _diverged(self, what: str) -> TrainingDiverged:
         return TrainingDiverged(
@@ -247,16 +310,24 @@ class Trainer:
             generator=self._generator.get_state(),
             standing=self.standing,
         )
-        self.folder.save(name, checkpoint)
+        self.ranks.from_first(lambda: self.folder.save(name, checkpoint))
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
-    """Makes torch choose algorithms whose sums do not depend on the timing of threads."""
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Makes torch choose algorithms whose sums do not depend on the timing of a CPU's threads."""
+    if device.type != "cpu":
+        yield
+        return
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    fill = memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
+    # Nothing reads memory that it has not written; to fill it takes time.
+    memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
+        memory.fill_uninitialized_memory = fill
         torch.use_deterministic_algorithms(enabled, warn_only=warn_only)

@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from math import log
 
 import torch
+from torch import Tensor
 
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.network import QRNN
-from qrnn_circuits.tasks import Batch, Task
+from qrnn_circuits.tasks import Answers, Batch, Digits, Task
+from qrnn_circuits.tasks.task import scored_answers
+from qrnn_circuits.threads import worthwhile_threads
+from qrnn_circuits.training.ranks import Ranks
 
 _CHUNK = 500
 
@@ -32,8 +36,24 @@ class Validation:
     log10_acceptance: float
 
 
-@torch.no_grad()
-def validate(model: QRNN, task: Task, batch: Batch, *, loss: Loss, step: int) -> Validation:
+@dataclass(frozen=True)
+class _Tally:
+    """What a process has counted on its sequences.
+
+    Attributes:
+        loss: Sum of the losses of the scored steps.
+        answers: To the questions of the task.
+        log_acceptance: Of each sequence, natural log, on the CPU.
+    """
+
+    loss: float
+    answers: Answers
+    log_acceptance: Tensor
+
+
+def validate(
+    model: QRNN, task: Task, batch: Batch, *, loss: Loss, step: int, ranks: Ranks | None = None
+) -> Validation:
     """Measures a network on a batch, in chunks of sequences that keep memory small.
 
     Args:
@@ -42,22 +62,50 @@ def validate(model: QRNN, task: Task, batch: Batch, *, loss: Loss, step: int) ->
         batch: The sequences.
         loss: Which loss to report.
         step: Optimiser steps taken so far.
+        ranks: The processes that share the sequences; by default this one alone.
+
+    Returns:
+        The figures, the same in every process.
 
     Raises:
+        RankError: Another process has ended.
         ZeroProbabilityError: A conditioned outcome has probability zero.
     """
-    answers = task.answers(model, batch)
-    total_loss, log_acceptances = 0.0, []
-    for chunk in batch.chunks(_CHUNK):
-        output = model(chunk.inputs, chunk.outcomes)
-        mean = sequence_loss(output.log_probs, chunk.outcomes, chunk.scored, kind=loss)
-        total_loss += mean.item() * int(chunk.scored.sum())
-        log_acceptances.append(output.log_acceptance)
-    log_acceptance = torch.cat(log_acceptances).logsumexp(0).item() - log(len(batch))
+    shared = ranks or Ranks()
+    tallies = shared.from_all(lambda: _tally(model, task, shared.shard(batch), loss))
+    answers = _joined([tally.answers for tally in tallies])
+    log_acceptance = torch.cat([tally.log_acceptance for tally in tallies])
     return Validation(
         step=step,
-        loss=total_loss / int(batch.scored.sum()),
+        loss=sum(tally.loss for tally in tallies) / int(batch.scored.sum()),
         error=answers.test_error,
         sampled_error=answers.sampled_error,
-        log10_acceptance=log_acceptance / log(10),
+        log10_acceptance=(log_acceptance.logsumexp(0).item() - log(len(batch))) / log(10),
+    )
+
+
+@torch.no_grad()
+def _tally(model: QRNN, task: Task, batch: Batch, kind: Loss) -> _Tally:
+    """Runs the network over some sequences, possibly none."""
+    device = next(model.parameters()).device
+    # A label of several symbols is the most probable of all strings of so many: that takes runs of
+    # its own. Every other answer is a scored step's.
+    apart = isinstance(task, Digits) and not task.generate and task.label_steps > 1
+    total_loss = 0.0
+    answers = [Answers(torch.zeros(0, dtype=torch.bool), torch.zeros(0))]
+    log_acceptances = [torch.zeros(0, dtype=torch.float64)]
+    for chunk in batch.chunks(_CHUNK) if len(batch) else ():
+        rows = chunk.to(device)
+        with worthwhile_threads(model, *rows.inputs.shape):
+            output = model(rows.inputs, rows.outcomes)
+        mean = sequence_loss(output.log_probs, rows.outcomes, rows.scored, kind=kind)
+        total_loss += mean.item() * int(chunk.scored.sum())
+        log_acceptances.append(output.log_acceptance.cpu())
+        answers.append(task.answers(model, chunk) if apart else scored_answers(output, rows))
+    return _Tally(total_loss, _joined(answers), torch.cat(log_acceptances))
+
+
+def _joined(parts: list[Answers]) -> Answers:
+    return Answers(
+        torch.cat([part.correct for part in parts]), torch.cat([part.probability for part in parts])
     )

@@ -8,27 +8,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import Result
 
-from qrnn_circuits.training import CheckpointError, RunConfig, RunFolder
+from qrnn_circuits.training import RunConfig, RunFolder
 from qrnn_circuits.training.checkpoint import read_checkpoint
+from tests.running import wait_for_step
 
 Qrnn = Callable[..., Result]
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 QrnnProcess = Callable[..., subprocess.Popen[str]]
-
-
-def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
-    """Returns once a running process has saved this step or a later one."""
-    path = RunFolder(folder).checkpoint_path("last")
-    while process.poll() is None:
-        try:
-            if read_checkpoint(path).step >= step:
-                return
-        except CheckpointError:
-            pass
-        time.sleep(0.001)
-    raise AssertionError(f"the process ended before step {step}: {process.communicate()}")
 
 
 def files(folder: Path) -> list[bytes]:
@@ -175,7 +164,8 @@ def test_every_option_reaches_the_configuration(
     assert RunFolder(folder).read_config() == config
     defaults = RunConfig(task="xor")
     assert all(getattr(config, name) != getattr(defaults, name) for name in settings)
-    untouched = {"history", "clip_norm"} - optimisation.keys()
+    # Not every machine has another device: see the test of the one that is missing.
+    untouched = {"history", "clip_norm", "device"} - optimisation.keys()
     assert settings.keys() | untouched | {"task", "task_options"} == defaults.to_json().keys()
 
 
@@ -268,6 +258,17 @@ def test_the_data_folder_comes_from_the_option_or_the_environment_and_only_for_d
     assert qrnn(*embedded).exit_code == 0
     resume = ("train", "digits", "--out", tmp_path / "digits", "--resume")
     assert "finished" in qrnn(*resume).stdout
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_one_message(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    assert "device 'cuda' needs a GPU" in message(
+        qrnn("train", "xor", *tiny, "--device", "cuda", "--out", folder)
+    )
+    assert not folder.exists()
 
 
 def test_a_relative_data_folder_is_stored_in_full(

@@ -1,10 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from qrnn_circuits.training import Checkpoint, RunConfig, RunFolder, Trainer
 from qrnn_circuits.training.checkpoint import read_checkpoint
+from tests.two_processes import Pair
 
 
 @pytest.fixture
@@ -46,3 +47,13 @@ def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stored_checkpoint(stored_run: Path) -> Checkpoint:
     return read_checkpoint(RunFolder(stored_run).checkpoint_path("last"))
+
+
+@pytest.fixture(scope="session")
+def on_both() -> Iterator[Pair]:
+    pair = Pair()
+    yield pair
+    if pair.processes:
+        pair.send(None)
+    for process in pair.processes:
+        process.join(60)

@@ -92,6 +92,7 @@ def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
         ("semantics", "exact", "semantics must be one of postselected, unitary, got 'exact'"),
         ("strategy", "fast", "strategy must be one of auto"),
         ("dtype", "float16", "dtype must be one of float32, float64, got 'float16'"),
+        ("device", "tpu", "device must be one of cpu, cuda, got 'tpu'"),
         ("optimizer", "adamw", "optimizer must be one of adam, sgd, rmsprop, lbfgs"),
         ("loss", "mse", "loss must be one of nll, paper"),
         ("learning_rate", 0, "learning_rate must be greater than 0"),
@@ -192,6 +193,7 @@ def test_the_schedule_of_a_run_may_change(tiny: Tiny) -> None:
         "patience": 9,
         "stop_loss": 0.1,
         "stop_error": 0.2,
+        "device": "cuda",
     }
     config = tiny().changed(changes)
     assert config == tiny(**changes)

@@ -19,6 +19,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
+from qrnn_circuits.training.run_folder import CheckpointName
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 Tiny = Callable[..., RunConfig]
@@ -193,6 +194,23 @@ def test_a_run_killed_before_its_first_checkpoint_resumes_from_the_start(
     Trainer.start(tiny(), tmp_path / "broken")
     Trainer.resume(tmp_path / "broken").run()
     assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
+
+
+def test_no_checkpoint_of_a_step_is_written_twice(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    save = RunFolder.save
+
+    def note(self: RunFolder, name: CheckpointName, checkpoint: Checkpoint) -> None:
+        written.append((name, checkpoint.step))
+        save(self, name, checkpoint)
+
+    monkeypatch.setattr(RunFolder, "save", note)
+    Trainer.start(tiny(validate_every=2, checkpoint_every=2, steps=8), tmp_path / "run").run()
+    last_steps = [step for name, step in written if name == "last"]
+    assert last_steps == [0, 2, 4, 6, 8]
+    assert any(name == "best" for name, _ in written)
 
 
 def test_the_best_checkpoint_is_that_of_the_best_validation(tiny: Tiny, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
 from math import log
+from typing import Any
 
 import pytest
 import torch
 
+from qrnn_circuits import QRNN, QRNNOutput
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.training import RunConfig
@@ -38,3 +40,35 @@ def test_validation_leaves_no_gradient_behind(tiny: Tiny) -> None:
     task, model = config.build_task(), config.build_model()
     validate(model, task, task.validation(), loss="nll", step=0)
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("digits", ["0,1", "0-9"])
+def test_digits_are_counted_as_the_task_counts_them(digits: str) -> None:
+    config = RunConfig.resolve(
+        "digits",
+        {"task_options": {"digits": digits}, "workspace": 1, "degree": 1, "dtype": "float64"},
+        {"weight_spread": 0.5},
+    )
+    task, model = config.build_task(), config.build_model()
+    batch = next(task.validation().chunks(60))
+    figures = validate(model, task, batch, loss="nll", step=0)
+    answers = task.answers(model, batch)
+    assert figures.error == answers.test_error
+    assert figures.sampled_error == pytest.approx(answers.sampled_error, rel=1e-6)
+
+
+def test_validation_runs_the_network_once_over_each_sequence(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny()
+    task, model = config.build_task(), config.build_model()
+    rows = []
+    forward = QRNN.forward
+
+    def note(self: QRNN, inputs: torch.Tensor, *arguments: Any, **options: Any) -> QRNNOutput:  # noqa: ANN401
+        rows.append(len(inputs))
+        return forward(self, inputs, *arguments, **options)
+
+    monkeypatch.setattr(QRNN, "forward", note)
+    validate(model, task, task.validation(), loss="nll", step=0)
+    assert sum(rows) == len(task.validation())

@@ -1,0 +1,5 @@
+"""``python -m qrnn_circuits``: the ``qrnn`` command, as ``torchrun -m`` starts it."""
+
+from qrnn_circuits.command_line import app
+
+app(prog_name="qrnn")

@@ -1,0 +1,337 @@
+"""Sweeps: many runs of one task, shared by any number of processes.
+
+Optuna keeps the books: which runs there are, their settings, states and results, and for ranges
+which values to try next. Its journal is one append-only file, which machines can share where a
+SQLite database on a network file system cannot be relied on, and which Optuna's own tools read;
+Ray would need a cluster that is up. Who works on a run is told by a lock: a run that was killed is
+free at once, with no heartbeat to miss, and goes on after its last checkpoint.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from qrnn_circuits.training.checks import check_choice, check_integer
+from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.ranks import Ranks
+from qrnn_circuits.training.run_folder import RunFolder
+from qrnn_circuits.training.sweep_space import Choices, SweepSpace
+from qrnn_circuits.training.sweep_store import (
+    held_lock,
+    journal_exists,
+    open_journal,
+    require_optuna,
+)
+from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+Sampler = Literal["tpe", "random"]
+TrialState = Literal["waiting", "running", "complete", "fail"]
+
+_STUDY = "sweep"
+_DESCRIPTION = "description"
+
+
+@dataclass(frozen=True)
+class SweepTrial:
+    """One run of a sweep.
+
+    Attributes:
+        number: From 0.
+        folder: Of the run.
+        settings: The values of the settings that vary; empty until they are drawn.
+        state: ``"waiting"``: not begun; ``"running"``: begun, also where it was interrupted;
+            ``"complete"``; ``"fail"``: it diverged, or there is no such network.
+        step: Of the best validation, by sampled error.
+        loss: Of that validation.
+        error: Of that validation.
+        sampled_error: Of that validation: what a sweep minimises.
+        reason: Why the run is over, as a clause for the user.
+    """
+
+    number: int
+    folder: Path
+    settings: Mapping[str, Any]
+    state: TrialState
+    step: int | None
+    loss: float | None
+    error: float | None
+    sampled_error: float | None
+    reason: str | None
+
+
+class Sweep:
+    """The sweep in a folder, seen from one of the processes that work on it.
+
+    Attributes:
+        folder: Of the sweep; each run has a folder in it.
+        space: What varies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Opens a sweep that :meth:`open` has begun."""
+        import optuna
+
+        self.folder = folder
+        self._storage = open_journal(folder)
+        self._study = optuna.load_study(study_name=_STUDY, storage=self._storage)
+        description = self._study.user_attrs[_DESCRIPTION]
+        self.space = SweepSpace(description["task"], description["settings"])
+        self._sampler: Sampler = description["sampler"]
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        space: SweepSpace | None = None,
+        *,
+        trials: int | None = None,
+        sampler: Sampler | None = None,
+    ) -> "Sweep":
+        """Begins a sweep, or joins the one in the folder.
+
+        Args:
+            folder: Of the sweep.
+            space: What varies; not needed to join a sweep, and if given the same as its own.
+            trials: Number of runs, where there are ranges; more can be asked for later. Where there
+                are lists only, all their combinations are run.
+            sampler: Where there are ranges, ``"tpe"`` looks around the best runs so far (Bergstra
+                et al., NeurIPS 2011), ``"random"`` does not. By default the one that the sweep
+                began with, and ``"tpe"`` to begin one.
+
+        Raises:
+            FileExistsError: The folder holds something else.
+            FileNotFoundError: There is no sweep in the folder, or the task's data are missing.
+            ImportError: Optuna is not installed.
+            OSError: The folder cannot be written.
+            TypeError: A setting has the wrong type.
+            ValueError: A setting is not acceptable, there is no such device, or the folder holds
+                another sweep.
+        """
+        require_optuna()
+        import optuna
+
+        if sampler is not None:
+            check_choice("sampler", sampler, get_args(Sampler))
+        is_known = journal_exists(folder)
+        if not is_known:
+            if space is None:
+                raise FileNotFoundError(
+                    f"there is no sweep in {folder} to join: to begin one, say what it varies"
+                )
+            _check(space, trials, sampler)
+        with held_lock(folder, "sweep"):
+            study = optuna.create_study(
+                study_name=_STUDY, storage=open_journal(folder), load_if_exists=True
+            )
+            if _DESCRIPTION not in study.user_attrs:
+                if space is None:
+                    raise FileNotFoundError(
+                        f"the sweep in {folder} was killed as it began: say again what it varies"
+                    )
+                if is_known:
+                    _check(space, trials, sampler)
+                settings = {"task": space.task, "settings": dict(space.settings)}
+                study.set_user_attr(_DESCRIPTION, {**settings, "sampler": sampler or "tpe"})
+            sweep = cls(folder)
+            if space is not None and (differences := sweep.space.differences(space)):
+                raise ValueError(
+                    f"{folder} holds another sweep: {'; '.join(differences)}. Name another folder"
+                )
+            _check_drawing(sweep.space, trials, sampler)
+            if sampler not in (None, sweep._sampler):
+                raise ValueError(
+                    f"sampler must be {sweep._sampler!r}, with which this sweep began, got "
+                    f"{sampler!r}"
+                )
+            _enqueue(study, sweep.space, trials)
+        _check_machine(sweep.space)
+        return sweep
+
+    def trials(self) -> list[SweepTrial]:
+        """All runs, in order of their numbers."""
+        return [self._describe(trial) for trial in self._study.get_trials(deepcopy=False)]
+
+    @contextmanager
+    def take(self) -> Iterator[SweepTrial | None]:
+        """Takes on the first run that is not over and that no other process works on.
+
+        No other process takes it while this is entered.
+
+        Yields:
+            The run, or ``None`` if there is none to take.
+        """
+        for trial in self._study.get_trials(deepcopy=False):
+            if trial.state.is_finished():
+                continue
+            with held_lock(self.folder, f"trial-{trial.number:04d}", wait=False) as held:
+                # It may have ended since the list was read.
+                if held and not self._frozen(trial.number).state.is_finished():
+                    self._begin(trial.number)
+                    yield self._describe(self._frozen(trial.number))
+                    return
+        yield None
+
+    def run(self, trial: SweepTrial, progress: Progress | None = None) -> TrainingResult | None:
+        """Starts or resumes a run that was taken on, and writes down how it ended.
+
+        Returns:
+            The result, which names a signal where the run was interrupted and is to go on later;
+            ``None`` where the run has failed.
+
+        Raises:
+            CheckpointError: A checkpoint could not be written or read; the run can go on later.
+            FileNotFoundError: The task's data are missing.
+            LogError: The log could not be written; the run can go on later.
+        """
+        try:
+            config = self.space.config(trial.settings)
+            config.build_model()
+        except (TypeError, ValueError) as error:
+            self._fail(trial, error)
+            return None
+        if RunFolder(trial.folder).is_started:
+            trainer = Trainer.resume(trial.folder)
+        else:
+            trainer = Trainer.start(config, trial.folder)
+        try:
+            result = trainer.run(progress)
+        except TrainingDiverged as error:
+            self._fail(trial, error)
+            return None
+        best = result.standing.best
+        if result.signal is None and best is not None:
+            for name in ("step", "loss", "error", "sampled_error"):
+                self._note(trial.number, name, getattr(best, name))
+            self._note(trial.number, "reason", result.reason)
+            self._study.tell(trial.number, best.sampled_error)
+        return result
+
+    def _begin(self, number: int) -> None:
+        """Notes that a run is worked on, and draws its settings where they are not drawn yet."""
+        from optuna import samplers
+        from optuna.trial import Trial, TrialState
+
+        frozen = self._frozen(number)
+        if frozen.state == TrialState.WAITING:
+            self._storage.set_trial_state_values(self._id(number), TrialState.RUNNING)
+        if frozen.params.keys() == self.space.varied.keys():
+            return
+        # One seed for each run, lest all processes draw the same.
+        seed = int(np.random.SeedSequence((0, number)).generate_state(1)[0])
+        if self._sampler == "tpe":
+            self._study.sampler = samplers.TPESampler(seed=seed)
+        else:
+            self._study.sampler = samplers.RandomSampler(seed=seed)
+        drawn = Trial(self._study, self._id(number))
+        for name, values in self.space.varied.items():
+            if isinstance(values, Choices):
+                drawn.suggest_categorical(name, values.values)
+            elif isinstance(values.low, int):
+                drawn.suggest_int(name, values.low, int(values.high), log=values.log)
+            else:
+                drawn.suggest_float(name, values.low, values.high, log=values.log)
+
+    def _fail(self, trial: SweepTrial, error: Exception) -> None:
+        from optuna.trial import TrialState
+
+        self._note(trial.number, "reason", str(error))
+        self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def _note(self, number: int, name: str, value: object) -> None:
+        self._storage.set_trial_user_attr(self._id(number), name, value)
+
+    def _id(self, number: int) -> int:
+        study = self._storage.get_study_id_from_name(_STUDY)
+        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
+
+    def _frozen(self, number: int) -> "FrozenTrial":
+        return self._storage.get_trial(self._id(number))
+
+    def _describe(self, trial: "FrozenTrial") -> SweepTrial:
+        state: Any = trial.state.name.lower()
+        settings = {name: trial.params[name] for name in self.space.varied if name in trial.params}
+        figures = ("step", "loss", "error", "sampled_error", "reason")
+        return SweepTrial(
+            number=trial.number,
+            folder=self.folder / f"trial-{trial.number:04d}",
+            settings=settings,
+            state=state,
+            **{name: trial.user_attrs.get(name) for name in figures},
+        )
+
+
+def _check(space: SweepSpace, trials: int | None, sampler: Sampler | None) -> None:
+    """Checks a new sweep, as far as its runs are known.
+
+    Raises:
+        FileNotFoundError: The task's data are missing.
+        TypeError: A setting has the wrong type.
+        ValueError: A setting is not acceptable, or there is no such device.
+    """
+    _check_drawing(space, trials, sampler)
+    if not space.is_grid and trials is None:
+        raise ValueError("trials must say how many runs to draw from the ranges, got None")
+    for values in space.grid():
+        try:
+            space.config(values).build_model()
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"with {values}: {error}") from error
+    _check_machine(space)
+
+
+def _check_machine(space: SweepSpace) -> None:
+    """Looks for the task's data and the devices, in time for one message about all runs."""
+    first = space.config(next(space.grid()))
+    devices = space.varied.get("device")
+    for device in devices.values if isinstance(devices, Choices) else (first.device,):
+        Ranks().device(device)
+    first.build_task().validation()
+
+
+def _check_drawing(space: SweepSpace, trials: int | None, sampler: Sampler | None) -> None:
+    """Checks what says how to draw from ranges, which a sweep of lists has none of."""
+    for name, value in (("trials", trials), ("sampler", sampler)):
+        if space.is_grid and value is not None:
+            raise ValueError(
+                f"{name} is for sweeps with ranges; all combinations of lists are run, got "
+                f"{value!r}"
+            )
+    if trials is not None:
+        check_integer("trials", trials, 1)
+
+
+def _enqueue(study: "Study", space: SweepSpace, trials: int | None) -> None:
+    """Adds the runs that the sweep is to have and has not.
+
+    Raises:
+        ValueError: There are more already.
+    """
+    import optuna
+
+    waiting = optuna.trial.TrialState.WAITING
+    there = len(study.get_trials(deepcopy=False))
+    if not space.is_grid:
+        if trials is not None and trials < there:
+            raise ValueError(f"trials must be at least the {there} of this sweep, got {trials}")
+        for _ in range(there, trials or there):
+            study.add_trial(optuna.create_trial(state=waiting))
+        return
+    distributions: dict[str, BaseDistribution] = {
+        name: optuna.distributions.CategoricalDistribution(values.values)
+        for name, values in space.varied.items()
+        if isinstance(values, Choices)
+    }
+    for settings in islice(space.grid(), there, None):
+        study.add_trial(
+            optuna.create_trial(state=waiting, params=settings, distributions=distributions)
+        )

@@ -1,0 +1,115 @@
+"""Where the processes that share a sweep meet: Optuna's journal, and locks.
+
+Both are files in the sweep's folder. The locks are the operating system's: it frees them when a
+process ends, however it ends.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    from optuna.storages import JournalStorage
+
+_JOURNAL = "sweep.journal"
+_LOCKS = "locks"
+
+
+def require_optuna() -> None:
+    """Checks that Optuna is installed, and silences what it says about every run.
+
+    Raises:
+        ImportError: It is not; the message has the command that installs it.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        if error.name != "optuna":
+            raise
+        raise ImportError(
+            'optuna is needed here and is not installed: pip install "qrnn-circuits[sweep]"'
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def journal_exists(folder: Path) -> bool:
+    """Whether a folder has a journal.
+
+    Raises:
+        FileExistsError: It has none, but holds something else.
+        NotADirectoryError: It is a file.
+    """
+    if (folder / _JOURNAL).exists():
+        return True
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} must be a folder, but is a file")
+    if folder.exists() and any(path.name not in (_JOURNAL, _LOCKS) for path in folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty and holds no sweep: name another folder")
+    return False
+
+
+@contextmanager
+def held_lock(folder: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Holds a lock while entered.
+
+    Args:
+        folder: Of the sweep.
+        name: Of the lock.
+        wait: Whether to wait while another process holds it.
+
+    Yields:
+        Whether it is held; always where ``wait`` is set.
+    """
+    lock = _lock(folder, name)
+    try:
+        lock.acquire(blocking=wait)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def open_journal(folder: Path) -> "JournalStorage":
+    """Opens a sweep's journal, or begins it."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    path, lock = folder / _JOURNAL, _lock(folder, "journal")
+
+    class JournalLock(JournalFileOpenLock):
+        """As Optuna's own lock, which however outlives a killed process by half a minute."""
+
+        def acquire(self) -> bool:
+            lock.acquire()
+            _remove_torn_line(path)
+            return True
+
+        def release(self) -> None:
+            lock.release()
+
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalLock(str(path))))
+
+
+def _lock(folder: Path, name: str) -> FileLock:
+    locks = folder / _LOCKS
+    locks.mkdir(parents=True, exist_ok=True)
+    return FileLock(locks / f"{name}.lock", poll_interval=0.01)
+
+
+def _remove_torn_line(path: Path) -> None:
+    """Cuts off what a killed process, or one on a full disk, has written of a line."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        if not end:
+            return
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)

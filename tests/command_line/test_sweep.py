@@ -1,0 +1,160 @@
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from qrnn_circuits.training import read_scalars
+from qrnn_circuits.training.checkpoint import read_checkpoint
+from tests.running import wait_for_step
+
+pytest.importorskip("optuna")
+
+Qrnn = Callable[..., Result]
+QrnnProcess = Callable[..., subprocess.Popen[str]]
+
+_SETTINGS = """
+workspace = 1
+degree = 1
+batch_size = 2
+validate_every = 1000
+checkpoint_every = 1
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(_SETTINGS + text + "\n[task_options]\nlength = 4\n")
+    return path
+
+
+def trials(output: str) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = json.loads(output)["trials"]
+    return result
+
+
+def test_the_table_has_the_best_trial_first_and_tells_why_others_failed(
+    qrnn: Qrnn, tmp_path: Path
+) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 3\ndegree = {low = 1, high = 3}")
+    config.write_text(config.read_text().replace("degree = 1\n", "", 1))
+    folder = tmp_path / "sweep"
+    result = qrnn("sweep", "xor", "--out", folder, "--config", config, "--trials", 6)
+    assert result.exit_code == 0, result.output
+    found = trials(qrnn("sweep", "xor", "--out", folder, "--json").stdout)
+    assert {trial["state"] for trial in found} == {"complete", "fail"}
+    rows = [line.split() for line in result.stdout.splitlines() if "complete" in line]
+    ranks = sorted((t["sampled_error"], t["number"]) for t in found if t["state"] == "complete")
+    assert [int(row[0]) for row in rows] == [number for _, number in ranks]
+    for trial in found:
+        if trial["state"] == "fail":
+            assert f"trial {trial['number']} has failed: degree must be" in result.stdout
+
+
+def test_two_processes_run_every_trial_once_and_one_that_is_killed_is_made_good(
+    qrnn: Qrnn, qrnn_process: QrnnProcess, tmp_path: Path
+) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 40\nseed = [0, 1, 2, 3]")
+    folder = tmp_path / "sweep"
+    command = ("sweep", "xor", "--out", folder, "--config", config, "--json")
+    processes = [qrnn_process(*command) for _ in range(2)]
+    killed = processes[0]
+    # The first line names the trial that it has just begun.
+    assert killed.stderr is not None
+    number = int(killed.stderr.readline().split()[1])
+    last = folder / f"trial-{number:04d}" / "last.safetensors"
+    wait_for_step(killed, last.parent, 2)
+    killed.kill()
+    assert killed.wait() == -signal.SIGKILL
+    step = read_checkpoint(last).step
+
+    output, errors = processes[1].communicate(timeout=60)
+    assert processes[1].returncode == 0, errors
+    result = qrnn(*command)
+    assert result.exit_code == 0, result.output
+    found = trials(result.stdout)
+    assert [(trial["state"], trial["settings"]) for trial in found] == [
+        ("complete", {"seed": seed}) for seed in range(4)
+    ]
+    begun = Counter(line.split()[1] for line in (errors + result.stderr).splitlines())
+    assert begun == Counter(map(str, range(4)))
+    for trial in found:
+        # Each step was taken once, but those after the killed process's last checkpoint.
+        curve = read_scalars(Path(trial["folder"]), "train/loss")
+        assert [n for n, _ in curve] == list(range(1, 41))
+        files = sorted(Path(trial["folder"]).glob("events*"))
+        assert len(files) == (2 if trial["number"] == number and step < 40 else 1)
+    assert trials(output)[number]["state"] in ("running", "complete")
+
+
+def test_ctrl_c_saves_the_trial_and_says_how_to_go_on(
+    qrnn: Qrnn, qrnn_process: QrnnProcess, tmp_path: Path
+) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 100000\nseed = [0, 1]")
+    folder = tmp_path / "a sweep"
+    process = qrnn_process("sweep", "xor", "--out", folder, "--config", config)
+    last = folder / "trial-0000" / "last.safetensors"
+    wait_for_step(process, last.parent, 2)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    step = read_checkpoint(last).step
+    assert errors.splitlines()[-1] == (
+        f"Interrupted and saved after step {step}. Go on with: qrnn sweep xor --out '{folder}'"
+    )
+    states = [line.split()[-1] for line in output.splitlines()]
+    assert states[-2:] == ["running", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "expected"),
+    [
+        ("seed = [0, 1]", ("--trials", 3), "trials is for sweeps with ranges"),
+        ("seed = [0, -1]", (), "with {'seed': -1}: seed must be at least 0"),
+        ("seed = 0", (), "a sweep must vary some setting"),
+        ("task = 'dna'\nseed = [0, 1]", (), "task must be 'xor' here, got 'dna'"),
+    ],
+)
+def test_a_mistake_is_one_message_with_exit_code_2_and_leaves_no_folder(
+    qrnn: Qrnn, tmp_path: Path, text: str, arguments: tuple[object, ...], expected: str
+) -> None:
+    config = write(tmp_path / "sweep.toml", text)
+    folder = tmp_path / "sweep"
+    result = qrnn("sweep", "xor", "--out", folder, "--config", config, *map(str, arguments))
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert expected in line
+    assert not folder.exists()
+
+
+def test_a_sweep_of_another_task_is_not_joined(qrnn: Qrnn, tmp_path: Path) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 1\nseed = [0, 1]")
+    assert qrnn("sweep", "xor", "--out", tmp_path / "a", "--config", config).exit_code == 0
+    result = qrnn("sweep", "dna", "--out", tmp_path / "a")
+    assert result.exit_code == 2
+    assert "this is a sweep of the task 'xor', not 'dna'" in result.stderr
+    result = qrnn("sweep", "dna", "--out", tmp_path / "b")
+    assert result.exit_code == 2
+    assert "there is no sweep in" in result.stderr
+
+
+def test_a_relative_data_folder_is_stored_in_full(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "sweep.toml"
+    config.write_text("seed = [0, 1]\n[task_options]\ndata = 'mnist'\n")
+    result = qrnn("sweep", "digits", "--out", "sweep", "--config", config)
+    assert result.exit_code == 2
+    assert f"no folder {tmp_path / 'mnist'}" in result.stderr
+    assert not (tmp_path / "sweep").exists()
+    monkeypatch.setenv("QRNN_DATA_DIR", os.fspath(tmp_path / "environment"))
+    config.write_text("seed = [0, 1]\n")
+    result = qrnn("sweep", "digits", "--out", "other", "--config", config)
+    assert f"no folder {tmp_path / 'environment'}" in result.stderr

@@ -1,0 +1,21 @@
+"""Watching runs in other processes."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from qrnn_circuits.training import CheckpointError, RunFolder
+from qrnn_circuits.training.checkpoint import read_checkpoint
+
+
+def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> None:
+    """Returns once a running process has saved this step or a later one."""
+    path = RunFolder(folder).checkpoint_path("last")
+    while process.poll() is None:
+        try:
+            if read_checkpoint(path).step >= step:
+                return
+        except CheckpointError:
+            pass
+        time.sleep(0.001)
+    raise AssertionError(f"the process ended before step {step}: {process.communicate()}")

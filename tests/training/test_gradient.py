@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from qrnn_circuits.training import RankError, Ranks, RunConfig
+from qrnn_circuits.training.gradient import DataParallelLoss
+from tests.two_processes import Pair, generic
+
+
+def gradient(
+    ranks: Ranks, task: str, rows: int, stages: int, device: str = "cpu"
+) -> tuple[float, list[torch.Tensor]]:
+    config = generic(RunConfig.resolve(task, {"workspace": 2, "degree": 2, "stages": stages}))
+    own = ranks.device(device)
+    model = config.build_model(own)
+    batch = config.build_task().batch(rows, config.batch_generator())
+    shared = DataParallelLoss(model, "nll", ranks)
+    found = shared.backward(shared.share(batch, own), None)
+    gradients = (parameter.grad for parameter in model.parameters())
+    return found.loss.item(), [grad.cpu() for grad in gradients if grad is not None]
+
+
+def check_gradient(on_both: Pair, task: str, rows: int, stages: int, device: str) -> None:
+    expected_loss, expected = gradient(Ranks(), task, rows, stages)
+    for loss, gradients in on_both(gradient, task, rows, stages, device):
+        assert loss == pytest.approx(expected_loss, rel=1e-13)
+        for found, right in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)
+
+
+# Without work stages there is a parameter of no elements.
+@pytest.mark.parametrize(("task", "rows", "stages"), [("xor", 5, 1), ("quotes", 4, 0)])
+def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
+    on_both: Pair, task: str, rows: int, stages: int
+) -> None:
+    if task == "quotes":
+        # Equal numbers of rows, but other numbers of scored steps in them.
+        batch = RunConfig.resolve(task).build_task().batch(rows, torch.Generator().manual_seed(0))
+        assert len(set(batch.scored.sum(1).tolist())) > 1
+    check_gradient(on_both, task, rows, stages, "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are no two GPUs")
+def test_the_shares_of_two_gpus_add_up_to_the_gradient_of_the_cpu(on_both: Pair) -> None:
+    check_gradient(on_both, "xor", 5, 1, "cuda")
+
+
+def half_scored(ranks: Ranks, broken: int | None) -> tuple[float, list[torch.Tensor]]:
+    """The gradient of a batch whose last rows are not scored; a broken rank's symbols are wrong."""
+    config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}))
+    model = config.build_model()
+    batch = config.build_task().batch(4, config.batch_generator())
+    batch.scored[2:] = False
+    shared = DataParallelLoss(model, "nll", ranks)
+    share = shared.share(batch, torch.device("cpu"))
+    if ranks.rank == broken:
+        share.rows.inputs.fill_(9)
+    loss = shared.backward(share, None).loss.item()
+    return loss, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+
+
+def test_a_process_without_a_scored_step_adds_nothing(on_both: Pair) -> None:
+    expected_loss, expected = half_scored(Ranks(), None)
+    for loss, gradients in on_both(half_scored, None):
+        assert loss == pytest.approx(expected_loss, rel=1e-13)
+        for found, right in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)
+
+
+def test_an_error_in_one_process_ends_both(on_both: Pair) -> None:
+    errors = on_both(half_scored, 0)
+    assert isinstance(errors[0], ValueError)
+    assert "inputs must be symbols from 0 to 3" in str(errors[0])
+    assert isinstance(errors[1], RankError)
+    assert "another process of this run has failed" in str(errors[1])
