@@ -1,0 +1,152 @@
+"""Times training to 2 % test error on MNIST 0 against 1 at the paper's size, from nothing.
+
+The run is that of ``qrnn train digits --digits 0,1 --data DIR`` with the recommended settings:
+10x10 pixels read in 100 steps by a cell of W = 8, I = 2, two stages and degree 2 (1,212
+parameters). It stops at the first validation whose error is not above ``--stop-error``; then the
+best checkpoint is read back and tested on all test images. Each seed is a fresh process and a
+fresh folder, and the clock runs from the start of the process to the last test image, so that it
+counts imports, loading the data, validations, checkpoints and logs.
+
+The test error goes by the most probable label; the sampled error is what one measurement of each
+image gives. Takes a few minutes a seed at most. Prints Markdown.
+
+    python -m benchmarks.digits_end_to_end --data DIR [--seeds 0 1 2]
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+GOAL = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        reason: Why it stopped.
+        step: Optimiser steps taken.
+        validation_error: Of the best checkpoint.
+        test_error: By the most probable label.
+        sampled_error: By one measurement of each image.
+        images: Number of test images.
+        seconds: Wall-clock times of importing, loading, training and testing.
+    """
+
+    reason: str
+    step: int
+    validation_error: float
+    test_error: float
+    sampled_error: float
+    images: int
+    seconds: tuple[float, float, float, float]
+
+
+def train_and_test(settings: dict[str, Any], folder: Path) -> Outcome:
+    """Trains in a folder and tests the best checkpoint.
+
+    Args:
+        settings: Fields of :class:`~qrnn_circuits.training.RunConfig`.
+        folder: Of the run, empty.
+
+    Raises:
+        RuntimeError: If the run was interrupted.
+    """
+    times = [time.perf_counter()]
+    from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
+
+    times.append(time.perf_counter())
+    trainer = Trainer.start(RunConfig.resolve("digits", settings), folder)
+    times.append(time.perf_counter())
+    result = trainer.run()
+    times.append(time.perf_counter())
+    best = result.standing.best
+    if result.reason is None or best is None:
+        raise RuntimeError(f"the run was interrupted after step {result.step}")
+    evaluation = evaluate(load_run(folder))
+    times.append(time.perf_counter())
+    importing, loading, training, testing = (end - start for start, end in pairwise(times))
+    return Outcome(
+        reason=result.reason,
+        step=result.step,
+        validation_error=best.error,
+        test_error=evaluation.test_error,
+        sampled_error=evaluation.sampled_error,
+        images=evaluation.count,
+        seconds=(importing, loading, training, testing),
+    )
+
+
+def timed_run(settings: dict[str, Any]) -> tuple[float, Outcome]:
+    """Seconds from the start of a fresh process to its result, and the result."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            outcome = pool.submit(train_and_test, settings, Path(folder)).result()
+            return time.perf_counter() - start, outcome
+
+
+def main() -> None:
+    """Prints the table, each row as soon as it is known."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with MNIST files")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--stop-error", type=float, default=0.015, help="validation error to stop at"
+    )
+    parser.add_argument("--steps", type=int, help="at most; by default as recommended")
+    arguments = parser.parse_args()
+
+    settings: dict[str, Any] = {
+        "task_options": {"digits": "0,1", "data": str(arguments.data.resolve())},
+        "stop_error": arguments.stop_error,
+    }
+    if arguments.steps is not None:
+        settings["steps"] = arguments.steps
+    columns = [
+        "seed",
+        "seconds",
+        "import, load, train, test [s]",
+        "steps",
+        "validation error",
+        "test error",
+        "sampled error",
+    ]
+    print("| " + " | ".join(columns) + " |")
+    print("|" + " ---: |" * len(columns))
+    runs = []
+    for seed in arguments.seeds:
+        seconds, outcome = timed_run({**settings, "seed": seed})
+        cells = [
+            str(seed),
+            f"{seconds:.1f}",
+            ", ".join(f"{part:.1f}" for part in outcome.seconds),
+            str(outcome.step),
+            f"{outcome.validation_error:.2%}",
+            f"{outcome.test_error:.2%}",
+            f"{outcome.sampled_error:.2%}",
+        ]
+        print("| " + " | ".join(cells) + " |", flush=True)
+        runs.append((seconds, outcome))
+    reached = sum(outcome.test_error <= GOAL for _, outcome in runs)
+    print(
+        f"\n{reached} of {len(runs)} seeds at or below {GOAL:.0%} on {runs[0][1].images:,} test "
+        f"images; median {statistics.median(seconds for seconds, _ in runs):.1f} s, longest "
+        f"{max(seconds for seconds, _ in runs):.1f} s"
+    )
+    for seed, (_, outcome) in zip(arguments.seeds, runs, strict=True):
+        print(f"seed {seed}: {outcome.reason}")
+
+
+if __name__ == "__main__":
+    main()
