@@ -2,20 +2,11 @@
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from qrnn_circuits.batch_plan import batch_plan
 from qrnn_circuits.cell import StepGates, transfer_operators
-from qrnn_circuits.cost_model import worthwhile_layout, worthwhile_products
-from qrnn_circuits.layouts import (
-    Layout,
-    chunked_layout,
-    grouped_layout,
-    on_device,
-    row_layout,
-)
-from qrnn_circuits.operator_sequences import operator_sequences
 from qrnn_circuits.planned_operators import planned_operators
 from qrnn_circuits.recurrence import recur
 
@@ -78,43 +69,20 @@ def run_conditioned(
         scale_every: Operators from one after which states are scaled to the next.
     """
     symbols, size = gates.readout.shape
-    batch = len(inputs)
-    if read is None:
-        mask = np.ones(tuple(inputs.shape), dtype=bool)
-    else:
-        mask = read.cpu().numpy().copy()
-        mask[:, -1] = True
-    symbols_in = inputs.cpu().numpy()
-    sequences = operator_sequences(
-        symbols_in, outcomes.cpu().numpy(), mask, symbols, worthwhile_products(batch, size)
-    )
-    kind, chunk, (pairs, tokens) = worthwhile_layout(sequences, symbols, size)
-    used = np.flatnonzero(np.bincount(symbols_in.ravel()))
+    plan = batch_plan(inputs, outcomes, read, symbols=symbols, size=size, scale_every=scale_every)
+    used = plan.operators.used
     stages = gates.workspace
     if len(used) < symbols:
-        stages = stages.of_symbols(torch.from_numpy(used).to(state.device))
+        stages = stages.of_symbols(used)
     operators, scales = planned_operators(
-        transfer_operators(stages, len(used)),
-        gates.readout,
-        used,
-        sequences.products,
-        None if kind == "grouped" else pairs,
+        transfer_operators(stages, len(used)), gates.readout, plan.operators
     )
-    device = operators.device
-    layout: Layout
-    if kind == "grouped":
-        layout = grouped_layout(sequences, len(operators), device, scale_every=scale_every)
-    elif kind == "rows":
-        layout = row_layout(sequences, tokens, device, scale_every=scale_every)
-    else:
-        layout = chunked_layout(
-            sequences, tokens, len(pairs), chunk, device, scale_every=scale_every
-        )
-    readings = recur(operators, gates.readout, state, layout)
-    rows, steps = on_device([sequences.read_row, sequences.read_step], device)
+    readings = recur(operators, gates.readout, state, plan.layout)
     log_scales, least = readings.log_scales, readings.least
     if read is None:
         log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
     elif len(scales) > symbols:
         least = torch.minimum(least, scales[symbols:].min())
-    return ConditionedRun(readings.weights, rows, steps, readings.final, log_scales, least)
+    return ConditionedRun(
+        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
+    )

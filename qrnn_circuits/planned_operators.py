@@ -29,32 +29,59 @@ class PlannedOperators(NamedTuple):
     scales: Tensor
 
 
-def planned_operators(
-    transfer: Tensor,
-    readout: Tensor,
+class OperatorPlan(NamedTuple):
+    """Which operators to build.
+
+    Attributes:
+        used: The input symbols that occur, int64, shape ``(S,)``.
+        products: For each level of products the indices of
+            :class:`~qrnn_circuits.operator_sequences.Products`: those of symbols, then those of
+            products, ...
+        pairs: Pairs of an operator and the outcome before it, two tensors of shape ``(n,)``;
+            ``None`` for all operators as they are.
+    """
+
+    used: Tensor
+    products: list[tuple[Tensor, Tensor, Tensor]]
+    pairs: tuple[Tensor, Tensor] | None
+
+
+def operator_plan(
     used: Integers,
     products: list[Products],
     pairs: Integers | None,
-) -> PlannedOperators:
+    symbols: int,
+    device: torch.device,
+) -> OperatorPlan:
+    """Moves the numbers of operators to a device.
+
+    Args:
+        used: The input symbols that occur, shape ``(S,)``.
+        products: Those of symbols, then those of products, ...
+        pairs: Pairs from :func:`~qrnn_circuits.layouts.tokens_of`, or ``None``.
+        symbols: Number of symbols, ``2**I``.
+        device: Where the numbers are needed.
+    """
+    lists = [used]
+    lists += [index for level in products for index in (level.left, level.outcome, level.right)]
+    if pairs is not None:
+        lists += np.divmod(pairs, symbols + 1)
+    symbols_used, *rest = on_device(lists, device)
+    levels = [(rest[i], rest[i + 1], rest[i + 2]) for i in range(0, 3 * len(products), 3)]
+    return OperatorPlan(symbols_used, levels, None if pairs is None else (rest[-2], rest[-1]))
+
+
+def planned_operators(transfer: Tensor, readout: Tensor, plan: OperatorPlan) -> PlannedOperators:
     """Builds the operators of a plan.
 
     Args:
         transfer: The transfer operators of the input symbols that are used, shape
             ``(S, 2**W, 2**W)``.
         readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
-        used: These symbols, shape ``(S,)``.
-        products: Those of symbols, then those of products, ...
-        pairs: Pairs of an operator and the outcome before it, from
-            :func:`~qrnn_circuits.layouts.tokens_of`; ``None`` for all operators as they are.
+        plan: Which operators.
     """
-    lists = [used]
-    lists += [index for level in products for index in (level.left, level.outcome, level.right)]
-    if pairs is not None:
-        lists += np.divmod(pairs, len(readout) + 1)
     return PlannedOperators(
-        *_PlannedOperators.apply(  # type: ignore[no-untyped-call]
-            transfer, readout, on_device(lists, transfer.device), len(products)
-        )
+        *_PlannedOperators.apply(transfer, readout, plan)  # type: ignore[no-untyped-call]
     )
 
 
@@ -64,11 +91,9 @@ class _PlannedOperators(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         transfer: Tensor,
         readout: Tensor,
-        indices: list[Tensor],
-        levels: int,
+        plan: OperatorPlan,
     ) -> tuple[Tensor, Tensor]:
-        used, *indices = indices
-        products = [indices[3 * level : 3 * level + 3] for level in range(levels)]
+        used, products, pairs = plan
         count, size = readout.shape
         total = count + sum(len(left) for left, _, _ in products)
         # What is not filled is not used.
@@ -90,8 +115,8 @@ class _PlannedOperators(torch.autograd.Function):
             count += len(left)
         ctx.pairs = None
         result = every
-        if len(indices) > 3 * levels:
-            which, outcome = indices[3 * levels :]
+        if pairs is not None:
+            which, outcome = pairs
             # After the last symbol: no outcome, which leaves the state as it is.
             before = torch.cat((readout, readout.new_ones(1, size))).index_select(0, outcome)
             before = before.unsqueeze(1)
@@ -108,7 +133,7 @@ class _PlannedOperators(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         gradient: Tensor,
         _: Tensor,
-    ) -> tuple[Tensor, Tensor, None, None]:
+    ) -> tuple[Tensor, Tensor, None]:
         size = gradient.shape[-1]
         to_readout = gradient.new_zeros(ctx.outcomes + 1, size)
         if ctx.pairs is not None:
@@ -126,4 +151,4 @@ class _PlannedOperators(torch.autograd.Function):
             to_every.index_add_(0, right, to_then * between)
             to_readout.index_add_(0, outcome, to_then.mul_(last).sum(1))
         to_transfer = to_every.index_select(0, ctx.used).div_(ctx.scales.index_select(0, ctx.used))
-        return to_transfer, to_readout[:-1], None, None
+        return to_transfer, to_readout[:-1], None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits import QRNN, Initialisation, conditioned, recurrence
+from qrnn_circuits import QRNN, Initialisation, batch_plan, recurrence
 from qrnn_circuits.conditioned import run_conditioned
 from qrnn_circuits.cost_model import worthwhile_layout
 from tests.plain import plain_run
@@ -23,9 +23,10 @@ def forced(patch: pytest.MonkeyPatch, layout: str, products: bool, memory: int) 
         _, _, tokens = worthwhile_layout(sequences, symbols, size)
         return (layout if sequences.regular else "grouped"), 2, tokens
 
-    patch.setattr(conditioned, "worthwhile_layout", choose)
+    patch.setattr(batch_plan, "MOST_REMEMBERED_SYMBOLS", 0)
+    patch.setattr(batch_plan, "worthwhile_layout", choose)
     patch.setattr(
-        conditioned,
+        batch_plan,
         "worthwhile_products",
         lambda *_: lambda counts, places: counts >= (1 if products else 10**6),
     )

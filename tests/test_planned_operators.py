@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from qrnn_circuits.operator_sequences import Products
-from qrnn_circuits.planned_operators import planned_operators
+from qrnn_circuits.planned_operators import operator_plan, planned_operators
 
 SYMBOLS, SIZE = 3, 4
 NONE = SYMBOLS
@@ -48,9 +48,9 @@ def one_by_one(transfer: Tensor, readout: Tensor, scales: Tensor, paired: bool) 
 @given(seed=st.integers(0, 2**31))
 def test_operators_and_their_gradients_are_those_of_plain_products(paired: bool, seed: int) -> None:
     transfer, readout = random_inputs(seed)
-    operators, scales = planned_operators(
-        transfer, readout, USED, PRODUCTS, PAIRS if paired else None
-    )
+    pairs = PAIRS if paired else None
+    plan = operator_plan(USED, PRODUCTS, pairs, SYMBOLS, torch.device("cpu"))
+    operators, scales = planned_operators(transfer, readout, plan)
     assert not scales.requires_grad
     if not paired:
         operators = operators[[0, 2, 3, 4, 5, 6, 7]]
