@@ -114,6 +114,10 @@ def train(
             "learning_rate", "Of the optimiser; with lbfgs the first trial of its line search."
         ),
     ] = None,
+    readout_learning_rate: Annotated[
+        float | None,
+        _optimisation("readout_learning_rate", "Of the neurons onto lane wires, if another."),
+    ] = None,
     decay: Annotated[
         str | None,
         _optimisation("decay", "none, or cosine: the learning rate falls to 0 over the steps."),
@@ -210,6 +214,7 @@ def train(
         "theta_spread": theta_spread,
         "optimizer": optimizer,
         "learning_rate": learning_rate,
+        "readout_learning_rate": readout_learning_rate,
         "decay": decay,
         "clip_norm": clip_norm,
         "history": history,

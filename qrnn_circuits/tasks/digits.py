@@ -92,8 +92,13 @@ class Digits(Task):
         if self.data == "embedded":
             size = {"workspace": 4, "order": 1, "batch_size": 100, "steps": 800}
             return {**steady, **size, "learning_rate": 0.01, "decay": "cosine"}
-        size = {"workspace": 8, "order": 2, "batch_size": 200, "steps": 2500}
-        return {**steady, **size, "learning_rate": 0.005, "bias_spread": 0.5}
+        size = {"workspace": 8, "order": 2, "steps": 2500}
+        if self.generate or self.reduce is not None:
+            rates: dict[str, int | float | str] = {"learning_rate": 0.005, "bias_spread": 0.5}
+            return {**steady, **size, **rates, "batch_size": 200}
+        # One read-out after 100 steps: what moves the state a little at each adds up.
+        rates = {"learning_rate": 2e-4, "readout_learning_rate": 4e-3, "decay": "cosine"}
+        return {**steady, **size, **rates, "weight_spread": 0.005, "batch_size": 100}
 
     def __post_init__(self) -> None:
         """Checks the options and fills in ``dims`` and ``resolution``.

@@ -35,6 +35,8 @@ _CHANGEABLE = {
     "stop_error",
 }
 
+_NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
@@ -57,6 +59,9 @@ class RunConfig:
         theta_spread: Standard deviation of the initial angles theta, in radians.
         optimizer: ``"adam"``, ``"sgd"``, ``"rmsprop"`` or ``"lbfgs"``.
         learning_rate: Of the optimiser, in its first step.
+        readout_learning_rate: That of the neurons onto lane wires, by default the same. A sequence
+            goes through all other neurons once a step, so that a change of theirs adds up along
+            it, where the last read-out meets one of these once; not for L-BFGS.
         decay: ``"none"`` keeps the learning rate; ``"cosine"`` lowers it to 0 over ``steps`` along
             half a cosine.
         clip_norm: Gradients of a greater Euclidean norm are scaled down to this one; not for
@@ -92,6 +97,7 @@ class RunConfig:
     theta_spread: float = 0.01
     optimizer: str = "adam"
     learning_rate: float = 0.005
+    readout_learning_rate: float | None = None
     decay: str = "none"
     clip_norm: float | None = None
     history: int = 40
@@ -134,16 +140,18 @@ class RunConfig:
         for name in ("retreat", "patience"):
             if getattr(self, name) is not None:
                 check_integer(name, getattr(self, name), 1)
-        for name in ("clip_norm", "stop_loss", "stop_error"):
+        for name in (*_NOT_FOR_LBFGS, "stop_loss", "stop_error"):
             if getattr(self, name) is not None:
                 self._set_number(name)
-        if self.clip_norm == 0:
-            raise ValueError("clip_norm must be greater than 0, got 0.0")
-        if self.clip_norm is not None and self.optimizer == "lbfgs":
-            raise ValueError(
-                "clip_norm is not for the optimizer 'lbfgs', whose line search needs the gradients "
-                f"as they are, got {self.clip_norm}"
-            )
+        for name in _NOT_FOR_LBFGS:
+            value = getattr(self, name)
+            if value == 0:
+                raise ValueError(f"{name} must be greater than 0, got 0.0")
+            if value is not None and self.optimizer == "lbfgs":
+                raise ValueError(
+                    f"{name} is not for the optimizer 'lbfgs', whose line search needs gradients "
+                    f"and steps as they are, got {value}"
+                )
 
         check_task_options(self.task, self.task_options)
         task = self.build_task()
@@ -176,7 +184,8 @@ class RunConfig:
         check_task_options(task, options)
         recommended = dict(TASKS[task](**options).recommended)
         if given.get("optimizer") == "lbfgs":
-            recommended.pop("clip_norm", None)
+            for name in _NOT_FOR_LBFGS:
+                recommended.pop(name, None)
         config = cls(**{**recommended, **given})
         config._check_used(given)
         return config

@@ -84,7 +84,7 @@ class Trainer:
             self.device = self.ranks.device(config.device)
             self.task = config.build_task()
             self.model = config.build_model(self.device)
-            self.optimizer = build_optimizer(config, self.model.parameters())
+            self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
         self._loss = DataParallelLoss(self.model, config.loss, self.ranks)
 

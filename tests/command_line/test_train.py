@@ -126,7 +126,10 @@ def test_options_count_before_the_file_and_the_file_before_what_the_task_recomme
 
 @pytest.mark.parametrize(
     "optimisation",
-    [{"optimizer": "lbfgs", "history": 5}, {"optimizer": "sgd", "clip_norm": 2.5}],
+    [
+        {"optimizer": "lbfgs", "history": 5},
+        {"optimizer": "sgd", "clip_norm": 2.5, "readout_learning_rate": 0.3},
+    ],
 )
 def test_every_option_reaches_the_configuration(
     qrnn: Qrnn, tmp_path: Path, optimisation: dict[str, object]
@@ -165,7 +168,7 @@ def test_every_option_reaches_the_configuration(
     defaults = RunConfig(task="xor")
     assert all(getattr(config, name) != getattr(defaults, name) for name in settings)
     # Not every machine has another device: see the test of the one that is missing.
-    untouched = {"history", "clip_norm", "device"} - optimisation.keys()
+    untouched = {"history", "clip_norm", "readout_learning_rate", "device"} - optimisation.keys()
     assert settings.keys() | untouched | {"task", "task_options"} == defaults.to_json().keys()
 
 

@@ -104,6 +104,7 @@ def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
         ("seed", -1, "seed must be at least 0"),
         ("decay", "linear", "decay must be one of"),
         ("clip_norm", 0, "clip_norm must be greater than 0"),
+        ("readout_learning_rate", 0, "readout_learning_rate must be greater than 0"),
         ("patience", 0, "patience must be at least 1"),
         ("stop_loss", float("inf"), "stop_loss must be finite"),
         ("stop_error", "1%", "stop_error must be a number"),
@@ -134,13 +135,15 @@ def test_a_history_without_lbfgs_is_refused() -> None:
         RunConfig.resolve("xor", {"history": 3})
 
 
-def test_clipped_gradients_are_refused_for_lbfgs_and_left_out_where_the_task_recommends_them() -> (
-    None
-):
-    with pytest.raises(ValueError, match="clip_norm is not for the optimizer 'lbfgs'"):
-        RunConfig.resolve("digits", {"optimizer": "lbfgs", "clip_norm": 1.0})
-    assert RunConfig.resolve("digits", {}).clip_norm is not None
-    assert RunConfig.resolve("digits", {"optimizer": "lbfgs"}).clip_norm is None
+@pytest.mark.parametrize("name", ["clip_norm", "readout_learning_rate"])
+def test_what_is_not_for_lbfgs_is_refused_and_left_out_where_the_task_recommends_it(
+    name: str,
+) -> None:
+    with pytest.raises(ValueError, match=f"{name} is not for the optimizer 'lbfgs'"):
+        RunConfig.resolve("digits", {"optimizer": "lbfgs", name: 1.0})
+    pixels = {"task_options": {"data": "folder"}}
+    assert getattr(RunConfig.resolve("digits", pixels), name) is not None
+    assert getattr(RunConfig.resolve("digits", pixels, {"optimizer": "lbfgs"}), name) is None
 
 
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
