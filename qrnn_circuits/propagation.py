@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -22,7 +23,15 @@ class Propagation(ABC):
     states: Tensor
     places: Sequence[Tensor]
     first: int
-    _widths: list[int]
+
+    def __init__(self, widths: list[int]) -> None:
+        """Remembers where places begin.
+
+        Args:
+            widths: Number of rows of each place.
+        """
+        self._widths = widths
+        self._begins = [0, *accumulate(widths)]
 
     def enter(self, states: Tensor, first: int, last: int) -> None:
         """Starts a window.
@@ -34,6 +43,8 @@ class Propagation(ABC):
         """
         self.first = first
         widths = self._widths[first : last + 1]
+        # Two windows at a time would take twice the memory.
+        self.places, self.states = (), states.new_empty(0)
         self.states = states.new_empty(sum(widths), states.shape[1])
         self.places = self._split(widths)
         self.places[0].copy_(states.view_as(self.places[0]))
@@ -42,6 +53,16 @@ class Propagation(ABC):
         """The places of a window."""
         places: Sequence[Tensor] = self.states.split(widths)
         return places
+
+    def stretch(self, first: int, last: int) -> Tensor:
+        """The states of neighbouring places of the window, one after another.
+
+        Args:
+            first: The first place.
+            last: The last place.
+        """
+        begin = self._begins[self.first]
+        return self.states[self._begins[first] - begin : self._begins[last + 1] - begin]
 
     @abstractmethod
     def advance(self, place: int) -> None:
@@ -55,12 +76,17 @@ class Propagation(ABC):
     def retreat(self, place: int, gradient: Tensor) -> Tensor:
         """Takes the gradient of the next place's states to that of this one's.
 
-        What the operators of this place contribute to their gradient is added to it, at the latest
-        in :meth:`leave_backward`.
+        What the operators of this place contribute to their gradient counts after :meth:`collect`.
         """
 
-    def leave_backward(self) -> None:  # noqa: B027 - not all have something to do
-        """Ends the backward pass through a window."""
+    @abstractmethod
+    def collect(self, first: int, last: int) -> None:
+        """Adds up the gradients of operators after the backward pass through a stretch.
+
+        Args:
+            first: Its first place.
+            last: Its last place, from which the gradient was taken back.
+        """
 
     @abstractmethod
     def gradients(self) -> tuple[Tensor, Tensor | None]:
@@ -77,9 +103,10 @@ class RowPropagation(Propagation):
             operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
             layout: The arrangement.
         """
+        super().__init__(layout.widths)
         self._shape = operators.shape
         size = operators.shape[-1]
-        self._layout, self._widths = layout, layout.widths
+        self._layout = layout
         self._batch = layout.widths[0]
         each = operators.index_select(0, layout.tokens).view(-1, self._batch, size, size)
         self._operators, self._transposed = each.unbind(0), each.mT.unbind(0)
@@ -102,21 +129,22 @@ class RowPropagation(Propagation):
         self._product_gradients.append(gradient)
         return torch.bmm(gradient.unsqueeze(1), self._operators[place]).squeeze(1)
 
-    def leave_backward(self) -> None:
+    def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
         size = self._shape[-1]
-        rows = len(self._product_gradients) * self._batch
+        rows = (last - first) * self._batch
         members = self._layout.members
         if rows < len(self._layout.tokens):
-            members = members - self.first * self._batch
+            members = members - first * self._batch
             members = members.where((members >= 0) & (members < rows), rows)
         # The row after the last one is zero: groups are filled up with it.
-        self._product_gradients.insert(0, self.states.new_zeros(1, size))
+        states = self.stretch(first, last)
+        self._product_gradients.insert(0, states.new_zeros(1, size))
         products = torch.cat(self._product_gradients[::-1])
         self._product_gradients.clear()
         after, before = (
             table.index_select(0, members.flatten()).view(*members.shape, size)
-            for table in (products, self.states)
+            for table in (products, states)
         )
         self._gradient.baddbmm_(after.mT, before)
 
@@ -135,8 +163,9 @@ class ChunkedPropagation(Propagation):
             operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
             layout: The arrangement.
         """
+        super().__init__(layout.widths)
         self._operators = operators
-        self._layout, self._widths = layout, layout.widths
+        self._layout = layout
         # Their first rows stay zero: padding is copied from there.
         self._products, self._back = operators.new_zeros(
             2, max(layout.widths), operators.shape[-1]
@@ -168,20 +197,22 @@ class ChunkedPropagation(Propagation):
         operators = self._operators.index_select(0, self._layout.operators[place])
         return self._multiply(products, operators, self._back)
 
-    def leave_backward(self) -> None:
+    def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        last = self.first + len(self.places) - 1
         products = torch.cat(self._product_gradients[::-1])
         self._product_gradients.clear()
-        begin = sum(self._layout.widths[: self.first])
-        order = self._layout.order - begin
-        if len(products) < sum(self._layout.widths[:-1]):
-            order = order[(order >= 0) & (order < len(products))]
-        counts = self._layout.counts[self.first : last].sum(0).tolist()
+        order, counts = self._layout.order, self._layout.counts
+        here = counts[first:last].sum(0)
+        if last - first < len(counts):
+            # Those of one operator are sorted by their places.
+            ends = counts.sum(0).cumsum() - counts[last:].sum(0)
+            parts = zip((ends - here).tolist(), ends.tolist(), strict=True)
+            order = torch.cat([order[begin:end] for begin, end in parts]) - self._begins[first]
+        sizes = here.tolist()
         for gradient, after, before in zip(
             self._gradient.unbind(0),
-            products.index_select(0, order).split(counts),
-            self.states.index_select(0, order).split(counts),
+            products.index_select(0, order).split(sizes),
+            self.stretch(first, last).index_select(0, order).split(sizes),
             strict=True,
         ):
             gradient.addmm_(after.T, before)
@@ -202,11 +233,12 @@ class GroupedPropagation(Propagation):
             readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
             layout: The arrangement.
         """
+        super().__init__(layout.widths)
         self._operators, self._transposed = operators.unbind(0), operators.mT.unbind(0)
         self._shape = operators.shape
         # After the last symbol: no outcome, which leaves the state as it is.
         self._readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
-        self._layout, self._widths = layout, layout.widths
+        self._layout = layout
 
     def _read_out(self, place: int) -> tuple[Tensor, Tensor]:
         """The states that meet an operator, and the read-out that they are multiplied by."""
@@ -256,7 +288,7 @@ class GroupedPropagation(Propagation):
         torch.mul(back, readout, out=whole[: len(back)])
         return whole
 
-    def leave_backward(self) -> None:
+    def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
         for operator, pairs in self._pairs.items():
             products, states = (torch.cat(parts) for parts in zip(*pairs, strict=True))

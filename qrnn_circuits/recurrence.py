@@ -1,7 +1,8 @@
 """The recurrence of a batch under given operators, as one differentiable function.
 
 No graph is recorded over the steps: the states are kept, or recomputed a window of places at a time
-where they are many, and the backward pass goes through them in reverse. States are scaled on the
+where they are many, and the backward pass goes through them in reverse. What else there is of every
+state is there for one stretch of places at a time. States are scaled on the
 way by factors that count as constants: nothing that is read depends on them.
 """
 
@@ -17,6 +18,11 @@ from qrnn_circuits.propagation import propagation
 
 # Where the states of a batch take more than this, those of one window at a time are kept.
 MOST_STATE_BYTES = 2**28
+# What is read and what the gradients need takes several times as much as the states of a stretch.
+STRETCH_BYTES = 2**22
+
+Stretch = tuple[int, int]
+"""The first and the last of neighbouring places."""
 
 
 class Readings(NamedTuple):
@@ -80,7 +86,10 @@ class _Recurrence(torch.autograd.Function):
 
 
 class _Run:
-    """A pass there and back. A window begins with the place that the one before ends with."""
+    """A pass there and back.
+
+    A window or a stretch begins with the place that the one before ends with.
+    """
 
     def __init__(self, operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> None:
         self.layout = layout
@@ -89,11 +98,13 @@ class _Run:
         self.propagation = propagation(operators, readout, layout)
         places = len(layout.widths) - 1
         bytes_a_row = self.size * state.element_size()
+        bytes_a_place = max(layout.widths) * bytes_a_row
         length = places
         if sum(layout.widths) * bytes_a_row > MOST_STATE_BYTES:
-            kept = MOST_STATE_BYTES // (max(layout.widths) * bytes_a_row)
-            length = max(isqrt(places), kept, 1)
-        self.windows = [(first, min(first + length, places)) for first in range(0, places, length)]
+            length = max(isqrt(places), MOST_STATE_BYTES // bytes_a_place, 1)
+        self.windows = _stretches(0, places, length)
+        self.length = max(STRETCH_BYTES // bytes_a_place, 1)
+        self.read: tuple[Stretch, Tensor, Tensor] | None = None
         if layout.start is not None:
             if len(layout.start) > self.batch:
                 state = torch.cat((state, state.new_zeros(1, self.size)))
@@ -105,13 +116,13 @@ class _Run:
         """Fills :class:`Readings`."""
         squares_of_readout = (self.readout * self.readout).T
         weights, least = [], []
-        for window, (_, last) in enumerate(self.windows):
+        for window, (first, last) in enumerate(self.windows):
             self._fill(window)
-            self.read = self._read(window)
-            states, scale = self.read
-            if len(states):
-                weights.append((states * states) @ squares_of_readout)
-                least.append(scale.min())
+            for stretch in _stretches(first, last, self.length):
+                states, scale = self._read(stretch)
+                if len(states):
+                    weights.append((states * states) @ squares_of_readout)
+                    least.append(scale.min())
             if window + 1 < len(self.windows):
                 self.window_states.append(self._states(last).clone())
         scales = torch.stack(
@@ -122,7 +133,8 @@ class _Run:
         )
         return (
             weights[0] if len(weights) == 1 else torch.cat(weights),
-            self._states(last)[: self.batch],
+            # A view would hold on to the whole window.
+            self._states(last)[: self.batch].clone(),
             scales.squeeze(2).double().log().sum(0),
             torch.stack([scales.min(), *least]).min(),
         )
@@ -139,32 +151,23 @@ class _Run:
             gradient[: self.batch] = final
         end = sum(self.layout.read_counts)
         for window in reversed(range(len(self.windows))):
-            first, last = self.windows[window]
             if len(self.windows) > 1:
                 self._fill(window)
-                self.read = self._read(window)
-            counts = self.layout.read_counts[first + 1 : last + 1]
-            states, scale = self.read
-            if weights is None:
-                states, counts = states[:0], [0] * len(counts)
-            elif len(states):
-                part = weights[end - len(states) : end]
-                readout_gradient += 2 * self.readout * (part.T @ (states * states))
-                states = (part @ squares_of_readout).mul_(states).mul_(2 / scale)
-            end -= len(states)
-            places = range(first + 1, last + 1)
-            reads = zip(places, counts, states.split(counts), strict=True)
-            for place, count, read in reversed(list(reads)):
-                if count:
-                    rows = self.layout.reads[place]
-                    if rows is None:
-                        gradient += read
-                    else:
-                        gradient.index_add_(0, rows, read)
-                if place in self.scales:
-                    gradient /= self.scales[place]
-                gradient = self.propagation.retreat(place - 1, gradient)
-            self.propagation.leave_backward()
+            for first, last in reversed(_stretches(*self.windows[window], self.length)):
+                counts = self.layout.read_counts[first + 1 : last + 1]
+                states, scale = self._read((first, last))
+                if weights is None:
+                    states, counts = states[:0], [0] * len(counts)
+                elif len(states):
+                    part = weights[end - len(states) : end]
+                    readout_gradient += 2 * self.readout * (part.T @ (states * states))
+                    states = (part @ squares_of_readout).mul_(states).mul_(2 / scale)
+                end -= len(states)
+                places = range(first + 1, last + 1)
+                reads = zip(places, counts, states.split(counts), strict=True)
+                for place, count, read in reversed(list(reads)):
+                    gradient = self._retreat(place, gradient, read if count else None)
+                self.propagation.collect(first, last)
         if self.layout.start is not None:
             everyone = gradient.new_zeros(self.batch + 1, self.size)
             gradient = everyone.index_add_(0, self.layout.start, gradient)[: self.batch]
@@ -173,11 +176,24 @@ class _Run:
             readout_gradient += more
         return operators_gradient, readout_gradient, gradient
 
+    def _retreat(self, place: int, gradient: Tensor, read: Tensor | None) -> Tensor:
+        """Takes a gradient from a place to the one before, with that of what is read there."""
+        if read is not None:
+            rows = self.layout.reads[place]
+            if rows is None:
+                gradient += read
+            else:
+                gradient.index_add_(0, rows, read)
+        if place in self.scales:
+            gradient /= self.scales[place]
+        return self.propagation.retreat(place - 1, gradient)
+
     def _states(self, place: int) -> Tensor:
         return self.propagation.places[place - self.propagation.first].view(-1, self.size)
 
     def _fill(self, window: int) -> None:
         first, last = self.windows[window]
+        self.read = None
         self.propagation.enter(self.window_states[window], first, last)
         for place in range(first, last):
             self.propagation.advance(place)
@@ -186,20 +202,29 @@ class _Run:
                 self.scales[place + 1] = _largest(states)
                 states.div_(self.scales[place + 1])
 
-    def _read(self, window: int) -> tuple[Tensor, Tensor]:
-        """The states that are read in a window, scaled, and what they were divided by."""
-        first, last = self.windows[window]
+    def _read(self, stretch: Stretch) -> tuple[Tensor, Tensor]:
+        """The states that are read in a stretch, scaled, and what they were divided by."""
+        # The forward pass ends where the backward pass begins.
+        if self.read is None or self.read[0] != stretch:
+            self.read = stretch, *_scaled(self._read_states(*stretch))
+        _, states, scale = self.read
+        return states, scale
+
+    def _read_states(self, first: int, last: int) -> Tensor:
         if all(rows is None for rows in self.layout.reads[first + 1 : last + 1]):
-            return _scaled(self.propagation.states[self.layout.widths[first] :])
-        parts = []
+            return self.propagation.stretch(first + 1, last)
+        parts = [self._states(first)[:0]]
         for place in range(first + 1, last + 1):
             if self.layout.read_counts[place]:
                 rows = self.layout.reads[place]
                 states = self._states(place)
                 parts.append(states if rows is None else states.index_select(0, rows))
-        if not parts:
-            return self._states(first)[:0], self._states(first)[:0, :1]
-        return _scaled(torch.cat(parts))
+        return torch.cat(parts)
+
+
+def _stretches(first: int, last: int, length: int) -> list[Stretch]:
+    """Neighbouring stretches of at most some number of steps from place to place."""
+    return [(begin, min(begin + length, last)) for begin in range(first, last, length)]
 
 
 def _largest(states: Tensor) -> Tensor:

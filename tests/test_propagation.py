@@ -64,7 +64,7 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
         back = run.retreat(place, gradients[place + 1])
         product = (back * states[place]).sum()
         assert torch.allclose(product, (gradients[place + 1] * after[place]).sum())
-    run.leave_backward()
+    run.collect(0, len(after))
 
     # Linear in the operators, and in each read-out: their gradients give any change exactly.
     changes = random(*shape, seed=seed + 2)

@@ -47,15 +47,21 @@ def fixed(kind: str, batch: int = 3, steps: int = 7, chunk: int = 2) -> Arrangem
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-@given(data=st.data(), seed=st.integers(0, 2**31), memory=st.sampled_from([1, 2**28]))
+@given(
+    data=st.data(),
+    seed=st.integers(0, 2**31),
+    memory=st.sampled_from([1, 2**28]),
+    stretch=st.sampled_from([1, 2**22]),
+)
 def test_every_layout_reads_the_dense_products(
-    kind: str, data: st.DataObject, seed: int, memory: int
+    kind: str, data: st.DataObject, seed: int, memory: int, stretch: int
 ) -> None:
     arrangement: Arrangement = data.draw(arrangements(kind))
     sequences = arrangement.sequences
     operators, readout, state = variables(arrangement, seed)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(recurrence, "MOST_STATE_BYTES", memory)
+        patch.setattr(recurrence, "STRETCH_BYTES", stretch)
         readings = run(arrangement, operators, readout, state)
     dense = states_one_by_one(
         sequences, *(tensor.detach().numpy() for tensor in (operators, readout, state))
@@ -91,15 +97,18 @@ def test_gradients_equal_finite_differences(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_recomputed_states_give_the_gradients_of_kept_ones(
+def test_neither_windows_nor_stretches_change_the_gradients(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Windows of isqrt(12) = 3 places: some are not read at all, none ends where states are scaled.
+    # Where they are recomputed in windows of isqrt(12) = 3 places, some of which are not read at
+    # all, and none ends where states are scaled.
     arrangement = fixed(kind, batch=5, steps=12)
     operators, readout, state = variables(arrangement, 2)
     results = []
-    for memory in (2**28, 1):
+    widest = max(arrangement.layout.widths) * SIZE * 8
+    for memory, stretch in [(2**28, 2**22), (2**28, 5 * widest), (1, 2**24), (1, 2 * widest)]:
         monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", memory)
+        monkeypatch.setattr(recurrence, "STRETCH_BYTES", stretch)
         readings = run(arrangement, operators, readout, state)
         generator = torch.Generator().manual_seed(0)
         differentiable = (readings.weights, readings.final)
@@ -107,14 +116,18 @@ def test_recomputed_states_give_the_gradients_of_kept_ones(
             torch.randn(part.shape, generator=generator, dtype=torch.float64)
             for part in differentiable
         ]
-        gradients = torch.autograd.grad(differentiable, (operators, readout, state), weights)
-        results.append((*readings, *gradients))
-    for kept, recomputed in zip(*results, strict=True):
-        assert torch.allclose(kept, recomputed, rtol=1e-12, atol=1e-12)
+        for retain in (True, False):
+            gradients = torch.autograd.grad(
+                differentiable, (operators, readout, state), weights, retain_graph=retain
+            )
+            results.append((*readings, *gradients))
+    for others in results[1:]:
+        for expected, found in zip(results[0], others, strict=True):
+            assert torch.allclose(expected, found, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", LAYOUTS)
-def test_states_are_kept_for_one_window_at_a_time(
+def test_many_states_are_kept_for_one_window_at_a_time(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrangement = fixed(kind, batch=4, steps=100)
