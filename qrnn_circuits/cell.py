@@ -40,28 +40,25 @@ class WorkspaceStages(Sequence[WorkspaceGate]):
     """The input and work stages of one step: tables of all neurons, and their gates in order.
 
     Attributes:
-        cos: ``c`` for each stage, target wire, input symbol and pattern of the other workspace
-            wires, shape ``(1 + stages, W, S, 2**(W-1))``. Stage 0 is the input stage; S is ``2**I``
-            unless only some symbols are kept.
-        sin: ``s``, likewise.
+        blocks: ``c`` and then ``s`` for each stage, target wire, input symbol and pattern of the
+            other workspace wires, shape ``(2, 1 + stages, W, S, 2**(W-1))``. Stage 0 is the input
+            stage; S is ``2**I`` unless only some symbols are kept.
         theta: Angles of the work stages' own rotations in radians, shape ``(stages, W)``.
     """
 
-    cos: Tensor
-    sin: Tensor
+    blocks: Tensor
     theta: Tensor
 
     def of_symbols(self, symbols: Tensor) -> "WorkspaceStages":
         """The same stages for some of the input symbols, int64, shape ``(n,)``."""
-        cos, sin = (table.index_select(2, symbols) for table in (self.cos, self.sin))
-        return WorkspaceStages(cos, sin, self.theta)
+        return WorkspaceStages(self.blocks.index_select(3, symbols), self.theta)
 
     @cached_property
     def gates(self) -> list[WorkspaceGate]:
         """The gates one by one, in the order in which they act."""
         half = self.theta / 2
         gates = []
-        for stage, (cos, sin) in enumerate(zip(self.cos, self.sin, strict=True)):
+        for stage, (cos, sin) in enumerate(zip(*self.blocks, strict=True)):
             if stage > 0:
                 for wire, angle in enumerate(half[stage - 1]):
                     gates.append(
@@ -204,7 +201,7 @@ class QRNNCell(nn.Module):
             order=self.order,
             semantics=self.semantics,
         )
-        stages = WorkspaceStages(tables.cos, tables.sin, self.theta)
+        stages = WorkspaceStages(tables.blocks, self.theta)
         return StepGates(stages, tables.readout, tables.scales)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:

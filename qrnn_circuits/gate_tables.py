@@ -18,17 +18,16 @@ class GateTables(NamedTuple):
     """The blocks ``[[c, -s], [s, c]]`` of all neurons, each neuron's largest of norm 1.
 
     Attributes:
-        cos: ``c`` of the neurons onto workspace wires, for each stage, target, input symbol and
-            pattern of the other workspace wires, shape ``(1 + stages, W, 2**I, 2**(W-1))``.
-        sin: ``s``, likewise.
+        blocks: ``c`` and then ``s`` of the neurons onto workspace wires, for each stage, target,
+            input symbol and pattern of the other workspace wires, shape
+            ``(2, 1 + stages, W, 2**I, 2**(W-1))``.
         readout: Amplitudes of the output stage for each outcome and workspace pattern, shape
             ``(2**I, 2**W)``.
         scales: What the blocks of each neuron were divided by, shape ``(W * (1 + stages) + I, 1)``;
             not differentiable.
     """
 
-    cos: Tensor
-    sin: Tensor
+    blocks: Tensor
     readout: Tensor
     scales: Tensor
 
@@ -62,7 +61,7 @@ class _GateTables(torch.autograd.Function):
         workspace: int,
         order: int,
         unitary: bool,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         half = angles / 2
         roots = torch.stack((half.cos(), half.sin()))
         # The powers 2**order - 1 and 2**order of both.
@@ -81,28 +80,25 @@ class _GateTables(torch.autograd.Function):
             ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
 
         neurons = len(angles) - lane
-        shape = (-1, workspace, 2**lane, 2 ** (workspace - 1))
-        cos, sin = (table.view(shape) for table in blocks[:, :neurons].unbind(0))
+        tables = blocks[:, :neurons].view(2, -1, workspace, 2**lane, 2 ** (workspace - 1))
         ctx.rows = _readout_rows(lane, neurons, angles.device)
         factors = blocks.view(-1, 2**workspace).index_select(0, ctx.rows)
         ctx.factors = factors.view(lane, 2**lane, 2**workspace)
         ctx.mark_non_differentiable(scales)
-        return cos, sin, ctx.factors.prod(0), scales
+        return tables, ctx.factors.prod(0), scales
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any,  # noqa: ANN401
-        cos: Tensor,
-        sin: Tensor,
+        blocks: Tensor,
         readout: Tensor,
         _: Tensor,
     ) -> tuple[Tensor, None, None, None, None]:
         lane, size = len(ctx.factors), ctx.factors.shape[-1]
         gradient = torch.zeros_like(ctx.slopes)
         neurons = gradient.shape[1] - lane
-        gradient[0, :neurons].view_as(cos).copy_(cos)
-        gradient[1, :neurons].view_as(sin).copy_(sin)
+        gradient[:, :neurons].view_as(blocks).copy_(blocks)
         # The product of all factors but one.
         others = ctx.factors.repeat(lane, 1, 1, 1)
         others.diagonal().fill_(1)

@@ -37,7 +37,7 @@ def transfer_operators(stages: "WorkspaceStages", symbols: int) -> Tensor:
         Shape ``(2**I, 2**W, 2**W)``; column x is what becomes of the workspace basis state x.
     """
     operators: Tensor = _TransferOperators.apply(  # type: ignore[no-untyped-call]
-        stages.cos, stages.sin, stages.theta
+        stages.blocks, stages.theta
     )
     return operators.view(symbols, operators.shape[-1], -1)
 
@@ -46,26 +46,20 @@ class _TransferOperators(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
-        cos: Tensor,
-        sin: Tensor,
+        blocks: Tensor,
         theta: Tensor,
     ) -> Tensor:
-        count, wires, symbols, _ = cos.shape
+        _, count, wires, symbols, _ = blocks.shape
         # Small matrices are too small for their halves: all neurons count as the last.
         before = wires // 2 if wires > _MOST_WIRES_AT_ONCE else 0
         a, b, size = 2**before, 2 ** (wires - before), 2**wires
-        ctx.save_for_backward(cos, sin, theta)
+        ctx.save_for_backward(blocks, theta)
         ctx.before, ctx.between = before, []
         ctx.first_half = ctx.last_half = None
         if before:
-            # Axes: stage, symbol, bits of the other half, wire, bits of the other wires.
-            ctx.first_half = _HalfStages(
-                *(t[:, :before].unflatten(3, (-1, b)).permute(0, 2, 4, 1, 3) for t in (cos, sin))
-            )
+            ctx.first_half = _HalfStages(_first_half(blocks, before, b))
             first = list(ctx.first_half.matrices.unbind(0))
-        ctx.last_half = _HalfStages(
-            *(t[:, before:].unflatten(3, (a, -1)).permute(0, 2, 3, 1, 4) for t in (cos, sin))
-        )
+        ctx.last_half = _HalfStages(_last_half(blocks, before, a))
         last = list(ctx.last_half.matrices.unbind(0))
         if count > 1:
             # A rotation of the first half goes with the half-stage after it, one of the last half
@@ -96,8 +90,8 @@ class _TransferOperators(torch.autograd.Function):
     def backward(
         ctx: Any,  # noqa: ANN401
         gradient: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        cos, sin, theta = ctx.saved_tensors
+    ) -> tuple[Tensor, Tensor]:
+        blocks, theta = ctx.saved_tensors
         first, last, before = ctx.first, ctx.last, ctx.before
         symbols, a, b, _ = last[0].shape
         to_last = torch.empty_like(ctx.last_half.matrices)
@@ -127,15 +121,23 @@ class _TransferOperators(torch.autograd.Function):
                 rotated = to_first[1:]
                 angles[:, :before] = _angles((ctx.first_rotated.mT @ rotated).sum((1, 2)))
                 to_first[1:] = rotated @ ctx.early.mT
-        to_cos, to_sin = torch.empty_like(cos), torch.empty_like(sin)
-        for total, part in zip((to_cos, to_sin), ctx.last_half.backward(to_last), strict=True):
-            total[:, before:].unflatten(3, (a, -1)).permute(0, 2, 3, 1, 4).copy_(part)
+        to_blocks = torch.empty_like(blocks)
+        _last_half(to_blocks, before, a).copy_(ctx.last_half.backward(to_last))
         if before:
-            for total, part in zip(
-                (to_cos, to_sin), ctx.first_half.backward(to_first), strict=True
-            ):
-                total[:, :before].unflatten(3, (-1, b)).permute(0, 2, 4, 1, 3).copy_(part)
-        return to_cos, to_sin, angles
+            _first_half(to_blocks, before, b).copy_(ctx.first_half.backward(to_first))
+        return to_blocks, angles
+
+
+def _first_half(blocks: Tensor, before: int, patterns: int) -> Tensor:
+    """The neurons onto the first wires, as :class:`_HalfStages` takes them."""
+    tables: Tensor = blocks[:, :, :before].unflatten(4, (-1, patterns))
+    return tables.permute(0, 2, 4, 1, 3, 5)
+
+
+def _last_half(blocks: Tensor, before: int, patterns: int) -> Tensor:
+    """The neurons onto the last wires, likewise."""
+    tables: Tensor = blocks[:, :, before:].unflatten(4, (patterns, -1))
+    return tables.permute(0, 2, 5, 1, 3, 4)
 
 
 def _entries(first: Tensor) -> Tensor:
@@ -154,49 +156,75 @@ class _HalfStages:
             wires the matrix of n neurons.
     """
 
-    def __init__(self, cos: Tensor, sin: Tensor) -> None:
+    def __init__(self, tables: Tensor) -> None:
         """Multiplies entry by entry.
 
         Args:
-            cos: Tables of the neurons for each pattern of the other n - 1 of these wires, shape
-                ``(1 + stages, 2**I, P, n, 2**(n-1))``.
-            sin: Likewise.
+            tables: ``c`` and then ``s`` of n neurons for each pattern of the other n - 1 of these
+                wires, shape ``(2, n, 2**(n-1), 1 + stages, 2**I, P)``.
         """
-        self._circuits = cos.shape[:3]
-        wires = cos.shape[3]
-        cos, sin = (table.permute(3, 4, 0, 1, 2).flatten(2) for table in (cos, sin))
-        # Axes: neuron, entry of its block, pattern, circuit.
-        blocks = torch.stack((cos, -sin, sin, cos), 1)
-        self._shape = blocks.shape
+        self._shape = tables.shape
+        wires, circuits = tables.shape[1], tables.shape[3:]
+        rows = tables.reshape(2, -1, circuits.numel())
+        signed = torch.cat((rows, -rows[1:])).flatten(0, 1)
+        entries = signed.index_select(0, _block_entries(wires, tables.device))
+        product, *neurons = entries.view(wires, 2 ** (wires + 1), -1).unbind(0)
         self._factors: list[tuple[Tensor, Tensor]] = []
-        product = blocks[0]
-        for wire in range(1, wires):
+        for wire, neuron in enumerate(neurons, 1):
             done = 2**wire
             # Axes: new bits so far, new bit, old bits so far, old bit and the rest.
-            product = product.view(done, 1, done, -1)
-            neuron = blocks[wire].view(2, 2, done, -1).permute(2, 0, 1, 3)
-            neuron = neuron.reshape(done, 2, 1, -1)
+            product, neuron = product.view(done, 1, done, -1), neuron.view(done, 2, 1, -1)
             self._factors.append((product, neuron))
             product = product * neuron
         self.matrices = product.view(4**wires, -1).T.contiguous()
-        self.matrices = self.matrices.view(*self._circuits, 2**wires, 2**wires)
+        self.matrices = self.matrices.view(*circuits, 2**wires, 2**wires)
 
-    def backward(self, gradient: Tensor) -> tuple[Tensor, ...]:
-        """Gradients of the tables ``cos`` and ``sin``, from that of the matrices."""
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Gradient of the tables, from that of the matrices."""
         gradient = gradient.view(-1, gradient.shape[-1] ** 2).T.contiguous()
-        to_blocks = gradient.new_empty(self._shape)
-        for wire in reversed(range(1, len(to_blocks))):
+        wires = self._shape[1]
+        to_entries = gradient.new_empty(wires, 2 ** (wires + 1), gradient.shape[1])
+        for wire in range(wires - 1, 0, -1):
             product, neuron = self._factors[wire - 1]
-            done = len(product)
+            done = 2**wire
             gradient = gradient.view(done, 2, done, -1)
-            to_neuron = (gradient * product).sum(2).view(done, 2, 2, -1)
-            to_blocks[wire].view(2, 2, done, -1).copy_(to_neuron.permute(1, 2, 0, 3))
+            torch.sum(gradient * product, 2, out=to_entries[wire].view(done, 2, -1))
             gradient = (gradient * neuron).sum(1)
-        to_blocks[0] = gradient.view(self._shape[1:])
-        to_cos, to_sin = to_blocks[:, 0] + to_blocks[:, 3], to_blocks[:, 2] - to_blocks[:, 1]
-        return tuple(
-            table.unflatten(2, self._circuits).permute(2, 3, 4, 0, 1) for table in (to_cos, to_sin)
-        )
+        to_entries[0] = gradient.view(to_entries.shape[1:])
+        both = to_entries.flatten(0, 1).index_select(0, _table_entries(wires, gradient.device))
+        both = both.view(2, 2, -1, to_entries.shape[2])
+        to_tables = torch.stack((both[0, 0] + both[0, 1], both[1, 0] - both[1, 1]))
+        return to_tables.view(self._shape)
+
+
+@lru_cache(maxsize=16)
+def _block_entries(wires: int, device: torch.device) -> Tensor:
+    """Where to find the entries of n neurons' blocks ``[[c, -s], [s, c]]`` among their tables.
+
+    Returns:
+        For each neuron, new bits of the wires before its target, its new and its old bit, and old
+        bits of the wires after it, the row among those of c, s and -s, shape ``(n * 2**(n+1),)``.
+    """
+    kinds = torch.tensor([[0, 2], [1, 0]])[:, :, None]
+    patterns = 2 ** (wires - 1)
+    rows = []
+    for wire in range(wires):
+        pattern = torch.arange(patterns).view(2**wire, 1, 1, -1)
+        rows.append(((kinds * wires + wire) * patterns + pattern).flatten())
+    return torch.cat(rows).to(device)
+
+
+@lru_cache(maxsize=16)
+def _table_entries(wires: int, device: torch.device) -> Tensor:
+    """Which two of these entries hold each c and each s, the one with a minus sign last.
+
+    Returns:
+        For c and s, and for the one and the other, a row for each neuron and pattern, shape
+        ``(n * 2**(n+1),)``.
+    """
+    order = _block_entries(wires, torch.device("cpu")).argsort(stable=True)
+    cos, sin = order.view(2, -1)
+    return torch.cat((cos.view(-1, 2).T.flatten(), sin)).to(device)
 
 
 def _rotations(theta: Tensor) -> Tensor:

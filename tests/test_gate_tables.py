@@ -29,10 +29,10 @@ def test_tables_times_their_scales_are_the_blocks_of_all_neurons(
     tables = gate_tables(angles, lane=lane, workspace=workspace, order=order, semantics=semantics)
     expected = torch.stack(block_amplitudes(angles, order, semantics))
     neurons = len(angles) - lane
-    for found, exact in zip((tables.cos, tables.sin), expected, strict=True):
+    for found, exact in zip(tables.blocks, expected, strict=True):
         assert found.shape == (1 + stages, workspace, 2**lane, 2 ** (workspace - 1))
         assert torch.allclose(found.view(neurons, -1) * tables.scales[:neurons], exact[:neurons])
-    largest = (tables.cos**2 + tables.sin**2).amax((-2, -1))
+    largest = (tables.blocks**2).sum(0).amax((-2, -1))
     assert torch.allclose(largest, torch.ones_like(largest))
     for outcome in range(2**lane):
         bits = [outcome >> (lane - 1 - wire) & 1 for wire in range(lane)]
@@ -52,16 +52,16 @@ def test_gradients_equal_finite_differences(
 ) -> None:
     angles = random_angles(0, lane, workspace, 1)
 
-    def tables(angles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def tables(angles: Tensor) -> tuple[Tensor, Tensor]:
         found = gate_tables(
             angles, lane=lane, workspace=workspace, order=order, semantics=semantics
         )
         # Scales count as constants, which finite differences do not know.
         scales = found.scales if semantics == "unitary" else fixed / found.scales
         neurons = len(scales) - lane
-        relative = scales[:neurons].view(*found.cos.shape[:2], 1, 1).detach()
+        relative = scales[:neurons].view(*found.blocks.shape[1:3], 1, 1).detach()
         readout = found.readout / scales[neurons:].prod().detach()
-        return found.cos / relative, found.sin / relative, readout
+        return found.blocks / relative, readout
 
     fixed = gate_tables(
         angles, lane=lane, workspace=workspace, order=order, semantics=semantics

@@ -12,17 +12,15 @@ from qrnn_circuits.cell import WorkspaceStages, apply_workspace_gates
 
 def random_stages(seed: int, lane: int, wires: int, stages: int) -> WorkspaceStages:
     generator = torch.Generator().manual_seed(seed)
-    tables = [
-        torch.randn(1 + stages, wires, 2**lane, 2 ** (wires - 1), generator=generator).double()
-        for _ in range(2)
-    ]
+    shape = (2, 1 + stages, wires, 2**lane, 2 ** (wires - 1))
+    blocks = torch.randn(shape, generator=generator).double()
     theta = torch.randn(stages, wires, generator=generator).double()
-    return WorkspaceStages(*(table.requires_grad_() for table in (*tables, theta)))
+    return WorkspaceStages(blocks.requires_grad_(), theta.requires_grad_())
 
 
 def gate_by_gate(stages: WorkspaceStages, symbols: int) -> Tensor:
     """The identity, pushed through the gates."""
-    size = 2 * stages.cos.shape[-1]
+    size = 2 * stages.blocks.shape[-1]
     basis = torch.eye(size, dtype=torch.float64)
     return torch.stack(
         [
@@ -48,7 +46,7 @@ def test_operators_and_their_gradients_are_those_of_the_gates_one_by_one(
         operators = transfer.transfer_operators(tables, 2**lane)
         expected = gate_by_gate(tables, 2**lane)
         weights = torch.randn_like(expected)
-        parameters = (tables.cos, tables.sin, tables.theta)
+        parameters = (tables.blocks, tables.theta)
         gradients = torch.autograd.grad((operators * weights).sum(), parameters)
     assert torch.allclose(operators, expected, rtol=1e-11, atol=1e-11)
     plain = torch.autograd.grad(
@@ -65,10 +63,10 @@ def test_gradients_of_operators_equal_finite_differences(
     monkeypatch.setattr(transfer, "_MOST_WIRES_AT_ONCE", at_once)
     tables = random_stages(0, 1, 3, 2)
 
-    def run(cos: Tensor, sin: Tensor, theta: Tensor) -> Tensor:
-        return transfer.transfer_operators(WorkspaceStages(cos, sin, theta), 2)
+    def run(blocks: Tensor, theta: Tensor) -> Tensor:
+        return transfer.transfer_operators(WorkspaceStages(blocks, theta), 2)
 
-    assert torch.autograd.gradcheck(run, (tables.cos, tables.sin, tables.theta))
+    assert torch.autograd.gradcheck(run, (tables.blocks, tables.theta))
 
 
 def test_operators_cannot_be_differentiated_twice(make_model: Callable[..., QRNN]) -> None:
