@@ -19,11 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.interleaved import interleaved_seconds
-from benchmarks.layouts import MOST_CHUNK_ENTRIES, train
+from benchmarks.layouts import MOST_CHUNK_ENTRIES, MOST_ROW_ENTRIES, train
 from qrnn_circuits import QRNN
 from qrnn_circuits.cost_model import (
     CHUNK_SIZES,
-    MOST_ROW_ENTRIES,
     SECONDS,
     Counts,
     LayoutChoice,

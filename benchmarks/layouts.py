@@ -20,10 +20,9 @@ from unittest import mock
 import torch
 
 from benchmarks.interleaved import interleaved_seconds
-from qrnn_circuits import QRNN, conditioned
+from qrnn_circuits import QRNN, batch_plan
 from qrnn_circuits.cost_model import (
     CHUNK_SIZES,
-    MOST_ROW_ENTRIES,
     LayoutChoice,
     worthwhile_layout,
 )
@@ -32,8 +31,8 @@ from qrnn_circuits.operator_sequences import OperatorSequences
 
 # Of the states of all steps.
 MOST_AMPLITUDES = 2**20
-# Of the operators that all chunks of all steps copy.
-MOST_CHUNK_ENTRIES = 2**26
+# Of the operators that all rows or chunks of all steps copy.
+MOST_ROW_ENTRIES, MOST_CHUNK_ENTRIES = 2**25, 2**26
 TOLERANCE = 0.2
 
 
@@ -44,7 +43,8 @@ def layout_taken(choice: LayoutChoice) -> Iterator[None]:
     def choose(sequences: OperatorSequences, symbols: int, size: int) -> Any:  # noqa: ANN401
         return *choice, tokens_of(sequences, symbols)
 
-    with mock.patch.object(conditioned, "worthwhile_layout", choose):
+    # Plans of other layouts must not be remembered.
+    with mock.patch.multiple(batch_plan, worthwhile_layout=choose, MOST_REMEMBERED_SYMBOLS=0):
         yield
 
 
@@ -65,7 +65,10 @@ def taken(model: QRNN, inputs: torch.Tensor) -> LayoutChoice:
         return kind, chunk, tokens
 
     model.strategy = "transfer"
-    with mock.patch.object(conditioned, "worthwhile_layout", note), torch.no_grad():
+    with (
+        mock.patch.multiple(batch_plan, worthwhile_layout=note, MOST_REMEMBERED_SYMBOLS=0),
+        torch.no_grad(),
+    ):
         model.loss(inputs, inputs.flip(1))
     return found[0]
 
@@ -89,7 +92,7 @@ def main() -> None:
             continue
         entries = batch * steps << 2 * workspace
         choices: list[LayoutChoice] = [("grouped", 0)]
-        if entries <= 2 * MOST_ROW_ENTRIES:
+        if entries <= MOST_ROW_ENTRIES:
             choices.append(("rows", 1))
         if batch > 1 and entries <= MOST_CHUNK_ENTRIES:
             choices += [("chunked", size) for size in CHUNK_SIZES]

@@ -48,9 +48,6 @@ SECONDS: Mapping[str, float] = {
     "state read-out entry": 6.5e-9,
 }
 CHUNK_SIZES = (4, 8, 16, 32, 64)
-# Operators of rows are looked up for all places at once: beyond this (32 MiB in float32) in memory
-# that comes fresh from the system, which is slow.
-MOST_ROW_ENTRIES = 2**23
 # Building a level of products at all, and planning it for each sequence and place.
 _PRODUCTS_SECONDS = 2e-4
 _PLAN_SECONDS = 1.1e-7
@@ -154,9 +151,8 @@ def layout_counts(choice: LayoutChoice, run: RecurrenceSize) -> Counts:
 
 def cheapest_layout(run: RecurrenceSize) -> tuple[LayoutChoice, float]:
     """The layout that is expected to be fastest, and its time in seconds."""
-    choices: list[LayoutChoice] = [("grouped", 0), *(("chunked", chunk) for chunk in run.chunks)]
-    if run.places * run.batch * run.size**2 <= MOST_ROW_ENTRIES:
-        choices.append(("rows", 1))
+    choices: list[LayoutChoice] = [("grouped", 0), ("rows", 1)]
+    choices += [("chunked", chunk) for chunk in run.chunks]
     times = {choice: seconds(layout_counts(choice, run)) for choice in choices}
     best = min(times, key=lambda choice: times[choice])
     return best, times[best]

@@ -13,6 +13,9 @@ from torch import Tensor
 
 from qrnn_circuits.operator_sequences import ENDED, Integers, OperatorSequences
 
+# So many rows are filled up whatever for: one operation for all operators is faster.
+_LITTLE_FILLING = 2**12
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -40,12 +43,17 @@ class RowLayout(Layout):
 
     Attributes:
         tokens: Number of the operator of each row of each place, shape ``(J * B,)``.
-        members: The rows of all places from 0 to J - 1 that meet each operator, counted through and
-            filled up with ``J * B``, shape ``(n, most)``.
+        order: The rows of all places from 0 to J - 1, counted through and sorted by their
+            operators.
+        counts: For each place, the number of rows of each operator, shape ``(J, n)``.
+        members: The rows that meet each operator, filled up with ``J * B``, shape ``(n, most)``;
+            ``None`` where that would be filling for the most part.
     """
 
     tokens: Tensor
-    members: Tensor
+    order: Tensor
+    counts: Integers
+    members: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -128,10 +136,16 @@ def row_layout(
     """
     places, batch = tokens.shape
     flat = tokens.ravel()
-    sizes = np.bincount(flat)
-    members = np.full((len(sizes), sizes.max()), len(flat))
-    members[np.arange(members.shape[1]) < sizes[:, None]] = _by_group(flat)
-    flat_tokens, flat_members, rows = on_device([flat, members.ravel(), sequences.read_row], device)
+    group_counts = group_sizes(tokens, int(flat.max()) + 1)
+    sizes = group_counts.sum(0)
+    order = _by_group(flat)
+    members = np.empty((len(sizes), 0), dtype=np.int64)
+    if len(sizes) * sizes.max() <= max(4 * len(flat), _LITTLE_FILLING):
+        members = np.full((len(sizes), sizes.max()), len(flat))
+        members[np.arange(members.shape[1]) < sizes[:, None]] = order
+    flat_tokens, order_, flat_members, rows = on_device(
+        [flat, order, members.ravel(), sequences.read_row], device
+    )
     counts = np.bincount(sequences.read_place, minlength=places + 1).tolist()
     reads: list[Tensor | None] = []
     end = 0
@@ -145,7 +159,9 @@ def row_layout(
         read_counts=counts,
         scaled=dict.fromkeys(_scaled_places(places, scale_every)),
         tokens=flat_tokens,
-        members=flat_members.view(members.shape),
+        order=order_,
+        counts=group_counts,
+        members=flat_members.view(members.shape) if members.size else None,
     )
 
 

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from qrnn_circuits.layouts import ChunkedLayout, GroupedLayout, Layout, RowLayout
 
+# Entries of operators that are looked up for rows of a few places at once.
+MOST_LOOKED_UP = 2**20
+
 
 class Propagation(ABC):
     """Takes states from place to place, and gradients back.
@@ -64,6 +67,39 @@ class Propagation(ABC):
         begin = self._begins[self.first]
         return self.states[self._begins[first] - begin : self._begins[last + 1] - begin]
 
+    def _add_outer_products(
+        self,
+        gradient: Tensor,
+        layout: "RowLayout | ChunkedLayout",
+        first: int,
+        last: int,
+        products: Tensor,
+    ) -> None:
+        """Adds what each operator gets from its rows in a stretch.
+
+        Args:
+            gradient: Of the operators, shape ``(n, 2**W, 2**W)``.
+            layout: The arrangement.
+            first: The first place of the stretch.
+            last: Its last place.
+            products: Gradients of the products of these rows and their operators, as the states.
+        """
+        order, counts = layout.order, layout.counts
+        here = counts[first:last].sum(0)
+        if last - first < len(counts):
+            # Those of one operator are sorted by their places.
+            ends = counts.sum(0).cumsum() - counts[last:].sum(0)
+            parts = zip((ends - here).tolist(), ends.tolist(), strict=True)
+            order = torch.cat([order[begin:end] for begin, end in parts]) - self._begins[first]
+        sizes = here.tolist()
+        for total, after, before in zip(
+            gradient.unbind(0),
+            products.index_select(0, order).split(sizes),
+            self.stretch(first, last).index_select(0, order).split(sizes),
+            strict=True,
+        ):
+            total.addmm_(after.T, before)
+
     @abstractmethod
     def advance(self, place: int) -> None:
         """Fills the place after this one."""
@@ -97,18 +133,21 @@ class RowPropagation(Propagation):
     """A batch of products of one row and its own operator, see :class:`RowLayout`."""
 
     def __init__(self, operators: Tensor, layout: RowLayout) -> None:
-        """Looks up the operators.
+        """Keeps the operators.
 
         Args:
             operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
             layout: The arrangement.
         """
         super().__init__(layout.widths)
-        self._shape = operators.shape
-        size = operators.shape[-1]
-        self._layout = layout
+        self._every, self._layout = operators, layout
         self._batch = layout.widths[0]
-        each = operators.index_select(0, layout.tokens).view(-1, self._batch, size, size)
+        rows = self._batch * operators[0].numel()
+        self._length = min(max(MOST_LOOKED_UP // rows, 1), len(layout.widths) - 1)
+        self._block: int | None = None
+        # One after another they would lie scattered in memory, with what is kept in between.
+        self._looked_up = operators.new_empty(self._length * self._batch, *operators.shape[1:])
+        each = self._looked_up.view(self._length, self._batch, *operators.shape[1:])
         self._operators, self._transposed = each.unbind(0), each.mT.unbind(0)
 
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
@@ -117,28 +156,39 @@ class RowPropagation(Propagation):
     def advance(self, place: int) -> None:
         """See :class:`Propagation`."""
         at = place - self.first
-        torch.bmm(self.places[at], self._transposed[place], out=self.places[at + 1])
+        operators = self._transposed[self._look_up(place)]
+        torch.bmm(self.places[at], operators, out=self.places[at + 1])
+
+    def _look_up(self, place: int) -> int:
+        """Where the operators of a place are; looks up those of its neighbours as well."""
+        block, at = divmod(place, self._length)
+        if block != self._block:
+            self._block = block
+            rows = self._length * self._batch
+            tokens = self._layout.tokens[block * rows : (block + 1) * rows]
+            torch.index_select(self._every, 0, tokens, out=self._looked_up[: len(tokens)])
+        return at
 
     def start_backward(self) -> None:
         """See :class:`Propagation`."""
-        self._gradient = self._operators[0].new_zeros(self._shape)
+        self._gradient = torch.zeros_like(self._every)
         self._product_gradients: list[Tensor] = []
 
     def retreat(self, place: int, gradient: Tensor) -> Tensor:
         """See :class:`Propagation`."""
         self._product_gradients.append(gradient)
-        return torch.bmm(gradient.unsqueeze(1), self._operators[place]).squeeze(1)
+        return torch.bmm(gradient.unsqueeze(1), self._operators[self._look_up(place)]).squeeze(1)
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        size = self._shape[-1]
-        rows = (last - first) * self._batch
-        members = self._layout.members
-        if rows < len(self._layout.tokens):
-            members = members - first * self._batch
-            members = members.where((members >= 0) & (members < rows), rows)
+        states, members = self.stretch(first, last), self._layout.members
+        if members is None or (last - first) * self._batch < len(self._layout.tokens):
+            products = torch.cat(self._product_gradients[::-1])
+            self._product_gradients.clear()
+            self._add_outer_products(self._gradient, self._layout, first, last, products)
+            return
+        size = states.shape[1]
         # The row after the last one is zero: groups are filled up with it.
-        states = self.stretch(first, last)
         self._product_gradients.insert(0, states.new_zeros(1, size))
         products = torch.cat(self._product_gradients[::-1])
         self._product_gradients.clear()
@@ -201,21 +251,7 @@ class ChunkedPropagation(Propagation):
         """See :class:`Propagation`."""
         products = torch.cat(self._product_gradients[::-1])
         self._product_gradients.clear()
-        order, counts = self._layout.order, self._layout.counts
-        here = counts[first:last].sum(0)
-        if last - first < len(counts):
-            # Those of one operator are sorted by their places.
-            ends = counts.sum(0).cumsum() - counts[last:].sum(0)
-            parts = zip((ends - here).tolist(), ends.tolist(), strict=True)
-            order = torch.cat([order[begin:end] for begin, end in parts]) - self._begins[first]
-        sizes = here.tolist()
-        for gradient, after, before in zip(
-            self._gradient.unbind(0),
-            products.index_select(0, order).split(sizes),
-            self.stretch(first, last).index_select(0, order).split(sizes),
-            strict=True,
-        ):
-            gradient.addmm_(after.T, before)
+        self._add_outer_products(self._gradient, self._layout, first, last, products)
 
     def gradients(self) -> tuple[Tensor, None]:
         """See :class:`Propagation`."""

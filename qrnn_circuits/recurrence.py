@@ -20,6 +20,8 @@ from qrnn_circuits.propagation import propagation
 MOST_STATE_BYTES = 2**28
 # What is read and what the gradients need takes several times as much as the states of a stretch.
 STRETCH_BYTES = 2**22
+# Python's garbage collector goes through all of a program's objects where many new ones live long.
+STRETCH_PLACES = 2**9
 
 Stretch = tuple[int, int]
 """The first and the last of neighbouring places."""
@@ -103,7 +105,7 @@ class _Run:
         if sum(layout.widths) * bytes_a_row > MOST_STATE_BYTES:
             length = max(isqrt(places), MOST_STATE_BYTES // bytes_a_place, 1)
         self.windows = _stretches(0, places, length)
-        self.length = max(STRETCH_BYTES // bytes_a_place, 1)
+        self.length = min(max(STRETCH_BYTES // bytes_a_place, 1), STRETCH_PLACES)
         self.read: tuple[Stretch, Tensor, Tensor] | None = None
         if layout.start is not None:
             if len(layout.start) > self.batch:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits import recurrence
+from qrnn_circuits import propagation, recurrence
 from qrnn_circuits.operator_sequences import operator_sequences
 from qrnn_circuits.recurrence import Readings, recur
 from tests.arrangements import (
@@ -109,6 +109,7 @@ def test_neither_windows_nor_stretches_change_the_gradients(
     for memory, stretch in [(2**28, 2**22), (2**28, 5 * widest), (1, 2**24), (1, 2 * widest)]:
         monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", memory)
         monkeypatch.setattr(recurrence, "STRETCH_BYTES", stretch)
+        monkeypatch.setattr(propagation, "MOST_LOOKED_UP", stretch)
         readings = run(arrangement, operators, readout, state)
         generator = torch.Generator().manual_seed(0)
         differentiable = (readings.weights, readings.final)
