@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits import QRNN, Initialisation, batch_plan, recurrence
+from qrnn_circuits import QRNN, Initialisation, batch_plan, conditioned, recurrence
 from qrnn_circuits.conditioned import run_conditioned
 from qrnn_circuits.cost_model import worthwhile_layout
 from tests.plain import plain_run
@@ -51,6 +51,7 @@ def random_model(seed: int, workspace: int, lane: int, **options: Any) -> QRNN: 
     seed=st.integers(0, 2**31),
     batch=st.integers(1, 5),
     steps=st.integers(1, 11),
+    rows=st.integers(1, 5),
     workspace=st.integers(1, 3),
     lane=st.integers(1, 2),
     share=st.sampled_from([0, 0.3, 1]),
@@ -63,6 +64,7 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
     seed: int,
     batch: int,
     steps: int,
+    rows: int,
     workspace: int,
     lane: int,
     share: float,
@@ -76,6 +78,7 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
     state = (state / state.norm(dim=1, keepdim=True)).requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
         forced(patch, layout, products, memory)
+        patch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * 2**workspace)
         run = run_conditioned(
             model.cell.step_gates(), inputs, outcomes, read, state, scale_every=scale_every
         )
@@ -96,12 +99,14 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
         )
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("memory", [2**28, 1])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_all_of_an_output_is_differentiable_and_equals_the_plain_networks(
-    layout: str, memory: int, monkeypatch: pytest.MonkeyPatch
+    layout: str, memory: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forced(monkeypatch, layout, products=False, memory=memory)
+    monkeypatch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * 4)
     model = random_model(0, 2, 2, strategy="transfer")
     inputs, outcomes = torch.randint(4, (2, 3, 9), generator=torch.Generator().manual_seed(0))
     output, expected = model(inputs, outcomes), plain_run(model, inputs, outcomes)

@@ -84,7 +84,7 @@ class Answers:
     @property
     def test_error(self) -> float:
         """Share of questions whose most probable answer is wrong."""
-        return 1 - float(self.correct.double().mean())
+        return int((~self.correct).sum()) / self.count
 
     @property
     def sampled_error(self) -> float:

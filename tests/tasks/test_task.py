@@ -176,3 +176,9 @@ def test_integers_are_required_to_be_in_range(value: int) -> None:
 def test_switches_are_required_to_be_bools() -> None:
     with pytest.raises(TypeError, match="advice must be True or False, got 1"):
         require_bool("advice", 1)
+
+
+def test_the_test_error_is_the_very_quotient() -> None:
+    # A run that is to stop at an error of 1 % stops at 10 of 1,000.
+    correct = torch.arange(1000) >= 10
+    assert Answers(correct, correct.double()).test_error == 0.01
