@@ -116,7 +116,9 @@ def train(
     ] = None,
     readout_learning_rate: Annotated[
         float | None,
-        _optimisation("readout_learning_rate", "Of the neurons onto lane wires, if another."),
+        _optimisation(
+            "readout_learning_rate", "That of the neurons onto lane wires, by default the same."
+        ),
     ] = None,
     decay: Annotated[
         str | None,

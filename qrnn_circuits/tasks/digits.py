@@ -96,7 +96,7 @@ class Digits(Task):
         if self.generate or self.reduce is not None:
             rates: dict[str, int | float | str] = {"learning_rate": 0.005, "bias_spread": 0.5}
             return {**steady, **size, **rates, "batch_size": 200}
-        # One read-out after 100 steps: what moves the state a little at each adds up.
+        # What moves the state a little at each of 100 steps adds up.
         rates = {"learning_rate": 2e-4, "readout_learning_rate": 4e-3, "decay": "cosine"}
         return {**steady, **size, **rates, "weight_spread": 0.005, "batch_size": 100}
 

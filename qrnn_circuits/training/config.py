@@ -36,6 +36,8 @@ _CHANGEABLE = {
 }
 
 _NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
+# What tasks recommend is for this optimiser.
+_FOR_ADAM = ("learning_rate", "readout_learning_rate", "decay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +61,9 @@ class RunConfig:
         theta_spread: Standard deviation of the initial angles theta, in radians.
         optimizer: ``"adam"``, ``"sgd"``, ``"rmsprop"`` or ``"lbfgs"``.
         learning_rate: Of the optimiser, in its first step.
-        readout_learning_rate: That of the neurons onto lane wires, by default the same. A sequence
-            goes through all other neurons once a step, so that a change of theirs adds up along
-            it, where the last read-out meets one of these once; not for L-BFGS.
+        readout_learning_rate: That of the neurons onto lane wires, by default the same. It decays
+            and is halved with ``learning_rate``. Pixel by pixel, digits train better with a greater
+            one; not for L-BFGS.
         decay: ``"none"`` keeps the learning rate; ``"cosine"`` lowers it to 0 over ``steps`` along
             half a cosine.
         clip_norm: Gradients of a greater Euclidean norm are scaled down to this one; not for
@@ -172,6 +174,7 @@ class RunConfig:
             task: Name of the task.
             layers: Field values that replace the defaults and what the task recommends; of two
                 layers that hold a field, the later one counts. ``task_options`` are merged.
+                Recommended learning rates are Adam's, and that of the read-out goes with the other.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -183,9 +186,15 @@ class RunConfig:
         options = given.get("task_options", {})
         check_task_options(task, options)
         recommended = dict(TASKS[task](**options).recommended)
+        unsuited: tuple[str, ...] = ()
         if given.get("optimizer") == "lbfgs":
-            for name in _NOT_FOR_LBFGS:
-                recommended.pop(name, None)
+            unsuited += _NOT_FOR_LBFGS
+        if given.get("optimizer", "adam") != "adam":
+            unsuited += _FOR_ADAM
+        if "learning_rate" in given:
+            unsuited += ("readout_learning_rate",)
+        for name in unsuited:
+            recommended.pop(name, None)
         config = cls(**{**recommended, **given})
         config._check_used(given)
         return config

@@ -146,6 +146,21 @@ def test_what_is_not_for_lbfgs_is_refused_and_left_out_where_the_task_recommends
     assert getattr(RunConfig.resolve("digits", pixels, {"optimizer": "lbfgs"}), name) is None
 
 
+def test_recommended_learning_rates_are_left_out_where_they_do_not_fit() -> None:
+    pixels = {"task_options": {"data": "folder"}}
+    recommended = RunConfig.resolve("digits", pixels)
+    plain = RunConfig(task="xor")
+    assert recommended.readout_learning_rate is not None
+    assert recommended.decay != plain.decay
+    given = RunConfig.resolve("digits", pixels, {"learning_rate": 0.003})
+    assert given.readout_learning_rate is None
+    assert given.decay == recommended.decay
+    for optimizer in ("sgd", "lbfgs"):
+        other = RunConfig.resolve("digits", pixels, {"optimizer": optimizer})
+        assert other.readout_learning_rate is None
+        assert (other.learning_rate, other.decay) == (plain.learning_rate, plain.decay)
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.learning_rate_at(step) for step in range(4)]

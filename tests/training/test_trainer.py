@@ -55,7 +55,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_run_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
     tiny: Tiny, tmp_path: Path, optimizer: str, decay: str
 ) -> None:
-    config = tiny(optimizer=optimizer, decay=decay)
+    rates = {} if optimizer == "lbfgs" else {"readout_learning_rate": 0.01}
+    config = tiny(optimizer=optimizer, decay=decay, **rates)
     Trainer.start(config, tmp_path / "unbroken").run()
     folder = tmp_path / "broken"
     with pytest.raises(CrashError):
