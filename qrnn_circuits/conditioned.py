@@ -5,15 +5,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from qrnn_circuits.batch_plan import BatchPlan, batch_plan
+from qrnn_circuits.batch_plan import batch_plan
 from qrnn_circuits.cell import StepGates, transfer_operators
 from qrnn_circuits.planned_operators import planned_operators
 from qrnn_circuits.recurrence import recur
 
 # Places from one whose states are scaled to the next.
 SCALE_EVERY = 8
-# More states of one place do not stay in a core's cache from one operation to the next.
+# Most bytes of states of a place: more do not stay in a core's cache between two operations.
 MOST_PLACE_BYTES = 2**21
+# A batch is run in parts where each of them has so many sequences for each amplitude of a state.
+LEAST_ROWS_OF_PARTS = 4
 # Amplitudes that are smaller by the square of the type's precision are still normal numbers.
 _LEAST_AMPLITUDE = {torch.float32: 2.0**-60, torch.float64: 2.0**-480}
 
@@ -23,7 +25,8 @@ class ConditionedRun(NamedTuple):
 
     Attributes:
         weights: The probability of each outcome of each step that was asked for, up to a factor
-            common to all outcomes, shape ``(R, 2**I)``, earlier steps first.
+            common to all outcomes, shape ``(R, 2**I)``; earlier steps first, and earlier sequences
+            first within a step, if all steps were asked for.
         rows: The sequence of each such step, shape ``(R,)``.
         steps: Its number in the sequence, likewise.
         final: States after the last step and before its read-out, scaled to a largest amplitude of
@@ -71,8 +74,7 @@ def run_conditioned(
         scale_every: Operators from one after which states are scaled to the next.
     """
     symbols, size = gates.readout.shape
-    rows = max(MOST_PLACE_BYTES // (size * state.element_size()), 1)
-    parts = [slice(begin, begin + rows) for begin in range(0, len(inputs), rows)]
+    parts = _parts(len(inputs), state)
     plans = [
         batch_plan(
             inputs[part],
@@ -96,35 +98,37 @@ def run_conditioned(
         own = transfer
         if len(plan.operators.used) < len(used):
             own = transfer.index_select(0, torch.searchsorted(used, plan.operators.used))
-        every = inputs[part] if read is None else None
-        runs.append(_run_part(gates.readout, own, plan, state[part], every))
-    return runs[0] if len(runs) == 1 else _joined(runs, rows)
+        operators, scales = planned_operators(own, gates.readout, plan.operators)
+        readings = recur(operators, gates.readout, state[part], plan.layout, parts=len(parts))
+        log_scales, least = readings.log_scales, readings.least
+        if read is None:
+            log_scales = log_scales + scales.flatten().double().log()[inputs[part]].sum(1)
+        elif len(scales) > symbols:
+            least = torch.minimum(least, scales[symbols:].min())
+        rows = plan.rows + part.start if part.start else plan.rows
+        runs.append(
+            ConditionedRun(readings.weights, rows, plan.steps, readings.final, log_scales, least)
+        )
+    return runs[0] if len(runs) == 1 else _joined(runs)
 
 
-def _run_part(
-    readout: Tensor, transfer: Tensor, plan: BatchPlan, state: Tensor, every: Tensor | None
-) -> ConditionedRun:
-    """Runs some sequences; ``every`` holds their inputs if all steps were asked for."""
-    operators, scales = planned_operators(transfer, readout, plan.operators)
-    readings = recur(operators, readout, state, plan.layout)
-    log_scales, least = readings.log_scales, readings.least
-    if every is not None:
-        log_scales = log_scales + scales.flatten().double().log()[every].sum(1)
-    elif len(scales) > len(readout):
-        least = torch.minimum(least, scales[len(readout) :].min())
-    return ConditionedRun(
-        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
-    )
+def _parts(batch: int, state: Tensor) -> list[slice]:
+    """Consecutive sequences that are run together."""
+    size = state.shape[1]
+    length = MOST_PLACE_BYTES // (size * state.element_size())
+    # Every part has operators of its own, which must not outgrow its states.
+    if state.device.type != "cpu" or length < LEAST_ROWS_OF_PARTS * size:
+        return [slice(0, batch)]
+    return [slice(begin, begin + length) for begin in range(0, batch, length)]
 
 
-def _joined(runs: list[ConditionedRun], rows: int) -> ConditionedRun:
-    """What the parts of a batch tell, of some rows each, as of the batch."""
-    weights, numbers, steps, final, log_scales, least = zip(*runs, strict=True)
+def _joined(runs: list[ConditionedRun]) -> ConditionedRun:
+    """The runs of the parts of a batch as one."""
+    weights, rows, steps, final, log_scales, least = zip(*runs, strict=True)
     order = torch.cat(steps).argsort(stable=True)
-    row = torch.cat([numbers[part] + part * rows for part in range(len(runs))])
     return ConditionedRun(
         torch.cat(weights).index_select(0, order),
-        row.index_select(0, order),
+        torch.cat(rows).index_select(0, order),
         torch.cat(steps).index_select(0, order),
         torch.cat(final),
         torch.cat(log_scales),

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from qrnn_circuits.operator_sequences import ENDED, Integers, OperatorSequences
 
-# So many rows are filled up whatever for: one operation for all operators is faster.
-_LITTLE_FILLING = 2**12
+# Up to so many rows, one padded product is faster than one for each operator, however much of it
+# is padding.
+_FEW_ROWS = 2**12
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class RowLayout(Layout):
             operators.
         counts: For each place, the number of rows of each operator, shape ``(J, n)``.
         members: The rows that meet each operator, filled up with ``J * B``, shape ``(n, most)``;
-            ``None`` where that would be filling for the most part.
+            ``None`` where they are many and most of that would be filling.
     """
 
     tokens: Tensor
@@ -140,7 +141,7 @@ def row_layout(
     sizes = group_counts.sum(0)
     order = _by_group(flat)
     members = np.empty((len(sizes), 0), dtype=np.int64)
-    if len(sizes) * sizes.max() <= max(4 * len(flat), _LITTLE_FILLING):
+    if len(sizes) * sizes.max() <= max(4 * len(flat), _FEW_ROWS):
         members = np.full((len(sizes), sizes.max()), len(flat))
         members[np.arange(members.shape[1]) < sizes[:, None]] = order
     flat_tokens, order_, flat_members, rows = on_device(

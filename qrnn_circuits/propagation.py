@@ -47,10 +47,15 @@ class Propagation(ABC):
         self.first = first
         widths = self._widths[first : last + 1]
         # Two windows at a time would take twice the memory.
-        self.places, self.states = (), states.new_empty(0)
+        self.leave()
         self.states = states.new_empty(sum(widths), states.shape[1])
         self.places = self._split(widths)
         self.places[0].copy_(states.view_as(self.places[0]))
+
+    def leave(self) -> None:
+        """Gives the memory of the window back."""
+        self.places = ()
+        self.states = torch.empty(0)
 
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
         """The places of a window."""
@@ -142,8 +147,8 @@ class RowPropagation(Propagation):
         super().__init__(layout.widths)
         self._every, self._layout = operators, layout
         self._batch = layout.widths[0]
-        rows = self._batch * operators[0].numel()
-        self._length = min(max(MOST_LOOKED_UP // rows, 1), len(layout.widths) - 1)
+        entries = self._batch * operators[0].numel()
+        self._length = min(max(MOST_LOOKED_UP // entries, 1), len(layout.widths) - 1)
         self._block: int | None = None
         # One after another they would lie scattered in memory, with what is kept in between.
         self._looked_up = operators.new_empty(self._length * self._batch, *operators.shape[1:])

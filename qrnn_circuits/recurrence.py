@@ -16,11 +16,12 @@ from torch.autograd.function import once_differentiable
 from qrnn_circuits.layouts import Layout
 from qrnn_circuits.propagation import propagation
 
-# Where the states of a batch take more than this, those of one window at a time are kept.
+# Most bytes of a batch's states that are kept; of more, those of one window at a time are.
 MOST_STATE_BYTES = 2**28
-# What is read and what the gradients need takes several times as much as the states of a stretch.
+# Most bytes of states in a stretch. What is read and what gradients need is several times as much.
 STRETCH_BYTES = 2**22
-# Python's garbage collector goes through all of a program's objects where many new ones live long.
+# Most places in a stretch. Python's garbage collector goes through all of a program's objects where
+# many new ones live long.
 STRETCH_PLACES = 2**9
 
 Stretch = tuple[int, int]
@@ -45,7 +46,9 @@ class Readings(NamedTuple):
     least: Tensor
 
 
-def recur(operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> Readings:
+def recur(
+    operators: Tensor, readout: Tensor, state: Tensor, layout: Layout, *, parts: int = 1
+) -> Readings:
     """Takes a batch through its operators and reads states on the way.
 
     Args:
@@ -53,9 +56,13 @@ def recur(operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> 
         readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
         state: States of place 0 in the order of the batch, shape ``(B, 2**W)``.
         layout: The arrangement of the sequences.
+        parts: Number of parts of a batch, this one among them, that keep their states until the
+            backward pass.
     """
     return Readings(
-        *_Recurrence.apply(operators, readout, state, layout)  # type: ignore[no-untyped-call]
+        *_Recurrence.apply(  # type: ignore[no-untyped-call]
+            operators, readout, state, layout, parts
+        )
     )
 
 
@@ -67,8 +74,9 @@ class _Recurrence(torch.autograd.Function):
         readout: Tensor,
         state: Tensor,
         layout: Layout,
+        parts: int,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        run = _Run(operators, readout, state, layout)
+        run = _Run(operators, readout, state, layout, parts)
         ctx.save_for_backward(operators, readout, state)
         ctx.run = run
         outputs = run.forward()
@@ -83,8 +91,8 @@ class _Recurrence(torch.autograd.Function):
         weights: Tensor | None,
         final: Tensor | None,
         *_: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor, None]:
-        return *ctx.run.backward(weights, final), None
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        return *ctx.run.backward(weights, final), None, None
 
 
 class _Run:
@@ -93,7 +101,9 @@ class _Run:
     A window or a stretch begins with the place that the one before ends with.
     """
 
-    def __init__(self, operators: Tensor, readout: Tensor, state: Tensor, layout: Layout) -> None:
+    def __init__(
+        self, operators: Tensor, readout: Tensor, state: Tensor, layout: Layout, parts: int
+    ) -> None:
         self.layout = layout
         self.readout = readout
         self.batch, self.size = state.shape
@@ -101,9 +111,9 @@ class _Run:
         places = len(layout.widths) - 1
         bytes_a_row = self.size * state.element_size()
         bytes_a_place = max(layout.widths) * bytes_a_row
-        length = places
-        if sum(layout.widths) * bytes_a_row > MOST_STATE_BYTES:
-            length = max(isqrt(places), MOST_STATE_BYTES // bytes_a_place, 1)
+        length, most = places, MOST_STATE_BYTES // parts
+        if sum(layout.widths) * bytes_a_row > most:
+            length = max(isqrt(places), most // bytes_a_place, 1)
         self.windows = _stretches(0, places, length)
         self.length = min(max(STRETCH_BYTES // bytes_a_place, 1), STRETCH_PLACES)
         self.read: tuple[Stretch, Tensor, Tensor] | None = None
@@ -133,10 +143,15 @@ class _Run:
                 for place, rows in self.layout.scaled.items()
             ]
         )
+        # A view would hold on to the whole window.
+        final = self._states(last)[: self.batch].clone()
+        if len(self.windows) > 1:
+            # The backward pass computes it again.
+            self.read = None
+            self.propagation.leave()
         return (
             weights[0] if len(weights) == 1 else torch.cat(weights),
-            # A view would hold on to the whole window.
-            self._states(last)[: self.batch].clone(),
+            final,
             scales.squeeze(2).double().log().sum(0),
             torch.stack([scales.min(), *least]).min(),
         )

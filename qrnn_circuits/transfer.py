@@ -216,7 +216,7 @@ def _block_entries(wires: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _table_entries(wires: int, device: torch.device) -> Tensor:
-    """Which two of these entries hold each c and each s, the one with a minus sign last.
+    """Which two entries of :func:`_block_entries` hold each c, and which hold each s and -s.
 
     Returns:
         For c and s, and for the one and the other, a row for each neuron and pattern, shape

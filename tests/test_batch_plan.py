@@ -35,14 +35,25 @@ def test_what_differs_in_any_respect_has_a_plan_of_its_own() -> None:
     read = torch.zeros(2, 6, dtype=torch.bool)
     others = symbols.clone()
     others[1, 3] = 1
-    first = plan(symbols, symbols)
+    same = {"symbols": 4, "size": 8, "scale_every": 8}
+
+    def planned(
+        inputs: Tensor, outcomes: Tensor, read: Tensor | None, numbers: dict[str, int]
+    ) -> BatchPlan:
+        return batch_plan(inputs, outcomes, read, **numbers)
+
     for arguments in [
-        (others, symbols),
-        (symbols, others),
-        (symbols, symbols, read),
-        (symbols.view(3, 4), symbols.view(3, 4)),
+        (others, symbols, None, same),
+        (symbols, others, None, same),
+        (symbols, symbols, read, same),
+        (symbols.view(3, 4), symbols.view(3, 4), None, same),
+        (symbols, symbols, None, same | {"symbols": 2}),
+        (symbols, symbols, None, same | {"size": 4}),
+        (symbols, symbols, None, same | {"scale_every": 2}),
     ]:
-        assert plan(*arguments) is not first
+        first = planned(symbols, symbols, None, same)
+        assert planned(*arguments) is not first
+        assert planned(symbols, symbols, None, same) is first
 
 
 def test_a_large_batch_is_not_kept() -> None:

@@ -33,6 +33,12 @@ def forced(patch: pytest.MonkeyPatch, layout: str, products: bool, memory: int) 
     patch.setattr(recurrence, "MOST_STATE_BYTES", memory)
 
 
+def in_parts(patch: pytest.MonkeyPatch, rows: int, size: int) -> None:
+    """Runs so many sequences together, in float64."""
+    patch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * size)
+    patch.setattr(conditioned, "LEAST_ROWS_OF_PARTS", 0)
+
+
 def random_model(seed: int, workspace: int, lane: int, **options: Any) -> QRNN:  # noqa: ANN401
     return QRNN(
         workspace=workspace,
@@ -78,7 +84,7 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
     state = (state / state.norm(dim=1, keepdim=True)).requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
         forced(patch, layout, products, memory)
-        patch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * 2**workspace)
+        in_parts(patch, rows, 2**workspace)
         run = run_conditioned(
             model.cell.step_gates(), inputs, outcomes, read, state, scale_every=scale_every
         )
@@ -106,7 +112,7 @@ def test_all_of_an_output_is_differentiable_and_equals_the_plain_networks(
     layout: str, memory: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forced(monkeypatch, layout, products=False, memory=memory)
-    monkeypatch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * 4)
+    in_parts(monkeypatch, rows, 4)
     model = random_model(0, 2, 2, strategy="transfer")
     inputs, outcomes = torch.randint(4, (2, 3, 9), generator=torch.Generator().manual_seed(0))
     output, expected = model(inputs, outcomes), plain_run(model, inputs, outcomes)

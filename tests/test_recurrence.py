@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits import propagation, recurrence
+from qrnn_circuits import layouts, propagation, recurrence
 from qrnn_circuits.operator_sequences import operator_sequences
 from qrnn_circuits.recurrence import Readings, recur
 from tests.arrangements import (
@@ -106,10 +106,18 @@ def test_neither_windows_nor_stretches_change_the_gradients(
     operators, readout, state = variables(arrangement, 2)
     results = []
     widest = max(arrangement.layout.widths) * SIZE * 8
-    for memory, stretch in [(2**28, 2**22), (2**28, 5 * widest), (1, 2**24), (1, 2 * widest)]:
+    for memory, stretch, looked_up, few_rows in [
+        (2**28, 2**22, 2**20, 2**12),
+        (2**28, 5 * widest, 1, 2**12),
+        (1, 2**22, 5 * 5 * SIZE**2, 2**12),
+        (1, 2 * widest, 2**20, 2**12),
+        (2**28, 2**22, 2**20, 0),
+    ]:
         monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", memory)
         monkeypatch.setattr(recurrence, "STRETCH_BYTES", stretch)
-        monkeypatch.setattr(propagation, "MOST_LOOKED_UP", stretch)
+        monkeypatch.setattr(propagation, "MOST_LOOKED_UP", looked_up)
+        monkeypatch.setattr(layouts, "_FEW_ROWS", few_rows)
+        arrangement = fixed(kind, batch=5, steps=12)
         readings = run(arrangement, operators, readout, state)
         generator = torch.Generator().manual_seed(0)
         differentiable = (readings.weights, readings.final)
@@ -134,13 +142,14 @@ def test_many_states_are_kept_for_one_window_at_a_time(
     arrangement = fixed(kind, batch=4, steps=100)
     operators, readout, state = variables(arrangement, 3)
     widest = max(arrangement.layout.widths) * SIZE * 8
-    monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", 20 * widest)
+    monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", 2 * 20 * widest)
     taken = layout_operators(arrangement, operators, readout).detach()
-    passes = recurrence._Run(taken, readout.detach(), state.detach(), arrangement.layout)
+    passes = recurrence._Run(taken, readout.detach(), state.detach(), arrangement.layout, parts=2)
     passes.forward()
     assert passes.windows == [(first, min(first + 20, 100)) for first in range(0, 100, 20)]
-    held = sum(states.numel() for states in passes.propagation.places)
-    assert 8 * held <= 21 * widest
+    assert passes.propagation.states.numel() == 0
+    passes._fill(0)
+    assert 8 * passes.propagation.states.numel() <= 21 * widest
     # What is kept of the other windows holds on to nothing else.
     assert all(kept.untyped_storage().nbytes() == kept.nbytes for kept in passes.window_states)
 
