@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -158,6 +159,17 @@ def cheapest_layout(run: RecurrenceSize) -> tuple[LayoutChoice, float]:
     return best, times[best]
 
 
+@lru_cache(maxsize=1024)
+def _expected_seconds(
+    batch: int, places: int, size: int, operators: float, outcomes: float
+) -> float:
+    """The time of a recurrence of random symbols in its fastest layout."""
+    run = expected_recurrence_size(
+        batch=batch, places=places, size=size, operators=operators, tokens=operators * outcomes
+    )
+    return cheapest_layout(run)[1]
+
+
 def worthwhile_products(batch: int, size: int) -> Worth:
     """Which products of operators are worth building, by their counts and number of places.
 
@@ -165,12 +177,6 @@ def worthwhile_products(batch: int, size: int) -> Worth:
         batch: Number of sequences B.
         size: Amplitudes of a state, ``2**W``.
     """
-
-    def recurrence_seconds(operators: float, outcomes: float, places: int) -> float:
-        run = expected_recurrence_size(
-            batch=batch, places=places, size=size, operators=operators, tokens=operators * outcomes
-        )
-        return cheapest_layout(run)[1]
 
     def worth(counts: Integers, places: int) -> Mask | None:
         if size >= 128:
@@ -181,8 +187,8 @@ def worthwhile_products(batch: int, size: int) -> Worth:
         outcomes = products ** (1 / 3)
         build = _PRODUCTS_SECONDS + batch * places * _PLAN_SECONDS
         build += products * size**3 * SECONDS["product"]
-        now = recurrence_seconds(outcomes, outcomes, 2 * places)
-        then = recurrence_seconds(products, outcomes, places)
+        now = _expected_seconds(batch, 2 * places, size, outcomes, outcomes)
+        then = _expected_seconds(batch, places, size, products, outcomes)
         return np.ones(products, dtype=bool) if build + then < now else None
 
     return worth
