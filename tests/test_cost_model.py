@@ -82,7 +82,7 @@ def test_layouts_are_taken_where_they_win() -> None:
         return cheapest_layout(run)[0][0]
 
     assert taken(1, 4) == "rows"
-    assert taken(500, 4) == "chunked"
+    assert taken(2000, 4) == "chunked"
     assert taken(100, 10) == "grouped"
 
 
