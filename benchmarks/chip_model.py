@@ -47,7 +47,7 @@ def dynamic_circuit() -> Any:  # noqa: ANN401
 
 def ours(name: str) -> Sampler:
     """Samples the circuit with our model, transpiling it again and again as a user would."""
-    from qrnn_circuits.backends.chip_model import chip_model
+    from qrnn_backends.qiskit_common.chip_model import chip_model
 
     circuit = dynamic_circuit()
 
@@ -65,7 +65,7 @@ def runtime(name: str) -> Sampler:
     from qiskit import transpile
     from qiskit_ibm_runtime import SamplerV2
 
-    from qrnn_circuits.circuits.target import fake_backend
+    from qrnn_circuits.circuits.qiskit.target import fake_backend
 
     circuit = dynamic_circuit()
     ready: dict[str, Any] = {}

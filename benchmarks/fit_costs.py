@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.interleaved import interleaved_seconds
 from benchmarks.layouts import MOST_CHUNK_ENTRIES, MOST_ROW_ENTRIES, train
 from qrnn_circuits import QRNN
-from qrnn_circuits.cost_model import (
+from qrnn_circuits.simulation.costs import (
     CHUNK_SIZES,
     SECONDS,
     Counts,
@@ -29,9 +29,9 @@ from qrnn_circuits.cost_model import (
     layout_counts,
     recurrence_size,
 )
-from qrnn_circuits.layouts import tokens_of
-from qrnn_circuits.operator_sequences import operator_sequences
-from qrnn_circuits.strategy import operator_counts, state_counts
+from qrnn_circuits.simulation.strategy import operator_counts, state_counts
+from qrnn_circuits.simulation.transfer.layouts import tokens_of
+from qrnn_circuits.simulation.transfer.products import operator_sequences
 
 # Sizes beyond these are not drawn.
 MOST_AMPLITUDES = 2**20

@@ -14,14 +14,13 @@ import torch
 from qiskit import QuantumCircuit
 
 from qrnn_circuits import QRNN, Initialisation
-from qrnn_circuits.circuits.compile import compile
-from qrnn_circuits.circuits.compiled import CompiledCircuit
-from qrnn_circuits.circuits.postselect import textbook_neuron
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
-from qrnn_circuits.circuits.realisation import REALISATIONS, SEMANTICS, Realisation
-from qrnn_circuits.circuits.resources import resources
-from qrnn_circuits.circuits.target import resolve_target
-from qrnn_circuits.circuits.to_qiskit import to_qiskit
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.convert import to_qiskit
+from qrnn_circuits.circuits.qiskit.resources import resources
+from qrnn_circuits.circuits.qiskit.target import resolve_target
+from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.realisations.postselect import textbook_neuron
+from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 
 # Workspace W, lane I, degree d.
 CELLS = ((2, 1, 1), (2, 1, 2), (3, 1, 2), (4, 2, 2), (4, 2, 3), (8, 2, 2))
@@ -42,7 +41,7 @@ def circuit_of(
         generator=torch.Generator().manual_seed(0),
         dtype=torch.float64,
     ).requires_grad_(False)
-    return compile(model, [0], realisation=realisation, attempts=attempts, length=length)
+    return compile_circuit(model, [0], realisation=realisation, attempts=attempts, length=length)
 
 
 def textbook(circuit: CompiledCircuit) -> QuantumCircuit:
@@ -50,7 +49,7 @@ def textbook(circuit: CompiledCircuit) -> QuantumCircuit:
     with qml.queuing.AnnotatedQueue() as queue:
         for item in circuit.staged_operations():
             neuron = item.operation
-            if isinstance(neuron, QuantumNeuron):
+            if isinstance(neuron, NeuronOperation):
                 textbook_neuron(
                     neuron.data[0],
                     list(neuron.control_wires),

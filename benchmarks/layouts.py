@@ -20,14 +20,15 @@ from unittest import mock
 import torch
 
 from benchmarks.interleaved import interleaved_seconds
-from qrnn_circuits import QRNN, batch_plan
-from qrnn_circuits.cost_model import (
+from qrnn_circuits import QRNN
+from qrnn_circuits.simulation.costs import (
     CHUNK_SIZES,
     LayoutChoice,
     worthwhile_layout,
 )
-from qrnn_circuits.layouts import tokens_of
-from qrnn_circuits.operator_sequences import OperatorSequences
+from qrnn_circuits.simulation.transfer import plan as batch_plan
+from qrnn_circuits.simulation.transfer.layouts import tokens_of
+from qrnn_circuits.simulation.transfer.products import OperatorSequences
 
 # Of the states of all steps.
 MOST_AMPLITUDES = 2**20

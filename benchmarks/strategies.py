@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.interleaved import interleaved_seconds
 from qrnn_circuits import QRNN
-from qrnn_circuits.strategy import Strategy
+from qrnn_circuits.simulation.strategy import Strategy
 
 STRATEGIES: tuple[Strategy, ...] = ("transfer", "state")
 # Of the states of all steps, of the operators, and of the gates of all steps.

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.cell import QRNNCell
+from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.loss import sequence_loss
 from qrnn_circuits.network import QRNN, QRNNOutput, ZeroProbabilityError
 from qrnn_circuits.neuron import Initialisation, QuantumNeuron
@@ -10,7 +10,7 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.threads import worthwhile_threads
 
 if TYPE_CHECKING:
-    from qrnn_circuits.circuits.compile import compile
+    from qrnn_circuits.circuits.sequence import compile_circuit
 
 __version__ = "0.1.0"
 
@@ -22,7 +22,7 @@ __all__ = [
     "QRNNOutput",
     "QuantumNeuron",
     "ZeroProbabilityError",
-    "compile",
+    "compile_circuit",
     "sequence_loss",
     "worthwhile_threads",
 ]
@@ -30,8 +30,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Imports PennyLane, which takes seconds, only for what needs it."""
-    if name == "compile":
-        from qrnn_circuits.circuits.compile import compile
+    if name == "compile_circuit":
+        from qrnn_circuits.circuits.sequence import compile_circuit
 
-        return compile
+        return compile_circuit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,14 +6,20 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.cell import QRNNCell, StepGates, WorkspaceStages
-from qrnn_circuits.conditioned import SCALE_EVERY, run_conditioned
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.gates import StepGates, WorkspaceStages
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
-from qrnn_circuits.reversible import ReversibleEvolution
-from qrnn_circuits.state_recurrence import run_states
-from qrnn_circuits.strategy import Evolution, Strategy, TransferEvolution, cheaper_strategy
+from qrnn_circuits.simulation.state.reversible import ReversibleEvolution
+from qrnn_circuits.simulation.state.run import run_states
+from qrnn_circuits.simulation.strategy import (
+    Evolution,
+    Strategy,
+    TransferEvolution,
+    cheaper_strategy,
+)
+from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, run_conditioned
 
 
 class ZeroProbabilityError(ValueError):

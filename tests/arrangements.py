@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qrnn_circuits.layouts import (
+from qrnn_circuits.simulation.transfer.layouts import (
     ChunkedLayout,
     GroupedLayout,
     Layout,
@@ -17,7 +17,7 @@ from qrnn_circuits.layouts import (
     row_layout,
     tokens_of,
 )
-from qrnn_circuits.operator_sequences import OperatorSequences, operator_sequences
+from qrnn_circuits.simulation.transfer.products import OperatorSequences, operator_sequences
 
 SYMBOLS = 3
 LAYOUTS = ["rows", "chunked", "grouped"]

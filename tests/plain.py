@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.cell import apply_workspace_gates
+from qrnn_circuits.gates import apply_workspace_gates
 
 
 class PlainRun(NamedTuple):

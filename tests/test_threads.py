@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.strategy import Strategy
+from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.threads import worthwhile_threads
 
 

@@ -1,6 +1,5 @@
 """Gate-level circuits of a QRNN, built from PennyLane operations."""
 
-from qrnn_circuits.circuits.amplified import amplification_error
 from qrnn_circuits.circuits.cell import (
     Registers,
     cell_step,
@@ -8,24 +7,32 @@ from qrnn_circuits.circuits.cell import (
     registers,
     step_distribution,
 )
-from qrnn_circuits.circuits.compile import compile
-from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.draw import draw_step
-from qrnn_circuits.circuits.inspect import Inspection, inspect
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
-from qrnn_circuits.circuits.realisation import REALISATIONS, SEMANTICS, Realisation, ancilla_count
-from qrnn_circuits.circuits.repeat_until_success import coherence, superposition_infidelity
+from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.convert import to_qiskit
+from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
+from qrnn_circuits.circuits.realisations.amplified import amplification_error
+from qrnn_circuits.circuits.realisations.base import (
+    REALISATIONS,
+    SEMANTICS,
+    Realisation,
+    ancilla_count,
+)
+from qrnn_circuits.circuits.realisations.repeat_until_success import (
+    coherence,
+    superposition_infidelity,
+)
 from qrnn_circuits.circuits.rotation import PolynomialRY
-from qrnn_circuits.circuits.target import UnsupportedTargetError
-from qrnn_circuits.circuits.to_qiskit import to_qiskit
+from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 
 __all__ = [
     "REALISATIONS",
     "SEMANTICS",
     "CompiledCircuit",
     "Inspection",
+    "NeuronOperation",
     "PolynomialRY",
-    "QuantumNeuron",
     "Realisation",
     "Registers",
     "UnsupportedTargetError",
@@ -33,10 +40,10 @@ __all__ = [
     "ancilla_count",
     "cell_step",
     "coherence",
-    "compile",
+    "compile_circuit",
     "condition_lane",
     "draw_step",
-    "inspect",
+    "inspect_circuit",
     "registers",
     "step_distribution",
     "superposition_infidelity",

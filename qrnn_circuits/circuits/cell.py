@@ -6,9 +6,9 @@ from typing import NamedTuple
 import pennylane as qml
 from torch import Tensor
 
-from qrnn_circuits.cell import QRNNCell
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
-from qrnn_circuits.circuits.realisation import (
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.realisations.base import (
     DEFAULT_ATTEMPTS,
     DEFAULT_LENGTH,
     Realisation,
@@ -102,7 +102,7 @@ def cell_step(
     def stage_of_neurons(targets: range) -> None:
         for target in targets:
             controls = [wire for wire in (*lane, *workspace) if wire != target]
-            QuantumNeuron(
+            NeuronOperation(
                 next(rows),
                 [*controls, target, *ancillas],
                 order=cell.order,
@@ -217,7 +217,7 @@ def step_distribution(
     def circuit() -> qml.measurements.ProbabilityMP:
         for operation in qml.tape.make_qscript(sequence)().operations:
             # Deferral does not see measurements inside operations.
-            if isinstance(operation, QuantumNeuron):
+            if isinstance(operation, NeuronOperation):
                 operation.decomposition()
             else:
                 qml.apply(operation)

@@ -8,9 +8,9 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 
-from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.qiskit.convert import basic_operations
+from qrnn_circuits.circuits.sequence import CompiledCircuit
 from qrnn_circuits.circuits.stages import StagedOperation
-from qrnn_circuits.circuits.to_qiskit import basic_operations
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

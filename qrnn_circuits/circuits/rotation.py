@@ -16,7 +16,7 @@ from qrnn_circuits.circuits.angles import (
     multiplexed_matrix,
     parity_angles,
 )
-from qrnn_circuits.circuits.gates import queue, walk_gates
+from qrnn_circuits.circuits.gate_lists import queue, walk_gates
 from qrnn_circuits.synthesis import ParityWalk, closed_walk, parities_up_to
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cell import QRNNCell
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.circuits.neuron import NeuronOperation
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def staged(queued: Sequence[Operator], cell: QRNNCell, step: int) -> list[Staged
     neurons, output = 0, cell.workspace * (1 + cell.stages)
     for operation in queued:
         neuron = None
-        if isinstance(operation, QuantumNeuron):
+        if isinstance(operation, NeuronOperation):
             neuron = neurons
             neurons += 1
             stage = neuron // cell.workspace

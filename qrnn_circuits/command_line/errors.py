@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qrnn_circuits import ZeroProbabilityError
-from qrnn_circuits.jobs import JobError
+from qrnn_circuits.job_store import JobError
 from qrnn_circuits.training import CheckpointError, LogError, RankError, Ranks, TrainingDiverged
 
 _USAGE_ERROR = 2

@@ -68,15 +68,14 @@ def inspect(
     with run_errors(), usage_errors():
         try:
             from qrnn_circuits.circuits.draw import draw_step
-            from qrnn_circuits.circuits.inspect import inspect as inspect_model
-            from qrnn_circuits.circuits.inspect import representative
+            from qrnn_circuits.circuits.inspection import inspect_circuit, representative
 
             run = load_run(folder, checkpoint.value)
             names: Any = [choice.value for choice in realisation or []]
             if "all" in names:
                 names = [choice.value for choice in RealisationChoice if choice.value != "all"]
             target = backend.split(",") if backend is not None and "," in backend else backend
-            result = inspect_model(
+            result = inspect_circuit(
                 run.model,
                 _symbols("inputs", inputs),
                 None if outcomes is None else _symbols("outcomes", outcomes),

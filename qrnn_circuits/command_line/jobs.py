@@ -10,7 +10,7 @@ from rich.table import Table
 
 from qrnn_circuits.command_line.errors import run_errors
 from qrnn_circuits.command_line.options import JsonOption
-from qrnn_circuits.jobs import JobRecord, JobStore
+from qrnn_circuits.job_store import JobRecord, JobStore
 
 
 def jobs(

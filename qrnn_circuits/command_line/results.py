@@ -8,7 +8,7 @@ from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import ChartOption, JsonOption
 from qrnn_circuits.command_line.run import show_report
-from qrnn_circuits.jobs import JobStatus, JobStore
+from qrnn_circuits.job_store import JobStatus, JobStore
 
 
 def results(

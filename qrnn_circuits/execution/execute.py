@@ -7,7 +7,7 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import MidMeasure
 
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
+from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.execution.plan import Plan
 
 # Of a statevector in which every measurement has a wire of its own.
@@ -55,7 +55,7 @@ def execute(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
 def _expanded(operations: Sequence[Operator]) -> Iterator[Operator]:
     """The operations, with the parts of neurons for neurons."""
     for operation in operations:
-        if isinstance(operation, QuantumNeuron):
+        if isinstance(operation, NeuronOperation):
             yield from operation.decomposition()
         else:
             yield operation

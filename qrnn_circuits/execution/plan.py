@@ -9,13 +9,12 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from qrnn_circuits.circuits.compile import compile
-from qrnn_circuits.circuits.compiled import CompiledCircuit
-from qrnn_circuits.circuits.realisation import (
+from qrnn_circuits.circuits.realisations.base import (
     DEFAULT_ATTEMPTS,
     DEFAULT_LENGTH,
     Realisation,
 )
+from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.tasks.task import require_integer
@@ -153,7 +152,7 @@ def plan_run(
     model = deepcopy(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong option before anything is computed.
-    compile(model, [0], realisation=realisation, attempts=attempts, length=length)
+    compile_circuit(model, [0], realisation=realisation, attempts=attempts, length=length)
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):
         chosen = batch.scored[:, step].nonzero()[:, 0]
@@ -162,7 +161,7 @@ def plan_run(
         inputs, outcomes = batch.inputs[chosen, : step + 1], batch.outcomes[chosen, : step + 1]
         exact, shares = _predictions(model, inputs, outcomes)
         for index, row in enumerate(rows[chosen].tolist()):
-            circuit = compile(
+            circuit = compile_circuit(
                 model,
                 inputs[index].tolist(),
                 outcomes[index, :-1].tolist(),

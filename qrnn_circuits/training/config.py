@@ -14,7 +14,7 @@ import torch
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.neuron import Initialisation, Semantics
-from qrnn_circuits.strategy import Strategy
+from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tasks import TASKS, Task
 from qrnn_circuits.training.checks import check_choice, check_integer, check_number, similar
 from qrnn_circuits.training.task_options import check_task_options, option_names

@@ -1,4 +1,4 @@
-from qrnn_circuits.backends.lru import LRU
+from qrnn_backends.lru import LRU
 
 
 def test_the_entry_that_was_not_used_for_longest_is_dropped() -> None:

@@ -4,9 +4,9 @@ import pennylane as qml
 import pytest
 from pennylane.operation import Operator
 
-from qrnn_circuits.backends.parameter_shift import unpostselected_param_shift
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
-from qrnn_circuits.circuits.realisation import Realisation
+from qrnn_backends.parameter_shift import unpostselected_param_shift
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.realisations.base import Realisation
 
 
 def tape(*operations: Operator) -> qml.tape.QuantumScript:
@@ -23,7 +23,7 @@ def test_without_postselection_it_is_the_rule_of_pennylane() -> None:
 
 
 def neuron(realisation: Realisation, wires: int) -> Callable[[], Operator]:
-    return lambda: QuantumNeuron(
+    return lambda: NeuronOperation(
         [0.1, 0.2], range(wires), order=1, degree=1, realisation=realisation
     )
 

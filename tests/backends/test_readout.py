@@ -16,7 +16,7 @@ from pennylane.measurements import (
     VarianceMP,
 )
 
-from qrnn_circuits.backends.readout import NoShotsKeptError, Readout, on_bits
+from qrnn_backends.readout import NoShotsKeptError, Readout, on_bits
 
 BITS = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0]], dtype=np.uint8)
 

@@ -14,8 +14,8 @@ from qrnn_circuits.circuits import (
     registers,
     step_distribution,
 )
-from qrnn_circuits.circuits.quantum_neuron import QuantumNeuron
-from qrnn_circuits.circuits.realisation import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
 from tests.branches import Branch, branches
 
 pytestmark = pytest.mark.filterwarnings(
@@ -40,7 +40,7 @@ def expanded(operations: Iterable[Operator]) -> list[Operator]:
         gate
         for operation in operations
         for gate in (
-            operation.decomposition() if isinstance(operation, QuantumNeuron) else [operation]
+            operation.decomposition() if isinstance(operation, NeuronOperation) else [operation]
         )
     ]
 

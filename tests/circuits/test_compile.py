@@ -5,16 +5,16 @@ import torch
 
 import qrnn_circuits
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits.compile import compile
+from qrnn_circuits.circuits.sequence import compile_circuit
 
 MakeModel = Callable[..., QRNN]
 
 
 def test_compile_is_exported_and_follows_the_models_semantics(make_model: MakeModel) -> None:
-    assert qrnn_circuits.compile is compile
+    assert qrnn_circuits.compile_circuit is compile_circuit
     for semantics, realisation in (("postselected", "postselect"), ("unitary", "multiplexed")):
         model = make_model(lane=1, workspace=1, degree=1, semantics=semantics)
-        assert compile(model, torch.tensor([0])).realisation == realisation  # type: ignore[arg-type]
+        assert compile_circuit(model, torch.tensor([0])).realisation == realisation  # type: ignore[arg-type]
 
 
 def test_outcomes_may_be_left_out_at_the_end_or_be_sampled_in_between(
@@ -27,30 +27,30 @@ def test_outcomes_may_be_left_out_at_the_end_or_be_sampled_in_between(
         ([3, None, 1], (3, None, 1), (1,)),
         ([3, 2, 1], (3, 2, 1), ()),
     ):
-        circuit = compile(model, [0, 1, 2], outcomes)
+        circuit = compile_circuit(model, [0, 1, 2], outcomes)
         assert (circuit.outcomes, circuit.steps) == (expected, steps)
 
 
 def test_bad_input_is_rejected(make_model: MakeModel) -> None:
     model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match=r"realisation must be one of .*multiplexed.*, got 'best'"):
-        compile(model, [0], realisation="best")  # type: ignore[arg-type]
+        compile_circuit(model, [0], realisation="best")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="'postselect' gives neurons of 'postselected' semantics"):
-        compile(model, [0], realisation="postselect")
+        compile_circuit(model, [0], realisation="postselect")
     with pytest.raises(ValueError, match=r"length must be odd, .* got 4"):
-        compile(model, [0], realisation="amplified", length=4)
+        compile_circuit(model, [0], realisation="amplified", length=4)
     with pytest.raises(ValueError, match="attempts must be at least 1, got 0"):
-        compile(model, [0], realisation="repeat_until_success", attempts=0)
+        compile_circuit(model, [0], realisation="repeat_until_success", attempts=0)
     with pytest.raises(ValueError, match="inputs must hold at least one symbol"):
-        compile(model, [])
+        compile_circuit(model, [])
     with pytest.raises(ValueError, match=r"inputs must be symbols from 0 to 1 .*, got 2"):
-        compile(model, [2])
+        compile_circuit(model, [2])
     with pytest.raises(ValueError, match=r"outcomes must be symbols from 0 to 1 .*, got -1"):
-        compile(model, [1], [-1])
+        compile_circuit(model, [1], [-1])
     with pytest.raises(ValueError, match=r"for each of the 3 inputs, .* got 1"):
-        compile(model, [0, 1, 0], [1])
+        compile_circuit(model, [0, 1, 0], [1])
     with pytest.raises(ValueError, match=r"steps must be sampled ones.*\(here \[1\]\), got 0"):
-        compile(model, [0, 1], [1], steps=[0])
+        compile_circuit(model, [0, 1], [1], steps=[0])
     wide = make_model(lane=2, workspace=10, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match=r"takes at most 10 controls .* got 11"):
-        compile(wide, [0])
+        compile_circuit(wide, [0])

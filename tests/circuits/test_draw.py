@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits.compile import compile
 from qrnn_circuits.circuits.draw import draw_step
-from qrnn_circuits.circuits.realisation import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.sequence import compile_circuit
 
 
 @pytest.mark.parametrize("realisation", REALISATIONS)
@@ -14,7 +14,7 @@ def test_a_picture_names_wires_stages_and_neurons_and_can_be_written(
     realisation: Realisation, make_model: Callable[..., QRNN], tmp_path: Path
 ) -> None:
     model = make_model(lane=1, workspace=2, order=1, degree=2, semantics=SEMANTICS[realisation])
-    circuit = compile(model, [1], realisation=realisation, length=3, attempts=2)
+    circuit = compile_circuit(model, [1], realisation=realisation, length=3, attempts=2)
     figure = draw_step(circuit)
     overview, *lines = figure.axes
     words = {text.get_text() for text in overview.texts}
@@ -29,7 +29,7 @@ def test_a_picture_names_wires_stages_and_neurons_and_can_be_written(
 
 def test_a_long_neuron_is_cut_and_says_so(make_model: Callable[..., QRNN]) -> None:
     model = make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary")
-    figure = draw_step(compile(model, [1], realisation="amplified", length=3))
+    figure = draw_step(compile_circuit(model, [1], realisation="amplified", length=3))
     lines = figure.axes[1:]
     assert len(lines) == 4
     assert "the first 160 of" in lines[0].get_title(loc="left")

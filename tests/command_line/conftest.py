@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
-from qrnn_circuits.jobs import JobStore
+from qrnn_circuits.job_store import JobStore
 
 
 @pytest.fixture(autouse=True)

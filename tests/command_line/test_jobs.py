@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.jobs import JobRecord, JobStore
+from qrnn_circuits.job_store import JobRecord, JobStore
 
 Qrnn = Callable[..., Result]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.jobs import JobStatus, JobStore
+from qrnn_circuits.job_store import JobStatus, JobStore
 
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.jobs import JobStore
+from qrnn_circuits.job_store import JobStore
 
 Qrnn = Callable[..., Result]
 

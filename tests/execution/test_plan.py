@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from qrnn_circuits import ZeroProbabilityError
-from qrnn_circuits.circuits import QuantumNeuron
+from qrnn_circuits.circuits import NeuronOperation
 from qrnn_circuits.execution import Plan, plan_run
 from qrnn_circuits.tasks import Digits, Dna, Memorise, Xor
 from qrnn_circuits.training import TrainedRun
@@ -68,7 +68,7 @@ def test_predicted_shares_are_those_of_the_circuits(make_run: MakeRun, semantics
             part
             for operation in tape.operations
             for part in (
-                operation.decomposition() if isinstance(operation, QuantumNeuron) else [operation]
+                operation.decomposition() if isinstance(operation, NeuronOperation) else [operation]
             )
         ]
         initial = np.eye(2**plan.wires)[:, :1]

@@ -1,0 +1,1 @@
+"""``qrnn.aer``: dynamic circuits on Qiskit Aer."""

@@ -1,0 +1,214 @@
+"""``qrnn.aer``: a PennyLane device that runs dynamic circuits on Qiskit Aer."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pennylane as qml
+from numpy.typing import NDArray
+from pennylane.devices import ExecutionConfig
+from pennylane.devices.default_qubit import accepted_analytic_measurement
+from pennylane.devices.modifiers import simulator_tracking, single_tape_support
+from pennylane.ops import MidMeasure
+from pennylane.tape import QuantumScript
+from pennylane.transforms.core import CompilePipeline
+from pennylane.typing import Result
+
+from qrnn_backends.aer.runs import distributions, readout_matrices, sample
+from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
+from qrnn_backends.aer.states import defer_without_shots, exact_results
+from qrnn_backends.qiskit_common.chip_model import chip_model
+from qrnn_backends.qiskit_common.preprocess import (
+    resolve_config,
+    sampled_circuits,
+)
+from qrnn_backends.qiskit_common.program import flattened, programs
+from qrnn_backends.qiskit_common.readout_mitigation import check_mitigation
+from qrnn_backends.readout import NoShotsKeptError
+from qrnn_backends.torch.branches import predicted_share
+from qrnn_circuits.optional_packages import require_qiskit
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel
+
+# Aer's methods that compute an operator instead of running a circuit.
+_NO_RUN = ("unitary", "superop")
+# Methods that give a state, so that every measurement of PennyLane's can be computed from it.
+_STATE_METHODS = ("automatic", "statevector", "matrix_product_state")
+
+
+@simulator_tracking
+@single_tape_support
+class AerDevice(qml.devices.Device):  # type: ignore[misc]
+    """Runs tapes on Qiskit Aer: mid-circuit measurements, resets and conditions as they are.
+
+    All tapes of a batch run at once; ``tracker`` counts such ``runs``, one for each different
+    number of shots in the batch, since Aer has one number for all circuits of a run. Tapes that
+    differ in their angles only are transpiled once. Shots that a postselected measurement rules
+    out are dropped; ``tracker`` counts the ``kept_shots`` of each tape.
+
+    Without shots and noise, results are computed from the final state, and mid-circuit measurements
+    take a wire each. With noise, they are the limit of many shots, for circuits without mid-circuit
+    measurements.
+
+    Gradients come from PennyLane's parameter-shift rule, with all its tapes in one run. It does not
+    hold for postselected circuits and is refused there.
+
+    Args:
+        wires: Number of wires or their labels; by default those of each tape.
+        shots: Deprecated by PennyLane for ``qml.set_shots``.
+        seed: A seed or generator for reproducible samples. Equal devices give equal samples for an
+            equal sequence of batches.
+        noise: None; the name of a fake backend such as ``"fake_fez"``, to transpile circuits to
+            that chip and run them with its noise; or a ``NoiseModel``, to write circuits in its
+            gates.
+        method: Aer's simulation method, such as ``"statevector"`` or ``"matrix_product_state"``.
+        mitigation: None; or ``"m3"``, which corrects probabilities, expectation values and
+            variances from shots for the readout errors of the noise, before postselection. Samples,
+            counts, circuits with conditions and results without shots are refused.
+
+    Raises:
+        ImportError: If Qiskit or Aer is not installed, or mthree for ``mitigation``.
+        TypeError: If ``noise`` is of another type.
+        ValueError: If there is no such method, backend or mitigation, the chip has fewer qubits
+            than ``wires``, or there is no noise to mitigate.
+    """
+
+    def __init__(
+        self,
+        wires: Any = None,  # noqa: ANN401
+        shots: Any = None,  # noqa: ANN401
+        seed: "int | np.random.Generator | None" = None,
+        noise: "str | NoiseModel | None" = None,
+        method: str = "automatic",
+        mitigation: Literal["m3"] | None = None,
+    ) -> None:
+        check_mitigation(mitigation, noisy=noise is not None)
+        super().__init__(wires=wires, shots=shots)
+        self._mitigation = mitigation
+        self._generator = np.random.default_rng(seed)
+        self._simulation = _simulation(noise, method, 0 if wires is None else len(self.wires))
+
+    @property
+    def name(self) -> str:
+        """Name of the device."""
+        return "qrnn.aer"
+
+    def setup_execution_config(
+        self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> ExecutionConfig:
+        """Checks how a circuit is to be run; gradients are PennyLane's."""
+        config = resolve_config(config or ExecutionConfig(), self.name)
+        return replace(config, use_device_gradient=False, grad_on_execution=False)
+
+    def preprocess_transforms(
+        self, execution_config: ExecutionConfig | None = None
+    ) -> CompilePipeline:
+        """The transforms after which a tape is one circuit."""
+        config = execution_config or self.setup_execution_config()
+        exact = accepted_analytic_measurement if self._gives_states else None
+        pipeline = sampled_circuits(config, self.name, self.wires, exact)
+        if self._gives_states:
+            pipeline.add_transform(defer_without_shots)
+        return pipeline
+
+    def execute(
+        self,
+        circuits: Sequence[QuantumScript],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Result, ...]:
+        """Runs preprocessed tapes.
+
+        Raises:
+            NoShotsKeptError: If postselection keeps no shot of a tape.
+            SimulationError: If Aer fails, for instance for want of memory.
+            MitigationError: If the correction of readout errors fails.
+            ValueError: If a tape without shots has mid-circuit measurements and there is noise, a
+                circuit does not fit onto the chip, or mitigation does not take a tape.
+        """
+        groups: dict[int | None, list[int]] = {}
+        for place, tape in enumerate(circuits):
+            groups.setdefault(tape.shots.total_shots, []).append(place)
+        results: dict[int, Result] = {}
+        for shots, places in groups.items():
+            tapes = [circuits[place] for place in places]
+            if shots is not None:
+                found = self._sampled(tapes, shots)
+            elif self._gives_states:
+                found = exact_results(self._simulation, tapes)
+            else:
+                found = self._expected(tapes)
+            results.update(zip(places, found, strict=True))
+            if self.tracker.active:
+                self.tracker.update(runs=1)
+                self.tracker.record()
+        return tuple(results[place] for place in range(len(circuits)))
+
+    @property
+    def _gives_states(self) -> bool:
+        return not self._simulation.noisy and self._simulation.method in _STATE_METHODS
+
+    def _sampled(self, tapes: Sequence[QuantumScript], shots: int) -> list[Result]:
+        batch = programs(tapes)
+        matrices: Sequence[NDArray[np.float64] | None] = [None] * len(batch)
+        if self._mitigation is not None:
+            matrices = readout_matrices(self._simulation, batch)
+        seed = int(self._generator.integers(2**31))
+        bits = sample(self._simulation, batch, shots, seed)
+        results = []
+        for tape, program, values, errors in zip(tapes, batch, bits, matrices, strict=True):
+            readout = program.readout
+            if self.tracker.active:
+                self.tracker.update(kept_shots=int(readout.kept(values).sum()))
+                self.tracker.record()
+            try:
+                results.append(readout.results(values, errors))
+            except NoShotsKeptError:
+                # With the predicted share, the message says how many shots it takes.
+                readout = replace(readout, predicted_share=predicted_share(tape))
+                results.append(readout.results(values, errors))
+        return results
+
+    def _expected(self, tapes: Sequence[QuantumScript]) -> list[Result]:
+        if self._mitigation is not None:
+            raise ValueError(
+                f"mitigation must be None without shots, got {self._mitigation!r}: give shots"
+            )
+        for tape in tapes:
+            if any(isinstance(operation, MidMeasure) for operation in flattened(tape.operations)):
+                raise ValueError(
+                    f"without shots, {self._simulation.name} runs no mid-circuit measurement with "
+                    f"noise or with method {self._simulation.method!r}: give shots"
+                )
+        batch = programs(tapes)
+        tables = distributions(self._simulation, batch)
+        return [
+            program.readout.expected(table) for program, table in zip(batch, tables, strict=True)
+        ]
+
+
+def _simulation(noise: Any, method: str, wires: int) -> Simulation:  # noqa: ANN401
+    require_qiskit("qiskit", "qiskit_aer")
+    from qiskit_aer import AerSimulator
+    from qiskit_aer.noise import NoiseModel
+
+    methods = [name for name in AerSimulator().available_methods() if name not in _NO_RUN]
+    if method not in methods:
+        near = get_close_matches(str(method), methods)
+        hint = f"; close names are {', '.join(near)}" if near else ""
+        raise ValueError(f"method must be one of Aer's {methods}, got {method!r}{hint}")
+    if isinstance(noise, str):
+        chip = chip_model(noise)
+        if wires > chip.target.num_qubits:
+            raise ValueError(
+                f"wires must be at most the {chip.target.num_qubits} qubits of {chip.name}, got "
+                f"{wires}"
+            )
+        return ChipSimulation(method, chip)
+    if noise is not None and not isinstance(noise, NoiseModel):
+        raise TypeError(
+            f"noise must be None, the name of a fake backend or a NoiseModel of Aer, got {noise!r}"
+        )
+    return DirectSimulation(method, noise)

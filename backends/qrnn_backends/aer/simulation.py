@@ -1,0 +1,96 @@
+"""Where Aer runs programs: on ideal or noisy qubits that are all connected, or on a chip's."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from qrnn_backends.lru import LRU
+from qrnn_backends.qiskit_common.chip_model import ChipModel
+from qrnn_backends.qiskit_common.program import Program, bind
+from qrnn_circuits.circuits.qiskit.target import Chip
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit_aer import AerSimulator
+    from qiskit_aer.noise import NoiseModel
+
+_CACHED_CIRCUITS = 64
+
+
+class Simulation(Protocol):
+    """Where programs run.
+
+    Attributes:
+        name: What messages call it.
+        method: Aer's simulation method.
+        noisy: Whether gates or readout have errors.
+    """
+
+    name: str
+    method: str
+    noisy: bool
+
+    def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
+        """Circuits in gates that a simulator knows, without parameters, and that simulator.
+
+        Raises:
+            UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
+        """
+        ...
+
+
+class DirectSimulation:
+    """Runs circuits as they are, with Aer's gates or those that a noise model has.
+
+    Attributes:
+        name: What messages call it.
+        method: Aer's simulation method.
+        noisy: Whether there is a noise model.
+    """
+
+    def __init__(self, method: str, noise_model: "NoiseModel | None" = None) -> None:
+        from qiskit.circuit.library import get_standard_gate_name_mapping
+        from qiskit_aer import AerSimulator
+
+        self.name = "Aer"
+        self.method = method
+        self.noisy = noise_model is not None
+        self._simulator = AerSimulator(method=method, noise_model=noise_model)
+        # Aer also names its own instructions there, which the transpiler does not know.
+        names = set(self._simulator.configuration().basis_gates)
+        basis = sorted(names & set(get_standard_gate_name_mapping()))
+        self._chip = Chip(self.name, None, tuple(basis))
+        self._transpiled: LRU[str, QuantumCircuit] = LRU(_CACHED_CIRCUITS)
+
+    def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
+        """See :meth:`Simulation.prepare`."""
+        circuits = []
+        for program in programs:
+            circuit = self._transpiled.get(program.structure)
+            if circuit is None:
+                circuit = self._chip.transpile(program.circuit, optimization_level=0)
+                self._transpiled.put(program.structure, circuit)
+            circuits.append(bind(circuit, program.values))
+        return circuits, self._simulator
+
+
+class ChipSimulation:
+    """Transpiles circuits to a chip and runs them with its noise.
+
+    Attributes:
+        name: What messages call it.
+        method: Aer's simulation method.
+        noisy: True.
+    """
+
+    def __init__(self, method: str, chip: ChipModel) -> None:
+        self.name = chip.name
+        self.method = method
+        self.noisy = True
+        self._chip = chip
+
+    def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
+        """See :meth:`Simulation.prepare`."""
+        circuits, simulator = self._chip.compact(
+            [bind(self._chip.transpile(program.circuit), program.values) for program in programs]
+        )
+        return circuits, simulator

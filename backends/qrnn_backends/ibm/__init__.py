@@ -1,0 +1,1 @@
+"""``qrnn.ibm``: IBM's chips, and local models of them."""

@@ -1,0 +1,223 @@
+"""A batch of programs as one job of the sampler, and its bits as the batch's results."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pennylane.tape import QuantumScript
+from pennylane.typing import Result
+
+from qrnn_backends.qiskit_common.program import Program
+from qrnn_backends.readout import Readout
+from qrnn_backends.torch.branches import predicted_share
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+
+@dataclass(frozen=True)
+class Pub:
+    """A primitive unified bloc: a circuit that runs once for each row of parameter values.
+
+    Attributes:
+        circuit: The circuit on the chip's qubits.
+        values: One row for each program, in the order of ``circuit.parameters``, shape
+            ``(rows, parameters)``.
+        shots: Shots of each row.
+        places: Places of the rows' programs in the batch.
+    """
+
+    circuit: "QuantumCircuit"
+    values: NDArray[np.float64]
+    shots: int
+    places: tuple[int, ...]
+
+    def coercible(self, circuit: "QuantumCircuit | None" = None) -> tuple[Any, ...]:
+        """What ``SamplerV2.run`` takes, with another circuit of the same parameters if given."""
+        from qiskit.primitives.containers.bindings_array import BindingsArray
+
+        circuit = circuit or self.circuit
+        names = tuple(parameter.name for parameter in circuit.parameters)
+        data = {names: self.values} if names else {}
+        return circuit, BindingsArray(data, shape=(len(self.places),)), self.shots
+
+
+def bundle(
+    programs: Sequence[Program], transpile: Callable[[Program], "QuantumCircuit"]
+) -> list[Pub]:
+    """Puts programs of one structure and number of shots together.
+
+    Args:
+        programs: The batch.
+        transpile: From a program to its circuit on the chip's qubits, with the same parameters or
+            fewer.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, program in enumerate(programs):
+        groups.setdefault((program.structure, program.readout.total_shots), []).append(place)
+    pubs = []
+    for (_, shots), places in groups.items():
+        first = programs[places[0]]
+        circuit = transpile(first)
+        columns = {parameter: column for column, parameter in enumerate(first.circuit.parameters)}
+        # Transpilation drops parameters of gates that change nothing that is read.
+        used = [columns[parameter] for parameter in circuit.parameters]
+        values = np.array([programs[place].values[used] for place in places])
+        pubs.append(Pub(circuit, values.reshape(len(places), len(used)), shots, tuple(places)))
+    return pubs
+
+
+def circuit_hash(programs: Sequence[Program]) -> str:
+    """A hash of circuits, values and shots."""
+    digest = sha256()
+    for program in programs:
+        digest.update(f"{program.structure}:{program.readout.shots}:".encode())
+        digest.update(program.values.tobytes())
+    return digest.hexdigest()[:32]
+
+
+def layout(
+    programs: Sequence[Program],
+    pubs: Sequence[Pub],
+    errors: "Callable[[QuantumCircuit], NDArray[np.float64]] | None" = None,
+) -> dict[str, Any]:
+    """How the job's bits become the batch's results, as plain JSON.
+
+    Args:
+        programs: The batch.
+        pubs: The programs in groups.
+        errors: From a circuit to the readout errors of its bits, as
+            :func:`~qrnn_backends.qiskit_common.readout_mitigation.assignment_matrices` has them, if
+            results are to be corrected for them.
+
+    Raises:
+        ValueError: If results are to be corrected, but are samples or counts; and whatever
+            ``errors`` raises.
+    """
+    if errors is not None:
+        for program in programs:
+            program.readout.check_mitigable()
+    return {
+        "pubs": [
+            {
+                "registers": [[register.name, register.size] for register in pub.circuit.cregs],
+                "places": list(pub.places),
+                "shots": pub.shots,
+                "matrices": None if errors is None else errors(pub.circuit).tolist(),
+            }
+            for pub in pubs
+        ],
+        "readouts": [program.readout.to_json() for program in programs],
+    }
+
+
+def with_shares(layout: Mapping[str, Any], tapes: Sequence[QuantumScript]) -> dict[str, Any]:
+    """A layout that knows the predicted share of kept shots, for messages.
+
+    Args:
+        layout: Of the job.
+        tapes: The batch; those that are too wide for a quick prediction get none.
+    """
+    readouts = [
+        readout | {"predicted_share": predicted_share(tape)} if readout["postselected"] else readout
+        for readout, tape in zip(layout["readouts"], tapes, strict=True)
+    ]
+    return {**layout, "readouts": readouts}
+
+
+def pack(layout: Mapping[str, Any], result: Any) -> bytes:  # noqa: ANN401
+    """The bits of a sampler's result, one after another.
+
+    Args:
+        layout: Of the job.
+        result: Qiskit's ``PrimitiveResult``.
+    """
+    arrays: dict[str, Any] = {}
+    for number, (pub, entry) in enumerate(zip(result, layout["pubs"], strict=True)):
+        shape = (len(entry["places"]), entry["shots"])
+        bits = [
+            _unpacked(pub.data[name].array.reshape(*shape, -1), size)
+            for name, size in entry["registers"]
+        ]
+        joined = np.concatenate([np.zeros((*shape, 0), dtype=np.uint8), *bits], axis=-1)
+        arrays[f"pub{number}"] = np.packbits(joined, axis=-1)
+    return _to_bytes(arrays)
+
+
+def results(layout: Mapping[str, Any], packed: bytes) -> tuple[Result, ...]:
+    """The results of all tapes from the packed bits of a job.
+
+    Raises:
+        ImportError: If readout errors are to be corrected, and mthree is not installed.
+        MitigationError: If the correction fails.
+        NoShotsKeptError: If postselection keeps no shot of a tape.
+    """
+    matrices: dict[int, NDArray[np.float64] | None] = {}
+    for entry in layout["pubs"]:
+        stored = entry.get("matrices")
+        matrices |= dict.fromkeys(entry["places"], None if stored is None else np.array(stored))
+    return tuple(
+        readout.results(bits, matrices[place])
+        for place, (readout, bits) in enumerate(_readings(layout, packed))
+    )
+
+
+def kept_shots(layout: Mapping[str, Any], packed: bytes) -> list[int]:
+    """How many shots of each tape postselection keeps."""
+    return [int(readout.kept(bits).sum()) for readout, bits in _readings(layout, packed)]
+
+
+def to_payload(pubs: Sequence[Pub]) -> bytes:
+    """Circuits and values, for a run in another process."""
+    from qiskit import qpy
+
+    circuits = io.BytesIO()
+    qpy.dump([pub.circuit for pub in pubs], circuits)
+    arrays: dict[str, Any] = {f"values{number}": pub.values for number, pub in enumerate(pubs)}
+    return _to_bytes(arrays | {"qpy": np.frombuffer(circuits.getvalue(), dtype=np.uint8)})
+
+
+def from_payload(layout: Mapping[str, Any], payload: bytes) -> list[Pub]:
+    """Reads what :func:`to_payload` wrote."""
+    from qiskit import qpy
+
+    arrays = _from_bytes(payload)
+    circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
+    return [
+        Pub(circuit, arrays[f"values{number}"], entry["shots"], tuple(entry["places"]))
+        for number, (circuit, entry) in enumerate(zip(circuits, layout["pubs"], strict=True))
+    ]
+
+
+def _readings(
+    layout: Mapping[str, Any], packed: bytes
+) -> Iterator[tuple[Readout, NDArray[np.uint8]]]:
+    """The readout of each tape, with its bits of shape ``(shots, bits)``."""
+    arrays = _from_bytes(packed)
+    bits: dict[int, NDArray[np.uint8]] = {}
+    for number, entry in enumerate(layout["pubs"]):
+        size = sum(register_size for _, register_size in entry["registers"])
+        unpacked = np.unpackbits(arrays[f"pub{number}"], axis=-1, count=size)
+        bits |= dict(zip(entry["places"], unpacked, strict=True))
+    for place, readout in enumerate(layout["readouts"]):
+        yield Readout.from_json(readout), bits[place]
+
+
+def _unpacked(array: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Bits of a register, the first first; Qiskit's bytes hold the last bit first."""
+    return np.unpackbits(array, axis=-1)[..., ::-1][..., :size]
+
+
+def _to_bytes(arrays: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def _from_bytes(data: bytes) -> dict[str, NDArray[Any]]:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return dict(arrays)

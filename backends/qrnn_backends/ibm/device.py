@@ -1,0 +1,393 @@
+"""``qrnn.ibm``: a PennyLane device for IBM's chips, and for local models of them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pennylane as qml
+from pennylane.devices import ExecutionConfig
+from pennylane.devices.modifiers import simulator_tracking, single_tape_support
+from pennylane.tape import QuantumScript
+from pennylane.transforms.core import CompilePipeline
+from pennylane.typing import Result
+
+from qrnn_backends.ibm.batch import (
+    Pub,
+    bundle,
+    circuit_hash,
+    from_payload,
+    kept_shots,
+    layout,
+    pack,
+    results,
+    to_payload,
+    with_shares,
+)
+from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip, simulate
+from qrnn_backends.ibm.options import check_decoupling, sampler_options
+from qrnn_backends.ibm.service import (
+    Backoff,
+    ConnectionLostError,
+    JobFailedError,
+    RuntimeService,
+    ServiceError,
+)
+from qrnn_backends.ibm.usage import UsageEstimate, usage
+from qrnn_backends.qiskit_common.preprocess import (
+    one_circuit_each,
+    resolve_config,
+    sampled_circuits,
+)
+from qrnn_backends.qiskit_common.program import Program, programs
+from qrnn_backends.qiskit_common.readout_mitigation import check_mitigation
+from qrnn_backends.readout import NoShotsKeptError
+from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Mode = Literal["job", "batch", "session"]
+
+logger = logging.getLogger(__name__)
+
+
+@simulator_tracking
+@single_tape_support
+class IBMDevice(qml.devices.Device):  # type: ignore[misc]
+    """Runs tapes with Qiskit Runtime's sampler: on IBM's chips, or on a local model of one.
+
+    Mid-circuit measurements, resets and conditions run natively; shots that a postselected
+    measurement rules out are dropped, and ``tracker`` counts the ``kept_shots`` of each tape whose
+    results are given. A batch of tapes is one job, with one transpiled circuit for
+    all tapes of one structure. Every job is recorded on disk before anything is sent or waited for,
+    and :meth:`fetch` gives its results in any process, as often as wanted.
+
+    Creating the device opens no connection. The account is Qiskit Runtime's own: saved by
+    ``QiskitRuntimeService.save_account``, or in the environment (``QISKIT_IBM_TOKEN``,
+    ``QISKIT_IBM_INSTANCE``). It is never recorded.
+
+    Args:
+        wires: Number of wires or their labels; by default those of each tape.
+        backend: Name of a chip of the account; ``"least_busy"`` for the chip with the shortest
+            queue; ``"fake_fez"`` and the like for a local model with that chip's calibration data;
+            or a backend of Qiskit Runtime. Only :meth:`fetch` does without.
+        mode: ``"job"``; or ``"batch"`` or ``"session"``, which is opened with the first job and
+            lasts until :meth:`close` or the end of the device's ``with`` block. A local model has
+            no queue, so that all do the same.
+        noise: Whether a local model has the chip's noise.
+        seed: Of local models; by default a new one for each device. Equal devices give equal
+            results for an equal sequence of jobs.
+        max_usage: Seconds of the chip's time that a job may take: it is refused if the estimate is
+            above, and the service is told to stop it there.
+        options: Of Qiskit Runtime's sampler, under its names, such as ``{"dynamical_decoupling":
+            {"enable": True}, "twirling": {"enable_gates": True, "enable_measure": True}}``. Local
+            models ignore them.
+        optimization_level: Of Qiskit's transpiler, from 0 to 3.
+        mitigation: None; or ``"m3"``, as on qrnn.aer, for the readout errors in the calibration
+            data that the device has of the chip. They are recorded with a job, whose results are
+            corrected by whatever device fetches them.
+        jobs: File of recorded jobs; by default ``$QRNN_JOBS``, or a file in the user's data folder.
+        channel: As ``QiskitRuntimeService`` takes it; by default the account's.
+        instance: As ``QiskitRuntimeService`` takes it; by default the account's.
+        backoff: How often and when the service is asked again if the connection is lost.
+
+    Raises:
+        ImportError: If qiskit-ibm-runtime is not installed, or mthree for ``mitigation``.
+        TypeError: If the backend, the noise or the options are of another type.
+        ValueError: If an argument is out of range, there is no local model of a name, or it has
+            fewer qubits than ``wires``.
+    """
+
+    name = "qrnn.ibm"
+
+    def __init__(
+        self,
+        wires: Any = None,  # noqa: ANN401
+        backend: Any = None,  # noqa: ANN401
+        *,
+        mode: Mode = "job",
+        noise: bool = True,
+        seed: int | None = None,
+        max_usage: float | None = None,
+        options: Mapping[str, Any] | None = None,
+        optimization_level: int = 3,
+        mitigation: Literal["m3"] | None = None,
+        jobs: Path | str | None = None,
+        channel: str | None = None,
+        instance: str | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        if mode not in ("job", "batch", "session"):
+            raise ValueError(f"mode must be 'job', 'batch' or 'session', got {mode!r}")
+        if not isinstance(noise, bool):
+            raise TypeError(
+                f"noise must be True or False on qrnn.ibm, whose backend is the chip, got {noise!r}"
+            )
+        if max_usage is not None and not max_usage > 0:
+            raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage}")
+        if optimization_level not in range(4):
+            raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
+        check_mitigation(mitigation, noisy=noise)
+        super().__init__(wires=wires)
+        check_backend(backend, 0 if wires is None else len(self.wires))
+        self._backend = backend
+        self._mode = mode
+        self._noise = noise
+        self._generator = np.random.default_rng(seed)
+        self._max_usage = max_usage
+        self._options = sampler_options(options, max_usage, mitigation)
+        self._mitigation = mitigation
+        self._level = optimization_level
+        self._store = JobStore(jobs)
+        self._service = RuntimeService(
+            channel, instance, backoff, service=getattr(backend, "service", None)
+        )
+        self._chip: RuntimeChip | None = None
+        self._opened: Any = None
+        self._transpiled: dict[str, QuantumCircuit] = {}
+
+    def __enter__(self) -> "IBMDevice":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the batch or session; its jobs that wait will still run."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._service.close(opened)
+
+    def setup_execution_config(
+        self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
+    ) -> ExecutionConfig:
+        """Checks how a circuit is to be run; gradients are PennyLane's."""
+        config = resolve_config(config or ExecutionConfig(), self.name)
+        return replace(config, use_device_gradient=False, grad_on_execution=False)
+
+    def preprocess_transforms(
+        self, execution_config: ExecutionConfig | None = None
+    ) -> CompilePipeline:
+        """The transforms after which a tape is one circuit."""
+        config = execution_config or self.setup_execution_config()
+        return sampled_circuits(config, self.name, self.wires)
+
+    def estimate(self, tapes: Sequence[QuantumScript]) -> UsageEstimate:
+        """What a job of these tapes would take of the chip's time; nothing is sent.
+
+        Args:
+            tapes: As for :meth:`submit`. For a local model the estimate is the real chip's.
+        """
+        return self._prepared(self._preprocessed(tapes)).estimate
+
+    def submit(
+        self, tapes: Sequence[QuantumScript], *, context: Mapping[str, Any] | None = None
+    ) -> str:
+        """Submits tapes as one job and returns at once.
+
+        Args:
+            tapes: With a number of shots each.
+            context: Anything to be found again with the job: a JSON object.
+
+        Returns:
+            The id to :meth:`fetch` the results by.
+
+        Raises:
+            ConnectionLostError: If the service does not answer. The job is recorded; if the service
+                has received it after all, :meth:`fetch` finds it.
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses the job.
+            UsageLimitError: If the job would take more than ``max_usage``.
+            ValueError: If a tape cannot run on the chip, takes more than one circuit, or is not for
+                mitigation.
+        """
+        return self._submit(self._preprocessed(tapes), context, predict=True)
+
+    def fetch(self, job_id: str, *, wait: bool = True) -> tuple[Result, ...]:
+        """The results of a job, in any process, as often as wanted.
+
+        Args:
+            job_id: What :meth:`submit` gave.
+            wait: Whether to wait until the service has run the job.
+
+        Returns:
+            The result of each tape.
+
+        Raises:
+            ImportError: If the job was submitted with mitigation, and mthree is not installed.
+            JobError: If there is no such job, or the service has not received it.
+            JobFailedError: If it failed or was cancelled, with the reason that the service gives.
+            JobPendingError: If it is not done, and ``wait`` is false.
+            MitigationError: If the correction of readout errors fails.
+            NoShotsKeptError: If postselection keeps no shot of a tape.
+            ServiceError: If the service refuses to give the results, or cannot be reached.
+        """
+        return results(*self._fetched(job_id, wait))
+
+    def execute(
+        self,
+        circuits: Sequence[QuantumScript],
+        execution_config: ExecutionConfig | None = None,
+    ) -> tuple[Result, ...]:
+        """Runs preprocessed tapes as one job and waits for the results.
+
+        Args:
+            circuits: As they come out of the device's preprocessing.
+            execution_config: Not used: preprocessing has followed it.
+
+        Raises:
+            JobError: As for :meth:`submit` and :meth:`fetch`.
+            ValueError: Likewise.
+        """
+        plan, bits = self._fetched(self._submit(circuits))
+        try:
+            return results(plan, bits)
+        except NoShotsKeptError:
+            # Only now is it worth the time to predict how many shots would be kept.
+            return results(with_shares(plan, circuits), bits)
+
+    def _fetched(self, job_id: str, wait: bool = True) -> tuple[dict[str, Any], bytes]:
+        """The layout of a job and its bits."""
+        record = self._store.get(job_id)
+        if record.status is JobStatus.FAILED:
+            raise JobFailedError(f"job {job_id} on {record.backend}: {record.error}")
+        plan = self._store.program(job_id)
+        bits = self._store.bits(job_id)
+        if bits is None:
+            payload = self._store.payload(job_id)
+            if payload is None:
+                bits = self._collect(record, plan, wait)
+            else:
+                pubs = from_payload(plan, payload)
+                bits = pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
+            self._store.finished(job_id, bits)
+        if self.tracker.active:
+            for kept in kept_shots(plan, bits):
+                self.tracker.update(kept_shots=kept)
+                self.tracker.record()
+        return plan, bits
+
+    def _preprocessed(self, tapes: Sequence[QuantumScript]) -> Sequence[QuantumScript]:
+        return one_circuit_each(self.preprocess_transforms(self.setup_execution_config()), tapes)
+
+    def _prepared(self, tapes: Sequence[QuantumScript]) -> "_Prepared":
+        if not tapes:
+            raise ValueError("tapes must hold at least one circuit")
+        if not all(tape.shots for tape in tapes):
+            raise ValueError("shots must be given on qrnn.ibm: a chip has no exact results")
+        batch = programs(tapes)
+        if self._chip is None:
+            qubits = max(program.circuit.num_qubits for program in batch)
+            self._chip = open_chip(self._backend, self._service, qubits=qubits, level=self._level)
+        chip = self._chip
+
+        def transpile(program: Program) -> "QuantumCircuit":
+            if program.structure not in self._transpiled:
+                self._transpiled[program.structure] = chip.transpile(program.circuit)
+            return self._transpiled[program.structure]
+
+        pubs = bundle(batch, transpile)
+        return _Prepared(chip, batch, pubs, usage(pubs, chip))
+
+    def _submit(
+        self,
+        tapes: Sequence[QuantumScript],
+        context: Mapping[str, Any] | None = None,
+        *,
+        predict: bool = False,
+    ) -> str:
+        prepared = self._prepared(tapes)
+        chip, estimate = prepared.chip, prepared.estimate
+        check_decoupling(self._options, [pub.circuit for pub in prepared.pubs])
+        logger.info("the job takes %s", estimate)
+        estimate.check(self._max_usage)
+        errors = None if self._mitigation is None else chip.readout_matrices
+        plan = layout(prepared.programs, prepared.pubs, errors)
+        if predict:
+            plan = with_shares(plan, tapes)
+        seed = None
+        if chip.local:
+            # Qiskit takes 0 for no seed.
+            seed = int(self._generator.integers(1, 2**31))
+            plan["simulation"] = {"noise": self._noise, "seed": seed}
+        elif self._opened is None:
+            self._opened = self._service.open(self._mode, chip.backend)
+        record = self._store.add(
+            device=self.name,
+            backend=chip.name,
+            mode=self._mode,
+            circuits=estimate.circuits,
+            shots=estimate.shots,
+            circuit_hash=circuit_hash(prepared.programs),
+            program=plan,
+            payload=to_payload(prepared.pubs) if chip.local else None,
+            usage=None if chip.local else estimate.seconds,
+            seed=seed,
+            context=context,
+        )
+        if self.tracker.active:
+            self.tracker.update(jobs=1)
+            self.tracker.record()
+        if chip.local:
+            self._store.submitted(record.id)
+        else:
+            self._send(record, prepared.pubs)
+        return record.id
+
+    def _send(self, record: JobRecord, pubs: Sequence[Pub]) -> None:
+        try:
+            service_job = self._service.send(
+                self._opened,
+                [pub.coercible() for pub in pubs],
+                self._options,
+                _tag(record),
+            )
+        except ConnectionLostError as error:
+            self._store.troubled(record.id, str(error))
+            raise ConnectionLostError(
+                f"{error}\nThe job is recorded as {record.id}: fetching it looks whether the "
+                "service has received it."
+            ) from None
+        except ServiceError as error:
+            self._store.failed(record.id, str(error))
+            raise
+        self._store.submitted(record.id, service_job)
+
+    def _collect(self, record: JobRecord, plan: Mapping[str, Any], wait: bool) -> bytes:
+        """The bits of a job of the service."""
+        where = f"job {record.id} on {record.backend}"
+        service_job = record.service_job
+        if service_job is None:
+            # The process ended, or lost the connection, between recording and the answer.
+            service_job = self._service.find(_tag(record))
+            if service_job is None:
+                raise JobError(
+                    f"{where} has not reached the service; if it is not just being sent, submit it "
+                    "again"
+                )
+            self._store.submitted(record.id, service_job)
+        try:
+            return pack(plan, self._service.result(service_job, wait=wait))
+        except JobFailedError as error:
+            self._store.failed(record.id, str(error))
+            raise JobFailedError(f"{where}: {error}") from None
+        except JobPendingError as error:
+            raise JobPendingError(f"{where}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A batch that is ready to be sent, and what the chip would take for it."""
+
+    chip: RuntimeChip
+    programs: list[Program]
+    pubs: list[Pub]
+    estimate: UsageEstimate
+
+
+def _tag(record: JobRecord) -> str:
+    """By which the service's job is found again."""
+    return f"qrnn-{record.id}"

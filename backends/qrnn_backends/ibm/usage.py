@@ -1,0 +1,81 @@
+"""How much of a chip's time a job takes, estimated before it is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qrnn_backends.ibm.batch import Pub
+from qrnn_backends.ibm.chip import RuntimeChip
+from qrnn_circuits.circuits.qiskit.resources import estimate
+
+# IBM's guide on workload usage gives these for a job without error mitigation.
+_JOB_SECONDS = 2.0
+_DEFAULT_DELAY = 250e-6
+
+
+class UsageLimitError(ValueError):
+    """A job would take more of a chip's time than the user allows."""
+
+
+@dataclass(frozen=True)
+class UsageEstimate:
+    """What a job is about to take.
+
+    Attributes:
+        backend: Name of the chip.
+        circuits: Number of circuits with their parameter values.
+        shots: Shots of all circuits together.
+        seconds: Of the chip's time, by the formula of IBM's guide on workload usage: 2 s for the
+            job, and for each shot the duration of its circuit (by the chip's calibration data,
+            with conditions taken as run) and the delay before the next shot. An approximation: the
+            service splits large jobs, and classical control takes time of its own.
+        longest: Duration of the longest circuit in seconds.
+    """
+
+    backend: str
+    circuits: int
+    shots: int
+    seconds: float
+    longest: float
+
+    def __str__(self) -> str:
+        return (
+            f"about {self.seconds:.1f} s of {self.backend}: {self.circuits:,} "
+            f"circuit{'s' * (self.circuits != 1)}, {self.shots:,} shots, the longest circuit "
+            f"{1e6 * self.longest:.1f} us"
+        )
+
+    def check(self, max_usage: float | None) -> None:
+        """Refuses what is above the limit.
+
+        Raises:
+            UsageLimitError: If more than ``max_usage`` seconds are estimated.
+        """
+        if max_usage is not None and self.seconds > max_usage:
+            raise UsageLimitError(
+                f"the job takes {self}, more than max_usage={max_usage:g} s; nothing was sent. "
+                "Give fewer shots or circuits, or a larger max_usage."
+            )
+
+
+def usage(pubs: Sequence[Pub], chip: RuntimeChip) -> UsageEstimate:
+    """Estimates what a job takes.
+
+    Args:
+        pubs: What it is to run, on the chip's qubits.
+        chip: The chip.
+    """
+    delay = getattr(chip.backend, "default_rep_delay", None)
+    delay = _DEFAULT_DELAY if delay is None else delay
+    seconds, longest = _JOB_SECONDS, 0.0
+    for pub in pubs:
+        known = estimate(pub.circuit, chip.target)
+        duration = 0.0 if known is None else known.duration
+        longest = max(longest, duration)
+        seconds += len(pub.places) * pub.shots * (duration + delay)
+    return UsageEstimate(
+        backend=chip.name,
+        circuits=sum(len(pub.places) for pub in pubs),
+        shots=sum(len(pub.places) * pub.shots for pub in pubs),
+        seconds=seconds,
+        longest=longest,
+    )

@@ -1,0 +1,1 @@
+"""What the devices share that run Qiskit circuits."""

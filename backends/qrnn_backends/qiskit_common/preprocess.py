@@ -1,0 +1,243 @@
+"""Making tapes ready for qrnn.aer and qrnn.ibm: each becomes one circuit with shots."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pennylane as qml
+from pennylane.devices import ExecutionConfig
+from pennylane.devices.default_qubit import observable_accepts_sampling
+from pennylane.devices.preprocess import (
+    null_postprocessing,
+    validate_device_wires,
+    validate_measurements,
+)
+from pennylane.exceptions import DeviceError
+from pennylane.measurements import (
+    ExpectationMP,
+    MeasurementProcess,
+    ProbabilityMP,
+    SampleMeasurement,
+    VarianceMP,
+)
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.transforms.core import CompilePipeline
+from pennylane.typing import PostprocessingFn, ResultBatch
+from pennylane.wires import Wires
+
+from qrnn_backends.parameter_shift import unpostselected_param_shift
+from qrnn_circuits.circuits.qiskit.convert import basic_operations
+
+_MID_CIRCUIT_METHODS = (None, "device", "one-shot", "deferred")
+_POSTSELECT_MODES = (None, "device", "hw-like")
+
+
+def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
+    """Checks how a QNode wants its circuit run, and where its gradients come from.
+
+    Args:
+        config: As PennyLane's QNode has it.
+        name: Of the device, for messages.
+
+    Raises:
+        ValueError: If the device lacks the method for mid-circuit measurements or the mode of
+            postselection.
+    """
+    asked = config.mcm_config
+    if asked.mcm_method not in _MID_CIRCUIT_METHODS:
+        raise ValueError(
+            f"mcm_method must be 'one-shot', 'device' (the same here: circuits run as they are) or "
+            f"'deferred' on {name}, got '{asked.mcm_method}'"
+        )
+    if asked.postselect_mode not in _POSTSELECT_MODES:
+        raise ValueError(
+            f"postselect_mode must be 'hw-like' on {name}, which drops shots, got "
+            f"'{asked.postselect_mode}'"
+        )
+    if config.gradient_method is qml.gradients.param_shift:
+        config = replace(config, gradient_method=unpostselected_param_shift)
+    return config
+
+
+def sampled_circuits(
+    config: ExecutionConfig,
+    name: str,
+    wires: Wires | None,
+    exact: Callable[[MeasurementProcess], bool] | None = None,
+) -> CompilePipeline:
+    """The transforms that make tapes with shots ready for :func:`~.program.programs`.
+
+    Args:
+        config: What :func:`resolve_config` gave.
+        name: Of the device, for messages.
+        wires: Of the device, None if any will do.
+        exact: Which measurements of tapes without shots the device computes by other means; by
+            default it takes such tapes for ones with many shots.
+    """
+    pipeline = CompilePipeline()
+    pipeline.add_transform(measure_all_wires, wires=wires, name=name)
+    pipeline.add_transform(
+        validate_measurements,
+        analytic_measurements=exact or has_distribution,
+        sample_measurements=has_samples,
+        name=name,
+    )
+    pipeline.add_transform(decompose, name=name)
+    if config.mcm_config.mcm_method == "deferred":
+        pipeline.add_transform(defer_sampled)
+    pipeline.add_transform(qml.transforms.broadcast_expand)
+    pipeline.add_transform(split_observables, without_shots=exact is None)
+    return pipeline
+
+
+def one_circuit_each(
+    pipeline: CompilePipeline, tapes: Sequence[QuantumScript]
+) -> Sequence[QuantumScript]:
+    """Preprocesses tapes for a job, whose results nobody will put together.
+
+    Args:
+        pipeline: What :func:`sampled_circuits` gave.
+        tapes: Tapes that one circuit each answers.
+
+    Raises:
+        ValueError: If a tape takes more than one circuit.
+    """
+    batch: Sequence[QuantumScript]
+    batch, combine = pipeline(tuple(tapes))
+    # Opaque results tell whether they would be passed on as they are.
+    marks = tuple(object() for _ in batch)
+    try:
+        unchanged = tuple(combine(marks)) == marks and len(batch) == len(tapes)
+    except (TypeError, AttributeError, ValueError):
+        unchanged = False
+    if not unchanged:
+        raise ValueError(
+            "submit takes tapes whose measurements commute qubit by qubit, without sums of "
+            "observables and broadcast parameters: divide the others by "
+            "qml.transforms.split_non_commuting or qml.transforms.broadcast_expand, or execute "
+            "a QNode"
+        )
+    return batch
+
+
+def has_samples(measurement: MeasurementProcess) -> bool:
+    """Whether a measurement can be computed from samples of some wires in some basis."""
+    return isinstance(measurement, SampleMeasurement) and (
+        measurement.obs is None or bool(observable_accepts_sampling(measurement.obs))
+    )
+
+
+def has_distribution(measurement: MeasurementProcess) -> bool:
+    """Whether a measurement can be computed from the distribution of some wires in some basis."""
+    kinds = ExpectationMP | VarianceMP | ProbabilityMP
+    return isinstance(measurement, kinds) and has_samples(measurement)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def measure_all_wires(
+    tape: QuantumScript, wires: Wires | None, name: str
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Gives wires to the measurements that name none: the device's, or else the tape's.
+
+    Raises:
+        WireError: If the tape has wires that the device has not.
+    """
+    if wires is None:
+        # As on default.qubit, wires that are numbered from 0 count in order.
+        numbered = set(tape.wires) == set(range(len(tape.wires)))
+        wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+    batch, combine = validate_device_wires(tape, wires, name=name)
+    return batch, combine
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def decompose(tape: QuantumScript, name: str) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Leaves gates that Qiskit has, measurements and conditions, with numbers for parameters.
+
+    PennyLane's own decomposition would leave measurements inside of other operations unseen.
+
+    Raises:
+        DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
+    """
+    # Gradients are taken outside of the device, so that these tensors need none.
+    (tape,), combine = qml.transforms.convert_to_numpy_parameters(tape)
+    with qml.QueuingManager.stop_recording():
+        try:
+            operations = [
+                basic for operation in tape.operations for basic in basic_operations(operation)
+            ]
+        except TypeError as error:
+            raise DeviceError(f"not supported on {name}: {error}") from error
+    return (tape.copy(operations=operations),), combine
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def defer_sampled(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Gives the mid-circuit measurements of a tape with shots wires of their own.
+
+    Raises:
+        ValueError: If one is postselected.
+    """
+    if not tape.shots:
+        return (tape,), null_postprocessing
+    batch, combine = qml.defer_measurements(tape, allow_postselect=False)
+    return batch, combine
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def split_observables(
+    tape: QuantumScript, without_shots: bool
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Splits a tape into circuits whose observables commute qubit by qubit.
+
+    Values of mid-circuit measurements are read in the first circuit, all in the same shots;
+    ``split_non_commuting`` would take them for Pauli Z of their wires.
+
+    Args:
+        tape: The tape.
+        without_shots: Whether to split it even if it has no shots.
+    """
+    if not (tape.shots or without_shots):
+        return (tape,), null_postprocessing
+    values = [measurement for measurement in tape.measurements if measurement.mv is not None]
+    others = [measurement for measurement in tape.measurements if measurement.mv is None]
+    if not others:
+        return (tape,), null_postprocessing
+    if not values:
+        batch, combine = qml.transforms.split_non_commuting(tape)
+        return batch, combine
+    # Without shots, the results of one copy of the shot vector are combined.
+    split, combine = qml.transforms.split_non_commuting(tape.copy(measurements=others, shots=None))
+    first = list(split[0].measurements) if split else []
+    batch = [
+        tape.copy(measurements=[*first, *values]),
+        *(part.copy(shots=tape.shots) for part in split[1:]),
+    ]
+    combined = _merging(tape, len(first), combine)
+    if not tape.shots.has_partitioned_shots:
+        return batch, combined
+
+    def each_copy(results: ResultBatch) -> tuple[Any, ...]:
+        return tuple(combined(copy) for copy in zip(*results, strict=True))
+
+    return batch, each_copy
+
+
+def _merging(
+    tape: QuantumScript, first: int, combine: Callable[[Sequence[Any]], Any]
+) -> PostprocessingFn:
+    """Puts results into the tape's order; ``first`` counts the first circuit's observables."""
+
+    def merged(results: ResultBatch) -> Any:  # noqa: ANN401
+        shared = results[0] if isinstance(results[0], tuple) else (results[0],)
+        head = shared[:first]
+        parts = [head[0] if first == 1 else head] if first else []
+        others = combine([*parts, *results[1:]])
+        observed = iter(others if isinstance(others, tuple | list) else (others,))
+        read = iter(shared[first:])
+        return tuple(
+            next(observed) if measurement.mv is None else next(read)
+            for measurement in tape.measurements
+        )
+
+    return merged

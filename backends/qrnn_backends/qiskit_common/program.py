@@ -1,0 +1,265 @@
+"""From PennyLane tapes to Qiskit circuits that share their structure, and back to results."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pennylane as qml
+from numpy.typing import NDArray
+from pennylane.measurements import CountsMP, MeasurementProcess, ProbabilityMP, SampleMP
+from pennylane.operation import Operator
+from pennylane.ops import Conditional, Controlled, MeasurementValue, MidMeasure
+from pennylane.tape import QuantumScript
+from pennylane.tape.tape import rotations_and_diagonal_measurements
+
+from qrnn_backends.lru import LRU
+from qrnn_backends.readout import Readout, on_bits
+from qrnn_circuits.circuits.qiskit.convert import Converter, Item, basic_operations
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+# Tapes of a training loop come back; circuits of many gates take megabytes.
+_CACHED_CIRCUITS = 64
+_circuits: "LRU[str, QuantumCircuit]" = LRU(_CACHED_CIRCUITS)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A tape as a Qiskit circuit, its angles, and the way back to the tape's results.
+
+    Attributes:
+        circuit: The dynamic circuit. Every angle of a gate is a parameter. Mid-circuit measurements
+            write the classical register ``mid``, the ones at the end the register ``end``.
+        values: Values of the circuit's parameters, in the order of ``circuit.parameters``, in
+            radians, shape ``(parameters,)``.
+        readout: From the circuit's classical bits to the tape's results.
+        structure: A hash of everything but the values. Programs of equal structure share one
+            circuit object, so that it needs to be transpiled once.
+    """
+
+    circuit: "QuantumCircuit"
+    values: NDArray[np.float64]
+    readout: Readout
+    structure: str
+
+    def bound(self) -> "QuantumCircuit":
+        """The circuit with its values."""
+        return bind(self.circuit, self.values)
+
+
+def bind(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCircuit":
+    """A circuit with values for its parameters, in their order."""
+    if not len(values):
+        return circuit
+    bound: QuantumCircuit = circuit.assign_parameters(values)
+    return bound
+
+
+def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
+    """Converts tapes.
+
+    Args:
+        tapes: Tapes with a number of shots, whose measurements commute qubit by qubit
+            (``split_non_commuting``) and whose parameters are not broadcast. Without shots, the
+            readout has none either, and serves :meth:`Readout.expected` only.
+
+    Returns:
+        One program for each tape.
+
+    Raises:
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
+        ValueError: If a condition uses a measurement that does not come before it.
+    """
+    # Equal structures within one call share their circuit even if it leaves the cache.
+    circuits: dict[str, QuantumCircuit] = {}
+    return [_program(tape, circuits) for tape in tapes]
+
+
+def flattened(operations: Iterable[Operator]) -> list[Operator]:
+    """Decomposes operations into gates of Qiskit, measurements and conditioned gates.
+
+    Phases of the whole state and operations that never act are left out.
+
+    Raises:
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
+    """
+    with qml.QueuingManager.stop_recording():
+        return [
+            basic
+            for operation in operations
+            for basic in basic_operations(operation)
+            if not _acts_on_nothing(basic)
+        ]
+
+
+def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Program:
+    (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
+    rotations, measurements = _diagonalized(tape.measurements)
+    operations = flattened([*tape.operations, *rotations])
+    places = _recorded(operations, measurements)
+    # Classical bits are numbered through both registers: "mid", then "end".
+    ends: dict[Hashable, int] = {}
+    for measurement in measurements:
+        if measurement.mv is None:
+            for wire in measurement.wires:
+                ends.setdefault(wire, len(places) + len(ends))
+
+    structure = _structure(operations, tape.wires.tolist(), places, ends)
+    circuit = circuits.get(structure) or _circuits.get(structure)
+    if circuit is None:
+        circuit = _circuit(operations, tape.wires.tolist(), places, list(ends))
+    circuits[structure] = circuit
+    _circuits.put(structure, circuit)
+
+    readout = Readout(
+        measurements=tuple(_on_bits(measurement, places, ends) for measurement in measurements),
+        postselected=tuple(
+            (places[operation.meas_uid], int(operation.postselect))
+            for operation in operations
+            if isinstance(operation, MidMeasure) and operation.postselect is not None
+        ),
+        shots=tuple(tape.shots),
+    )
+    values = [float(value) for operation in operations for value in operation.data]
+    return Program(circuit, np.array(values, dtype=np.float64), readout, structure)
+
+
+def _diagonalized(
+    measurements: Sequence[MeasurementProcess],
+) -> tuple[list[Operator], list[MeasurementProcess]]:
+    """Gates after which observables are diagonal, and the measurements of these."""
+    observed = [place for place, measured in enumerate(measurements) if measured.obs is not None]
+    with qml.QueuingManager.stop_recording():
+        rotations, diagonal = rotations_and_diagonal_measurements(
+            QuantumScript([], [measurements[place] for place in observed])
+        )
+        gates = list(rotations)
+        replaced = list(measurements)
+        for place, measurement in zip(observed, diagonal, strict=True):
+            gates += measurement.diagonalizing_gates()
+            # PennyLane's copy of a rotated measurement loses these.
+            options = _options(measurements[place])
+            replaced[place] = type(measurement)(
+                eigvals=measurement.eigvals(), wires=measurement.wires, **options
+            )
+    return gates, replaced
+
+
+def _options(measurement: MeasurementProcess) -> dict[str, Any]:
+    if isinstance(measurement, CountsMP):
+        return {"all_outcomes": measurement.all_outcomes}
+    if isinstance(measurement, SampleMP):
+        return {"dtype": measurement._dtype}
+    return {}
+
+
+def _recorded(
+    operations: Iterable[Operator], measurements: Iterable[MeasurementProcess]
+) -> dict[str, int]:
+    """Places of the mid-circuit measurements that need a classical bit, by their ids.
+
+    Without a bit, a measurement that resets its wire is a reset, and nothing else can be left out:
+    a measurement that nobody reads still projects the state.
+    """
+    read = {
+        value.meas_uid
+        for operation in operations
+        if isinstance(operation, Conditional)
+        for value in operation.meas_val.measurements
+    }
+    for measurement in measurements:
+        read |= {value.meas_uid for value in _mid_circuit(measurement)}
+    recorded = [
+        operation.meas_uid
+        for operation in operations
+        if isinstance(operation, MidMeasure)
+        and (operation.meas_uid in read or operation.postselect is not None or not operation.reset)
+    ]
+    return {uid: place for place, uid in enumerate(recorded)}
+
+
+def _mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
+    """The mid-circuit measurements whose values a measurement returns, most significant first."""
+    if measurement.mv is None:
+        return []
+    values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
+    return [measured for value in values for measured in value.measurements]
+
+
+def _on_bits(
+    measurement: MeasurementProcess, places: Mapping[str, int], ends: Mapping[Hashable, int]
+) -> MeasurementProcess:
+    options = _options(measurement)
+    if measurement.mv is None:
+        bits = [ends[wire] for wire in measurement.wires]
+        return on_bits(type(measurement), bits, measurement.eigvals(), **options)
+    try:
+        bits = [places[measured.meas_uid] for measured in _mid_circuit(measurement)]
+    except KeyError:
+        raise ValueError(f"{measurement} is of a measurement that is not in the circuit") from None
+    eigenvalues = None
+    if isinstance(measurement.mv, MeasurementValue) and not isinstance(measurement, ProbabilityMP):
+        eigenvalues = [value for _, value in measurement.mv.items()]
+    return on_bits(type(measurement), bits, eigenvalues, **options)
+
+
+def _structure(
+    operations: Iterable[Operator],
+    wires: Sequence[Hashable],
+    places: Mapping[str, int],
+    ends: Iterable[Hashable],
+) -> str:
+    numbers = {wire: number for number, wire in enumerate(wires)}
+    measured: dict[str, int] = {}
+
+    def key(operation: Operator) -> Any:  # noqa: ANN401
+        acted = [numbers[wire] for wire in operation.wires]
+        if isinstance(operation, Conditional):
+            value = operation.meas_val
+            # A measurement that comes later has no number: the conversion reports it.
+            inputs = [measured.get(measurement.meas_uid) for measurement in value.measurements]
+            return inputs, [bool(true) for _, true in value.items()], key(operation.base)
+        if isinstance(operation, MidMeasure):
+            measured[operation.meas_uid] = len(measured)
+            recorded = operation.meas_uid in places
+            # Without a bit, or with a known result, a reset is another circuit.
+            return "measure", acted, recorded, operation.reset, operation.postselect
+        controls = list(operation.control_values) if isinstance(operation, Controlled) else []
+        return operation.name, acted, [bool(value) for value in controls]
+
+    described = repr((len(numbers), [key(operation) for operation in operations]))
+    described += repr([numbers[wire] for wire in ends])
+    return blake2b(described.encode(), digest_size=16).hexdigest()
+
+
+def _circuit(
+    operations: Sequence[Operator],
+    wires: Sequence[Hashable],
+    places: Mapping[str, int],
+    ends: Sequence[Hashable],
+) -> "QuantumCircuit":
+    from qiskit import ClassicalRegister
+    from qiskit.circuit import ParameterVector
+
+    angles = iter(ParameterVector("angle", sum(operation.num_params for operation in operations)))
+    converter = Converter(
+        quantum={"q": wires},
+        classical=lambda measurement, used: "mid" if measurement.meas_uid in places else None,
+        angle=lambda value: next(angles),
+    )
+    circuit = converter.convert(map(Item, operations)).circuit
+    if ends:
+        register = ClassicalRegister(len(ends), "end")
+        circuit.add_register(register)
+        circuit.measure([wires.index(wire) for wire in ends], register)
+    return circuit
+
+
+def _acts_on_nothing(operation: Operator) -> bool:
+    if isinstance(operation, Conditional):
+        never = not any(value for _, value in operation.meas_val.items())
+        return never or operation.base.name == "GlobalPhase"
+    return bool(operation.name == "GlobalPhase")

@@ -1,0 +1,1 @@
+"""``qrnn.torch``: dynamic circuits on statevectors in torch."""

@@ -1,0 +1,132 @@
+"""In which bases a tape's terminal measurements are sampled, and where each finds its value."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import pennylane as qml
+from pennylane.measurements import (
+    ClassicalShadowMP,
+    CountsMP,
+    ExpectationMP,
+    MeasurementProcess,
+    ProbabilityMP,
+    SampleMP,
+    ShadowExpvalMP,
+)
+from pennylane.operation import Operator
+from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, Sum
+
+from qrnn_backends.readout import on_bits
+from qrnn_backends.torch.measurements import is_recorded
+
+Shadow: TypeAlias = ClassicalShadowMP | ShadowExpvalMP
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Measurements that the same shots serve.
+
+    Attributes:
+        gates: What makes them diagonal.
+        measurements: Of the bits of a shot, by their positions.
+    """
+
+    gates: list[Operator]
+    measurements: list[MeasurementProcess]
+
+
+@dataclass(frozen=True)
+class Term:
+    """Where a measurement finds its value, or one term of an observable that is a sum.
+
+    Attributes:
+        basis: Position of the basis.
+        place: Position among the basis's measurements.
+        coefficient: Of a term; None for a measurement that is no sum.
+    """
+
+    basis: int
+    place: int
+    coefficient: float | None = None
+
+
+class ShotPlan:
+    """What to sample for a tape's measurements.
+
+    The bits of a shot are those of the wires, then those of ``columns``.
+
+    Attributes:
+        wires: Number of wires.
+        columns: What was read mid-circuit and is asked for, one bit each.
+        bases: The bases.
+        terms: By the measurement's place in the tape, where its value is.
+        shadows: By their places, classical shadows, which take another basis in each shot.
+    """
+
+    def __init__(self, tape: qml.tape.QuantumScript) -> None:
+        """Plans the measurements of a tape whose wires are numbered from 0."""
+        self.wires: int = tape.num_wires
+        self.columns: list[MeasurementValue] = []
+        self.bases: list[Basis] = []
+        self.terms: dict[int, list[Term]] = {}
+        self.shadows: dict[int, Shadow] = {}
+        self._positions: dict[tuple[int, ...], int] = {}
+        uids = {op.meas_uid for op in tape.operations if isinstance(op, MidMeasure)}
+        for place, measurement in enumerate(tape.measurements):
+            if isinstance(measurement, Shadow):
+                self.shadows[place] = measurement
+            elif is_recorded(measurement, uids):
+                self.terms[place] = [self._recorded(measurement)]
+            elif isinstance(measurement, ExpectationMP) and isinstance(
+                measurement.obs, LinearCombination | Sum
+            ):
+                self.terms[place] = [
+                    self._observed(ExpectationMP(term), float(coefficient))
+                    for coefficient, term in zip(*measurement.obs.terms(), strict=True)
+                ]
+            else:
+                self.terms[place] = [self._observed(measurement)]
+
+    def _recorded(self, measurement: MeasurementProcess) -> Term:
+        values, eigenvalues = measurement.mv, None
+        if isinstance(values, MeasurementValue):
+            if not isinstance(measurement, ProbabilityMP):
+                eigenvalues = [value for _, value in values.items()]
+            values = [MeasurementValue([measured]) for measured in values.measurements]
+        first = self.wires + len(self.columns)
+        self.columns += values
+        bits = list(range(first, first + len(values)))
+        return self._add([], on_bits(type(measurement), bits, eigenvalues, **_options(measurement)))
+
+    def _observed(self, measurement: MeasurementProcess, coefficient: float | None = None) -> Term:
+        with qml.QueuingManager.stop_recording():
+            gates = measurement.diagonalizing_gates()
+        bits = measurement.wires.tolist() or list(range(self.wires))
+        eigenvalues = None
+        if isinstance(measurement.obs, qml.Identity):
+            bits, eigenvalues = [0], [1.0, 1.0]
+        elif measurement.obs is not None or isinstance(measurement.mv, MeasurementValue):
+            eigenvalues = measurement.eigvals()
+        on_wires = on_bits(type(measurement), bits, eigenvalues, **_options(measurement))
+        return self._add(gates, on_wires, coefficient)
+
+    def _add(
+        self,
+        gates: list[Operator],
+        measurement: MeasurementProcess,
+        coefficient: float | None = None,
+    ) -> Term:
+        key = tuple(gate.hash for gate in gates)
+        basis = self._positions.setdefault(key, len(self.bases))
+        if basis == len(self.bases):
+            self.bases.append(Basis(gates, []))
+        self.bases[basis].measurements.append(measurement)
+        return Term(basis, len(self.bases[basis].measurements) - 1, coefficient)
+
+
+def _options(measurement: MeasurementProcess) -> dict[str, Any]:
+    if isinstance(measurement, CountsMP):
+        return {"all_outcomes": measurement.all_outcomes}
+    if isinstance(measurement, SampleMP):
+        return {"dtype": measurement._dtype}
+    return {}

@@ -1,0 +1,131 @@
+"""Exact results of terminal measurements from the branches of a dynamic circuit."""
+
+from collections.abc import Container
+
+import numpy as np
+import pennylane as qml
+import torch
+from pennylane.exceptions import DeviceError
+from pennylane.measurements import (
+    ExpectationMP,
+    MeasurementProcess,
+    ProbabilityMP,
+    StateMP,
+    VarianceMP,
+)
+from pennylane.ops import MeasurementValue
+from torch import Tensor
+
+from qrnn_backends.torch.branches import ExactBranches
+from qrnn_backends.torch.state import LEAD, complex_type, squared_norms
+
+
+def exact_results(
+    tape: qml.tape.QuantumScript, branches: ExactBranches, dtype: torch.dtype
+) -> tuple[Tensor, ...]:
+    """The result of each of a tape's measurements.
+
+    Args:
+        tape: On any wires.
+        branches: Of this tape, after all of its operations.
+        dtype: Real type of the results.
+
+    Returns:
+        One tensor each; differentiable.
+
+    Raises:
+        DeviceError: If a state is asked for where the branches make up a mixture.
+    """
+    pure = len(branches.state) == 1
+    purified = _purified(branches.state, tape.batch_size)
+    results = []
+    for measurement in tape.map_to_standard_wires().measurements:
+        if isinstance(measurement, StateMP) and type(measurement) is StateMP and not pure:
+            raise DeviceError(
+                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture "
+                f"of {len(branches.state)}: take qml.density_matrix, or postselect"
+            )
+        if is_recorded(measurement, branches.records):
+            result: object = _record_statistics(measurement, branches, tape.batch_size)
+        else:
+            result = _measure(measurement, purified, tape)
+        results.append(_cast(result, branches.state, dtype))
+    return tuple(results)
+
+
+def is_recorded(measurement: MeasurementProcess, records: Container[str]) -> bool:
+    """Whether a measurement is of recorded outcomes, rather than of wires they were put off to."""
+    values = measurement.mv if isinstance(measurement.mv, list | tuple) else [measurement.mv]
+    return values[0] is not None and all(
+        m.meas_uid in records for value in values for m in value.measurements
+    )
+
+
+def _purified(state: Tensor, batch_size: int | None) -> Tensor:
+    """A pure state whose first wires are in the mixture of all branches.
+
+    The branches are numbered by wires of their own behind the others: PennyLane's measurements,
+    which take a pure state, then give what they give on the mixture.
+
+    Returns:
+        Shape ``([batch,] 2, ..., 2)``, normalised.
+    """
+    extra = (len(state) - 1).bit_length()
+    missing = 2**extra - len(state)
+    state = state / squared_norms(state).sum(0).sqrt().reshape(-1, *(1,) * (state.ndim - LEAD))
+    if missing:
+        state = torch.cat((state, state.new_zeros(missing, *state.shape[1:])))
+    state = state.movedim(0, -1).unflatten(-1, (2,) * extra) if extra else state[0]
+    if batch_size is None:
+        return state[0]
+    return state.expand(batch_size, *state.shape[1:])
+
+
+def _measure(
+    measurement: MeasurementProcess, state: Tensor, tape: qml.tape.QuantumScript
+) -> object:
+    batched = tape.batch_size is not None
+    wires = qml.wires.Wires(range(state.ndim - batched))
+    if isinstance(measurement, ProbabilityMP) and not measurement.wires:
+        measurement = ProbabilityMP(wires=wires[: tape.num_wires])
+    if isinstance(measurement, ProbabilityMP) and not measurement.diagonalizing_gates():
+        return measurement.process_state(state.flatten(int(batched)), wires)
+    # PennyLane's own matrices are complex.
+    state = state.to(complex_type(state.real.dtype))
+    with qml.QueuingManager.stop_recording():
+        return qml.devices.qubit.measure(measurement, state, is_state_batched=batched)
+
+
+def _record_statistics(
+    measurement: MeasurementProcess, branches: ExactBranches, batch_size: int | None
+) -> Tensor:
+    """Expectation, variance or distribution of what was read mid-circuit."""
+    weights = branches.weights()
+    weights = weights[:, 0] if batch_size is None else weights.expand(-1, batch_size)
+    values = measurement.mv
+    if isinstance(measurement, ProbabilityMP):
+        listed = list(values) if isinstance(values, list | tuple) else _plain(values)
+        index = np.zeros(len(branches.state), np.int64)
+        for value in listed:
+            index = 2 * index + branches.values(value).astype(np.int64)
+        table = weights.new_zeros(2 ** len(listed), *weights.shape[1:])
+        rows = torch.as_tensor(index, device=weights.device)
+        return table.index_add(0, rows, weights).movedim(0, -1)
+    numbers = torch.as_tensor(branches.values(values).astype(float)).to(weights)
+    mean: Tensor = torch.tensordot(numbers, weights, 1)
+    if isinstance(measurement, ExpectationMP):
+        return mean
+    if isinstance(measurement, VarianceMP):
+        square: Tensor = torch.tensordot(numbers**2, weights, 1)
+        return square - mean**2
+    raise DeviceError(f"{measurement} of mid-circuit measurements needs shots")
+
+
+def _plain(value: MeasurementValue) -> list[MeasurementValue]:
+    """One value for each measurement: the distribution of a function is that of its arguments."""
+    return [MeasurementValue([m]) for m in value.measurements]
+
+
+def _cast(result: object, state: Tensor, dtype: torch.dtype) -> Tensor:
+    tensor = torch.as_tensor(result, device=state.device)
+    return tensor.to(complex_type(dtype) if tensor.is_complex() else dtype)

@@ -1,0 +1,145 @@
+"""The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
+
+from math import isfinite
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
+from qrnn_circuits.neuron import (
+    Initialisation,
+    Semantics,
+    check_neuron_options,
+)
+from qrnn_circuits.polynomial import BooleanPolynomial
+
+
+class QRNNCell(nn.Module):
+    """One step of a QRNN with its trainable parameters (Bausch, arXiv:2006.14619, figure 3).
+
+    In order: write the input symbol on the lane; the input stage, one neuron onto each workspace
+    wire; ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and then one
+    neuron onto each; take the input off the lane; the output stage, one neuron onto each lane wire.
+    A neuron is controlled by every lane and workspace wire but its target, lane wires first.
+
+    Attributes:
+        lane: Number I of lane wires; a symbol is an integer in ``[0, 2**I)``.
+        workspace: Number W of workspace wires, which hold the state of the cell.
+        stages: Number of work stages.
+        polynomial: The :class:`BooleanPolynomial` that every neuron shares.
+        coefficients: Trainable, shape ``(W + stages * W + I, P)``: one row for each neuron, in the
+            order in which they act.
+        theta: Trainable rotation angles in radians, shape ``(stages, W)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        lane: int,
+        workspace: int,
+        stages: int = 1,
+        order: int = 2,
+        degree: int = 2,
+        semantics: Semantics = "postselected",
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Draws the initial parameters.
+
+        Args:
+            lane: Number I of lane wires, at least 1.
+            workspace: Number W of workspace wires, at least 1.
+            stages: Number of work stages, at least 0.
+            order: Order of every neuron, from 1 to ``MAX_ORDER``.
+            degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
+            semantics: ``"postselected"`` or ``"unitary"``.
+            initialisation: Spreads of the initial parameters.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live.
+            dtype: Their type, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        super().__init__()
+        for name, value, least in (
+            ("lane", lane, 1),
+            ("workspace", workspace, 1),
+            ("stages", stages, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_neuron_options(order, semantics)
+        dtype = dtype or torch.get_default_dtype()
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        self.lane = lane
+        self.workspace = workspace
+        self.stages = stages
+        self.order = order
+        self.semantics: Semantics = semantics
+        self.polynomial = BooleanPolynomial(workspace + lane - 1, degree)
+        initialisation = initialisation or Initialisation()
+        neurons = workspace * (1 + stages) + lane
+        coefficients = initialisation.coefficients((neurons, self.polynomial.size), generator)
+        theta = initialisation.theta_spread * torch.randn(
+            (stages, workspace), generator=generator, dtype=torch.float64
+        )
+        self.coefficients = nn.Parameter(coefficients.to(dtype))
+        self.theta = nn.Parameter(theta.to(dtype))
+        self.to(device)
+
+    @property
+    def degree(self) -> int:
+        """Degree of every neuron's polynomial."""
+        return self.polynomial.degree
+
+    def step_gates(self) -> StepGates:
+        """Evaluates the gates of one step at the current parameters.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+        """
+        # The sum of finite numbers can overflow, but one that is not makes it NaN or infinite.
+        if not isfinite(self.coefficients.detach().sum() + self.theta.detach().sum()):
+            for name, parameter in self.named_parameters():
+                if not torch.isfinite(parameter).all():
+                    raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        tables = gate_tables(
+            self.polynomial.table(self.coefficients),
+            lane=self.lane,
+            workspace=self.workspace,
+            order=self.order,
+            semantics=self.semantics,
+        )
+        stages = WorkspaceStages(tables.blocks, self.theta)
+        return StepGates(stages, tables.readout, tables.scales)
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs one step up to the read-out.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Workspace amplitudes, shape ``(B, 2**W)``.
+
+        Returns:
+            Joint amplitudes of lane and workspace just before the lane is read, shape
+            ``(B, 2**I, 2**W)``. With ``"postselected"`` semantics they are not normalised: the
+            squared norm is the probability that every ancilla of the step reads 0.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+        """
+        gates = self.step_gates()
+        evolved = apply_workspace_gates(gates.workspace, state.T, inputs).T
+        scale = gates.log_scale.exp().to(state.dtype)
+        return scale * evolved[:, None, :] * gates.readout
+
+    def extra_repr(self) -> str:
+        """Shows the sizes in ``repr``."""
+        return (
+            f"lane={self.lane}, workspace={self.workspace}, stages={self.stages}, "
+            f"order={self.order}, degree={self.degree}, semantics={self.semantics!r}"
+        )

@@ -1,0 +1,363 @@
+"""Qiskit circuits from PennyLane tapes, with native dynamic circuits."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import pennylane as qml
+from pennylane.operation import Operator
+from pennylane.ops import Conditional, Controlled, MidMeasure
+
+from qrnn_circuits.optional_packages import require_qiskit
+
+if TYPE_CHECKING:
+    from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+    from qiskit.circuit import Clbit, Gate, Qubit
+
+
+@dataclass(frozen=True)
+class Item:
+    """An operation to be converted.
+
+    Attributes:
+        operation: The operation.
+        key: Operations of one key are converted once and then repeated: they must be equal. None
+            if this operation is not repeated.
+        section: Name of the part of the circuit that it belongs to.
+    """
+
+    operation: Operator
+    key: Hashable = None
+    section: str = ""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A Qiskit circuit with what its classical bits must read.
+
+    Attributes:
+        circuit: The circuit. It keeps every shot: Qiskit has no postselection.
+        postselected: For each postselected measurement, the position of its bit among the
+            circuit's classical bits and the value that a kept shot reads there.
+    """
+
+    circuit: "QuantumCircuit"
+    postselected: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Converter:
+    """Rules by which operations become a Qiskit circuit.
+
+    Conditions on measurement values become ``if_test`` blocks, one for each run of operations that
+    share a condition. A measurement that is neither postselected nor recorded nor used, but
+    resets its wire, becomes a ``reset`` alone.
+
+    Attributes:
+        quantum: Wires of each quantum register, in order.
+        classical: Name of the classical register that takes the result of a measurement, given
+            the measurement and whether a condition uses it, or None if it is not recorded.
+        angle: Turns the parameter of a gate into a number or a Qiskit parameter expression.
+        barriers: Whether to put a barrier in front of every section but the first, labelled with
+            its name.
+    """
+
+    quantum: Mapping[str, Sequence[Hashable]]
+    classical: Callable[[MidMeasure, bool], str | None]
+    angle: Callable[[Any], Any] = field(default=lambda value: float(qml.math.unwrap([value])[0]))
+    barriers: bool = False
+
+    def convert(self, items: Iterable[Item]) -> Converted:
+        """Converts operations.
+
+        Args:
+            items: The operations; those that are no gates of Qiskit are decomposed.
+
+        Raises:
+            ImportError: If Qiskit is not installed.
+            TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
+            ValueError: If a wire is in no register, or a condition uses a measurement that does not
+                come before it.
+        """
+        require_qiskit()
+        from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+
+        expanded = list(self._expanded(items))
+        used = {
+            measurement.meas_uid
+            for operation, _, _ in expanded
+            if isinstance(operation, Conditional)
+            for measurement in operation.meas_val.measurements
+        }
+        names: dict[str, int] = {}
+        for operation, _, _ in expanded:
+            if isinstance(operation, MidMeasure):
+                name = self._register(operation, operation.meas_uid in used)
+                if name is not None:
+                    names[name] = names.get(name, 0) + 1
+        quantum = [QuantumRegister(len(w), n) for n, w in self.quantum.items() if len(w)]
+        classical = [ClassicalRegister(names[name], name) for name in names]
+        circuit = QuantumCircuit(*quantum, *classical)
+        return _Writer(self, circuit, quantum, classical, used).write(expanded)
+
+    def _register(self, measurement: MidMeasure, used: bool) -> str | None:
+        name = self.classical(measurement, used)
+        if name is None and (used or measurement.postselect is not None):
+            raise ValueError(f"{measurement} is used or postselected and needs a classical bit")
+        return name
+
+    def _expanded(self, items: Iterable[Item]) -> Iterator[tuple[Operator, "Gate | None", str]]:
+        """Basic operations with their Qiskit gates and sections."""
+        cache: dict[Hashable, list[tuple[Operator, Gate | None]]] = {}
+        for item in items:
+            steps = cache.get(item.key) if item.key is not None else None
+            if steps is None:
+                steps = [(basic, self._gate(basic)) for basic in basic_operations(item.operation)]
+                if item.key is not None:
+                    cache[item.key] = steps
+            for operation, gate in steps:
+                yield operation, gate, item.section
+
+    def _gate(self, operation: Operator) -> "Gate | None":
+        if isinstance(operation, Conditional):
+            operation = operation.base
+        if isinstance(operation, MidMeasure) or operation.name in ("GlobalPhase", "Barrier"):
+            return None
+        angles = [self.angle(value) for value in operation.data]
+        if operation.name in _gates():
+            return _gates()[operation.name](*angles)
+        gate = _gates()[operation.base.name](*angles)
+        values = "".join("01"[bool(value)] for value in operation.control_values)
+        # Qiskit counts the bits of a control state from the right.
+        return gate.control(len(values), ctrl_state=values[::-1], annotated=False)
+
+
+class _Writer:
+    """Writes expanded operations into one circuit."""
+
+    def __init__(
+        self,
+        converter: Converter,
+        circuit: "QuantumCircuit",
+        quantum: Sequence["QuantumRegister"],
+        classical: Sequence["ClassicalRegister"],
+        used: set[str],
+    ) -> None:
+        self.converter = converter
+        self.circuit = circuit
+        self.used = used
+        wires = [wires for wires in converter.quantum.values() if len(wires)]
+        self.qubits: dict[Hashable, Qubit] = {
+            wire: qubit
+            for register, labels in zip(quantum, wires, strict=True)
+            for wire, qubit in zip(labels, register, strict=True)
+        }
+        self.free = {register.name: iter(register) for register in classical}
+        self.bits: dict[str, Clbit] = {}
+        self.postselected: list[tuple[int, int]] = []
+        # Operations that wait for their common condition to end.
+        self.condition: Any = None
+        self.waiting: list[tuple[Gate, list[Qubit]]] = []
+
+    def write(self, expanded: Sequence[tuple[Operator, "Gate | None", str]]) -> Converted:
+        section = expanded[0][2] if expanded else ""
+        for operation, gate, next_section in expanded:
+            if next_section != section:
+                section = next_section
+                self._close()
+                if self.converter.barriers:
+                    self.circuit.barrier(label=section)
+            self._write_one(operation, gate)
+        self._close()
+        return Converted(self.circuit, tuple(self.postselected))
+
+    def _write_one(self, operation: Operator, gate: "Gate | None") -> None:
+        qubits = [self._qubit(wire) for wire in operation.wires]
+        if isinstance(operation, Conditional):
+            if gate is None:
+                return  # A phase of a whole branch has no effect.
+            condition = self._condition(operation)
+            if condition is False:
+                return
+            if condition is not True:
+                if condition != self.condition:
+                    self._close()
+                    self.condition = condition
+                self.waiting.append((gate, qubits))
+                return
+        self._close()
+        if isinstance(operation, MidMeasure):
+            self._measure(operation, qubits[0])
+        elif gate is not None:
+            self.circuit.append(gate, qubits)
+        elif operation.name == "Barrier":
+            self.circuit.barrier(qubits)
+        else:
+            # PennyLane's GlobalPhase(a) is exp(-i a).
+            self.circuit.global_phase -= self.converter.angle(operation.data[0])
+
+    def _measure(self, measurement: MidMeasure, qubit: "Qubit") -> None:
+        name = self.converter.classical(measurement, measurement.meas_uid in self.used)
+        if name is not None:
+            bit = next(self.free[name])
+            self.bits[measurement.meas_uid] = bit
+            self.circuit.measure(qubit, bit)
+            if measurement.postselect is not None:
+                place = self.circuit.find_bit(bit).index
+                self.postselected.append((place, int(measurement.postselect)))
+        if measurement.reset:
+            # The state of a kept shot is known after a postselected measurement.
+            if measurement.postselect is None:
+                self.circuit.reset(qubit)
+            elif measurement.postselect:
+                self.circuit.x(qubit)
+
+    def _condition(self, operation: Conditional) -> Any:  # noqa: ANN401
+        """A Qiskit condition, or whether the operation acts always or never."""
+        measurements = operation.meas_val.measurements
+        bits = [self.bits.get(measurement.meas_uid) for measurement in measurements]
+        if None in bits:
+            raise ValueError(f"{operation} depends on a measurement that does not come before it")
+        true = [branch for branch, value in operation.meas_val.items() if bool(value)]
+        if len(true) in (0, 2 ** len(bits)):
+            return bool(true)
+        if len(bits) == 1:
+            return bits[0], true[0][0]
+        from qiskit.circuit.classical import expr
+
+        def both(left: Any, right: Any) -> Any:  # noqa: ANN401
+            return expr.logic_and(left, right)
+
+        terms = []
+        for branch in true:
+            term: Any = None
+            for bit, value in zip(bits, branch, strict=True):
+                factor = expr.lift(bit) if value else expr.logic_not(bit)
+                term = factor if term is None else both(term, factor)
+            terms.append(term)
+        whole = terms[0]
+        for term in terms[1:]:
+            whole = expr.logic_or(whole, term)
+        return whole
+
+    def _close(self) -> None:
+        """Writes the waiting operations as one block."""
+        if not self.waiting:
+            return
+        from qiskit import QuantumCircuit
+        from qiskit.circuit.classical import expr
+
+        qubits = list(dict.fromkeys(qubit for _, acted in self.waiting for qubit in acted))
+        if isinstance(self.condition, tuple):
+            bits = [self.condition[0]]
+        else:
+            bits = list(dict.fromkeys(var.var for var in expr.iter_vars(self.condition)))
+        body = QuantumCircuit(qubits, bits)
+        for gate, acted in self.waiting:
+            body.append(gate, acted)
+        self.circuit.if_test(self.condition, body, qubits, bits)
+        self.waiting, self.condition = [], None
+
+    def _qubit(self, wire: Hashable) -> "Qubit":
+        try:
+            return self.qubits[wire]
+        except KeyError:
+            registers = {name: list(wires) for name, wires in self.converter.quantum.items()}
+            raise ValueError(f"wire {wire} is in none of the registers {registers}") from None
+
+
+def to_qiskit(
+    tape: qml.tape.QuantumScript, registers: Mapping[str, Sequence[Hashable]] | None = None
+) -> "QuantumCircuit":
+    """Converts a tape; every measurement of it gets a bit of the classical register ``c``.
+
+    Mid-circuit measurements, resets and conditions become Qiskit's own. A postselected measurement
+    is an ordinary one: it is up to the caller to keep the right shots. The tape's final
+    measurement processes have no counterpart and are left out.
+
+    Args:
+        tape: Gates, mid-circuit measurements and conditioned gates. Operations that Qiskit does
+            not have are decomposed.
+        registers: Wires of each quantum register, in order; by default one register ``q``.
+
+    Returns:
+        The circuit.
+
+    Raises:
+        ImportError: If Qiskit is not installed.
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
+        ValueError: If a wire is in no register, or a condition uses a measurement that does not
+            come before it.
+    """
+    registers = {"q": list(tape.wires)} if registers is None else registers
+    converter = Converter(registers, lambda measurement, used: "c")
+    return converter.convert(Item(operation) for operation in tape.operations).circuit
+
+
+def basic_operations(operation: Operator) -> Iterator[Operator]:
+    """Decomposes an operation into gates of Qiskit, measurements and conditioned gates.
+
+    Args:
+        operation: Any operation.
+
+    Raises:
+        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
+    """
+    name = operation.name
+    if isinstance(operation, Conditional):
+        for basic in basic_operations(operation.base):
+            if isinstance(basic, MidMeasure):
+                raise TypeError(f"{operation} holds a measurement, which cannot be conditioned")
+            yield operation if basic is operation.base else Conditional(operation.meas_val, basic)
+    elif (
+        isinstance(operation, MidMeasure) or name in _gates() or name in ("GlobalPhase", "Barrier")
+    ) or (isinstance(operation, Controlled) and operation.base.name in _gates()):
+        yield operation
+    elif name == "Identity":
+        return
+    elif operation.has_decomposition:
+        for part in operation.decomposition():
+            yield from basic_operations(part)
+    elif operation.has_matrix:
+        unitary = qml.QubitUnitary(qml.matrix(operation), wires=operation.wires)
+        yield from basic_operations(unitary)
+    else:
+        raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
+
+
+@lru_cache(maxsize=1)
+def _gates() -> Mapping[str, Callable[..., "Gate"]]:
+    """Qiskit gates by the names of PennyLane's operations, with parameters in the same order."""
+    require_qiskit()
+    from qiskit.circuit import library
+
+    return {
+        "PauliX": library.XGate,
+        "PauliY": library.YGate,
+        "PauliZ": library.ZGate,
+        "Hadamard": library.HGate,
+        "S": library.SGate,
+        "Adjoint(S)": library.SdgGate,
+        "T": library.TGate,
+        "Adjoint(T)": library.TdgGate,
+        "SX": library.SXGate,
+        "Adjoint(SX)": library.SXdgGate,
+        "RX": library.RXGate,
+        "RY": library.RYGate,
+        "RZ": library.RZGate,
+        "PhaseShift": library.PhaseGate,
+        "CNOT": library.CXGate,
+        "CY": library.CYGate,
+        "CZ": library.CZGate,
+        "CH": library.CHGate,
+        "CRX": library.CRXGate,
+        "CRY": library.CRYGate,
+        "CRZ": library.CRZGate,
+        "ControlledPhaseShift": library.CPhaseGate,
+        "SWAP": library.SwapGate,
+        "Toffoli": library.CCXGate,
+        "IsingXX": library.RXXGate,
+        "IsingYY": library.RYYGate,
+        "IsingZZ": library.RZZGate,
+    }

@@ -1,0 +1,342 @@
+"""Gates for Qiskit circuits: the polynomial rotation and the unitary quantum neuron.
+
+Importing this module needs Qiskit. The definition of each gate is its default synthesis;
+:mod:`qrnn_circuits.circuits.qiskit.plugins` offers the others to ``transpile``. Realisations that
+measure their ancillas are no gates; :func:`quantum_neuron_circuit` gives them as circuits.
+"""
+
+from collections.abc import Sequence
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from pennylane.ops import MidMeasure
+
+from qrnn_circuits.circuits.angles import activation_table, angle_table, table_parity_angles
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.convert import Converter, Item
+from qrnn_circuits.circuits.realisations.base import (
+    DEFAULT_ATTEMPTS,
+    DEFAULT_LENGTH,
+    Realisation,
+    ancilla_count,
+    check_realisation,
+)
+from qrnn_circuits.neuron import check_neuron_options
+from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.synthesis import (
+    Mix,
+    ParityWalk,
+    Rotate,
+    closed_walk,
+    multiplexed_walk,
+    parities_up_to,
+    polynomial_to_parities,
+)
+
+require_qiskit()
+from qiskit import QuantumCircuit  # noqa: E402
+from qiskit.circuit import Gate, ParameterExpression  # noqa: E402
+from qiskit.circuit.library import RYGate  # noqa: E402
+
+# A number or a Qiskit ParameterExpression, whose type Qiskit does not declare.
+Coefficient = Any
+
+
+class PolynomialRYGate(Gate):  # type: ignore[misc]
+    """``RY(phi(x))`` on the last qubit, for a Boolean polynomial ``phi`` of the bits of the others.
+
+    The name of its synthesis methods in a ``HLSConfig`` is ``polynomial_ry``: ``"parity"``, the
+    default, walks through the parities of the controls; ``"textbook"`` is one multi-controlled RY
+    for each monomial.
+
+    Attributes:
+        degree: Degree of the polynomial.
+    """
+
+    def __init__(
+        self,
+        coefficients: Sequence[Coefficient],
+        num_controls: int,
+        degree: int,
+        label: str | None = None,
+    ) -> None:
+        """Stores the coefficients.
+
+        Args:
+            coefficients: Numbers in radians or Qiskit parameter expressions, one for each monomial
+                in the order of ``BooleanPolynomial.monomials``: smaller monomials first, then in
+                lexicographic order.
+            num_controls: Number m of control qubits, at least 1. Variable i is qubit i.
+            degree: From 1 to m.
+            label: What drawings call the gate.
+
+        Raises:
+            ValueError: If a number is out of range or the coefficients are too few or too many.
+        """
+        coefficients = _checked(coefficients, num_controls, degree)
+        super().__init__("polynomial_ry", num_controls + 1, coefficients, label=label)
+        self.degree = degree
+
+    @property
+    def num_controls(self) -> int:
+        """Number m of control qubits."""
+        return int(self.num_qubits) - 1
+
+    def inverse(self, annotated: bool = False) -> "PolynomialRYGate":
+        """The rotation the other way."""
+        return PolynomialRYGate([-c for c in self.params], self.num_controls, self.degree)
+
+    def synthesised(self, method: str = "parity") -> QuantumCircuit:
+        """A circuit of the gate.
+
+        Args:
+            method: ``"parity"`` or ``"textbook"``.
+
+        Raises:
+            ValueError: If there is no such method.
+        """
+        controls, target = list(range(self.num_controls)), self.num_controls
+        if method == "parity":
+            matrix = polynomial_to_parities(self.num_controls, self.degree)
+            walk = closed_walk(self.num_controls, parities_up_to(self.num_controls, self.degree))
+            return _walk_circuit(walk, _combinations(matrix, self.params))
+        if method != "textbook":
+            raise ValueError(f"method must be 'parity' or 'textbook', got {method!r}")
+        circuit = QuantumCircuit(self.num_qubits)
+        monomials = BooleanPolynomial(self.num_controls, self.degree).monomials
+        for monomial, coefficient in zip(monomials, self.params, strict=True):
+            gate = RYGate(coefficient)
+            if monomial:
+                gate = gate.control(len(monomial), annotated=False)
+            circuit.append(gate, [*(controls[i] for i in monomial), target])
+        return circuit
+
+    def _define(self) -> None:
+        self.definition = self.synthesised()
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.complex128]:
+        return _multiplexed_matrix(self._table())
+
+    def _table(self) -> NDArray[np.float64]:
+        coefficients = np.array([float(c) for c in self.params])
+        return np.asarray(angle_table(coefficients, self.num_controls, self.degree))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(super().__eq__(other)) and self.degree == getattr(other, "degree", None)
+
+
+class QuantumNeuronGate(Gate):  # type: ignore[misc]
+    """The unitary quantum neuron: ``RY(f(x))`` with ``tan(f/2) = tan(phi/2)**(2**order)``.
+
+    The last qubit is rotated; ``phi`` is a Boolean polynomial of the bits of the others. The name
+    of its synthesis methods in a ``HLSConfig`` is ``quantum_neuron``: ``"multiplexed"``, the
+    default, is exact and needs no ancilla; ``"amplified"``, with the option ``length``, is the
+    amplitude amplification of that odd length, needs clean ancillas and holds to within its error.
+
+    Attributes:
+        order: How often the activation is sharpened.
+        degree: Degree of the polynomial.
+    """
+
+    def __init__(
+        self,
+        coefficients: Sequence[float],
+        num_controls: int,
+        *,
+        order: int = 2,
+        degree: int = 2,
+        label: str | None = None,
+    ) -> None:
+        """Stores the coefficients.
+
+        Args:
+            coefficients: Numbers in radians, as for :class:`PolynomialRYGate`. The angles of the
+                circuit are not linear in them, so they cannot be parameters.
+            num_controls: Number m of control qubits. Variable i is qubit i.
+            order: From 1 to ``MAX_ORDER``.
+            degree: From 1 to m.
+            label: What drawings call the gate.
+
+        Raises:
+            TypeError: If a coefficient is a Qiskit parameter.
+            ValueError: If a number is out of range or the coefficients are too few or too many.
+        """
+        check_neuron_options(order, "unitary")
+        if any(isinstance(c, ParameterExpression) for c in coefficients):
+            raise TypeError(
+                "coefficients of a QuantumNeuronGate must be numbers, got a Qiskit parameter: the "
+                "gate's angles are not linear in them. Compile with symbolic=True for a circuit "
+                "whose angles are parameters."
+            )
+        coefficients = _checked(coefficients, num_controls, degree)
+        super().__init__("quantum_neuron", num_controls + 1, coefficients, label=label)
+        self.order = order
+        self.degree = degree
+
+    @property
+    def num_controls(self) -> int:
+        """Number m of control qubits."""
+        return int(self.num_qubits) - 1
+
+    def _define(self) -> None:
+        check_realisation("multiplexed", order=self.order, controls=self.num_controls)
+        angles = table_parity_angles(self._table(), self.num_controls)
+        self.definition = _walk_circuit(multiplexed_walk(self.num_controls), list(angles))
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.complex128]:
+        return _multiplexed_matrix(self._table())
+
+    def _table(self) -> NDArray[np.float64]:
+        coefficients = np.array([float(c) for c in self.params])
+        table = activation_table(coefficients, self.num_controls, self.degree, self.order)
+        return np.asarray(table)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(super().__eq__(other)) and (self.order, self.degree) == (
+            getattr(other, "order", None),
+            getattr(other, "degree", None),
+        )
+
+
+def quantum_neuron_circuit(
+    coefficients: Sequence[float],
+    num_controls: int,
+    realisation: Realisation,
+    *,
+    order: int = 2,
+    degree: int = 2,
+    attempts: int = DEFAULT_ATTEMPTS,
+    length: int = DEFAULT_LENGTH,
+) -> QuantumCircuit:
+    """A neuron of any realisation, to be composed into other circuits.
+
+    Realisations that measure their ancillas are neither gates nor, where they are dynamic, Qiskit
+    instructions, which hold no control flow: use ``circuit.compose(neuron, qubits, clbits)``.
+
+    Args:
+        coefficients: Numbers in radians, as for :class:`PolynomialRYGate`.
+        num_controls: Number m of control qubits.
+        realisation: One of ``REALISATIONS``.
+        order: From 1 to ``MAX_ORDER``.
+        degree: From 1 to m.
+        attempts: How often ``"repeat_until_success"`` tries each ancilla at most.
+        length: Length of ``"amplified"``, odd.
+
+    Returns:
+        A circuit with the quantum registers ``control``, ``target`` and ``ancilla``, and the
+        classical registers ``flag``, whose bits all read 0 in a shot that counts, and ``attempt``,
+        where the realisation has any.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    ancillas = ancilla_count(realisation, order)
+    wires = range(num_controls + 1 + ancillas)
+    values = np.array(_checked(coefficients, num_controls, degree), dtype=np.float64)
+    neuron = NeuronOperation(values, wires, order, degree, realisation, attempts, length)
+    return _neuron_converter(num_controls, wires).convert([Item(neuron)]).circuit
+
+
+def amplified_circuit(gate: QuantumNeuronGate, length: int = DEFAULT_LENGTH) -> QuantumCircuit:
+    """A neuron's amplification without resets: its ancillas end in 0 but for its error.
+
+    Args:
+        gate: The neuron.
+        length: Length of the amplification, odd.
+
+    Returns:
+        A unitary circuit on the gate's qubits and, after them, ``order + 1`` ancillas.
+
+    Raises:
+        ValueError: If the length is even or out of range.
+    """
+    wires = range(gate.num_qubits + ancilla_count("amplified", gate.order))
+    neuron = NeuronOperation(
+        np.array(gate.params, dtype=float),
+        wires,
+        gate.order,
+        gate.degree,
+        "amplified",
+        length=length,
+    )
+    unitary = [
+        operation for operation in neuron.decomposition() if not isinstance(operation, MidMeasure)
+    ]
+    return _neuron_converter(gate.num_controls, wires).convert(map(Item, unitary)).circuit
+
+
+def _neuron_converter(num_controls: int, wires: range) -> Converter:
+    quantum = {
+        "control": wires[:num_controls],
+        "target": wires[num_controls : num_controls + 1],
+        "ancilla": wires[num_controls + 1 :],
+    }
+
+    def register(measurement: MidMeasure, used: bool) -> str | None:
+        if measurement.postselect is not None:
+            return "flag"
+        return "attempt" if used else None
+
+    return Converter(quantum, register)
+
+
+def _checked(
+    coefficients: Sequence[Coefficient], num_controls: int, degree: int
+) -> list[Coefficient]:
+    if num_controls < 1:
+        raise ValueError(f"num_controls must be at least 1, got {num_controls}")
+    if not 1 <= degree <= num_controls:
+        raise ValueError(
+            f"degree must be between 1 and num_controls ({num_controls}), got {degree}"
+        )
+    expected = sum(comb(num_controls, size) for size in range(degree + 1))
+    if len(coefficients) != expected:
+        raise ValueError(
+            f"coefficients must be {expected} for {num_controls} controls and degree {degree}, got "
+            f"{len(coefficients)}"
+        )
+    return [c if isinstance(c, ParameterExpression) else float(c) for c in coefficients]
+
+
+def _combinations(
+    matrix: NDArray[np.float64], coefficients: Sequence[Coefficient]
+) -> list[Coefficient]:
+    """``matrix @ coefficients``, also for parameter expressions."""
+    return [
+        sum(
+            (float(row[place]) * coefficients[place] for place in np.flatnonzero(row).tolist()),
+            start=0.0,
+        )
+        for row in matrix
+    ]
+
+
+def _walk_circuit(walk: ParityWalk, angles: Sequence[Coefficient]) -> QuantumCircuit:
+    """A closed walk: controls first, the target last."""
+    target = walk.controls
+    circuit = QuantumCircuit(target + 1)
+    for step in walk.steps:
+        if isinstance(step, Rotate):
+            circuit.ry(angles[step.index], target)
+        elif isinstance(step, Mix):
+            circuit.cx(step.control, step.onto)
+        else:
+            circuit.cx(step.control, target)
+    return circuit
+
+
+def _multiplexed_matrix(table: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """The matrix of RYs by a table of angles in Qiskit's order: qubit 0 least significant."""
+    controls = table.size.bit_length() - 1
+    # Qubit i is variable i, the table's most significant first: reverse the bits.
+    ordered = table.reshape((2,) * controls).transpose().reshape(-1)
+    cos, sin = np.cos(ordered / 2), np.sin(ordered / 2)
+    matrix = np.block([[np.diag(cos), np.diag(-sin)], [np.diag(sin), np.diag(cos)]])
+    return matrix.astype(np.complex128)

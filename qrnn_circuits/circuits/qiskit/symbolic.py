@@ -1,0 +1,73 @@
+"""Gate angles as Qiskit parameters, found by differentiating the angles of a numeric circuit."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.optional_packages import require_qiskit
+
+if TYPE_CHECKING:
+    from qiskit.circuit import Parameter
+
+
+class SymbolicAngles:
+    """Turns gate angles that depend on a cell's parameters into Qiskit parameter expressions.
+
+    Attributes:
+        cell: The cell, whose parameters record gradients.
+    """
+
+    def __init__(self, cell: QRNNCell, *, linear: bool) -> None:
+        """Names the parameters.
+
+        Args:
+            cell: The cell.
+            linear: Whether every angle is linear in the neurons' coefficients. If not, each angle
+                that depends on them becomes a parameter of its own, in the order of the calls.
+
+        Raises:
+            ImportError: If Qiskit is not installed.
+        """
+        require_qiskit()
+        from qiskit.circuit import ParameterVector
+
+        self.cell = cell
+        self._linear = linear
+        self._coefficients = ParameterVector("coefficients", cell.coefficients.numel())
+        self._theta = ParameterVector("theta", cell.theta.numel())
+        self._angles = ParameterVector("angle", 0)
+        self._angle_values: list[float] = []
+
+    def __call__(self, angle: Any) -> Any:  # noqa: ANN401
+        """A number where the angle is fixed, else an expression in the parameters."""
+        if not (isinstance(angle, Tensor) and angle.requires_grad):
+            return float(angle)
+        gradients = torch.autograd.grad(
+            angle, [self.cell.coefficients, self.cell.theta], retain_graph=True, allow_unused=True
+        )
+        if gradients[0] is not None and not self._linear:
+            self._angle_values.append(angle.item())
+            self._angles.resize(len(self._angle_values))
+            return self._angles[-1]
+        expression: Any = 0.0
+        for gradient, vector in zip(gradients, (self._coefficients, self._theta), strict=True):
+            if gradient is not None:
+                flat = gradient.reshape(-1)
+                for place in flat.nonzero()[:, 0].tolist():
+                    expression = expression + flat[place].item() * vector[place]
+        return expression
+
+    def values(self) -> "dict[Parameter, float]":
+        """The value of each parameter for this cell, once all angles have been converted."""
+        pairs = [
+            (self._coefficients, self.cell.coefficients.reshape(-1).tolist()),
+            (self._theta, self.cell.theta.reshape(-1).tolist()),
+            (self._angles, self._angle_values),
+        ]
+        return {
+            parameter: value
+            for vector, numbers in pairs
+            for parameter, value in zip(vector, numbers, strict=True)
+        }

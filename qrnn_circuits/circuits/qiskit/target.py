@@ -1,0 +1,146 @@
+"""Where a circuit is to run: chips by name, Qiskit backends, or a bare set of gates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from qrnn_circuits.optional_packages import require_qiskit
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.transpiler import Target
+
+
+_ADVICE = {
+    "if_else": "the realisations 'postselect', 'amplified' and 'multiplexed' need none",
+    "reset": "outcomes that are given, not sampled, need none",
+}
+
+
+class UnsupportedTargetError(ValueError):
+    """A target lacks instructions that a circuit needs."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A resolved target.
+
+    Attributes:
+        name: What reports call it.
+        target: Qiskit's description of it, None for a bare set of gates.
+        basis: Names of its gates if it is a bare set, on qubits that are all connected, with every
+            instruction that is no gate; else None.
+    """
+
+    name: str
+    target: "Target | None"
+    basis: tuple[str, ...] | None
+
+    def missing(self, circuit: "QuantumCircuit") -> list[str]:
+        """Instructions that are no gates, which the circuit needs and the target lacks."""
+        if self.target is None:
+            return []
+        needed = {"if_else", "measure", "reset"} & set(circuit.count_ops())
+        return sorted(needed - set(self.target.operation_names))
+
+    def transpile(
+        self, circuit: "QuantumCircuit", *, optimization_level: int = 3, seed: int = 0
+    ) -> "QuantumCircuit":
+        """Transpiles a circuit to this target.
+
+        Args:
+            circuit: The circuit.
+            optimization_level: Qiskit's, from 0 to 3.
+            seed: Of the transpiler's layout and routing.
+
+        Raises:
+            UnsupportedTargetError: If the target lacks an instruction or has too few qubits.
+        """
+        from qiskit import transpile
+
+        if missing := self.missing(circuit):
+            advice = [_ADVICE[name] for name in missing if name in _ADVICE]
+            raise UnsupportedTargetError(
+                f"{self.name} has no {' and no '.join(missing)}"
+                + (f": {'; '.join(advice)}" if advice else "")
+            )
+        if self.target is None:
+            # Control flow, measurement and reset need no entry in a basis.
+            where: dict[str, Any] = {"basis_gates": [*(self.basis or ())]}
+        else:
+            qubits = self.target.num_qubits
+            if qubits is not None and qubits < circuit.num_qubits:
+                raise UnsupportedTargetError(
+                    f"{self.name} has {qubits} qubits, the circuit needs {circuit.num_qubits}"
+                )
+            where = {"target": self.target}
+        transpiled: QuantumCircuit = transpile(
+            circuit, optimization_level=optimization_level, seed_transpiler=seed, **where
+        )
+        return transpiled
+
+
+def resolve_target(target: Any) -> Chip:  # noqa: ANN401
+    """Finds a target.
+
+    Args:
+        target: The name of a fake backend of ``qiskit_ibm_runtime.fake_provider``, such as
+            ``"fake_fez"``, which holds a snapshot of that chip's calibration data; a Qiskit
+            backend; a ``Target``; or a list of gate names, for qubits that are all connected.
+
+    Raises:
+        ImportError: If Qiskit is not installed.
+        TypeError: If the target is of no such type.
+        ValueError: If there is no fake backend or no gate of a name.
+    """
+    require_qiskit()
+    from qiskit.transpiler import Target
+
+    if isinstance(target, str):
+        backend = fake_backend(target)
+        return Chip(target, backend.target, None)
+    if isinstance(target, Target):
+        return Chip(target.description or "target", target, None)
+    if isinstance(getattr(target, "target", None), Target):
+        return Chip(target.name or type(target).__name__, target.target, None)
+    if isinstance(target, Sequence) and target and all(isinstance(name, str) for name in target):
+        from qiskit.circuit.library import get_standard_gate_name_mapping
+
+        known = get_standard_gate_name_mapping()
+        for name in target:
+            if name not in known:
+                raise ValueError(f"target must list names of Qiskit's gates, got {name!r}")
+        return Chip(", ".join(target) + ", all to all", None, tuple(target))
+    raise TypeError(
+        f"target must be the name of a fake backend, a Qiskit backend, a Target or a list of gate "
+        f"names, got {target!r}"
+    )
+
+
+def fake_backend(name: str) -> Any:  # noqa: ANN401
+    """A fake backend by name, such as ``"fake_fez"``.
+
+    Raises:
+        ImportError: If qiskit-ibm-runtime is not installed.
+        ValueError: If there is no such backend.
+    """
+    require_qiskit("qiskit", "qiskit_ibm_runtime")
+    from qiskit_ibm_runtime import fake_provider
+
+    # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila.
+    classes = {
+        attribute.removesuffix("V2").lower(): attribute
+        for attribute in dir(fake_provider)
+        if attribute.startswith("Fake") and attribute != "FakeProviderForBackendV2"
+    }
+    wanted = name.lower().replace("_", "")
+    if wanted not in classes:
+        near = get_close_matches(wanted, classes, n=3, cutoff=0.5)
+        names = [f"fake_{near_name.removeprefix('fake')}" for near_name in near]
+        raise ValueError(
+            f"there is no backend {name!r} in qiskit_ibm_runtime.fake_provider"
+            + (f"; close names are {', '.join(names)}" if names else "")
+            + ". For a real chip, pass the backend that QiskitRuntimeService gives."
+        )
+    return getattr(fake_provider, classes[wanted])()

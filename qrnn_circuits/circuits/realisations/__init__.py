@@ -1,0 +1,1 @@
+"""The ways to build a quantum neuron as a circuit."""

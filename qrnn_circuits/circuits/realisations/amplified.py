@@ -1,0 +1,106 @@
+"""The neuron of unitary semantics to within an error, by singular value transformation."""
+
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
+
+import pennylane as qml
+from pennylane.typing import TensorLike
+
+from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, queue
+from qrnn_circuits.circuits.realisations.amplification import (
+    fixed_point_phases,
+    flat_polynomial,
+    real_part_phases,
+)
+from qrnn_circuits.circuits.realisations.ancilla_rotation import ancilla_rotation
+from qrnn_circuits.circuits.realisations.base import rotation_count
+from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
+
+
+def amplification_error(length: int, order: int = 1) -> float:
+    """How far an amplified neuron may be from ``RY(f(x))``, in operator norm, given success.
+
+    Args:
+        length: Degree of the polynomial: 3, 5 or 7.
+        order: Order of the neuron; each order adds the error of its polynomial.
+
+    Returns:
+        ``order`` times 4.4e-2, 6.4e-3 or 9.6e-4.
+    """
+    return order * flat_polynomial(length)[1]
+
+
+def amplified_neuron(
+    coefficients: TensorLike,
+    controls: Sequence[Hashable],
+    target: Hashable,
+    ancillas: Sequence[Hashable],
+    *,
+    degree: int,
+    length: int,
+    inverse: bool = False,
+) -> None:
+    """Queues a neuron that is ``RY(f(x))`` on superposed controls too, and postselects nothing.
+
+    The order 1 circuit, without its measurement, has the block ``a RY(f(x))`` where its ancilla is
+    0 before and after, with an amplitude a of at least ``1/sqrt(2)`` that depends on the controls.
+    Alternating it with its inverse, and phases of the ancilla in between, turns a into a polynomial
+    of a (oblivious amplitude amplification as a quantum singular value transformation; Gilyén, Su,
+    Low and Wiebe, arXiv:1806.01838), here one that is nearly 1 on all of ``[1/sqrt(2), 1]``. A last
+    ancilla, in 0 and 1 at once, takes all phases with both signs, so that the polynomial is real:
+    a complex one would give each control pattern its own phase.
+
+    For a neuron of order k the amplified rotation of order k - 1 onto the next ancilla takes the
+    place of ``RY(phi(x))``. It is undone later on, phases of control patterns with it, so that
+    phases without the last ancilla do, and get nearer.
+
+    Args:
+        coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
+        controls: The control wires, in the order of the polynomial's variables.
+        target: The wire that the neuron rotates.
+        ancillas: One for each order, and one more; they start in 0 and are reset to it.
+        degree: Degree of the polynomial.
+        length: Degree of the amplifying polynomial, odd.
+        inverse: Whether to rotate the other way.
+    """
+    *levels, sign = ancillas
+    rotations = rotation_count("amplified", len(levels), length=length)
+    rotation = ancilla_rotation(coefficients, controls, levels[0], degree, rotations)
+    forward = rotation.forward
+    for ancilla, onto in pairwise(levels):
+        forward = _amplified_rotation(forward, ancilla, onto, length)
+    turn = controlled_pi(levels[-1], target, inverse=inverse)
+    circuit = [*forward, *turn, *inverse_gates(forward)]
+    undoing = inverse_gates(circuit)
+    first, *middle, last = real_part_phases(length)
+    queue(rotation.mixing)
+    qml.H(sign)
+    # Beside an ancilla in 0 a phase with both signs concerns the last ancilla alone.
+    qml.RZ(-2 * first, wires=sign)
+    for index, phase in enumerate([*middle, None]):
+        queue(undoing if index % 2 else circuit)
+        if phase is not None:
+            qml.CNOT([levels[-1], sign])
+            qml.RZ(-2 * phase, wires=sign)
+            qml.CNOT([levels[-1], sign])
+    qml.RZ(-2 * last, wires=sign)
+    qml.H(sign)
+    queue(rotation.unmixing)
+    for ancilla in ancillas:
+        qml.measure(ancilla, reset=True)
+
+
+def _amplified_rotation(forward: Gates, ancilla: Hashable, target: Hashable, length: int) -> Gates:
+    """The rotation of an ancilla by the amplified circuit of the ancilla before it.
+
+    Up to a phase for each control pattern, and about X: as good as about Y for what is a control.
+    """
+    turn = controlled_pi(ancilla, target, axis="X")
+    circuit = [*forward, *turn, *inverse_gates(forward)]
+    inverse = inverse_gates(circuit)
+    gates = [*circuit]
+    for index, phase in enumerate(fixed_point_phases(length)):
+        with qml.QueuingManager.stop_recording():
+            gates.append(qml.RZ(-2 * phase, wires=ancilla))
+        gates += circuit if index % 2 else inverse
+    return gates

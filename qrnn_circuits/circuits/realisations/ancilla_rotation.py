@@ -1,0 +1,76 @@
+"""The rotation of a neuron's first ancilla by its polynomial, and back: what sharpening is of."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import pennylane as qml
+from pennylane.typing import TensorLike
+
+from qrnn_circuits.circuits.angles import parity_angles
+from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, walk_gates
+from qrnn_circuits.synthesis import Mix, open_walk, parities_up_to
+
+
+@dataclass(frozen=True)
+class AncillaRotation:
+    """``RY(phi(x))`` of an ancilla that starts in 0, in turn with its inverse.
+
+    Both come without the sign flips of open walks (see :func:`~qrnn_circuits.synthesis.open_walk`),
+    which cancel between one and the other, and without the CNOTs between controls that all of them
+    share: those of ``mixing`` stand before the first rotation and their inverses after the last.
+
+    Attributes:
+        mixing: CNOTs between controls, to be queued once.
+        forward: The rotation.
+        backward: Its inverse.
+        correction: Gates on mixed controls that supply the missing flips where the ancilla read 1
+            after ``backward``.
+    """
+
+    mixing: Gates
+    forward: Gates
+    backward: Gates
+    correction: Gates
+
+    @property
+    def unmixing(self) -> Gates:
+        """The inverse of ``mixing``."""
+        return inverse_gates(self.mixing)
+
+
+def ancilla_rotation(
+    coefficients: TensorLike,
+    controls: Sequence[Hashable],
+    ancilla: Hashable,
+    degree: int,
+    rotations: int,
+) -> AncillaRotation:
+    """Synthesises the rotation.
+
+    Args:
+        coefficients: Of ``phi``, shape ``(P,)`` or ``(B, P)``.
+        controls: The m control wires.
+        ancilla: The rotated wire.
+        degree: Degree of ``phi``.
+        rotations: How many rotations forward and backward the circuit holds, an even number.
+
+    Returns:
+        The gates; not queued.
+    """
+    walk = open_walk(len(controls), parities_up_to(len(controls), degree), rotations=rotations)
+    angles = parity_angles(coefficients, len(controls), degree)
+    shared, steps = walk.steps[: walk.leading_mixes], walk.steps[walk.leading_mixes :]
+    start = set(walk.start)
+    for mix in shared:
+        # A sum of wires that holds the changed wire must also hold what was added to it.
+        if isinstance(mix, Mix) and mix.onto in start:
+            start ^= {mix.control}
+    with qml.QueuingManager.stop_recording():
+        correction = [qml.Z(controls[position]) for position in sorted(start)]
+    forward = walk_gates(steps, angles, controls, ancilla, open_ends=True)
+    return AncillaRotation(
+        walk_gates(shared, angles, controls, ancilla, open_ends=True),
+        forward,
+        inverse_gates(forward),
+        correction,
+    )

@@ -1,0 +1,113 @@
+"""Inspections as tables for a terminal."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from qrnn_circuits.circuits.qiskit.resources import Resources
+
+if TYPE_CHECKING:
+    from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
+
+# Names of the rows and what they show of a circuit.
+_COUNTS: dict[str, Callable[[Resources], int]] = {
+    "qubits": lambda counts: counts.qubits,
+    "depth": lambda counts: counts.depth,
+    "one-qubit gates": lambda counts: counts.one_qubit_gates,
+    "two-qubit gates": lambda counts: counts.two_qubit_gates,
+    "  of them conditioned": lambda counts: counts.conditioned_two_qubit_gates,
+    "measurements": lambda counts: counts.measurements,
+    "resets": lambda counts: counts.resets,
+    "conditions": lambda counts: counts.conditions,
+}
+
+
+def realisation_table(inspection: "Inspection") -> Table:
+    """One column for each realisation; counts before and, with a target, after transpilation."""
+    cell = inspection.cell
+    steps = len(inspection.inputs)
+    title = (
+        f"{steps} step(s): workspace {cell['workspace']}, lane {cell['lane']}, stages "
+        f"{cell['stages']}, order {cell['order']}, degree {cell['degree']}"
+    )
+    caption = []
+    if inspection.target is not None:
+        caption.append(f"before -> after transpilation to {inspection.target}")
+    if any(entry.semantics != cell["semantics"] for entry in inspection.realisations):
+        caption.append(
+            f"* other semantics than the model's ({cell['semantics']}): costs only, "
+            "not its function"
+        )
+    if any(entry.resources.conditions for entry in inspection.realisations):
+        caption.append("what is conditioned counts as run")
+    if any(entry.estimate is not None for entry in inspection.realisations):
+        caption.append("fidelity: gates and measurements only, no errors of waiting qubits")
+    table = Table(title=title, caption="\n".join(caption) or None)
+    table.add_column("")
+    for entry in inspection.realisations:
+        mark = "" if entry.semantics == cell["semantics"] else " *"
+        table.add_column(entry.realisation + mark, justify="right")
+    for name, value in _COUNTS.items():
+        table.add_row(
+            name,
+            *(
+                _before_after(value, entry.resources, entry.transpiled)
+                for entry in inspection.realisations
+            ),
+        )
+    table.add_section()
+    table.add_row(
+        "acceptance",
+        *(
+            "-" if entry.acceptance is None else f"{entry.acceptance:.3g}"
+            for entry in inspection.realisations
+        ),
+    )
+    table.add_row(
+        "error of a neuron",
+        *(
+            "-" if entry.amplification_error is None else f"{entry.amplification_error:.1e}"
+            for entry in inspection.realisations
+        ),
+    )
+    if any(entry.estimate is not None for entry in inspection.realisations):
+        table.add_row(
+            "duration, about",
+            *(
+                "-" if entry.estimate is None else f"{1e6 * entry.estimate.duration:.1f} us"
+                for entry in inspection.realisations
+            ),
+        )
+        table.add_row(
+            "fidelity, about",
+            *(
+                "-" if entry.estimate is None else f"{entry.estimate.fidelity:.3g}"
+                for entry in inspection.realisations
+            ),
+        )
+    return table
+
+
+def stage_table(inspection: "Inspection", entry: "RealisationInspection") -> Table:
+    """One row for each stage of a realisation."""
+    caption = None
+    if inspection.target is not None:
+        caption = "transpiled with barriers between stages, which costs a few gates"
+    names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
+    table = Table(title=f"{entry.realisation}, by stage", caption=caption)
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    for stage in entry.stages:
+        table.add_row(
+            stage.stage,
+            *(_before_after(_COUNTS[name], stage.resources, stage.transpiled) for name in names),
+        )
+    return table
+
+
+def _before_after(
+    value: Callable[[Resources], int], before: Resources, after: Resources | None
+) -> str:
+    return f"{value(before):,}" + ("" if after is None else f" -> {value(after):,}")

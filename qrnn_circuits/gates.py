@@ -1,0 +1,231 @@
+"""The gates of one step as tables, from the angles of all neurons, as one differentiable function.
+
+The backward pass is written out: it is a few operations, where torch would record one for each
+square, scale and slice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, overload
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from qrnn_circuits.neuron import Semantics, apply_blocks
+
+
+class GateTables(NamedTuple):
+    """The blocks ``[[c, -s], [s, c]]`` of all neurons, each neuron's largest of norm 1.
+
+    Attributes:
+        blocks: ``c`` and then ``s`` of the neurons onto workspace wires, for each stage, target,
+            input symbol and pattern of the other workspace wires, shape
+            ``(2, 1 + stages, W, 2**I, 2**(W-1))``.
+        readout: Amplitudes of the output stage for each outcome and workspace pattern, shape
+            ``(2**I, 2**W)``.
+        scales: What the blocks of each neuron were divided by, shape ``(W * (1 + stages) + I, 1)``;
+            not differentiable.
+    """
+
+    blocks: Tensor
+    readout: Tensor
+    scales: Tensor
+
+
+def gate_tables(
+    angles: Tensor, *, lane: int, workspace: int, order: int, semantics: Semantics
+) -> GateTables:
+    """Turns the angles of all neurons into tables.
+
+    Args:
+        angles: In radians, for each neuron in the order in which they act and each pattern of its
+            controls, lane wires first, shape ``(W * (1 + stages) + I, 2**(W+I-1))``.
+        lane: Number I of lane wires.
+        workspace: Number W of workspace wires.
+        order: Order of the neurons.
+        semantics: ``"postselected"`` or ``"unitary"``.
+    """
+    return GateTables(
+        *_GateTables.apply(  # type: ignore[no-untyped-call]
+            angles, lane, workspace, order, semantics == "unitary"
+        )
+    )
+
+
+class _GateTables(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401
+        angles: Tensor,
+        lane: int,
+        workspace: int,
+        order: int,
+        unitary: bool,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        half = angles / 2
+        roots = torch.stack((half.cos(), half.sin()))
+        # The powers 2**order - 1 and 2**order of both.
+        lower, powers = roots, roots * roots
+        for _ in range(order - 1):
+            lower, powers = lower * powers, powers * powers
+        norms = torch.hypot(powers[0], powers[1])
+        scales = torch.ones_like(norms[:, :1]) if unitary else norms.amax(-1, keepdim=True)
+        blocks = powers.div_(norms if unitary else scales)
+        # The derivatives of -c and s by the angle.
+        if unitary:
+            # From c = cos(f/2) and s = sin(f/2) with tan(f/2) = tan(phi/2)**(2**order).
+            steepness = 2 ** (order - 1) * lower[0] * lower[1] / (norms * norms)
+            ctx.slopes = blocks.flip(0) * steepness
+        else:
+            ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
+
+        neurons = len(angles) - lane
+        tables = blocks[:, :neurons].view(2, -1, workspace, 2**lane, 2 ** (workspace - 1))
+        ctx.rows = _readout_rows(lane, neurons, angles.device)
+        factors = blocks.view(-1, 2**workspace).index_select(0, ctx.rows)
+        ctx.factors = factors.view(lane, 2**lane, 2**workspace)
+        ctx.mark_non_differentiable(scales)
+        return tables, ctx.factors.prod(0), scales
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        blocks: Tensor,
+        readout: Tensor,
+        _: Tensor,
+    ) -> tuple[Tensor, None, None, None, None]:
+        lane, size = len(ctx.factors), ctx.factors.shape[-1]
+        gradient = torch.zeros_like(ctx.slopes)
+        neurons = gradient.shape[1] - lane
+        gradient[:, :neurons].view_as(blocks).copy_(blocks)
+        # The product of all factors but one.
+        others = ctx.factors.repeat(lane, 1, 1, 1)
+        others.diagonal().fill_(1)
+        to_factors = (readout * others.prod(1)).view(-1, size)
+        gradient.view(-1, size).index_add_(0, ctx.rows, to_factors)
+        to_cos, to_sin = gradient.mul_(ctx.slopes).unbind(0)
+        return to_sin - to_cos, None, None, None, None
+
+
+@lru_cache(maxsize=16)
+def _readout_rows(lane: int, neurons: int, device: torch.device) -> Tensor:
+    """The rows of the blocks, ``(2 * N * 2**(I-1), 2**W)``, whose product is the read-out.
+
+    Returns:
+        For each lane wire and each outcome, shape ``(I * 2**I,)``.
+    """
+    outcomes = torch.arange(2**lane)
+    rows = []
+    for wire in range(lane):
+        # Lane wires before this one hold the outcome so far; those after it still read 0.
+        after = lane - 1 - wire
+        controls = (outcomes >> (after + 1)) << after
+        bit = (outcomes >> after) & 1
+        neuron = bit * (neurons + lane) + neurons + wire
+        rows.append((neuron << (lane - 1)) + controls)
+    return torch.cat(rows).to(device)
+
+
+class WorkspaceGate(NamedTuple):
+    """A rotation block of one workspace wire, as the lane and the other workspace wires set it.
+
+    Attributes:
+        target: Position of the target among the workspace wires.
+        cos: ``c`` for each input symbol and each pattern of the other workspace wires, shape
+            ``(2**I, 2**(W-1))``, or ``(1, 1)`` for a rotation without controls.
+        sin: ``s``, likewise.
+    """
+
+    target: int
+    cos: Tensor
+    sin: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class WorkspaceStages(Sequence[WorkspaceGate]):
+    """The input and work stages of one step: tables of all neurons, and their gates in order.
+
+    Attributes:
+        blocks: ``c`` and then ``s`` for each stage, target wire, input symbol and pattern of the
+            other workspace wires, shape ``(2, 1 + stages, W, S, 2**(W-1))``. Stage 0 is the input
+            stage; S is ``2**I`` unless only some symbols are kept.
+        theta: Angles of the work stages' own rotations in radians, shape ``(stages, W)``.
+    """
+
+    blocks: Tensor
+    theta: Tensor
+
+    def of_symbols(self, symbols: Tensor) -> "WorkspaceStages":
+        """The same stages for some of the input symbols, int64, shape ``(n,)``."""
+        return WorkspaceStages(self.blocks.index_select(3, symbols), self.theta)
+
+    @cached_property
+    def gates(self) -> list[WorkspaceGate]:
+        """The gates one by one, in the order in which they act."""
+        half = self.theta / 2
+        gates = []
+        for stage, (cos, sin) in enumerate(zip(*self.blocks, strict=True)):
+            if stage > 0:
+                for wire, angle in enumerate(half[stage - 1]):
+                    gates.append(
+                        WorkspaceGate(wire, angle.cos().reshape(1, 1), angle.sin().reshape(1, 1))
+                    )
+            for wire, (c, s) in enumerate(zip(cos, sin, strict=True)):
+                gates.append(WorkspaceGate(wire, c, s))
+        return gates
+
+    def __len__(self) -> int:
+        return len(self.gates)
+
+    @overload
+    def __getitem__(self, index: int) -> WorkspaceGate: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[WorkspaceGate]: ...
+    def __getitem__(self, index: int | slice) -> WorkspaceGate | list[WorkspaceGate]:
+        return self.gates[index]
+
+
+class StepGates(NamedTuple):
+    """All that one step does to the workspace, evaluated at the current parameters.
+
+    Attributes:
+        workspace: The input and work stages.
+        readout: ``readout[o, x]`` is the amplitude with which the output stage writes outcome o on
+            the lane where the workspace reads x, shape ``(2**I, 2**W)``. The output stage is
+            diagonal in the workspace, since its neurons only ever use it as controls.
+        scales: Positive factors that the amplitudes of the neurons lack, shape ``(N, 1)``: it keeps
+            them near 1 where postselection is unlikely.
+    """
+
+    workspace: WorkspaceStages
+    readout: Tensor
+    scales: Tensor
+
+    @property
+    def log_scale(self) -> Tensor:
+        """Natural log of the product of all scales, shape ``()``, float64."""
+        return self.scales.double().log().sum()
+
+
+def apply_workspace_gates(gates: Sequence[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:
+    """Applies the gates of the input and work stages to a batch of states.
+
+    Args:
+        gates: From :meth:`QRNNCell.step_gates`.
+        state: Amplitudes, shape ``(2**W, B)``.
+        inputs: The input symbol of each column, int64, shape ``(B,)``.
+
+    Returns:
+        The new amplitudes, shape ``(2**W, B)``.
+    """
+    for gate in gates:
+        if gate.cos.shape == (1, 1):
+            cos, sin = gate.cos, gate.sin
+        else:
+            cos = gate.cos.T.index_select(1, inputs)
+            sin = gate.sin.T.index_select(1, inputs)
+        state = apply_blocks(state, cos, sin, gate.target)
+    return state

@@ -1,0 +1,1 @@
+"""Exact simulation of many steps."""

@@ -1,0 +1,1 @@
+"""Many steps gate by gate on the states themselves."""

@@ -1,0 +1,1 @@
+"""Many steps through transfer operators: one matrix for each symbol, built once a call."""

@@ -1,0 +1,123 @@
+"""What the symbols of a batch alone decide, before any parameter is looked at."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qrnn_circuits.simulation.costs import worthwhile_layout, worthwhile_products
+from qrnn_circuits.simulation.transfer.build import OperatorPlan, operator_plan
+from qrnn_circuits.simulation.transfer.layouts import (
+    Layout,
+    chunked_layout,
+    grouped_layout,
+    on_device,
+    row_layout,
+)
+from qrnn_circuits.simulation.transfer.products import Integers, Mask, operator_sequences
+
+# The plans of larger batches take little of their steps' time, and much memory.
+MOST_REMEMBERED_SYMBOLS = 2**12
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """How a batch is run.
+
+    Attributes:
+        operators: The operators to build.
+        layout: The arrangement of the sequences, which meet these operators.
+        rows: The sequence of each state that is read, shape ``(R,)``.
+        steps: Its step, likewise.
+    """
+
+    operators: OperatorPlan
+    layout: Layout
+    rows: Tensor
+    steps: Tensor
+
+
+def batch_plan(
+    inputs: Tensor,
+    outcomes: Tensor,
+    read: Tensor | None,
+    *,
+    symbols: int,
+    size: int,
+    scale_every: int,
+) -> BatchPlan:
+    """Plans a batch, unless it is a small one that has just been planned.
+
+    A training set that fits into one batch comes again at every step, and the evaluations of a line
+    search share a batch.
+
+    Args:
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: The outcomes that each step is conditioned on, likewise.
+        read: The steps whose states are read, bool, likewise, or ``None`` for all. The last step of
+            each sequence is always among them.
+        symbols: Number of symbols, ``2**I``.
+        size: Amplitudes of a state, ``2**W``.
+        scale_every: Places from one that is scaled to the next.
+    """
+    arrays = (inputs.cpu().numpy(), outcomes.cpu().numpy())
+    mask = np.ones(arrays[0].shape, dtype=bool) if read is None else read.cpu().numpy()
+    numbers = (symbols, size, scale_every)
+    # Inference tensors would be of no use to later training.
+    with torch.inference_mode(mode=False):
+        if mask.size > MOST_REMEMBERED_SYMBOLS:
+            return _planned(*arrays, mask, inputs.device, *numbers)
+        contents = [array.tobytes() for array in (*arrays, mask)]
+        return _remembered(*contents, len(mask), inputs.device, *numbers)
+
+
+@lru_cache(maxsize=2)
+def _remembered(
+    inputs: bytes, outcomes: bytes, mask: bytes, batch: int, device: torch.device, *numbers: int
+) -> BatchPlan:
+    """The plan of a batch of these contents. One more is kept for the validation in between."""
+    return _planned(
+        np.frombuffer(inputs, np.int64).reshape(batch, -1),
+        np.frombuffer(outcomes, np.int64).reshape(batch, -1),
+        np.frombuffer(mask, np.bool_).reshape(batch, -1),
+        device,
+        *numbers,
+    )
+
+
+def _planned(
+    inputs: Integers,
+    outcomes: Integers,
+    mask: Mask,
+    device: torch.device,
+    symbols: int,
+    size: int,
+    scale_every: int,
+) -> BatchPlan:
+    mask = mask.copy()
+    mask[:, -1] = True
+    sequences = operator_sequences(
+        inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size)
+    )
+    kind, chunk, (pairs, tokens) = worthwhile_layout(sequences, symbols, size)
+    count = symbols + sum(len(level.left) for level in sequences.products)
+    layout: Layout
+    if kind == "grouped":
+        layout = grouped_layout(sequences, count, device, scale_every=scale_every)
+    elif kind == "rows":
+        layout = row_layout(sequences, tokens, device, scale_every=scale_every)
+    else:
+        layout = chunked_layout(
+            sequences, tokens, len(pairs), chunk, device, scale_every=scale_every
+        )
+    operators = operator_plan(
+        np.flatnonzero(np.bincount(inputs.ravel())),
+        sequences.products,
+        None if kind == "grouped" else pairs,
+        symbols,
+        device,
+    )
+    rows, steps = on_device([sequences.read_row, sequences.read_step], device)
+    return BatchPlan(operators, layout, rows, steps)

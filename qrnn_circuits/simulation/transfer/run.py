@@ -1,0 +1,137 @@
+"""Batches that are conditioned on every outcome, run through transfer operators."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.gates import StepGates
+from qrnn_circuits.simulation.transfer.build import planned_operators
+from qrnn_circuits.simulation.transfer.operators import transfer_operators
+from qrnn_circuits.simulation.transfer.plan import batch_plan
+from qrnn_circuits.simulation.transfer.recurrence import recur
+
+# Places from one whose states are scaled to the next.
+SCALE_EVERY = 8
+# Most bytes of states of a place: more do not stay in a core's cache between two operations.
+MOST_PLACE_BYTES = 2**21
+# A batch is run in parts where each of them has so many sequences for each amplitude of a state.
+LEAST_ROWS_OF_PARTS = 4
+# Amplitudes that are smaller by the square of the type's precision are still normal numbers.
+_LEAST_AMPLITUDE = {torch.float32: 2.0**-60, torch.float64: 2.0**-480}
+
+
+class ConditionedRun(NamedTuple):
+    """Predictions of some steps.
+
+    Attributes:
+        weights: The probability of each outcome of each step that was asked for, up to a factor
+            common to all outcomes, shape ``(R, 2**I)``; earlier steps first, and earlier sequences
+            first within a step, if all steps were asked for.
+        rows: The sequence of each such step, shape ``(R,)``.
+        steps: Its number in the sequence, likewise.
+        final: States after the last step and before its read-out, scaled to a largest amplitude of
+            1, shape ``(B, 2**W)``, if all steps were asked for.
+        log_scales: Natural log of the factor that each of them lacks, float64, likewise.
+        least: The smallest largest amplitude that any state had on the way, shape ``()``.
+    """
+
+    weights: Tensor
+    rows: Tensor
+    steps: Tensor
+    final: Tensor
+    log_scales: Tensor
+    least: Tensor
+
+    def reliable(self, outcomes: Tensor) -> bool:
+        """Whether nothing underflowed and no step asked for has a conditioned outcome of weight 0.
+
+        Args:
+            outcomes: What each step that was asked for is conditioned on, shape ``(R,)``.
+        """
+        kept = self.weights.detach().gather(1, outcomes[:, None])
+        least_weight, least = torch.stack((kept.min(), self.least)).tolist()
+        return bool(least_weight > 0 and least >= _LEAST_AMPLITUDE[self.final.dtype])
+
+
+def run_conditioned(
+    gates: StepGates,
+    inputs: Tensor,
+    outcomes: Tensor,
+    read: Tensor | None,
+    state: Tensor,
+    *,
+    scale_every: int = SCALE_EVERY,
+) -> ConditionedRun:
+    """Runs a batch through transfer operators.
+
+    Args:
+        gates: From :meth:`QRNNCell.step_gates`.
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: The outcomes that each step is conditioned on, likewise.
+        read: The steps whose predictions are asked for, bool, likewise, or ``None`` for all. The
+            last step of each sequence is always among them.
+        state: Workspace amplitudes to start from, shape ``(B, 2**W)``.
+        scale_every: Operators from one after which states are scaled to the next.
+    """
+    symbols, size = gates.readout.shape
+    parts = _parts(len(inputs), state)
+    plans = [
+        batch_plan(
+            inputs[part],
+            outcomes[part],
+            None if read is None else read[part],
+            symbols=symbols,
+            size=size,
+            scale_every=scale_every,
+        )
+        for part in parts
+    ]
+    used = plans[0].operators.used
+    if len(parts) > 1:
+        used = torch.cat([plan.operators.used for plan in plans]).unique()
+    stages = gates.workspace
+    if len(used) < symbols:
+        stages = stages.of_symbols(used)
+    transfer = transfer_operators(stages, len(used))
+    runs = []
+    for part, plan in zip(parts, plans, strict=True):
+        own = transfer
+        if len(plan.operators.used) < len(used):
+            own = transfer.index_select(0, torch.searchsorted(used, plan.operators.used))
+        operators, scales = planned_operators(own, gates.readout, plan.operators)
+        readings = recur(operators, gates.readout, state[part], plan.layout, parts=len(parts))
+        log_scales, least = readings.log_scales, readings.least
+        if read is None:
+            log_scales = log_scales + scales.flatten().double().log()[inputs[part]].sum(1)
+        elif len(scales) > symbols:
+            least = torch.minimum(least, scales[symbols:].min())
+        rows = plan.rows + part.start if part.start else plan.rows
+        runs.append(
+            ConditionedRun(readings.weights, rows, plan.steps, readings.final, log_scales, least)
+        )
+    return runs[0] if len(runs) == 1 else _joined(runs)
+
+
+def _parts(batch: int, state: Tensor) -> list[slice]:
+    """Consecutive sequences that are run together."""
+    size = state.shape[1]
+    length = MOST_PLACE_BYTES // (size * state.element_size())
+    # Every part has operators of its own, which must not outgrow its states.
+    if state.device.type != "cpu" or length < LEAST_ROWS_OF_PARTS * size:
+        return [slice(0, batch)]
+    return [slice(begin, begin + length) for begin in range(0, batch, length)]
+
+
+def _joined(runs: list[ConditionedRun]) -> ConditionedRun:
+    """The runs of the parts of a batch as one."""
+    weights, rows, steps, final, log_scales, least = zip(*runs, strict=True)
+    order = torch.cat(steps).argsort(stable=True)
+    return ConditionedRun(
+        torch.cat(weights).index_select(0, order),
+        torch.cat(rows).index_select(0, order),
+        torch.cat(steps).index_select(0, order),
+        torch.cat(final),
+        torch.cat(log_scales),
+        torch.stack(least).min(),
+    )

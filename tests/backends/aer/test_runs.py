@@ -1,0 +1,108 @@
+import numpy as np
+import pennylane as qml
+import pytest
+from pennylane.tape import QuantumScript
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+
+from qrnn_backends.aer.runs import (
+    SimulationError,
+    distributions,
+    readout_matrices,
+    sample,
+)
+from qrnn_backends.aer.simulation import DirectSimulation
+from qrnn_backends.qiskit_common.program import Program, programs
+
+IDEAL = DirectSimulation("automatic")
+
+
+def program(*operations: qml.operation.Operator, wires: list[int]) -> Program:
+    (converted,) = programs([QuantumScript(operations, [qml.probs(wires=wires)], shots=1)])
+    return converted
+
+
+def test_column_j_is_bit_j_however_many_bits_there_are() -> None:
+    ones = [0, 3, 8, 17, 64, 69]
+    simulation = DirectSimulation("stabilizer")
+    (bits,) = sample(
+        simulation, [program(*map(qml.X, ones), wires=list(range(70)))], shots=3, seed=0
+    )
+    assert bits.shape == (3, 70)
+    assert [np.flatnonzero(row).tolist() for row in bits] == [ones] * 3
+
+
+def test_one_run_gives_independent_samples_of_each_program_and_seeds_repeat_them() -> None:
+    coin = program(qml.Hadamard(0), wires=[0])
+    first, second = sample(IDEAL, [coin, coin], shots=2000, seed=5)
+    again, _ = sample(IDEAL, [coin, coin], shots=2000, seed=5)
+    other, _ = sample(IDEAL, [coin, coin], shots=2000, seed=6)
+    assert np.array_equal(first, again)
+    # Coins agree half of the time, and so do successive shots.
+    for left, right in ((first, second), (first, other), (first[1:], first[:-1])):
+        assert abs(np.mean(left == right) - 0.5) < 4 * 0.5 / np.sqrt(2000)
+
+
+@pytest.mark.parametrize("method", ["statevector", "density_matrix", "matrix_product_state"])
+def test_the_first_shots_are_like_the_last_ones(method: str) -> None:
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.2, 1), ["ry"])
+    simulation = DirectSimulation(method, noise)
+    (bits,) = sample(simulation, [program(qml.RY(1.0, 0), wires=[0])], shots=4000, seed=1)
+    halves = bits.reshape(2, 2000).mean(axis=1)
+    share = bits.mean()
+    assert abs(halves[0] - halves[1]) <= 4 * np.sqrt(share * (1 - share) / 1000)
+
+
+def test_exact_distributions_have_gate_and_readout_errors() -> None:
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x"])
+    noise.add_readout_error(ReadoutError([[0.9, 0.1], [0.3, 0.7]]), [1])
+    # Wire 1 is measured into bit 0.
+    flipped = program(qml.X(0), qml.Identity(1), wires=[1, 0])
+    untouched = program(qml.Identity(0), qml.X(1), wires=[0])
+    both, single = distributions(DirectSimulation("automatic", noise), [flipped, untouched])
+    # The qubit's error of 10 % leaves 5 % of the other value.
+    assert both == pytest.approx([0.9 * 0.05, 0.9 * 0.95, 0.1 * 0.05, 0.1 * 0.95])
+    assert single == pytest.approx([1.0, 0.0])
+    noise.add_all_qubit_readout_error(ReadoutError([[0.8, 0.2], [0.0, 1.0]]), warnings=False)
+    (everywhere,) = distributions(DirectSimulation("automatic", noise), [untouched])
+    assert everywhere == pytest.approx([0.8, 0.2])
+
+
+def test_readout_errors_are_those_that_the_runs_have() -> None:
+    noise = NoiseModel()
+    noise.add_readout_error(ReadoutError([[0.9, 0.1], [0.3, 0.7]]), [1])
+    simulation = DirectSimulation("automatic", noise)
+    # Wire 1 is measured into bit 0.
+    prepared = [
+        program(*map(qml.X, ones), qml.Identity(0), qml.Identity(1), wires=[1, 0])
+        for ones in ([], [0], [1], [0, 1])
+    ]
+    for number, (left, right) in enumerate(readout_matrices(simulation, prepared)):
+        (table,) = distributions(simulation, [prepared[number]])
+        ones_of_wires = [number & 1, number >> 1]
+        assert table == pytest.approx(
+            np.kron(left[:, ones_of_wires[1]], right[:, ones_of_wires[0]])
+        )
+    noise.add_all_qubit_readout_error(ReadoutError([[0.8, 0.2], [0.0, 1.0]]), warnings=False)
+    ((everywhere,),) = readout_matrices(
+        DirectSimulation("automatic", noise), [program(qml.X(0), wires=[0])]
+    )
+    assert everywhere.tolist() == [[0.8, 0.0], [0.2, 1.0]]
+
+
+def test_readout_errors_of_several_qubits_are_refused() -> None:
+    noise = NoiseModel()
+    noise.add_readout_error(ReadoutError(np.full((4, 4), 0.25)), [0, 1])
+    simulation = DirectSimulation("automatic", noise)
+    both = [program(qml.X(0), qml.X(1), wires=[0, 1])]
+    for use in (distributions, readout_matrices):
+        with pytest.raises(ValueError, match=r"of one qubit each here, got one of qubits .0, 1."):
+            use(simulation, both)
+
+
+def test_a_failure_of_aer_is_an_error() -> None:
+    wires = list(range(60))
+    too_large = program(*map(qml.Hadamard, wires), *map(qml.T, wires), wires=wires)
+    with pytest.raises(SimulationError, match="Aer failed"):
+        sample(DirectSimulation("statevector"), [too_large], shots=1, seed=0)

@@ -1,0 +1,132 @@
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrnn_circuits import QRNN, Initialisation, QRNNCell
+from qrnn_circuits.simulation.transfer.operators import transfer_operators
+from tests.dense import DenseCell
+
+# Workspace, lane, stages, order, degree.
+SIZES = [
+    (1, 1, 1, 1, 1),
+    (2, 1, 1, 2, 2),
+    (1, 2, 2, 2, 2),
+    (2, 2, 1, 1, 3),
+    (3, 1, 2, 2, 1),
+    (2, 2, 0, 3, 2),
+]
+
+
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
+def test_a_step_equals_the_dense_circuit(
+    workspace: int,
+    lane: int,
+    stages: int,
+    order: int,
+    degree: int,
+    semantics: str,
+    make_model: Callable[..., QRNN],
+    dense_cell: Callable[[QRNN], DenseCell],
+) -> None:
+    model = make_model(
+        workspace=workspace,
+        lane=lane,
+        stages=stages,
+        order=order,
+        degree=degree,
+        semantics=semantics,
+    )
+    dense = dense_cell(model)
+    size = 2**workspace
+    basis = torch.eye(size, dtype=torch.float64)
+    for symbol in range(2**lane):
+        joint = model.cell(torch.full((size,), symbol), basis)
+        expected = dense.step(symbol)[:, :size].T.reshape(size, 2**lane, size)
+        assert np.abs(joint.detach().numpy() - expected).max() < 1e-10
+
+
+def test_transfer_operators_hold_the_image_of_each_basis_state(
+    make_model: Callable[..., QRNN],
+) -> None:
+    cell = make_model(workspace=3, lane=2, stages=2).cell
+    gates = cell.step_gates()
+    operators = transfer_operators(gates.workspace, 4)
+    basis = torch.eye(8, dtype=torch.float64)
+    scale = gates.log_scale.exp()
+    for symbol in range(4):
+        joint = cell(torch.full((8,), symbol), basis)
+        expected = scale * operators[symbol].T[:, None, :] * gates.readout
+        assert torch.allclose(joint, expected, rtol=0, atol=1e-12)
+
+
+@given(
+    lane=st.integers(1, 3), workspace=st.integers(1, 6), stages=st.integers(0, 3), data=st.data()
+)
+def test_parameters_are_as_many_as_the_formula_says(
+    lane: int, workspace: int, stages: int, data: st.DataObject
+) -> None:
+    controls = workspace + lane - 1
+    degree = data.draw(st.integers(1, controls))
+    cell = QRNNCell(lane=lane, workspace=workspace, stages=stages, degree=degree)
+    per_neuron = 1 + sum(comb(controls, r) for r in range(1, degree + 1))
+    expected = per_neuron * (workspace + stages * workspace + lane) + stages * workspace
+    assert sum(parameter.numel() for parameter in cell.parameters()) == expected
+
+
+@pytest.mark.parametrize(
+    ("workspace", "lane", "stages", "degree", "parameters"),
+    [(5, 3, 1, 3, 837), (8, 2, 2, 2, 1212), (6, 2, 2, 3, 1292), (5, 3, 2, 3, 1162)],
+)
+def test_published_models_have_their_published_number_of_parameters(
+    workspace: int, lane: int, stages: int, degree: int, parameters: int
+) -> None:
+    cell = QRNNCell(lane=lane, workspace=workspace, stages=stages, degree=degree)
+    assert sum(parameter.numel() for parameter in cell.parameters()) == parameters
+
+
+def test_one_seed_gives_one_set_of_initial_parameters() -> None:
+    first, again, other = (
+        QRNNCell(
+            lane=1,
+            workspace=2,
+            initialisation=Initialisation(weight_spread=0.1),
+            generator=torch.Generator().manual_seed(seed),
+        )
+        for seed in (1, 1, 2)
+    )
+    for name, parameter in first.named_parameters():
+        assert torch.equal(parameter, again.get_parameter(name))
+        assert not torch.equal(parameter, other.get_parameter(name))
+
+
+@pytest.mark.parametrize("name", ["coefficients", "theta"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_parameters_that_are_not_finite_are_rejected(name: str, value: float) -> None:
+    cell = QRNNCell(lane=1, workspace=2)
+    with torch.no_grad():
+        cell.get_parameter(name)[0, 0] = value
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        cell.step_gates()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lane": 0}, "lane must be at least 1, got 0"),
+        ({"workspace": 0}, "workspace must be at least 1, got 0"),
+        ({"stages": -1}, "stages must be at least 0, got -1"),
+        ({"order": 0}, "order must be between 1"),
+        ({"degree": 3}, r"degree must be between 1 and the number of variables \(here 2"),
+        ({"semantics": "exact"}, "semantics must be one of"),
+        ({"dtype": torch.float16}, "dtype must be torch.float32 or torch.float64"),
+    ],
+)
+def test_options_out_of_range_are_rejected(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        QRNNCell(**({"lane": 1, "workspace": 2} | options))  # type: ignore[arg-type]

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import ParameterVector
+from qiskit.quantum_info import Operator
+from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
+from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
+
+from qrnn_circuits.circuits.qiskit.gates import PolynomialRYGate, QuantumNeuronGate
+from qrnn_circuits.circuits.qiskit.plugins import (
+    AmplifiedQuantumNeuron,
+    MultiplexedQuantumNeuron,
+    ParityPolynomialRY,
+    TextbookPolynomialRY,
+)
+
+BASIS = ["cx", "ry", "rz", "sx", "x", "h"]
+COEFFICIENTS = np.random.default_rng(0).normal(size=7).tolist()
+
+
+def polynomial_circuit() -> QuantumCircuit:
+    circuit = QuantumCircuit(4)
+    circuit.append(PolynomialRYGate(COEFFICIENTS, 3, 2), range(4))
+    return circuit
+
+
+def test_the_methods_are_registered() -> None:
+    assert set(high_level_synthesis_plugin_names("polynomial_ry")) == {
+        "default",
+        "parity",
+        "textbook",
+    }
+    assert set(high_level_synthesis_plugin_names("quantum_neuron")) == {
+        "default",
+        "multiplexed",
+        "amplified",
+    }
+
+
+@pytest.mark.parametrize(
+    ("config", "cx"),
+    [
+        (None, 8),
+        (HLSConfig(polynomial_ry=["parity"]), 8),
+        (HLSConfig(polynomial_ry=["textbook"]), 30),
+    ],
+)
+def test_transpile_picks_the_method_of_a_polynomial_rotation(
+    config: HLSConfig | None, cx: int
+) -> None:
+    circuit = polynomial_circuit()
+    transpiled = transpile(circuit, basis_gates=BASIS, hls_config=config, optimization_level=3)
+    assert transpiled.count_ops()["cx"] == cx
+    assert np.allclose(Operator(transpiled).data, Operator(circuit).data, atol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["parity", "textbook"])
+def test_parameters_survive_transpilation(method: str) -> None:
+    names = ParameterVector("w", 7)
+    circuit = QuantumCircuit(4)
+    circuit.append(PolynomialRYGate(list(names), 3, 2), range(4))
+    config = HLSConfig(polynomial_ry=[method])
+    transpiled = transpile(circuit, basis_gates=BASIS, hls_config=config)
+    bound = transpiled.assign_parameters(dict(zip(names, COEFFICIENTS, strict=True)))
+    assert np.allclose(Operator(bound).data, Operator(polynomial_circuit()).data, atol=1e-10)
+
+
+def test_transpile_picks_the_method_of_a_neuron() -> None:
+    gate = QuantumNeuronGate(COEFFICIENTS, 3, order=1, degree=2)
+    expected = Operator(gate.definition).data
+    circuit = QuantumCircuit(6)
+    circuit.append(gate, range(4))
+    default = transpile(circuit, basis_gates=BASIS)
+    assert default.count_ops()["cx"] == 8
+    config = HLSConfig(quantum_neuron=[("amplified", {"length": 7})])
+    amplified = transpile(circuit, basis_gates=BASIS, hls_config=config)
+    assert amplified.count_ops()["cx"] > 80
+    # The two qubits after the gate's own were clean and are clean again.
+    block = Operator(amplified).data[:16, :16]
+    assert np.linalg.norm(block - expected, 2) < 2e-3
+
+
+def test_without_clean_ancillas_amplification_declines() -> None:
+    gate = QuantumNeuronGate(COEFFICIENTS, 3, order=1, degree=2)
+    assert AmplifiedQuantumNeuron().run(gate, num_clean_ancillas=1) is None
+    assert AmplifiedQuantumNeuron().run(gate, num_clean_ancillas=2) is not None
+
+
+def test_other_gates_are_declined() -> None:
+    other = PolynomialRYGate([0.1, 0.2], 1, 1)
+    for plugin in (MultiplexedQuantumNeuron(), AmplifiedQuantumNeuron()):
+        assert plugin.run(other) is None
+    neuron = QuantumNeuronGate([0.1, 0.2], 1, degree=1)
+    for plugin in (ParityPolynomialRY(), TextbookPolynomialRY()):
+        assert plugin.run(neuron) is None

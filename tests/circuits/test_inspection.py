@@ -1,0 +1,167 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+import torch
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import Target
+from rich.console import Console
+
+from qrnn_circuits import QRNN
+from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit, representative
+from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
+from qrnn_circuits.circuits.realisations.amplified import amplification_error
+from qrnn_circuits.circuits.realisations.base import REALISATIONS
+
+MakeModel = Callable[..., QRNN]
+ALL_TO_ALL = ["cx", "rz", "sx", "x"]
+
+
+@pytest.fixture
+def unitary(make_model: MakeModel) -> QRNN:
+    return make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary")
+
+
+def test_the_multiplexed_cell_of_two_workspace_wires_takes_20_cnots(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary")
+    inspection = inspect_circuit(model, realisations=["multiplexed"], target=ALL_TO_ALL)
+    (entry,) = inspection.realisations
+    assert entry.resources.two_qubit_gates == 20
+    assert entry.transpiled is not None
+    assert entry.transpiled.two_qubit_gates <= 20
+    assert entry.estimate is None
+
+
+def test_stages_add_up_to_the_whole_circuit(unitary: QRNN) -> None:
+    inspection = inspect_circuit(unitary, [1, 0], realisations=REALISATIONS, length=3)
+    assert [entry.realisation for entry in inspection.realisations] == list(REALISATIONS)
+    for entry in inspection.realisations:
+        for name in ("one_qubit_gates", "two_qubit_gates", "measurements", "resets"):
+            total = sum(getattr(stage.resources, name) for stage in entry.stages)
+            assert total == getattr(entry.resources, name)
+        assert [stage.stage for stage in entry.stages] == [
+            "write input",
+            "input stage",
+            "work stage 1",
+            "remove input",
+            "output stage",
+            "read lane",
+        ]
+
+
+def test_by_default_every_realisation_of_the_models_semantics_is_inspected(
+    make_model: MakeModel, unitary: QRNN
+) -> None:
+    postselected = make_model(lane=1, workspace=1, order=1, degree=1)
+    names = [
+        [entry.realisation for entry in inspect_circuit(model).realisations]
+        for model in (postselected, unitary)
+    ]
+    assert names == [["postselect"], list(REALISATIONS[1:])]
+
+
+def test_a_chip_gives_counts_by_stage_and_an_estimate(unitary: QRNN) -> None:
+    inspection = inspect_circuit(unitary, realisations=["multiplexed"], target="fake_fez")
+    (entry,) = inspection.realisations
+    assert inspection.target == "fake_fez"
+    assert entry.transpiled is not None
+    assert entry.estimate is not None
+    assert entry.transpiled.qubits == 2
+    # A measurement takes 1.56 us on this chip, and the gates a fraction of that.
+    assert 1.5e-6 < entry.estimate.duration < 5e-6
+    assert 0.8 < entry.estimate.fidelity < 1
+    assert all(stage.transpiled is not None for stage in entry.stages)
+
+
+def test_acceptance_and_error_are_predicted_where_they_are_defined(
+    make_model: MakeModel, unitary: QRNN
+) -> None:
+    model = make_model(lane=1, workspace=1, order=1, degree=1)
+    (entry,) = inspect_circuit(model, [1, 0], [1, 0]).realisations
+    log_acceptance = model(torch.tensor([[1, 0]]), torch.tensor([[1, 0]])).log_acceptance
+    assert entry.acceptance == pytest.approx(log_acceptance.exp().item(), rel=1e-9)
+    assert inspect_circuit(model, [1, 0]).realisations[0].acceptance is None
+    entries = inspect_circuit(unitary, realisations=REALISATIONS, length=5).realisations
+    assert [entry.acceptance for entry in entries] == [None, None, 1.0, 1.0]
+    errors = [entry.amplification_error for entry in entries]
+    assert errors == [None, None, pytest.approx(amplification_error(5)), None]
+    # Conditioning on an outcome also keeps a share only.
+    (entry,) = inspect_circuit(unitary, [1], [1], realisations=["multiplexed"]).realisations
+    log_acceptance = unitary(torch.tensor([[1]]), torch.tensor([[1]])).log_acceptance
+    assert entry.acceptance == pytest.approx(log_acceptance.exp().item(), rel=1e-9)
+
+
+def rendered(inspection: Inspection, width: int = 120) -> str:
+    console = Console(file=StringIO(), width=width)
+    for table in inspection.tables():
+        console.print(table)
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
+
+
+def test_tables_and_json_hold_the_same_counts(unitary: QRNN) -> None:
+    inspection = inspect_circuit(unitary, realisations=REALISATIONS, target=ALL_TO_ALL, length=3)
+    figures = json.loads(json.dumps(inspection.to_json()))
+    text = rendered(inspection)
+    for entry in figures["realisations"]:
+        before = entry["resources"]["two_qubit_gates"]
+        after = entry["transpiled"]["two_qubit_gates"]
+        assert f"{before:,} -> {after:,}" in text
+        assert f"{entry['realisation']}, by stage" in text
+    assert "postselect *" in text
+    assert "costs only, not its function" in text
+    assert "what is conditioned counts as run" in text
+    assert figures["cell"]["semantics"] == "unitary"
+
+
+def test_tables_show_duration_and_fidelity_of_a_chip(unitary: QRNN) -> None:
+    inspection = inspect_circuit(
+        unitary, realisations=["multiplexed"], target=GenericBackendV2(2, seed=1)
+    )
+    (entry,) = inspection.realisations
+    assert entry.estimate is not None
+    text = rendered(inspection)
+    assert f"{1e6 * entry.estimate.duration:.1f} us" in text
+    assert f"{entry.estimate.fidelity:.3g}" in text
+
+
+def test_a_target_without_control_flow_is_told_what_runs_there(
+    make_model: MakeModel, unitary: QRNN
+) -> None:
+    rigid = GenericBackendV2(4, control_flow=False, seed=1)
+    with pytest.raises(
+        UnsupportedTargetError,
+        match=r"has no if_else, which the realisation 'repeat_until_success' of 1 step.* needs; "
+        r"realisations that run there: amplified, multiplexed",
+    ):
+        inspect_circuit(unitary, realisations=["repeat_until_success"], target=rigid)
+    assert inspect_circuit(unitary, realisations=["multiplexed"], target=rigid).target is not None
+    # Without reset as well, what is left is one step without ancillas to be cleared.
+    bare = Target(num_qubits=4)
+    for name in ("cx", "rz", "sx", "x", "measure"):
+        bare.add_instruction(rigid.target.operation_from_name(name), name=name)
+    with pytest.raises(UnsupportedTargetError, match=r"has no reset.*that run there: multiplexed"):
+        inspect_circuit(unitary, realisations=["amplified"], target=bare)
+    with pytest.raises(UnsupportedTargetError, match="no realisation of these semantics runs"):
+        inspect_circuit(unitary, [0, 0], realisations=["amplified"], target=bare)
+
+
+def test_the_representative_circuit_is_the_inspected_one(unitary: QRNN) -> None:
+    inspection = inspect_circuit(unitary, [1, 0], [1], realisations=["postselect"])
+    circuit = representative(unitary, inspection)
+    assert circuit.realisation == "postselect"
+    assert (circuit.inputs, circuit.outcomes) == ((1, 0), (1, None))
+    assert replace(circuit, model=unitary).model is unitary
+    assert unitary.cell.semantics == "unitary"
+
+
+def test_bad_input_is_rejected(unitary: QRNN) -> None:
+    with pytest.raises(ValueError, match=r"realisation must be one of .* got 'best'"):
+        inspect_circuit(unitary, realisations=["best"])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="optimization_level must be from 0 to 3, got 4"):
+        inspect_circuit(unitary, optimization_level=4)
+    one = GenericBackendV2(1, basis_gates=["rz", "sx", "x"], seed=1)
+    with pytest.raises(UnsupportedTargetError, match="has 1 qubits, the circuit needs 2"):
+        inspect_circuit(unitary, realisations=["multiplexed"], target=one)

@@ -1,0 +1,213 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+from numpy.typing import NDArray
+from pennylane.exceptions import MatrixUndefinedError
+
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.realisations.base import REALISATIONS, Realisation, ancilla_count
+from tests import dense
+from tests.branches import system_branches
+
+Draw = Callable[..., NDArray[np.float64]]
+Make = Callable[..., NeuronOperation]
+
+GATES = {"RY", "RZ", "X", "Z", "H", "S", "Adjoint(S)", "CNOT", "CZ", "MidMeasureMP"}
+
+
+@pytest.fixture
+def make_neuron(draw_coefficients: Draw) -> Make:
+    def make(
+        realisation: Realisation,
+        *,
+        controls: int = 2,
+        degree: int = 2,
+        order: int = 1,
+        batch: int | None = None,
+        **options: int,
+    ) -> NeuronOperation:
+        coefficients = draw_coefficients(controls, degree, batch=batch)
+        wires = range(controls + 1 + ancilla_count(realisation, order))
+        arguments: dict[str, Any] = dict(options)
+        return NeuronOperation(coefficients, wires, order, degree, realisation, **arguments)
+
+    return make
+
+
+def signature(operation: qml.operation.Operator) -> tuple[object, ...]:
+    """What an operation does, but for the new identifiers of its measurements."""
+    if isinstance(operation, qml.ops.MidMeasure):
+        return ("measure", operation.wires, operation.reset, operation.postselect)
+    if isinstance(operation, qml.ops.Conditional):
+        return ("if", *signature(operation.base))
+    return (operation.name, operation.wires, *map(float, operation.data))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_it_is_a_valid_pennylane_operation(
+    realisation: Realisation, order: int, make_neuron: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    neuron = make_neuron(realisation, order=order, length=3, attempts=2)
+    if realisation == "repeat_until_success":
+        # Two decompositions are compared there by the identifiers of the measurements that gates
+        # are conditioned on, which are new each time: see the next test.
+        checks = qml.ops.functions.assert_valid.__globals__
+        monkeypatch.setitem(checks, "_check_decomposition", lambda *args, **options: None)
+    qml.ops.functions.assert_valid(
+        neuron,
+        # Of an operation that measures wires no derivative is defined by parameter shifts.
+        skip_differentiation=realisation != "multiplexed",
+    )
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_its_decomposition_is_the_same_each_time_and_on_other_wires(
+    realisation: Realisation, make_neuron: Make
+) -> None:
+    neuron = make_neuron(realisation)
+    first = [signature(operation) for operation in neuron.decomposition()]
+    with qml.queuing.AnnotatedQueue() as recorded:
+        neuron.decomposition()
+    assert [signature(operation) for operation in recorded.queue] == first
+    names = {wire: f"wire {wire}" for wire in neuron.wires}
+    mapped = neuron.map_wires(names).decomposition()
+    assert [[names[wire] for wire in entry.wires] for entry in neuron.decomposition()] == [
+        list(entry.wires) for entry in mapped
+    ]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.usefixtures("graph_decomposition")
+def test_the_decomposition_system_finds_the_rule_of_the_realisation(
+    realisation: Realisation, order: int, make_neuron: Make
+) -> None:
+    neuron = make_neuron(realisation, order=order, length=3, attempts=2)
+    [tape], _ = qml.transforms.decompose(qml.tape.QuantumScript([neuron]), gate_set=GATES)
+    assert [signature(operation) for operation in tape.operations] == [
+        signature(operation) for operation in neuron.decomposition()
+    ]
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_its_decomposition_needs_few_kinds_of_gates(
+    realisation: Realisation, make_neuron: Make
+) -> None:
+    operations = make_neuron(realisation, order=2, length=3).decomposition()
+    gates = {
+        operation.base.name if isinstance(operation, qml.ops.Conditional) else operation.name
+        for operation in operations
+        if not isinstance(operation, qml.ops.MidMeasure)
+    }
+    assert gates <= {"RY", "RZ", "PauliX", "PauliZ", "Hadamard", "S", "Adjoint(S)", "CNOT", "CZ"}
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_its_adjoint_rotates_the_other_way(realisation: Realisation, make_neuron: Make) -> None:
+    neuron = make_neuron(realisation)
+    adjoint = qml.adjoint(neuron, lazy=False)
+    assert isinstance(adjoint, NeuronOperation)
+    forward, backward = (
+        max(system_branches(each, 3), key=lambda block: float(np.linalg.norm(block)))
+        for each in (neuron, adjoint)
+    )
+    np.testing.assert_allclose(backward, forward.conj().T, rtol=0, atol=1e-10)
+    qml.assert_equal(adjoint.adjoint(), neuron)
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+def test_a_batch_is_its_samples_one_by_one(realisation: Realisation, make_neuron: Make) -> None:
+    batch = make_neuron(realisation, batch=3, length=3, attempts=2)
+    assert batch.batch_size == 3
+    gates = batch.decomposition()
+    for sample in range(3):
+        single = NeuronOperation(batch.data[0][sample], batch.wires, **batch.hyperparameters)
+        expected = single.decomposition()
+        assert len(gates) == len(expected)
+        for many, one in zip(gates, expected, strict=True):
+            assert many.name == one.name
+            for values, value in zip(many.data, one.data, strict=True):
+                chosen = values[sample] if np.ndim(values) else values
+                assert abs(chosen - value) < 1e-12
+        if realisation == "multiplexed":
+            np.testing.assert_allclose(batch.matrix()[sample], single.matrix(), atol=1e-12)
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize("graph", [False, True])
+def test_default_qubit_agrees_on_superposed_controls(
+    realisation: Realisation, graph: bool, make_neuron: Make, request: pytest.FixtureRequest
+) -> None:
+    if graph:
+        request.getfixturevalue("graph_decomposition")
+    neuron = make_neuron(realisation, attempts=2)
+    # Tree traversal weighs branches without the probability of a postselected outcome (seen in
+    # PennyLane 0.45.1), and deferral does not see measurements inside operations.
+    deferred = realisation == "repeat_until_success"
+    state = np.random.default_rng(1).normal(size=8)
+    state /= np.linalg.norm(state)
+
+    def circuit() -> qml.measurements.ProbabilityMP:
+        qml.StatePrep(state, wires=range(3))
+        if deferred:
+            neuron.decomposition()
+        else:
+            qml.apply(neuron)
+        qml.RY(0.3, wires=0)
+        qml.RY(0.7, wires=2)
+        return qml.probs(wires=range(3))
+
+    turn = dense.on_wires({0: dense.rotation(0.3), 2: dense.rotation(0.7)}, 3)
+    outcomes = [turn @ block @ state for block in system_branches(neuron, 3)]
+    expected = np.sum([np.abs(outcome) ** 2 for outcome in outcomes], axis=0)
+    method = "deferred" if deferred else "tree-traversal"
+    qnode = qml.QNode(circuit, qml.device("default.qubit"), mcm_method=method)
+    np.testing.assert_allclose(qnode(), expected / expected.sum(), rtol=0, atol=1e-10)
+
+
+def test_only_a_multiplexed_neuron_has_a_matrix(make_neuron: Make) -> None:
+    for realisation in REALISATIONS:
+        neuron = make_neuron(realisation)
+        assert neuron.has_matrix is (realisation == "multiplexed")
+        if not neuron.has_matrix:
+            with pytest.raises(MatrixUndefinedError):
+                neuron.matrix()
+
+
+def test_its_wires_are_controls_target_and_ancillas(draw_coefficients: Draw) -> None:
+    neuron = NeuronOperation(draw_coefficients(2, 2), ["x", "y", "t", "a", "b"], 2, 2, "postselect")
+    assert neuron.control_wires.tolist() == ["x", "y"]
+    assert neuron.target_wire.tolist() == ["t"]
+    assert neuron.ancilla_wires.tolist() == ["a", "b"]
+    assert "Neuron" in qml.drawer.tape_text(qml.tape.QuantumScript([neuron]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"realisation": "dense"}, "realisation must be one of .*got 'dense'"),
+        ({"realisation": "amplified", "length": 4}, "length must be odd, one of .*got 4"),
+        ({"realisation": "repeat_until_success", "attempts": 0}, "attempts must be at least 1"),
+        ({"order": 0}, "order must be between 1 and 6, got 0"),
+        ({"order": 5}, "at least one control, the target and 5 ancillas .*got 6 wires"),
+        ({"wires": range(5)}, r"coefficients must have shape \(7,\) or \(B, 7\)"),
+        ({"degree": 3}, "degree must be between 1 and the number of controls"),
+        ({"wires": range(12), "realisation": "multiplexed"}, "at most 10 controls .*got 11"),
+    ],
+)
+def test_options_that_make_no_neuron_are_refused(options: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {
+        "coefficients": np.zeros(11),
+        "wires": range(6),
+        "order": 1,
+        "degree": 2,
+        "realisation": "postselect",
+    }
+    if options.get("degree") == 3:
+        arguments |= {"wires": range(4)}
+    with pytest.raises(ValueError, match=message):
+        NeuronOperation(**(arguments | options))

@@ -1,0 +1,76 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrnn_circuits.simulation.transfer.products import OperatorSequences, operator_sequences
+
+SYMBOLS = 3
+NONE = SYMBOLS
+
+
+def spelled(sequences: OperatorSequences, operator: int) -> list[tuple[int | None, int]]:
+    """The steps of an operator, each an outcome before it, which the first lacks, and an input."""
+    if operator < SYMBOLS:
+        return [(None, operator)]
+    number = operator - SYMBOLS
+    for products in sequences.products:
+        if number < len(products.left):
+            first, *rest = spelled(sequences, products.right[number])
+            return [
+                *spelled(sequences, products.left[number]),
+                (int(products.outcome[number]), first[1]),
+                *rest,
+            ]
+        number -= len(products.left)
+    raise AssertionError(f"there is no operator {operator}")
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    shape = draw(st.integers(1, 5)), draw(st.integers(1, 14))
+    rng = np.random.default_rng(draw(st.integers(0, 2**31)))
+    inputs, outcomes = rng.integers(0, SYMBOLS, (2, *shape))
+    read = rng.random(shape) < draw(st.sampled_from([0, 0.1, 0.5, 1]))
+    read[:, -1] = True
+    return inputs, outcomes, read
+
+
+@given(batch=batches(), least=st.integers(1, 4))
+def test_the_operators_of_a_sequence_spell_its_steps_and_stop_where_it_is_read(
+    batch: tuple[np.ndarray, np.ndarray, np.ndarray], least: int
+) -> None:
+    inputs, outcomes, read = batch
+    sequences = operator_sequences(
+        inputs, outcomes, read, SYMBOLS, lambda counts, places: counts >= least
+    )
+    ends = []
+    for row, length in enumerate(sequences.lengths):
+        steps: list[tuple[int | None, int]] = []
+        row_ends = [0]
+        for place in range(length):
+            first, *rest = spelled(sequences, sequences.operators[place, row])
+            steps += [(int(sequences.outcomes[place, row]), first[1]), *rest]
+            row_ends.append(len(steps))
+        ends.append(row_ends)
+        before = [NONE, *outcomes[row, :-1]]
+        assert steps == list(zip(before, inputs[row], strict=True))
+    found = np.zeros_like(read)
+    for place, row, step in zip(
+        sequences.read_place, sequences.read_row, sequences.read_step, strict=True
+    ):
+        assert ends[row][place] == step + 1
+        found[row, step] = True
+    assert (found == read).all()
+    assert (np.diff(sequences.read_place * len(inputs) + sequences.read_row) > 0).all()
+
+
+def test_a_long_run_of_one_symbol_takes_the_logarithm_of_its_steps() -> None:
+    inputs = np.zeros((2, 64), dtype=np.int64)
+    read = np.zeros((2, 64), dtype=bool)
+    read[:, -1] = True
+    sequences = operator_sequences(
+        inputs, inputs, read, SYMBOLS, lambda counts, places: np.ones(len(counts), dtype=bool)
+    )
+    assert len(sequences.operators) == 1
+    # The first step has no outcome before it: it starts a second chain of products.
+    assert sum(len(products.left) for products in sequences.products) <= 2 * 6

@@ -1,0 +1,69 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from qrnn_circuits.gates import gate_tables
+from qrnn_circuits.neuron import MAX_ORDER, Semantics, block_amplitudes
+
+
+def random_angles(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (workspace * (1 + stages) + lane, 2 ** (workspace + lane - 1))
+    return 3 * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+@given(
+    seed=st.integers(0, 2**31),
+    lane=st.integers(1, 3),
+    workspace=st.integers(1, 3),
+    stages=st.integers(0, 2),
+    order=st.integers(1, MAX_ORDER),
+)
+def test_tables_times_their_scales_are_the_blocks_of_all_neurons(
+    semantics: Semantics, seed: int, lane: int, workspace: int, stages: int, order: int
+) -> None:
+    angles = random_angles(seed, lane, workspace, stages)
+    tables = gate_tables(angles, lane=lane, workspace=workspace, order=order, semantics=semantics)
+    expected = torch.stack(block_amplitudes(angles, order, semantics))
+    neurons = len(angles) - lane
+    for found, exact in zip(tables.blocks, expected, strict=True):
+        assert found.shape == (1 + stages, workspace, 2**lane, 2 ** (workspace - 1))
+        assert torch.allclose(found.view(neurons, -1) * tables.scales[:neurons], exact[:neurons])
+    largest = (tables.blocks**2).sum(0).amax((-2, -1))
+    assert torch.allclose(largest, torch.ones_like(largest))
+    for outcome in range(2**lane):
+        bits = [outcome >> (lane - 1 - wire) & 1 for wire in range(lane)]
+        amplitudes = torch.ones(2**workspace, dtype=torch.float64)
+        for wire, bit in enumerate(bits):
+            # Lane wires before this one hold the outcome so far; those after it still read 0.
+            others = [*bits[:wire], *[0] * (lane - 1 - wire)]
+            controls = sum(other << (lane - 2 - i) for i, other in enumerate(others))
+            amplitudes *= expected[bit, neurons + wire].view(-1, 2**workspace)[controls]
+        assert torch.allclose(tables.readout[outcome] * tables.scales[neurons:].prod(), amplitudes)
+
+
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+@pytest.mark.parametrize(("lane", "workspace", "order"), [(1, 1, 1), (2, 2, 2), (3, 1, 3)])
+def test_gradients_equal_finite_differences(
+    semantics: Semantics, lane: int, workspace: int, order: int
+) -> None:
+    angles = random_angles(0, lane, workspace, 1)
+
+    def tables(angles: Tensor) -> tuple[Tensor, Tensor]:
+        found = gate_tables(
+            angles, lane=lane, workspace=workspace, order=order, semantics=semantics
+        )
+        # Scales count as constants, which finite differences do not know.
+        scales = found.scales if semantics == "unitary" else fixed / found.scales
+        neurons = len(scales) - lane
+        relative = scales[:neurons].view(*found.blocks.shape[1:3], 1, 1).detach()
+        readout = found.readout / scales[neurons:].prod().detach()
+        return found.blocks / relative, readout
+
+    fixed = gate_tables(
+        angles, lane=lane, workspace=workspace, order=order, semantics=semantics
+    ).scales
+    assert torch.autograd.gradcheck(tables, angles.requires_grad_())
