@@ -1,0 +1,156 @@
+"""Objects by name: built-in ones, those of installed packages, and those of a user's module."""
+
+import ast
+import pkgutil
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """What users may name: on the command line, in files and in calls.
+
+    A name is looked up among the registered ones, then among the entry points of installed
+    packages; ``"module:attribute"`` names anything that can be imported. Under a name stands an
+    object, or a class or function that makes one from keyword arguments.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> fractions = Registry[Fraction]("fraction", "example.fractions", Fraction)
+        >>> fractions.register("ratio", Fraction)
+        >>> fractions.resolve("ratio,numerator=3,denominator=4")
+        Fraction(3, 4)
+    """
+
+    def __init__(self, kind: str, group: str, base: type[object]) -> None:
+        """Begins without names of its own.
+
+        Args:
+            kind: What messages call the objects, such as ``"realisation"``.
+            group: Group of the entry points by which installed packages add names, such as
+                ``"qrnn_circuits.realisations"``.
+            base: Class of all objects.
+        """
+        self.kind = kind
+        self.group = group
+        self.base = base
+        self._registered: dict[str, T | Callable[..., T] | str] = {}
+
+    def register(self, name: str, item: T | Callable[..., T] | str) -> None:
+        """Adds a name.
+
+        Args:
+            name: The name, without a colon, comma or equals sign.
+            item: An object, a class or function that makes one, or where one of these is to be
+                imported from once it is asked for, as ``"module:attribute"``.
+
+        Raises:
+            ValueError: If the name is not allowed or already stands for something else.
+        """
+        if not name or set(name) & set(":,="):
+            raise ValueError(f"name must be without colon, comma and equals sign, got {name!r}")
+        if self._registered.setdefault(name, item) is not item:
+            raise ValueError(f"{self.kind} {name!r} is registered already")
+
+    def names(self) -> tuple[str, ...]:
+        """The registered names in their order, then those of installed packages."""
+        return tuple(dict.fromkeys([*self._registered, *self._installed()]))
+
+    def find(self, name: str) -> T | Callable[..., T]:
+        """What stands under a name: an object or what makes one.
+
+        Args:
+            name: A name, or ``"module:attribute"``.
+
+        Raises:
+            ValueError: If there is no such name, or what it names cannot be imported.
+        """
+        item: Any = name
+        if name in self._registered:
+            item = self._registered[name]
+        elif name in (installed := self._installed()):
+            item = installed[name].value
+        if not isinstance(item, str):
+            return item  # type: ignore[no-any-return]
+        if ":" not in item:
+            near = get_close_matches(item, self.names(), n=3)
+            raise ValueError(
+                f"{self.kind} must be one of {', '.join(self.names())}, or module:attribute, got "
+                f"{name!r}" + (f"; close names are {', '.join(near)}" if near else "")
+            )
+        try:
+            return pkgutil.resolve_name(item)  # type: ignore[no-any-return]
+        except (AttributeError, ImportError, ValueError) as error:
+            raise ValueError(f"{self.kind} {name!r} cannot be imported: {error}") from error
+
+    def make(self, name: str, /, **options: object) -> T:
+        """The object of a name.
+
+        Args:
+            name: As for :meth:`find`.
+            options: Keyword arguments of the class or function that stands under the name.
+
+        Raises:
+            ValueError: If there is no such name, it takes no such options, or what it names is no
+                object of this kind; and whatever the class or function raises.
+        """
+        found: Any = self.find(name)
+        if isinstance(found, self.base):
+            if options:
+                raise ValueError(
+                    f"{self.kind} {name!r} is an object, which takes no options, got "
+                    f"{', '.join(options)}"
+                )
+            return found  # type: ignore[return-value]
+        made: Any = found
+        if callable(found):
+            try:
+                signature(found).bind(**options)
+            except TypeError as error:
+                raise ValueError(
+                    f"{self.kind} {name!r} takes the options {signature(found)}: {error}"
+                ) from error
+            made = found(**options)
+        if not isinstance(made, self.base):
+            raise ValueError(
+                f"{self.kind} {name!r} must be a {self.base.__name__} or make one, got {made!r}"
+            )
+        return made  # type: ignore[return-value]
+
+    def resolve(self, given: T | str) -> T:
+        """The object that a user names, or gives as it is.
+
+        Args:
+            given: An object; or a name, with options after commas if it takes any, as in
+                ``"amplified,length=5"``. Values are read as Python literals, else as text.
+
+        Raises:
+            TypeError: If it is neither.
+            ValueError: As for :meth:`make`.
+        """
+        if isinstance(given, self.base):
+            return given  # type: ignore[return-value]
+        if not isinstance(given, str):
+            raise TypeError(f"{self.kind} must be a {self.base.__name__} or a name, got {given!r}")
+        name, *parts = given.split(",")
+        options = {}
+        for part in parts:
+            option, equals, value = part.partition("=")
+            if not (option and equals):
+                raise ValueError(f"options of {self.kind} must look like name=value, got {part!r}")
+            options[option] = _literal(value)
+        return self.make(name, **options)
+
+    def _installed(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.group)}
+
+
+def _literal(text: str) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text

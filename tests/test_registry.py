@@ -1,0 +1,99 @@
+import sys
+from fractions import Fraction
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from qrnn_circuits import registry as module
+from qrnn_circuits.registry import Registry
+
+half = Fraction(1, 2)
+
+
+@pytest.fixture
+def fractions() -> Registry[Fraction]:
+    registry = Registry[Fraction]("fraction", "tests.fractions", Fraction)
+    registry.register("ratio", Fraction)
+    registry.register("half", half)
+    registry.register("later", "fractions:Fraction")
+    return registry
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("third", "fractions:Fraction", "tests.fractions")
+    found = SimpleNamespace(points=[point])
+    monkeypatch.setattr(
+        module, "entry_points", lambda group: found.points if group == point.group else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("half", half),
+        ("ratio", Fraction()),
+        ("ratio,numerator=3,denominator=4", Fraction(3, 4)),
+        ("ratio,numerator=3/5", Fraction(3, 5)),
+        ("later,numerator=2", Fraction(2)),
+        ("fractions:Fraction,numerator=2", Fraction(2)),
+        (f"{__name__}:half", half),
+        (Fraction(7), Fraction(7)),
+    ],
+)
+def test_objects_names_and_attributes_of_modules_are_resolved(
+    given: str | Fraction,
+    expected: Fraction,
+    fractions: Registry[Fraction],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, __name__, SimpleNamespace(half=half))
+    assert fractions.resolve(given) == expected
+
+
+def test_a_class_is_found_without_being_called(fractions: Registry[Fraction]) -> None:
+    assert fractions.find("ratio") is Fraction
+    assert fractions.find("later") is Fraction
+
+
+@pytest.mark.usefixtures("installed")
+def test_installed_packages_add_names(fractions: Registry[Fraction]) -> None:
+    assert fractions.names() == ("ratio", "half", "later", "third")
+    assert fractions.make("third", numerator=1, denominator=3) == Fraction(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hall", "fraction must be one of ratio, half, later, .* got 'hall'; close names are half"),
+        ("nothing", "must be one of .* got 'nothing'$"),
+        ("half,numerator=1", "'half' is an object, which takes no options, got numerator"),
+        ("ratio,numerator", "options of fraction must look like name=value, got 'numerator'"),
+        ("ratio,size=1", r"'ratio' takes the options \(numerator=0.*unexpected .*'size'"),
+        ("nowhere:half", "'nowhere:half' cannot be imported: No module named 'nowhere'"),
+        ("fractions:Half", "cannot be imported: .*no attribute 'Half'"),
+        ("math:pi", "'math:pi' must be a Fraction or make one, got 3.14"),
+        ("decimal:Decimal", "must be a Fraction or make one, got Decimal"),
+    ],
+)
+def test_names_of_nothing_say_what_there_is(
+    text: str, message: str, fractions: Registry[Fraction]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        fractions.resolve(text)
+
+
+def test_what_is_neither_an_object_nor_a_name_is_refused(fractions: Registry[Fraction]) -> None:
+    given: Any = 3
+    with pytest.raises(TypeError, match="fraction must be a Fraction or a name, got 3"):
+        fractions.resolve(given)
+
+
+def test_a_name_stands_for_one_thing(fractions: Registry[Fraction]) -> None:
+    fractions.register("half", half)
+    with pytest.raises(ValueError, match="fraction 'half' is registered already"):
+        fractions.register("half", Fraction(2, 4))
+    with pytest.raises(ValueError, match="without colon, comma and equals sign, got 'a:b'"):
+        fractions.register("a:b", half)
