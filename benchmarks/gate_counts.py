@@ -18,7 +18,13 @@ from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import to_qiskit
 from qrnn_circuits.circuits.qiskit.resources import resources
 from qrnn_circuits.circuits.qiskit.target import resolve_target
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.realisations import (
+    Amplified,
+    Multiplexed,
+    Postselect,
+    Realisation,
+    RepeatUntilSuccess,
+)
 from qrnn_circuits.circuits.realisations.postselect import textbook_neuron
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 
@@ -28,20 +34,18 @@ TARGETS = {"all-to-all CX": ["cx", "rz", "sx", "x"], "fake_fez": "fake_fez"}
 GENERIC = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
 
 
-def circuit_of(
-    workspace: int, lane: int, degree: int, realisation: Realisation, attempts: int, length: int
-) -> CompiledCircuit:
+def circuit_of(workspace: int, lane: int, degree: int, realisation: Realisation) -> CompiledCircuit:
     """One step of a cell of order 2 and one work stage, with generic parameters."""
     model = QRNN(
         workspace=workspace,
         lane=lane,
         degree=degree,
-        semantics=SEMANTICS[realisation],
+        semantics=realisation.semantics,
         initialisation=GENERIC,
         generator=torch.Generator().manual_seed(0),
         dtype=torch.float64,
     ).requires_grad_(False)
-    return compile_circuit(model, [0], realisation=realisation, attempts=attempts, length=length)
+    return compile_circuit(model, [0], realisation=realisation)
 
 
 def textbook(circuit: CompiledCircuit) -> QuantumCircuit:
@@ -72,6 +76,12 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=3, help="of amplified neurons")
     parser.add_argument("--attempts", type=int, default=3, help="of repeat_until_success")
     arguments = parser.parse_args()
+    realisations = (
+        Postselect(),
+        RepeatUntilSuccess(arguments.attempts),
+        Amplified(arguments.length),
+        Multiplexed(),
+    )
     chips = {name: resolve_target(target) for name, target in TARGETS.items()}
     columns = [
         "W, I, d",
@@ -89,15 +99,8 @@ def main() -> None:
         if workspace + lane > arguments.largest:
             continue
         circuits = {
-            name: circuit_of(
-                workspace,
-                lane,
-                degree,
-                name,
-                attempts=arguments.attempts,
-                length=arguments.length,
-            )
-            for name in REALISATIONS
+            realisation.name: circuit_of(workspace, lane, degree, realisation)
+            for realisation in realisations
         }
         qiskit = {"textbook": textbook(circuits["postselect"])}
         qiskit |= {name: circuit.to_qiskit() for name, circuit in circuits.items()}
@@ -112,7 +115,7 @@ def main() -> None:
                 f"{counts['textbook']:,}",
                 f"{counts['postselect']:,}",
                 f"{counts['textbook'] / counts['postselect']:.1f}x",
-                *(f"{counts[name]:,}" for name in REALISATIONS[1:]),
+                *(f"{counts[name]:,}" for name in list(circuits)[1:]),
             ]
             print("| " + " | ".join(cells) + " |", flush=True)
 

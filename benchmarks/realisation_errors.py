@@ -12,14 +12,16 @@ import argparse
 import torch
 
 from qrnn_circuits import Initialisation, QuantumNeuron
-from qrnn_circuits.circuits import amplification_error, superposition_infidelity
+from qrnn_circuits.circuits import Amplified, RepeatUntilSuccess
+from qrnn_circuits.circuits.realisations.amplified import LENGTHS
 
 CONTROLS, DEGREE = 3, 2
 SPREADS = (0.1, 0.3, 0.5, 1.0)
-LENGTHS = (3, 5, 7)
 
 
-def mean_infidelity(spread: float, order: int, attempts: int, neurons: int) -> float:
+def mean_infidelity(
+    realisation: RepeatUntilSuccess, spread: float, order: int, neurons: int
+) -> float:
     """The mean over random neurons whose coefficients all have this spread."""
     total = 0.0
     for seed in range(neurons):
@@ -31,7 +33,8 @@ def mean_infidelity(spread: float, order: int, attempts: int, neurons: int) -> f
             generator=torch.Generator().manual_seed(seed),
             dtype=torch.float64,
         )
-        total += superposition_infidelity(neuron.angles().detach().numpy(), order, attempts)
+        angles = neuron.angles().detach().numpy()
+        total += realisation.superposition_infidelity(angles, order)
     return total / neurons
 
 
@@ -45,7 +48,8 @@ def main() -> None:
     print("| --- | --- | ---: | ---: |")
     for spread in SPREADS:
         for attempts in (1, 3):
-            figures = (mean_infidelity(spread, order, attempts, neurons) for order in (1, 2))
+            realisation = RepeatUntilSuccess(attempts)
+            figures = (mean_infidelity(realisation, spread, order, neurons) for order in (1, 2))
             print(
                 f"| {spread} | {attempts} | {' | '.join(f'{figure:.1e}' for figure in figures)} |"
             )
@@ -53,7 +57,7 @@ def main() -> None:
     print("| length L | order 1 | order 2 |")
     print("| --- | ---: | ---: |")
     for length in LENGTHS:
-        bounds = (amplification_error(length, order) for order in (1, 2))
+        bounds = (Amplified(length).error(order) for order in (1, 2))
         print(f"| {length} | {' | '.join(f'{bound:.1e}' for bound in bounds)} |")
 
 

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits import registers, step_distribution
+from qrnn_circuits.circuits import compile_circuit, registers
 from qrnn_circuits.tasks import Digits, Xor
 from qrnn_circuits.training import (
     RunConfig,
@@ -79,11 +79,11 @@ def largest_difference(model: QRNN, task: Xor) -> float:
     inputs, outcomes = batch.inputs[:1, :CIRCUIT_STEPS], batch.outcomes[:1, :CIRCUIT_STEPS]
     with torch.no_grad():
         fast = model(inputs, outcomes).log_probs[0].exp()
-        circuit = [
-            step_distribution(model, inputs[0, : t + 1].tolist(), outcomes[0, :t].tolist())
-            for t in range(CIRCUIT_STEPS)
-        ]
-    return float((torch.stack(circuit) - fast).abs().max())
+        found: list[torch.Tensor] = []
+        for step in range(CIRCUIT_STEPS):
+            symbols, conditions = inputs[0, : step + 1].tolist(), outcomes[0, :step].tolist()
+            found += compile_circuit(model, symbols, conditions).qnode()()
+    return float((torch.stack(found) - fast).abs().max())
 
 
 def main() -> None:

@@ -111,8 +111,9 @@ class Registry(Generic[T]):
             try:
                 signature(found).bind(**options)
             except TypeError as error:
+                accepted = ", ".join(map(str, signature(found).parameters.values())) or "none"
                 raise ValueError(
-                    f"{self.kind} {name!r} takes the options {signature(found)}: {error}"
+                    f"{self.kind} {name!r} takes other options ({accepted}): {error}"
                 ) from error
             made = found(**options)
         if not isinstance(made, self.base):

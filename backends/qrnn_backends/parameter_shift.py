@@ -77,7 +77,4 @@ def _postselects(operation: qml.operation.Operator) -> bool:
         return _postselects(operation.base)
     if isinstance(operation, MidMeasure):
         return operation.postselect is not None
-    return isinstance(operation, NeuronOperation) and operation.hyperparameters["realisation"] in (
-        "postselect",
-        "repeat_until_success",
-    )
+    return isinstance(operation, NeuronOperation) and operation.realisation.postselects

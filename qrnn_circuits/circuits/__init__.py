@@ -1,51 +1,43 @@
 """Gate-level circuits of a QRNN, built from PennyLane operations."""
 
-from qrnn_circuits.circuits.cell import (
-    Registers,
-    cell_step,
-    condition_lane,
-    registers,
-    step_distribution,
-)
-from qrnn_circuits.circuits.draw import draw_step
+from qrnn_circuits.circuits.cell import Registers, cell_step, condition_lane, registers
+from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import to_qiskit
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
-from qrnn_circuits.circuits.realisations.base import (
+from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
-    SEMANTICS,
+    Amplified,
+    Multiplexed,
+    Postselect,
     Realisation,
-    ancilla_count,
-)
-from qrnn_circuits.circuits.realisations.repeat_until_success import (
-    coherence,
-    superposition_infidelity,
+    RepeatUntilSuccess,
+    register_realisation,
 )
 from qrnn_circuits.circuits.rotation import PolynomialRY
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 
 __all__ = [
     "REALISATIONS",
-    "SEMANTICS",
+    "Amplified",
     "CompiledCircuit",
     "Inspection",
+    "Multiplexed",
     "NeuronOperation",
     "PolynomialRY",
+    "Postselect",
     "Realisation",
     "Registers",
+    "RepeatUntilSuccess",
     "UnsupportedTargetError",
-    "amplification_error",
-    "ancilla_count",
     "cell_step",
-    "coherence",
     "compile_circuit",
     "condition_lane",
     "draw_step",
+    "draw_text",
     "inspect_circuit",
+    "register_realisation",
     "registers",
-    "step_distribution",
-    "superposition_infidelity",
     "to_qiskit",
 ]

@@ -1,4 +1,4 @@
-"""A picture of one step of a cell: its neurons by stage, and the gates of the first of them."""
+"""Drawings of a compiled circuit: as text, and one step as a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,13 +22,6 @@ _STAGE_COLOURS = {"input": "#deebf7", "work": "#e5f5e0", "output": "#fee6ce", "o
 _COLUMNS_PER_LINE, _MOST_LINES = 40, 4
 _LEAST_COLUMNS = 16
 
-# What a realisation does with its ancillas.
-_ANCILLA_WORDS = {
-    "postselect": "post-\nselect",
-    "repeat_until_success": "repeat",
-    "amplified": "amplify",
-}
-
 _LETTERS = {
     "PauliX": "X",
     "PauliZ": "Z",
@@ -48,6 +41,22 @@ class _Column:
     stage: str
     operations: list[Operator] = field(default_factory=list)
     neuron: int | None = None
+
+
+def draw_text(circuit: CompiledCircuit) -> str:
+    """Draws a compiled circuit as text, with one box for each neuron.
+
+    Args:
+        circuit: Any compiled circuit.
+    """
+    labels = {
+        wire: f"{name.removesuffix('s')} {place}"
+        for name, wires in zip(circuit.registers._fields, circuit.registers, strict=True)
+        for place, wire in enumerate(wires)
+    }
+    (tape,), _ = qml.map_wires(circuit.tape, labels)
+    text: str = qml.drawer.tape_text(tape, wire_order=labels.values(), decimals=2)
+    return text
 
 
 def draw_step(circuit: CompiledCircuit) -> "Figure":
@@ -181,8 +190,7 @@ def _draw_neuron(axes: "Axes", place: int, neuron: Any, row: int) -> None:  # no
         axes.plot(place, wire, "o", color="black", markersize=5, zorder=3)
     _box(axes, place, target, f"f{row}")
     if ancillas:
-        words = _ANCILLA_WORDS[neuron.hyperparameters["realisation"]]
-        _box(axes, place, ancillas[0], words, last=ancillas[-1])
+        _box(axes, place, ancillas[0], neuron.realisation.ancilla_label, last=ancillas[-1])
 
 
 def _draw_gates(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from math import exp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -16,20 +16,10 @@ from qrnn_circuits.circuits.qiskit.resources import (
     section_resources,
 )
 from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, resolve_target
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
-from qrnn_circuits.circuits.realisations.base import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_LENGTH,
-    REALISATIONS,
-    SEMANTICS,
-    Realisation,
-    check_realisation,
-)
+from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisations_of
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import QRNN
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from qrnn_circuits.neuron import Semantics
 
 
 @dataclass(frozen=True)
@@ -53,28 +43,27 @@ class RealisationInspection:
     """The circuit of one realisation.
 
     Attributes:
-        realisation: Its name.
-        semantics: What it gives; if it is not the model's, the circuit does not compute the model.
+        realisation: How neurons are built. If its semantics are not the model's, the circuit does
+            not compute the model.
         resources: Before transpilation.
         transpiled: After it; None without a target.
         estimate: From the target's calibration data; None without any.
         stages: The same counts for each stage.
         acceptance: Share of the shots in which every flag reads 0 and every conditioned outcome is
             right, as the model predicts it; None for a realisation of other semantics than the
-            model's, for ``"repeat_until_success"``, whose last attempts fail now and then, and
-            where an outcome before the last step is sampled.
-        amplification_error: For ``"amplified"``, how far each neuron may be from the exact one in
-            operator norm; else None.
+            model's, for one that fails now and then, as ``"repeat_until_success"`` does, and where
+            an outcome before the last step is sampled.
+        error: How far each neuron may be from its semantics in operator norm, where that is
+            bounded; else None.
     """
 
     realisation: Realisation
-    semantics: str
     resources: Resources
     transpiled: Resources | None
     estimate: Estimate | None
     stages: tuple[StageInspection, ...]
     acceptance: float | None
-    amplification_error: float | None
+    error: float | None
 
 
 @dataclass(frozen=True)
@@ -86,8 +75,6 @@ class Inspection:
         inputs: The input symbols of the inspected steps.
         outcomes: The outcome that each step is conditioned on, or None where it is sampled.
         target: Name of the target; None without one.
-        attempts: Attempts of ``"repeat_until_success"``.
-        length: Length of ``"amplified"``.
         realisations: One entry for each.
     """
 
@@ -95,20 +82,15 @@ class Inspection:
     inputs: tuple[int, ...]
     outcomes: tuple[int | None, ...]
     target: str | None
-    attempts: int
-    length: int
     realisations: tuple[RealisationInspection, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """All figures as plain dictionaries and lists."""
-        return asdict(self)
-
-    def tables(self) -> "list[Table]":
-        """Tables for a terminal: realisations side by side, then the stages of each."""
-        from qrnn_circuits.command_line.inspection_table import realisation_table, stage_table
-
-        stages = [stage_table(self, entry) for entry in self.realisations]
-        return [realisation_table(self), *stages]
+        """All figures as plain dictionaries and lists; realisations as their text."""
+        values = asdict(self)
+        for entry, figures in zip(self.realisations, values["realisations"], strict=True):
+            figures["realisation"] = str(entry.realisation)
+            figures["semantics"] = entry.realisation.semantics
+        return values
 
 
 def inspect_circuit(
@@ -116,10 +98,8 @@ def inspect_circuit(
     inputs: Sequence[int] = (0,),
     outcomes: Sequence[int | None] | None = None,
     *,
-    realisations: Sequence[Realisation] | None = None,
+    realisations: Sequence[Realisation | str] | None = None,
     target: Any = None,  # noqa: ANN401
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
     optimization_level: int = 3,
     seed: int = 0,
 ) -> Inspection:
@@ -129,12 +109,11 @@ def inspect_circuit(
         model: The network.
         inputs: The input symbols.
         outcomes: As for :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
-        realisations: Which to inspect, by default those of the model's semantics. Others are
-            counted as well, for a model of the same sizes that has their semantics.
+        realisations: Which to inspect, each as for ``compile_circuit``; by default every one that
+            has a name and the model's semantics. Others are counted as well, for a model of the
+            same sizes that has their semantics.
         target: Where to transpile to: see :func:`~.qiskit.target.resolve_target`;
             by default nothing is transpiled.
-        attempts: As for ``compile_circuit``.
-        length: As for ``compile_circuit``.
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
 
@@ -148,29 +127,19 @@ def inspect_circuit(
         ValueError: If another argument is not acceptable.
     """
     cell = model.cell
-    if realisations is None:
-        realisations = [name for name in REALISATIONS if SEMANTICS[name] == cell.semantics]
-    for name in realisations:
-        check_realisation(
-            name,
-            order=cell.order,
-            controls=cell.polynomial.variables,
-            attempts=attempts,
-            length=length,
-        )
+    chosen = (
+        realisations_of(cell.semantics)
+        if realisations is None
+        else [REALISATIONS.resolve(given) for given in realisations]
+    )
     if not 0 <= optimization_level <= 3:
         raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
     chip = None if target is None else resolve_target(target)
     circuits = [
         compile_circuit(
-            _of_semantics(model, SEMANTICS[name]),
-            inputs,
-            outcomes,
-            realisation=name,
-            attempts=attempts,
-            length=length,
+            _of_semantics(model, realisation.semantics), inputs, outcomes, realisation=realisation
         )
-        for name in realisations
+        for realisation in chosen
     ]
     if chip is not None:
         for circuit in circuits:
@@ -188,8 +157,6 @@ def inspect_circuit(
         inputs=first.inputs,
         outcomes=first.outcomes,
         target=None if chip is None else chip.name,
-        attempts=attempts,
-        length=length,
         realisations=tuple(
             _inspected(circuit, model, chip, optimization_level, seed) for circuit in circuits
         ),
@@ -200,12 +167,10 @@ def representative(model: QRNN, inspection: Inspection) -> CompiledCircuit:
     """The circuit of an inspection's first realisation, as it was inspected."""
     realisation = inspection.realisations[0].realisation
     return compile_circuit(
-        _of_semantics(model, SEMANTICS[realisation]),
+        _of_semantics(model, realisation.semantics),
         inspection.inputs,
         inspection.outcomes,
         realisation=realisation,
-        attempts=inspection.attempts,
-        length=inspection.length,
     )
 
 
@@ -213,14 +178,14 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
     """Share of the shots that a circuit keeps, from the model.
 
     Returns:
-        ``exp(log_acceptance)``; 1 for an unconditioned circuit without flags. None for
-        ``"repeat_until_success"`` and where an outcome before the last step is sampled in a circuit
-        that conditions on anything.
+        ``exp(log_acceptance)``; 1 for an unconditioned circuit without flags. None for a
+        realisation that fails now and then, as ``"repeat_until_success"`` does, and where an
+        outcome before the last step is sampled in a circuit that conditions on anything.
     """
     model, outcomes = circuit.model, circuit.outcomes
-    if circuit.realisation == "repeat_until_success":
+    if not circuit.realisation.predictable:
         return None
-    if circuit.realisation != "postselect" and all(outcome is None for outcome in outcomes):
+    if not circuit.realisation.postselects and all(outcome is None for outcome in outcomes):
         return 1.0
     if None in outcomes[:-1]:
         return None
@@ -249,10 +214,9 @@ def _inspected(
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
         after = _by_stage(section_resources(chosen, first))
     realisation = circuit.realisation
-    ours = model.cell.semantics == SEMANTICS[realisation]
+    ours = model.cell.semantics == realisation.semantics
     return RealisationInspection(
         realisation=realisation,
-        semantics=SEMANTICS[realisation],
         resources=resources(whole),
         transpiled=transpiled,
         estimate=estimated,
@@ -260,11 +224,7 @@ def _inspected(
             StageInspection(stage, counts, after.get(stage)) for stage, counts in before.items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
-        amplification_error=(
-            amplification_error(circuit.length, model.cell.order)
-            if realisation == "amplified"
-            else None
-        ),
+        error=realisation.error(model.cell.order),
     )
 
 
@@ -292,10 +252,9 @@ def _check_instructions(chip: Chip, circuit: CompiledCircuit) -> None:
     if not missing:
         return
     fitting = [
-        name
-        for name in REALISATIONS
-        if SEMANTICS[name] == circuit.model.cell.semantics
-        and not chip.missing(replace(circuit, realisation=name).to_qiskit())
+        realisation.name
+        for realisation in realisations_of(circuit.model.cell.semantics)
+        if not chip.missing(replace(circuit, realisation=realisation).to_qiskit())
     ]
     advice = (
         f"realisations that run there: {', '.join(fitting)}"
@@ -304,14 +263,14 @@ def _check_instructions(chip: Chip, circuit: CompiledCircuit) -> None:
     )
     raise UnsupportedTargetError(
         f"{chip.name} has no {' and no '.join(missing)}, which the realisation "
-        f"{circuit.realisation!r} of {len(circuit.inputs)} step(s) needs; {advice}"
+        f"{circuit.realisation.name!r} of {len(circuit.inputs)} step(s) needs; {advice}"
     )
 
 
-def _of_semantics(model: QRNN, semantics: str) -> QRNN:
+def _of_semantics(model: QRNN, semantics: Semantics) -> QRNN:
     """The model, or a copy of it with other semantics."""
     if model.cell.semantics == semantics:
         return model
     twin = deepcopy(model)
-    twin.cell.semantics = semantics  # type: ignore[assignment]
+    twin.cell.semantics = semantics
     return twin

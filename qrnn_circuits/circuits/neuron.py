@@ -1,8 +1,7 @@
-"""The quantum neuron as a PennyLane operation, with one decomposition for each realisation."""
+"""The quantum neuron as a PennyLane operation, which its realisation decomposes."""
 
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,46 +11,27 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires, WiresLike
 
 from qrnn_circuits.circuits.angles import activation_table, coefficient_count, multiplexed_matrix
-from qrnn_circuits.circuits.realisations.amplified import amplified_neuron
-from qrnn_circuits.circuits.realisations.base import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_LENGTH,
-    REALISATIONS,
-    Realisation,
-    ancilla_count,
-    check_realisation,
-)
-from qrnn_circuits.circuits.realisations.multiplexed import multiplexed_neuron
-from qrnn_circuits.circuits.realisations.postselect import postselected_neuron
-from qrnn_circuits.circuits.realisations.repeat_until_success import repeat_until_success_neuron
+from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 from qrnn_circuits.circuits.rotation import check_coefficients
+from qrnn_circuits.neuron import check_neuron_options
 
 
 class NeuronOperation(Operation):  # type: ignore[misc]
     """A rotation of one wire that others control, sharpened by its order.
 
-    What it does to the target depends on the realisation (see
-    :func:`qrnn_circuits.neuron.block_amplitudes` for the two semantics):
-
-    - ``"postselect"``: the postselected block, exactly; every ancilla is measured mid-circuit and
-      postselected on 0.
-    - ``"repeat_until_success"``: the unitary rotation, exactly where the controls are in a basis
-      state; a dynamic circuit that postselects the last of its attempts only.
-    - ``"amplified"``: the unitary rotation within the error of its length
-      (:func:`~qrnn_circuits.circuits.amplification_error`), by singular value
-      transformation; nothing is postselected.
-    - ``"multiplexed"``: the unitary rotation, exactly, from a table of all its angles. The only one
-      that is a unitary on its wires, so the only one with a matrix.
+    What it does to the target depends on the semantics of its realisation (see
+    :func:`qrnn_circuits.neuron.block_amplitudes`), and how near it comes on the realisation itself:
+    see the classes of :mod:`qrnn_circuits.circuits.realisations`. It has a matrix where the
+    realisation is exactly a unitary on the wires, as the multiplexed one is.
 
     Args:
         coefficients: Of the polynomial ``phi``, in radians, shape ``(P,)`` or ``(B, P)``.
         wires: The control wires in the order of the polynomial's variables, the target, then
-            ``ancilla_count(realisation, order)`` ancillas, which start and end in 0.
+            ``realisation.ancillas(order)`` ancillas, which start and end in 0.
         order: Order of the neuron, from 1 to 6.
         degree: Degree of the polynomial.
-        realisation: One of ``REALISATIONS``.
-        attempts: How often ``"repeat_until_success"`` tries each ancilla at most.
-        length: Degree of the polynomial of ``"amplified"``, odd.
+        realisation: The circuit of the neuron, or the name of one, such as
+            ``"amplified,length=5"``.
         inverse: Whether to rotate the other way.
 
     Raises:
@@ -61,9 +41,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     num_params = 1
     ndim_params = (1,)
     grad_method = None
-    resource_keys = frozenset(
-        {"num_wires", "order", "degree", "realisation", "attempts", "length", "inverse"}
-    )
+    resource_keys = frozenset({"num_wires", "order", "degree", "realisation", "inverse"})
 
     def __init__(
         self,
@@ -71,32 +49,34 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         wires: WiresLike,
         order: int,
         degree: int,
-        realisation: Realisation,
-        attempts: int = DEFAULT_ATTEMPTS,
-        length: int = DEFAULT_LENGTH,
+        realisation: Realisation | str,
         inverse: bool = False,
     ) -> None:
         wires = Wires(wires)
-        ancillas = ancilla_count(realisation, order)
+        realisation = REALISATIONS.resolve(realisation)
+        check_neuron_options(order, realisation.semantics)
+        ancillas = realisation.ancillas(order)
         controls = len(wires) - 1 - ancillas
         if controls < 1:
             raise ValueError(
                 f"wires must hold at least one control, the target and {ancillas} ancillas "
-                f"(realisation {realisation!r}, order {order}), got {len(wires)} wires"
+                f"(realisation {realisation.name!r}, order {order}), got {len(wires)} wires"
             )
-        check_realisation(
-            realisation, order=order, controls=controls, attempts=attempts, length=length
-        )
+        realisation.check(order=order, controls=controls)
         coefficients = check_coefficients(coefficients, controls, degree)
         self._hyperparameters = {
             "order": order,
             "degree": degree,
             "realisation": realisation,
-            "attempts": attempts,
-            "length": length,
             "inverse": inverse,
         }
         super().__init__(coefficients, wires=wires)
+
+    @property
+    def realisation(self) -> Realisation:
+        """The circuit of the neuron."""
+        realisation: Realisation = self.hyperparameters["realisation"]
+        return realisation
 
     @property
     def control_wires(self) -> Wires:
@@ -120,11 +100,21 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @property
     def has_matrix(self) -> bool:
-        """Whether the realisation is a unitary on its wires."""
-        return bool(self.hyperparameters["realisation"] == "multiplexed")
+        """Whether the neuron is exactly a unitary on its wires."""
+        kind = self.realisation
+        return bool(
+            kind.exact
+            and kind.semantics == "unitary"
+            and not kind.measures
+            and not self.ancilla_wires
+        )
 
     def matrix(self, wire_order: WiresLike | None = None) -> TensorLike:
-        """The multiplexed rotation; other realisations measure ancillas and have no matrix."""
+        """The multiplexed rotation.
+
+        Raises:
+            MatrixUndefinedError: If the realisation measures ancillas or is not exact.
+        """
         if not self.has_matrix:
             raise MatrixUndefinedError
         return super().matrix(wire_order)
@@ -141,11 +131,16 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @staticmethod
     def compute_decomposition(
-        coefficients: TensorLike, wires: WiresLike, realisation: Realisation, **options: int
+        coefficients: TensorLike,
+        wires: WiresLike,
+        order: int,
+        degree: int,
+        realisation: Realisation,
+        inverse: bool = False,
     ) -> list[Operator]:
-        """The circuit of the realisation: one- and two-qubit gates and mid-circuit measurements."""
+        """The circuit of the realisation: gates, mid-circuit measurements and conditioned gates."""
         with qml.queuing.AnnotatedQueue() as recorded:
-            _QUEUE[realisation](coefficients, wires=wires, realisation=realisation, **options)
+            _queue(coefficients, wires, order, degree, realisation, inverse)
         operations = list(recorded.queue)
         if qml.QueuingManager.recording():
             for operation in operations:
@@ -168,83 +163,55 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @property
     def _controls(self) -> int:
-        options = self.hyperparameters
-        return len(self.wires) - 1 - ancilla_count(options["realisation"], options["order"])
+        return len(self.wires) - 1 - self.realisation.ancillas(self.hyperparameters["order"])
 
 
-def _split(
-    wires: WiresLike, realisation: Realisation, order: int
-) -> tuple[list[Any], Any, list[Any]]:
-    """Controls, target and ancillas."""
+def without_neurons(operations: Iterable[Operator]) -> Iterator[Operator]:
+    """The operations, with its circuit in place of every neuron whose realisation measures.
+
+    PennyLane's own devices look for mid-circuit measurements before they decompose anything.
+    """
+    for operation in operations:
+        if isinstance(operation, NeuronOperation) and operation.realisation.measures:
+            yield from operation.decomposition()
+        else:
+            yield operation
+
+
+def _queue(
+    coefficients: TensorLike,
+    wires: WiresLike,
+    order: int,
+    degree: int,
+    realisation: Realisation,
+    inverse: bool = False,
+    **_: object,
+) -> None:
     wires = list(Wires(wires))
-    controls = len(wires) - 1 - ancilla_count(realisation, order)
-    return wires[:controls], wires[controls], wires[controls + 1 :]
-
-
-def _postselect(
-    coefficients: TensorLike, wires: WiresLike, order: int, degree: int, inverse: bool, **_: object
-) -> None:
-    controls, target, ancillas = _split(wires, "postselect", order)
-    postselected_neuron(coefficients, controls, target, ancillas, degree=degree, inverse=inverse)
-
-
-def _repeat_until_success(
-    coefficients: TensorLike,
-    wires: WiresLike,
-    order: int,
-    degree: int,
-    attempts: int,
-    inverse: bool,
-    **_: object,
-) -> None:
-    controls, target, ancillas = _split(wires, "repeat_until_success", order)
-    repeat_until_success_neuron(
-        coefficients, controls, target, ancillas, degree=degree, attempts=attempts, inverse=inverse
+    target = len(wires) - 1 - realisation.ancillas(order)
+    realisation.queue(
+        coefficients,
+        wires[:target],
+        wires[target],
+        wires[target + 1 :],
+        order=order,
+        degree=degree,
+        inverse=inverse,
     )
-
-
-def _amplified(
-    coefficients: TensorLike,
-    wires: WiresLike,
-    order: int,
-    degree: int,
-    length: int,
-    inverse: bool,
-    **_: object,
-) -> None:
-    controls, target, ancillas = _split(wires, "amplified", order)
-    amplified_neuron(
-        coefficients, controls, target, ancillas, degree=degree, length=length, inverse=inverse
-    )
-
-
-def _multiplexed(
-    coefficients: TensorLike, wires: WiresLike, order: int, degree: int, inverse: bool, **_: object
-) -> None:
-    controls, target, _none = _split(wires, "multiplexed", order)
-    multiplexed_neuron(coefficients, controls, target, order=order, degree=degree, inverse=inverse)
-
-
-_QUEUE: dict[Realisation, Callable[..., None]] = {
-    "postselect": _postselect,
-    "repeat_until_success": _repeat_until_success,
-    "amplified": _amplified,
-    "multiplexed": _multiplexed,
-}
 
 
 def _resources(
-    num_wires: int, order: int, degree: int, realisation: Realisation, **options: int
+    num_wires: int, order: int, degree: int, realisation: Realisation, inverse: bool
 ) -> dict[Any, int]:
     """Counts the gates of a circuit; their number does not depend on the coefficients."""
-    controls = num_wires - 1 - ancilla_count(realisation, order)
+    controls = num_wires - 1 - realisation.ancillas(order)
     operations = NeuronOperation.compute_decomposition(
         np.zeros(coefficient_count(controls, degree)),
-        wires=range(num_wires),
-        order=order,
-        degree=degree,
-        realisation=realisation,
-        **options,
+        range(num_wires),
+        order,
+        degree,
+        realisation,
+        inverse,
     )
     gates = [
         operation.base if isinstance(operation, qml.ops.Conditional) else operation
@@ -253,17 +220,4 @@ def _resources(
     return Counter(qml.resource_rep(type(gate), **gate.resource_params) for gate in gates)
 
 
-def _is_realisation(name: str, realisation: str, **_: object) -> bool:
-    return name == realisation
-
-
-qml.add_decomps(
-    NeuronOperation,
-    *(
-        qml.register_condition(
-            partial(_is_realisation, name),
-            qml.register_resources(_resources, _QUEUE[name], name=name),
-        )
-        for name in REALISATIONS
-    ),
-)
+qml.add_decomps(NeuronOperation, qml.register_resources(_resources, _queue, name="realisation"))

@@ -2,43 +2,33 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pennylane as qml
-import torch
 from pennylane.operation import Operator
-from pennylane.ops import MidMeasure
 
 from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.circuits.cell import Registers, cell_step, condition_lane, registers
-from qrnn_circuits.circuits.qiskit.convert import Converted, Converter, Item
+from qrnn_circuits.circuits.cell import Registers, registers
+from qrnn_circuits.circuits.measurement_method import measurement_method
+from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.qiskit.convert import Converted
+from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
-from qrnn_circuits.circuits.realisations.base import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_LENGTH,
-    Realisation,
-    check_realisation,
-    check_semantics,
-    default_realisation,
-)
-from qrnn_circuits.circuits.stages import StagedOperation, staged
+from qrnn_circuits.circuits.realisations import Realisation, realisation_of
+from qrnn_circuits.circuits.stages import StagedOperation
+from qrnn_circuits.circuits.steps import sequence_operations
 from qrnn_circuits.network import QRNN
-from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
 
-# Of a statevector in which every measurement has a wire of its own.
-_MAX_DEFERRED_WIRES = 16
-
 
 @dataclass(frozen=True)
 class CompiledCircuit:
-    """The circuit of a sequence: on PennyLane devices, in Qiskit, as OpenQASM 3 or as a drawing.
+    """The circuit of a sequence: on PennyLane devices, in Qiskit or as OpenQASM 3.
 
     The lane is measured after each step, reset and used again. The model's parameters are read
     whenever a circuit is made, so a compiled circuit follows a model that goes on training.
@@ -50,8 +40,6 @@ class CompiledCircuit:
             lane is sampled.
         steps: The sampled steps whose lane the QNode returns.
         realisation: How neurons are built.
-        attempts: How often a neuron is tried, for ``"repeat_until_success"``.
-        length: Length of the amplification, for ``"amplified"``.
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
     """
 
@@ -60,8 +48,6 @@ class CompiledCircuit:
     outcomes: tuple[int | None, ...]
     steps: tuple[int, ...]
     realisation: Realisation
-    attempts: int = DEFAULT_ATTEMPTS
-    length: int = DEFAULT_LENGTH
     symbolic: bool = False
 
     @property
@@ -72,14 +58,14 @@ class CompiledCircuit:
     @property
     def tape(self) -> qml.tape.QuantumScript:
         """The circuit, which returns the distribution of each requested step's lane."""
-        operations, results = self._operations(self.model.cell, read_last=False)
         with qml.QueuingManager.stop_recording():
+            operations, results = self._unread_operations()
             measurements = self._measurements(results, qml.probs)
-        return qml.tape.QuantumScript([item.operation for item in operations], measurements)
+        return qml.tape.QuantumScript(operations, measurements)
 
     def staged_operations(self) -> list[StagedOperation]:
         """The operations, each with its step, stage and neuron, up to the last step's read-out."""
-        return self._operations(self.model.cell)[0]
+        return self._operations_of(self.model.cell)
 
     def qnode(
         self,
@@ -124,23 +110,23 @@ class CompiledCircuit:
         if isinstance(device, str):
             device = qml.device(device)
         if device.name == "default.qubit" and shots is None:
-            mcm_method = self._analytic_method(mcm_method)
+            mcm_method = measurement_method(
+                device.name, [list(without_neurons(self.tape.operations))], wanted=mcm_method
+            )
 
         differentiable = self.steps == (len(self.inputs) - 1,) and shots is None
-        # PennyLane looks for measurements before it decomposes anything.
-        expand = self.realisation != "multiplexed" and not device.name.startswith("qrnn.")
+        expand = not device.name.startswith("qrnn.")
 
         def circuit() -> list[qml.measurements.MeasurementProcess]:
-            operations, results = self._operations(self.model.cell, read_last=False)
-            for item in operations:
-                operation = item.operation
+            with qml.QueuingManager.stop_recording():
+                operations, results = self._unread_operations()
                 if not differentiable:
                     # PennyLane cannot combine torch tensors with mid-circuit distributions.
-                    operation = _with_numbers(operation)
-                if expand and item.neuron is not None:
-                    operation.decomposition()
-                else:
-                    qml.apply(operation)
+                    operations = [_with_numbers(operation) for operation in operations]
+                if expand:
+                    operations = list(without_neurons(operations))
+            for operation in operations:
+                qml.apply(operation)
             return self._measurements(results, qml.probs if returns == "probs" else qml.sample)
 
         interface = "torch" if differentiable else "numpy"
@@ -153,7 +139,7 @@ class CompiledCircuit:
         Quantum registers: ``lane``, ``workspace``, ``ancilla``. Classical registers: ``outcome``,
         with the bits of each step's lane, most significant first, step after step; ``flag``, the
         postselected ancilla measurements, which all read 0 in a shot that counts; ``attempt``,
-        the failures that ``"repeat_until_success"`` met and undid. Qiskit has no postselection: see
+        the failures that a dynamic realisation met and undid. Qiskit has no postselection: see
         :meth:`kept`.
 
         Args:
@@ -164,7 +150,7 @@ class CompiledCircuit:
             ImportError: If Qiskit is not installed.
         """
         if barriers:
-            return self._convert(barriers=True).circuit.copy()
+            return self._convert(barriers=True).circuit
         return self._converted.circuit.copy()
 
     def kept(self, counts: Mapping[str, int]) -> Counter[tuple[int, ...]]:
@@ -181,26 +167,7 @@ class CompiledCircuit:
         Raises:
             ValueError: If a bit string does not have one character for each classical bit.
         """
-        circuit = self._converted.circuit
-        register = next(register for register in circuit.cregs if register.name == "outcome")
-        places = [circuit.find_bit(bit).index for bit in register]
-        lane = self.model.cell.lane
-        kept: Counter[tuple[int, ...]] = Counter()
-        for text, count in counts.items():
-            # Qiskit writes its first bit last.
-            bits = text.replace(" ", "")[::-1]
-            if len(bits) != circuit.num_clbits:
-                raise ValueError(
-                    f"counts must be of the circuit's {circuit.num_clbits} classical bits, got "
-                    f"{text!r}"
-                )
-            if all(bits[place] == str(value) for place, value in self._converted.postselected):
-                outcome = "".join(bits[place] for place in places)
-                symbols = [
-                    int(outcome[start : start + lane], 2) for start in range(0, len(outcome), lane)
-                ]
-                kept[tuple(symbols)] += count
-        return kept
+        return kept_outcomes(self._converted, self.model.cell.lane, counts)
 
     def parameter_values(self, model: QRNN | None = None) -> "dict[Parameter, float]":
         """Values of the parameters of a symbolic circuit, for ``assign_parameters``.
@@ -209,9 +176,9 @@ class CompiledCircuit:
             model: A network of the same sizes; by default the compiled one.
 
         Returns:
-            A value for each parameter of the circuit. For the realisation ``"multiplexed"``, whose
-            angles are not linear in the coefficients, a parameter is the angle of one gate; for
-            the others, one coefficient. Work stages have a parameter for each theta.
+            A value for each parameter of the circuit. Where the realisation's angles are linear in
+            the coefficients, a parameter is one coefficient; otherwise, as for the multiplexed one,
+            the angle of one gate. Work stages have a parameter for each theta.
 
         Raises:
             ValueError: If the circuit is not symbolic, or the model is of another size.
@@ -230,7 +197,7 @@ class CompiledCircuit:
         first = replace(
             self, model=model, inputs=self.inputs[:1], outcomes=self.outcomes[:1], steps=()
         )
-        values = SymbolicAngles(_trainable_double(cell), linear=self._linear)
+        values = first._angles()
         first._convert(angles=values)
         present = set(self._converted.circuit.parameters)
         by_name = {parameter.name: value for parameter, value in values.values().items()}
@@ -247,107 +214,25 @@ class CompiledCircuit:
 
         return str(qasm3.dumps(circuit))
 
-    def draw(self, style: Literal["text", "mpl"] = "text") -> Any:  # noqa: ANN401
-        """A drawing.
-
-        Args:
-            style: ``"text"`` for a string with one box for each neuron; ``"mpl"`` for the
-                first step as a matplotlib figure
-                (:func:`~qrnn_circuits.circuits.draw.draw_step`).
-
-        Raises:
-            ValueError: If there is no such style.
-        """
-        if style == "mpl":
-            from qrnn_circuits.circuits.draw import draw_step
-
-            return draw_step(self)
-        if style != "text":
-            raise ValueError(f"style must be 'text' or 'mpl', got {style!r}")
-        labels = {
-            wire: f"{name.removesuffix('s')} {place}"
-            for name, wires in zip(self.registers._fields, self.registers, strict=True)
-            for place, wire in enumerate(wires)
-        }
-        (tape,), _ = qml.map_wires(self.tape, labels)
-        text: str = qml.drawer.tape_text(tape, wire_order=labels.values(), decimals=2)
-        return text
-
-    def _analytic_method(self, mcm_method: str | None) -> str:
-        """How ``default.qubit`` gets this circuit's exact distributions."""
-        measurements = [
-            part
-            for item in self._operations(self.model.cell, read_last=False)[0]
-            for part in (
-                [item.operation] if item.neuron is None else item.operation.decomposition()
-            )
-            if isinstance(part, MidMeasure)
-        ]
-        free = [measurement.postselect is None for measurement in measurements]
-        # After the first free measurement, is any postselected?
-        mixed = True in free and not all(free[free.index(True) :])
-        if mixed and mcm_method == "tree-traversal":
-            raise ValueError(
-                "mcm_method must not be 'tree-traversal' on default.qubit for this circuit: a "
-                "postselected measurement follows one that is not, and PennyLane normalises each "
-                "of its histories on its own"
-            )
-        if mcm_method is not None:
-            return mcm_method
-        wires = sum(map(len, self.registers)) + len(measurements)
-        if mixed and wires > _MAX_DEFERRED_WIRES:
-            raise ValueError(
-                "default.qubit has no exact method for this circuit: a postselected measurement "
-                f"follows one that is not, so that it needs {wires} wires at once, more than "
-                f"{_MAX_DEFERRED_WIRES}. Give shots, or run to_qiskit() on a simulator."
-            )
-        return "deferred" if mixed else "tree-traversal"
-
-    @property
-    def _linear(self) -> bool:
-        return self.realisation != "multiplexed"
-
     @cached_property
     def _converted(self) -> Converted:
         return self._convert()
 
     def _convert(
-        self, *, barriers: bool = False, angles: "SymbolicAngles | None" = None
+        self, *, barriers: bool = False, angles: SymbolicAngles | None = None
     ) -> Converted:
-        require_qiskit()
-        rules: dict[str, Any] = {}
         if angles is None and self.symbolic:
-            angles = SymbolicAngles(_trainable_double(self.model.cell), linear=self._linear)
-        if angles is not None:
-            cell = angles.cell
-            rules["angle"] = angles
-        else:
-            cell = deepcopy(self.model.cell).double()
-        lane, workspace, ancillas = self.registers
-        converter = Converter(
-            {"lane": lane, "workspace": workspace, "ancilla": ancillas},
-            self._classical_register,
+            angles = self._angles()
+        return convert_sequence(
+            self._operations_of,
+            self.model.cell,
+            self.registers,
+            angles=angles,
             barriers=barriers,
-            **rules,
         )
-        with torch.set_grad_enabled(angles is not None):
-            operations, _ = self._operations(cell)
-            return converter.convert(
-                Item(
-                    item.operation,
-                    # Equal neurons recur in every step.
-                    key=item.neuron,
-                    section=f"{item.step}: {item.stage}",
-                )
-                for item in operations
-            )
 
-    def _classical_register(self, measurement: MidMeasure, used: bool) -> str | None:
-        if measurement.wires[0] in self.registers.lane:
-            return "outcome"
-        if measurement.postselect is not None:
-            return "flag"
-        return "attempt" if used or not measurement.reset else None
+    def _angles(self) -> SymbolicAngles:
+        return SymbolicAngles.of_copy(self.model.cell, linear=self.realisation.linear)
 
     def _measurements(
         self,
@@ -361,46 +246,15 @@ class CompiledCircuit:
             for step in self.steps
         ]
 
-    def _operations(
-        self, cell: QRNNCell, *, read_last: bool = True
-    ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
-        """All operations, and the results of measuring each step's lane.
+    def _operations_of(self, cell: QRNNCell) -> list[StagedOperation]:
+        return sequence_operations(cell, self.inputs, self.outcomes, self.realisation)[0]
 
-        Without ``read_last``, a last step that is sampled is left to a terminal measurement.
-        """
-        operations: list[StagedOperation] = []
-        results: list[list[qml.ops.MeasurementValue]] = []
-        last = len(self.inputs) - 1
-        held = 0
-        for step, (symbol, outcome) in enumerate(zip(self.inputs, self.outcomes, strict=True)):
-            with qml.queuing.AnnotatedQueue() as queue:
-                cell_step(
-                    cell,
-                    symbol,
-                    self.realisation,
-                    attempts=self.attempts,
-                    length=self.length,
-                    lane_symbol=held,
-                )
-            operations += staged(_queued(queue), cell, step)
-            if outcome is None and step == last and not read_last:
-                results.append([])
-                break
-            with qml.queuing.AnnotatedQueue() as queue:
-                # Where the outcome is known, the flips of the next input take it off as well.
-                results.append(
-                    condition_lane(cell, outcome, reset=outcome is None and step != last)
-                )
-            held = outcome or 0
-            operations += [
-                StagedOperation(operation, step, "read lane", None) for operation in _queued(queue)
-            ]
-        return operations, results
-
-
-def _queued(queue: qml.queuing.AnnotatedQueue) -> list[Operator]:
-    operations: list[Operator] = qml.tape.QuantumScript.from_queue(queue).operations
-    return operations
+    def _unread_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
+        """The operations of a tape, up to where a last step that is sampled can be read."""
+        operations, results = sequence_operations(
+            self.model.cell, self.inputs, self.outcomes, self.realisation, read_last=False
+        )
+        return [item.operation for item in operations], results
 
 
 def _with_numbers(operation: Operator) -> Operator:
@@ -412,22 +266,14 @@ def _with_numbers(operation: Operator) -> Operator:
         return qml.ops.functions.bind_new_parameters(operation, numbers)
 
 
-def _trainable_double(cell: QRNNCell) -> QRNNCell:
-    """A copy in float64 whose parameters record gradients."""
-    copied: QRNNCell = deepcopy(cell).double().requires_grad_(True)
-    return copied
-
-
 def compile_circuit(
     model: QRNN,
     inputs: Sequence[int],
     outcomes: Sequence[int | None] | None = None,
     *,
-    realisation: Realisation | None = None,
+    realisation: Realisation | str | None = None,
     steps: Sequence[int] | None = None,
     symbolic: bool = False,
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
 ) -> CompiledCircuit:
     """Compiles a sequence into one circuit, whose number of wires does not depend on its length.
 
@@ -436,13 +282,13 @@ def compile_circuit(
         inputs: The input symbols of T steps.
         outcomes: For each step the symbol that its lane is conditioned on, or None where it is to
             be sampled; T - 1 entries leave the last step to be sampled. By default every step is.
-        realisation: How neurons are built; it must have the model's semantics. By default
-            ``"postselect"`` for postselected and ``"multiplexed"`` for unitary semantics.
+        realisation: How neurons are built: an object such as ``Amplified(length=5)``; or a name,
+            ``"amplified"`` or with options ``"amplified,length=5"``, or ``"module:attribute"``. It
+            must have the model's semantics. By default ``"postselect"`` for postselected and
+            ``"multiplexed"`` for unitary semantics.
         steps: Positions of the sampled steps whose lane a QNode returns; by default all of them.
         symbolic: Whether trained parameters stay parameters in the Qiskit circuit, so that one
             transpiled circuit serves every parameter set.
-        attempts: How often a neuron is tried, for ``"repeat_until_success"``, at least 1.
-        length: Length of the amplification, odd, for ``"amplified"``.
 
     Returns:
         The circuit in its various forms.
@@ -452,15 +298,8 @@ def compile_circuit(
             model's semantics.
     """
     cell = model.cell
-    realisation = default_realisation(cell.semantics) if realisation is None else realisation
-    check_realisation(
-        realisation,
-        order=cell.order,
-        controls=cell.polynomial.variables,
-        attempts=attempts,
-        length=length,
-    )
-    check_semantics(realisation, cell.semantics)
+    realisation = realisation_of(realisation, cell.semantics)
+    realisation.check(order=cell.order, controls=cell.polynomial.variables)
     inputs = [int(symbol) for symbol in inputs]
     if not inputs:
         raise ValueError("inputs must hold at least one symbol, got none")
@@ -492,12 +331,5 @@ def compile_circuit(
                 f"{step}"
             )
     return CompiledCircuit(
-        model,
-        tuple(inputs),
-        tuple(chosen),
-        tuple(requested),
-        realisation,
-        attempts,
-        length,
-        symbolic,
+        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic
     )

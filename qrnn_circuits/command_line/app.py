@@ -1,5 +1,7 @@
 """The ``qrnn`` command and its subcommands."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,3 +51,6 @@ def main(
     ] = False,
 ) -> None:
     """Train quantum recurrent neural networks, see what they have learnt, and run them."""
+    # So that "module:attribute" may name a file of the current folder, as with python -m.
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.append(folder)

@@ -1,9 +1,8 @@
 """``qrnn inspect``: what a trained network takes as a circuit."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -13,23 +12,13 @@ from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOptio
 from qrnn_circuits.training import load_run
 
 
-class RealisationChoice(StrEnum):
-    """The realisations, and all of them."""
-
-    POSTSELECT = "postselect"
-    REPEAT_UNTIL_SUCCESS = "repeat_until_success"
-    AMPLIFIED = "amplified"
-    MULTIPLEXED = "multiplexed"
-    ALL = "all"
-
-
 def inspect(
     folder: RunArgument,
     realisation: Annotated[
-        list[RealisationChoice] | None,
+        list[str] | None,
         typer.Option(
-            help="How neurons are built; may be given several times. By default every way that "
-            "has the network's semantics."
+            help="How neurons are built, as for qrnn run, or all; may be given several times. By "
+            "default every way that has the network's semantics."
         ),
     ] = None,
     backend: Annotated[
@@ -57,10 +46,6 @@ def inspect(
             "input or for each but the last. By default none is."
         ),
     ] = None,
-    attempts: Annotated[
-        int, typer.Option(help="Attempts of repeat_until_success.", show_default=True)
-    ] = 3,
-    length: Annotated[int, typer.Option(help="Length of amplified, odd.", show_default=True)] = 7,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -69,11 +54,10 @@ def inspect(
         try:
             from qrnn_circuits.circuits.draw import draw_step
             from qrnn_circuits.circuits.inspection import inspect_circuit, representative
+            from qrnn_circuits.circuits.realisations import REALISATIONS
 
             run = load_run(folder, checkpoint.value)
-            names: Any = [choice.value for choice in realisation or []]
-            if "all" in names:
-                names = [choice.value for choice in RealisationChoice if choice.value != "all"]
+            names = REALISATIONS.names() if "all" in (realisation or []) else realisation
             target = backend.split(",") if backend is not None and "," in backend else backend
             result = inspect_circuit(
                 run.model,
@@ -81,8 +65,6 @@ def inspect(
                 None if outcomes is None else _symbols("outcomes", outcomes),
                 realisations=names or None,
                 target=target,
-                attempts=attempts,
-                length=length,
             )
             if draw is not None:
                 circuit = representative(run.model, result)
@@ -92,8 +74,10 @@ def inspect(
     if as_json:
         typer.echo(json.dumps(result.to_json()))
         return
+    from qrnn_circuits.command_line.inspection_table import inspection_tables
+
     console = Console()
-    for table in result.tables():
+    for table in inspection_tables(result):
         console.print(table)
 
 

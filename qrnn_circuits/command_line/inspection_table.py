@@ -1,14 +1,11 @@
 """Inspections as tables for a terminal."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
 from qrnn_circuits.circuits.qiskit.resources import Resources
-
-if TYPE_CHECKING:
-    from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
 
 # Names of the rows and what they show of a circuit.
 _COUNTS: dict[str, Callable[[Resources], int]] = {
@@ -23,7 +20,13 @@ _COUNTS: dict[str, Callable[[Resources], int]] = {
 }
 
 
-def realisation_table(inspection: "Inspection") -> Table:
+def inspection_tables(inspection: Inspection) -> list[Table]:
+    """The realisations side by side, then the stages of each."""
+    stages = [stage_table(inspection, entry) for entry in inspection.realisations]
+    return [realisation_table(inspection), *stages]
+
+
+def realisation_table(inspection: Inspection) -> Table:
     """One column for each realisation; counts before and, with a target, after transpilation."""
     cell = inspection.cell
     steps = len(inspection.inputs)
@@ -34,7 +37,7 @@ def realisation_table(inspection: "Inspection") -> Table:
     caption = []
     if inspection.target is not None:
         caption.append(f"before -> after transpilation to {inspection.target}")
-    if any(entry.semantics != cell["semantics"] for entry in inspection.realisations):
+    if any(entry.realisation.semantics != cell["semantics"] for entry in inspection.realisations):
         caption.append(
             f"* other semantics than the model's ({cell['semantics']}): costs only, "
             "not its function"
@@ -46,8 +49,8 @@ def realisation_table(inspection: "Inspection") -> Table:
     table = Table(title=title, caption="\n".join(caption) or None)
     table.add_column("")
     for entry in inspection.realisations:
-        mark = "" if entry.semantics == cell["semantics"] else " *"
-        table.add_column(entry.realisation + mark, justify="right")
+        mark = "" if entry.realisation.semantics == cell["semantics"] else " *"
+        table.add_column(f"{entry.realisation}{mark}", justify="right")
     for name, value in _COUNTS.items():
         table.add_row(
             name,
@@ -67,7 +70,7 @@ def realisation_table(inspection: "Inspection") -> Table:
     table.add_row(
         "error of a neuron",
         *(
-            "-" if entry.amplification_error is None else f"{entry.amplification_error:.1e}"
+            "-" if entry.error is None else f"{entry.error:.1e}"
             for entry in inspection.realisations
         ),
     )
@@ -89,7 +92,7 @@ def realisation_table(inspection: "Inspection") -> Table:
     return table
 
 
-def stage_table(inspection: "Inspection", entry: "RealisationInspection") -> Table:
+def stage_table(inspection: Inspection, entry: RealisationInspection) -> Table:
     """One row for each stage of a realisation."""
     caption = None
     if inspection.target is not None:

@@ -30,13 +30,12 @@ CheckpointOption = Annotated[
 RealisationOption = Annotated[
     str | None,
     typer.Option(
-        help="How neurons are built: postselect, repeat_until_success, amplified or multiplexed. "
-        "By default exactly, as the network's semantics ask.",
+        help="How neurons are built: postselect, repeat_until_success, amplified or multiplexed, "
+        "with options after commas (amplified,length=5; repeat_until_success,attempts=2), or "
+        "module:attribute. By default exactly, as the network's semantics ask.",
         show_default=False,
     ),
 ]
-AttemptsOption = Annotated[int, typer.Option(help="Attempts of repeat_until_success.")]
-LengthOption = Annotated[int, typer.Option(help="Length of amplified, odd.")]
 SequencesOption = Annotated[
     int, typer.Option(help="How many sequences, spread evenly over the test set.")
 ]

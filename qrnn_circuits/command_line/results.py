@@ -24,7 +24,7 @@ def results(
     What was fetched once is on disk. A job goes on if this command is stopped.
     """
     with run_errors(), usage_errors():
-        from qrnn_circuits.execution import Plan, report
+        from qrnn_circuits.execution import Plan, make_report
         from qrnn_circuits.execution.chart import check_chart_path
 
         if chart is not None:
@@ -45,8 +45,5 @@ def results(
         with qml.Tracker(device) as tracker:
             fetched = device.fetch(job, wait=wait)
         kept = tracker.history.get("kept_shots")
-        result = report(plan, fetched, device=record.context["device"], kept=kept)
-    show_report(result, as_json=as_json)
-    if chart is not None:
-        with usage_errors():
-            result.chart(chart)
+        result = make_report(plan, fetched, device=record.context["device"], kept=kept)
+    show_report(result, chart, as_json=as_json)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +11,11 @@ from rich.console import Console
 from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import (
-    AttemptsOption,
     BackendOption,
     ChartOption,
     CheckpointChoice,
     CheckpointOption,
     JsonOption,
-    LengthOption,
     MaxUsageOption,
     MitigationOption,
     RealisationOption,
@@ -59,8 +58,6 @@ def run(
     mitigation: MitigationOption = None,
     sequences: SequencesOption = 1,
     steps: StepsOption = None,
-    attempts: AttemptsOption = 3,
-    length: LengthOption = 7,
     max_usage: MaxUsageOption = None,
     seed: SeedOption = None,
     chart: ChartOption = None,
@@ -78,15 +75,12 @@ def run(
 
         if chart is not None:
             check_chart_path(chart)
-        names: Any = realisation
         plan = plan_run(
             load_run(folder, checkpoint.value),
-            realisation=names,
+            realisation=realisation,
             sequences=sequences,
             steps=steps,
             shots=shots,
-            attempts=attempts,
-            length=length,
             mitigation=mitigation,
         )
         chosen: Any = make_device(
@@ -101,7 +95,7 @@ def run(
     with device_errors():
         import pennylane as qml
 
-        from qrnn_circuits.execution import execute, report
+        from qrnn_circuits.execution import make_report, run_plan
 
         start = time.perf_counter()
         title = device_title(device, backend=backend, noise=noise)
@@ -111,22 +105,26 @@ def run(
             title = sent.device
             typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
         with qml.Tracker(chosen) as tracker:
-            results = execute(plan, chosen) if sent is None else chosen.fetch(sent.job)
+            results = run_plan(plan, chosen) if sent is None else chosen.fetch(sent.job)
         seconds = time.perf_counter() - start
         kept = tracker.history.get("kept_shots")
-        result = report(plan, results, device=title, seconds=seconds, kept=kept)
-    show_report(result, as_json=as_json)
-    if chart is not None:
-        with usage_errors():
-            result.chart(chart)
+        result = make_report(plan, results, device=title, seconds=seconds, kept=kept)
+    show_report(result, chart, as_json=as_json)
 
 
-def show_report(result: "Report", *, as_json: bool) -> None:
-    """Prints a report as a table, or as one JSON object."""
+def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
+    """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
+    from qrnn_circuits.execution.table import report_table
+
     if as_json:
         typer.echo(json.dumps(result.to_json()))
-        return
-    console = Console()
-    console.print(result.table())
-    if result.seconds is not None:
-        console.print(f"wall time {result.seconds:.2f} s", highlight=False)
+    else:
+        console = Console()
+        console.print(report_table(result))
+        if result.seconds is not None:
+            console.print(f"wall time {result.seconds:.2f} s", highlight=False)
+    if chart is not None:
+        from qrnn_circuits.execution.chart import draw_report
+
+        with usage_errors():
+            draw_report(result).savefig(chart, dpi=150)

@@ -9,12 +9,10 @@ import typer
 from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import (
-    AttemptsOption,
     BackendOption,
     CheckpointChoice,
     CheckpointOption,
     JsonOption,
-    LengthOption,
     MaxUsageOption,
     MitigationOption,
     RealisationOption,
@@ -36,8 +34,6 @@ def submit(
     realisation: RealisationOption = None,
     sequences: SequencesOption = 1,
     steps: StepsOption = None,
-    attempts: AttemptsOption = 3,
-    length: LengthOption = 7,
     max_usage: MaxUsageOption = None,
     option: Annotated[
         list[str] | None,
@@ -60,15 +56,12 @@ def submit(
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import plan_run
 
-        names: Any = realisation
         plan = plan_run(
             load_run(folder, checkpoint.value),
-            realisation=names,
+            realisation=realisation,
             sequences=sequences,
             steps=steps,
             shots=shots,
-            attempts=attempts,
-            length=length,
             mitigation=mitigation,
         )
         chosen: Any = make_device(

@@ -1,15 +1,15 @@
 """A trained network's task on a device: plan the circuits, run them, report."""
 
-from qrnn_circuits.execution.execute import execute
 from qrnn_circuits.execution.plan import Plan, PlannedCircuit, plan_run
-from qrnn_circuits.execution.report import CircuitReport, Report, report
+from qrnn_circuits.execution.report import CircuitReport, Report, make_report
+from qrnn_circuits.execution.run import run_plan
 
 __all__ = [
     "CircuitReport",
     "Plan",
     "PlannedCircuit",
     "Report",
-    "execute",
+    "make_report",
     "plan_run",
-    "report",
+    "run_plan",
 ]

@@ -1,23 +1,20 @@
 """A report as a bar chart."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from qrnn_circuits.execution.report import CircuitReport, Report
+from qrnn_circuits.execution.report import CircuitReport, Report
 
 # From ColorBrewer's qualitative palette Paired.
 _EXACT_COLOUR, _DEVICE_COLOUR, _RIGHT_COLOUR = "#b3b3b3", "#1f78b4", "#33a02c"
 _WIDTH, _LEAST_WIDTH, _MOST_PANELS = 12.0, 5.5, 24
 
 
-def draw_report(report: "Report") -> Figure:
+def draw_report(report: Report) -> Figure:
     """Exact and device distributions side by side, a panel for each circuit.
 
     A line of panels is a sequence, where it fits. Bars of a device with shots have an error bar of
@@ -61,7 +58,7 @@ def check_chart_path(path: Path) -> None:
         raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
 
 
-def _draw_circuit(axes: "Axes", circuit: "CircuitReport") -> None:
+def _draw_circuit(axes: Axes, circuit: CircuitReport) -> None:
     planned = circuit.planned
     places = np.arange(len(planned.exact))
     device = np.array(circuit.distribution)
@@ -92,7 +89,7 @@ def _draw_circuit(axes: "Axes", circuit: "CircuitReport") -> None:
     )
 
 
-def _title(report: "Report", shown: int) -> str:
+def _title(report: Report, shown: int) -> str:
     plan = report.plan
     text = f"{plan.task} on {report.device}\n{plan.realisation}, {plan.sampling}: "
     text += f"{report.accuracy:.1%} right"

@@ -9,11 +9,7 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from qrnn_circuits.circuits.realisations.base import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_LENGTH,
-    Realisation,
-)
+from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.tasks import Batch
@@ -36,8 +32,8 @@ class PlannedCircuit:
         right: The right symbol.
         exact: Probability of each symbol by the model in float64, ``2**I`` of them.
         predicted_share: Share of the shots in which every ancilla reads 0 and every conditioned
-            outcome occurs, by the model; None for ``"repeat_until_success"``, whose last attempts
-            fail now and then.
+            outcome occurs, by the model; None for a realisation that fails now and then, as
+            ``"repeat_until_success"`` does.
     """
 
     sequence: int
@@ -86,10 +82,10 @@ class Plan:
         return text if self.mitigation is None else f"{text}, mitigation {self.mitigation}"
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the tapes, as plain dictionaries and lists."""
+        """Everything but the tapes, as plain dictionaries and lists; the realisation as text."""
         values = asdict(replace(self, tapes=()))
         del values["tapes"]
-        return values
+        return values | {"realisation": str(self.realisation)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Plan":
@@ -103,7 +99,8 @@ class Plan:
                 PlannedCircuit(**{**circuit, "exact": tuple(circuit["exact"])})
                 for circuit in data["circuits"]
             )
-            return cls(**{**data, "circuits": circuits})
+            realisation = REALISATIONS.resolve(data["realisation"])
+            return cls(**{**data, "circuits": circuits, "realisation": realisation})
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is no plan of a run: {error}") from error
 
@@ -111,25 +108,21 @@ class Plan:
 def plan_run(
     run: TrainedRun,
     *,
-    realisation: Realisation | None = None,
+    realisation: Realisation | str | None = None,
     sequences: int = 1,
     steps: int | None = None,
     shots: int | None = None,
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
     mitigation: str | None = None,
 ) -> Plan:
     """Builds a circuit for every scored step of some test sequences.
 
     Args:
         run: The trained network and its task.
-        realisation: How neurons are built; it must have the model's semantics. By default
-            ``"postselect"`` for postselected and ``"multiplexed"`` for unitary semantics.
+        realisation: How neurons are built, as for
+            :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
         sequences: How many sequences, spread evenly over the test set.
         steps: How many steps of each, from the first; by default all.
         shots: Of each circuit; by default none, for devices that give exact distributions.
-        attempts: How often a neuron is tried, for ``"repeat_until_success"``, at least 1.
-        length: Length of the amplification, odd, for ``"amplified"``.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
 
     Returns:
@@ -151,8 +144,8 @@ def plan_run(
         )
     model = deepcopy(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
-    # Fails on a wrong option before anything is computed.
-    compile_circuit(model, [0], realisation=realisation, attempts=attempts, length=length)
+    # Fails on a wrong realisation before anything is computed.
+    realisation = compile_circuit(model, [0], realisation=realisation).realisation
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):
         chosen = batch.scored[:, step].nonzero()[:, 0]
@@ -166,17 +159,14 @@ def plan_run(
                 inputs[index].tolist(),
                 outcomes[index, :-1].tolist(),
                 realisation=realisation,
-                attempts=attempts,
-                length=length,
             )
-            predictable = circuit.realisation != "repeat_until_success"
             planned.append(
                 PlannedCircuit(
                     sequence=row,
                     step=step,
                     right=int(outcomes[index, -1]),
                     exact=tuple(exact[index].tolist()),
-                    predicted_share=float(shares[index]) if predictable else None,
+                    predicted_share=float(shares[index]) if realisation.predictable else None,
                 )
             )
             compiled.append(circuit)
@@ -186,7 +176,7 @@ def plan_run(
     return Plan(
         task=run.task.name,
         training_step=run.step,
-        realisation=compiled[0].realisation,
+        realisation=realisation,
         wires=sum(map(len, compiled[0].registers)),
         shots=shots,
         circuits=tuple(planned[i] for i in order),

@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import sqrt
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_circuits.execution.distance import expected_distance, total_variation_distance
 from qrnn_circuits.execution.plan import Plan, PlannedCircuit, shots_advice
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -157,7 +153,7 @@ class Report:
             "task": self.plan.task,
             "training_step": self.plan.training_step,
             "device": self.device,
-            "realisation": self.plan.realisation,
+            "realisation": str(self.plan.realisation),
             "wires": self.plan.wires,
             "shots": self.plan.shots,
             "mitigation": self.plan.mitigation,
@@ -171,25 +167,8 @@ class Report:
             "circuits": [circuit.to_json() for circuit in self.circuits],
         }
 
-    def table(self) -> "Table":
-        """A table for a terminal: a row for each circuit, and the totals."""
-        from qrnn_circuits.execution.table import report_table
 
-        return report_table(self)
-
-    def chart(self, path: Path) -> None:
-        """Writes a bar chart of exact and device distributions (.png, .svg, .pdf).
-
-        Raises:
-            OSError: If the file cannot be written.
-            ValueError: If matplotlib does not know the ending of the path.
-        """
-        from qrnn_circuits.execution.chart import draw_report
-
-        draw_report(self).savefig(path, dpi=150)
-
-
-def report(
+def make_report(
     plan: Plan,
     results: Sequence[Any],
     *,

@@ -1,12 +1,9 @@
 """A report as a table for a terminal."""
 
-from typing import TYPE_CHECKING
-
 from rich import box
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from qrnn_circuits.execution.report import Report
+from qrnn_circuits.execution.report import Report
 
 _COLUMNS = (
     "seq.",
@@ -22,7 +19,7 @@ _COLUMNS = (
 )
 
 
-def report_table(report: "Report") -> Table:
+def report_table(report: Report) -> Table:
     """A row for each circuit, red where the device is wrong, and one for all."""
     plan = report.plan
     table = Table(

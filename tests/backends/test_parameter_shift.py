@@ -6,7 +6,6 @@ from pennylane.operation import Operator
 
 from qrnn_backends.parameter_shift import unpostselected_param_shift
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import Realisation
 
 
 def tape(*operations: Operator) -> qml.tape.QuantumScript:
@@ -22,7 +21,7 @@ def test_without_postselection_it_is_the_rule_of_pennylane() -> None:
     assert combine((0.1, 0.4)) == combine_expected((0.1, 0.4))
 
 
-def neuron(realisation: Realisation, wires: int) -> Callable[[], Operator]:
+def neuron(realisation: str, wires: int) -> Callable[[], Operator]:
     return lambda: NeuronOperation(
         [0.1, 0.2], range(wires), order=1, degree=1, realisation=realisation
     )
@@ -43,5 +42,5 @@ def test_postselected_tapes_are_refused(make: Callable[[], Operator]) -> None:
 
 
 @pytest.mark.parametrize(("realisation", "wires"), [("multiplexed", 2), ("amplified", 4)])
-def test_neurons_that_postselect_nothing_are_not(realisation: Realisation, wires: int) -> None:
+def test_neurons_that_postselect_nothing_are_not(realisation: str, wires: int) -> None:
     unpostselected_param_shift(tape(neuron(realisation, wires)()))

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pennylane as qml
@@ -8,14 +8,17 @@ from pennylane.operation import Operator
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits import (
-    amplification_error,
+    Amplified,
+    Multiplexed,
+    Postselect,
+    Realisation,
+    RepeatUntilSuccess,
     cell_step,
+    compile_circuit,
     condition_lane,
     registers,
-    step_distribution,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
 from tests.branches import Branch, branches
 
 pytestmark = pytest.mark.filterwarnings(
@@ -45,6 +48,18 @@ def expanded(operations: Iterable[Operator]) -> list[Operator]:
     ]
 
 
+def last_distribution(
+    model: QRNN,
+    inputs: Sequence[int],
+    outcomes: Sequence[int],
+    realisation: Realisation | None = None,
+) -> torch.Tensor:
+    """Of the last step's lane, given the earlier outcomes, on default.qubit."""
+    qnode = compile_circuit(model, inputs, outcomes, realisation=realisation).qnode()
+    distribution: torch.Tensor = qnode()[0]
+    return distribution
+
+
 def run(circuit: Callable[[], None], wires: int) -> list[Branch]:
     """The branches of a circuit on wires that start in 0."""
     operations = expanded(qml.tape.make_qscript(circuit)().operations)
@@ -64,7 +79,7 @@ def test_the_gate_level_circuit_and_its_gradients_equal_the_fast_path(
 ) -> None:
     model = make_model(workspace=workspace, lane=lane, stages=stages, order=order, degree=degree)
     inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
-    circuit = step_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
+    circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()
     assert torch.allclose(circuit, fast, rtol=0, atol=1e-8)
     parameters = [p for p in model.parameters() if p.numel()]
@@ -113,7 +128,7 @@ def test_multiplexed_cells_equal_the_fast_path_of_unitary_semantics(
         semantics="unitary",
     )
     inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
-    circuit = step_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
+    circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()
     assert torch.allclose(circuit, fast, rtol=0, atol=1e-10)
     (gradient,) = torch.autograd.grad(circuit[0], model.cell.coefficients)
@@ -128,11 +143,11 @@ def test_amplified_cells_are_near_the_fast_path_of_unitary_semantics(
     model = make_model(
         workspace=1, lane=1, stages=0, order=order, degree=1, semantics="unitary"
     ).requires_grad_(False)
-    circuit = step_distribution(model, [1, 0], [1], realisation="amplified", length=length)
+    circuit = last_distribution(model, [1, 0], [1], Amplified(length))
     fast = model(torch.tensor([[1, 0]]), torch.tensor([[1, 0]])).log_probs[0, -1].exp()
     # Four neurons, each as far from its rotation as the bound: in amplitude, so twice in
     # probability.
-    assert (circuit - fast).abs().max() < 8 * amplification_error(length, order)
+    assert (circuit - fast).abs().max() < 8 * Amplified(length).error(order)
 
 
 def test_cells_that_repeat_tend_to_the_fast_path_where_only_read_outs_are_superposed(
@@ -147,7 +162,7 @@ def test_cells_that_repeat_tend_to_the_fast_path_where_only_read_outs_are_superp
     for attempts in (1, 4, 30):
 
         def step(attempts: int = attempts) -> None:
-            cell_step(model.cell, 1, "repeat_until_success", attempts=attempts)
+            cell_step(model.cell, 1, RepeatUntilSuccess(attempts))
 
         weights = np.sum(
             [np.abs(branch.operator.reshape(2, -1)) ** 2 for branch in run(step, wires[-1].stop)],
@@ -155,24 +170,24 @@ def test_cells_that_repeat_tend_to_the_fast_path_where_only_read_outs_are_superp
         )
         distances.append(np.abs(weights / weights.sum() - fast).max())
         if attempts == 4:
-            circuit = step_distribution(
-                model, [1], [], realisation="repeat_until_success", attempts=attempts
-            )
+            circuit = last_distribution(model, [1], [], RepeatUntilSuccess(attempts))
             np.testing.assert_allclose(circuit, weights / weights.sum(), rtol=0, atol=1e-10)
     assert distances[0] > distances[1] > distances[2]
     assert distances[2] < 1e-8
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize(
+    ("realisation", "ancillas"),
+    [(Postselect(), 2), (RepeatUntilSuccess(), 2), (Amplified(3), 3), (Multiplexed(), 0)],
+)
 def test_the_wires_of_a_circuit_are_lane_workspace_and_ancillas(
-    realisation: Realisation, make_model: Callable[..., QRNN]
+    realisation: Realisation, ancillas: int, make_model: Callable[..., QRNN]
 ) -> None:
-    model = make_model(workspace=2, lane=1, semantics=SEMANTICS[realisation])
-    ancillas = {"postselect": 2, "repeat_until_success": 2, "amplified": 3, "multiplexed": 0}
-    expected = (range(1), range(1, 3), range(3, 3 + ancillas[realisation]))
+    model = make_model(workspace=2, lane=1, semantics=realisation.semantics)
+    expected = (range(1), range(1, 3), range(3, 3 + ancillas))
     assert registers(model.cell, realisation) == expected
-    tape = qml.tape.make_qscript(cell_step)(model.cell, 1, realisation, length=3)
-    assert set(tape.wires) == set(range(3 + ancillas[realisation]))
+    tape = qml.tape.make_qscript(cell_step)(model.cell, 1, realisation)
+    assert set(tape.wires) == set(range(3 + ancillas))
 
 
 def test_only_lane_wires_that_differ_from_the_input_are_flipped(
@@ -200,34 +215,26 @@ def test_a_lane_that_is_sampled_is_measured_and_reset(make_model: Callable[..., 
     ]
 
 
-def test_sequences_that_do_not_fit_are_rejected(make_model: Callable[..., QRNN]) -> None:
-    model = make_model(workspace=1, lane=1, degree=1)
-    with pytest.raises(ValueError, match="outcomes must hold one symbol for each input but the"):
-        step_distribution(model, [0, 1], [0, 1])
-    with pytest.raises(ValueError, match="inputs must be symbols from 0 to 1, got 2"):
-        step_distribution(model, [0, 2], [0])
-
-
 def test_realisations_that_do_not_fit_the_model_are_refused(
     make_model: Callable[..., QRNN],
 ) -> None:
     unitary = make_model(workspace=1, lane=1, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match="'postselect' gives neurons of 'postselected' semantics"):
-        step_distribution(unitary, [0], [], realisation="postselect")
+        cell_step(unitary.cell, 0, Postselect())
     postselected = make_model(workspace=1, lane=1, degree=1)
     for realisation in ("repeat_until_success", "amplified", "multiplexed"):
         with pytest.raises(ValueError, match=f"'{realisation}' gives neurons of 'unitary'"):
             cell_step(postselected.cell, 0, realisation)
     with pytest.raises(ValueError, match="realisation must be one of"):
-        cell_step(postselected.cell, 0, "dense")  # type: ignore[arg-type]
+        cell_step(postselected.cell, 0, "dense")
 
 
 def test_options_that_make_no_circuit_are_refused(make_model: Callable[..., QRNN]) -> None:
     cell = make_model(workspace=1, lane=1, degree=1, semantics="unitary").cell
     with pytest.raises(ValueError, match="length must be odd"):
-        cell_step(cell, 0, "amplified", length=4)
+        cell_step(cell, 0, "amplified,length=4")
     with pytest.raises(ValueError, match="attempts must be at least 1"):
-        cell_step(cell, 0, "repeat_until_success", attempts=0)
+        cell_step(cell, 0, "repeat_until_success,attempts=0")
     with pytest.raises(ValueError, match="symbol must be a symbol from 0 to 1, got 2"):
         cell_step(cell, 2)
     with pytest.raises(ValueError, match="outcome must be a symbol from 0 to 1, got -1"):

@@ -4,32 +4,46 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits.draw import draw_step
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, SEMANTICS, Realisation
+from qrnn_circuits.circuits.draw import draw_step, draw_text
+from qrnn_circuits.circuits.realisations import (
+    Amplified,
+    Multiplexed,
+    Postselect,
+    Realisation,
+    RepeatUntilSuccess,
+)
 from qrnn_circuits.circuits.sequence import compile_circuit
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize(
+    "realisation", [Postselect(), RepeatUntilSuccess(2), Amplified(3), Multiplexed()]
+)
 def test_a_picture_names_wires_stages_and_neurons_and_can_be_written(
     realisation: Realisation, make_model: Callable[..., QRNN], tmp_path: Path
 ) -> None:
-    model = make_model(lane=1, workspace=2, order=1, degree=2, semantics=SEMANTICS[realisation])
-    circuit = compile_circuit(model, [1], realisation=realisation, length=3, attempts=2)
+    model = make_model(lane=1, workspace=2, order=1, degree=2, semantics=realisation.semantics)
+    circuit = compile_circuit(model, [1], realisation=realisation)
     figure = draw_step(circuit)
     overview, *lines = figure.axes
     words = {text.get_text() for text in overview.texts}
     expected = {"lane 0", "workspace 1", "input stage", "work stage 1", "output stage"}
     assert expected | {f"f{row}" for row in range(5)} <= words
-    assert ("ancilla 0" in words) == (realisation != "multiplexed")
+    assert ("ancilla 0" in words) == (realisation != Multiplexed())
     title = lines[0].get_title(loc="left")
-    assert ("dashed" in title) == (realisation == "repeat_until_success")
+    assert ("dashed" in title) == (realisation == RepeatUntilSuccess(2))
     figure.savefig(tmp_path / "step.png")
     assert (tmp_path / "step.png").stat().st_size > 10_000
 
 
 def test_a_long_neuron_is_cut_and_says_so(make_model: Callable[..., QRNN]) -> None:
     model = make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary")
-    figure = draw_step(compile_circuit(model, [1], realisation="amplified", length=3))
+    figure = draw_step(compile_circuit(model, [1], realisation="amplified,length=3"))
     lines = figure.axes[1:]
     assert len(lines) == 4
     assert "the first 160 of" in lines[0].get_title(loc="left")
+
+
+def test_text_names_the_wires_and_shows_neurons(make_model: Callable[..., QRNN]) -> None:
+    text = draw_text(compile_circuit(make_model(lane=1, workspace=2, order=2), [1]))
+    for name in ("lane 0:", "workspace 1:", "ancilla 1:", "Neuron"):
+        assert name in text

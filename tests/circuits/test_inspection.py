@@ -12,11 +12,18 @@ from rich.console import Console
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit, representative
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
-from qrnn_circuits.circuits.realisations.base import REALISATIONS
+from qrnn_circuits.circuits.realisations import (
+    REALISATIONS,
+    Amplified,
+    Multiplexed,
+    Postselect,
+    RepeatUntilSuccess,
+)
+from qrnn_circuits.command_line.inspection_table import inspection_tables
 
 MakeModel = Callable[..., QRNN]
 ALL_TO_ALL = ["cx", "rz", "sx", "x"]
+EVERY = [Postselect(), RepeatUntilSuccess(), Amplified(3), Multiplexed()]
 
 
 @pytest.fixture
@@ -35,8 +42,8 @@ def test_the_multiplexed_cell_of_two_workspace_wires_takes_20_cnots(make_model: 
 
 
 def test_stages_add_up_to_the_whole_circuit(unitary: QRNN) -> None:
-    inspection = inspect_circuit(unitary, [1, 0], realisations=REALISATIONS, length=3)
-    assert [entry.realisation for entry in inspection.realisations] == list(REALISATIONS)
+    inspection = inspect_circuit(unitary, [1, 0], realisations=EVERY)
+    assert [entry.realisation for entry in inspection.realisations] == EVERY
     for entry in inspection.realisations:
         for name in ("one_qubit_gates", "two_qubit_gates", "measurements", "resets"):
             total = sum(getattr(stage.resources, name) for stage in entry.stages)
@@ -56,10 +63,10 @@ def test_by_default_every_realisation_of_the_models_semantics_is_inspected(
 ) -> None:
     postselected = make_model(lane=1, workspace=1, order=1, degree=1)
     names = [
-        [entry.realisation for entry in inspect_circuit(model).realisations]
+        [entry.realisation.name for entry in inspect_circuit(model).realisations]
         for model in (postselected, unitary)
     ]
-    assert names == [["postselect"], list(REALISATIONS[1:])]
+    assert names == [["postselect"], list(REALISATIONS.names()[1:])]
 
 
 def test_a_chip_gives_counts_by_stage_and_an_estimate(unitary: QRNN) -> None:
@@ -83,10 +90,11 @@ def test_acceptance_and_error_are_predicted_where_they_are_defined(
     log_acceptance = model(torch.tensor([[1, 0]]), torch.tensor([[1, 0]])).log_acceptance
     assert entry.acceptance == pytest.approx(log_acceptance.exp().item(), rel=1e-9)
     assert inspect_circuit(model, [1, 0]).realisations[0].acceptance is None
-    entries = inspect_circuit(unitary, realisations=REALISATIONS, length=5).realisations
+    every = ["postselect", "repeat_until_success", "amplified,length=5", "multiplexed"]
+    entries = inspect_circuit(unitary, realisations=every).realisations
     assert [entry.acceptance for entry in entries] == [None, None, 1.0, 1.0]
-    errors = [entry.amplification_error for entry in entries]
-    assert errors == [None, None, pytest.approx(amplification_error(5)), None]
+    errors = [entry.error for entry in entries]
+    assert errors == [None, None, pytest.approx(Amplified(5).error(1)), None]
     # Conditioning on an outcome also keeps a share only.
     (entry,) = inspect_circuit(unitary, [1], [1], realisations=["multiplexed"]).realisations
     log_acceptance = unitary(torch.tensor([[1]]), torch.tensor([[1]])).log_acceptance
@@ -95,14 +103,14 @@ def test_acceptance_and_error_are_predicted_where_they_are_defined(
 
 def rendered(inspection: Inspection, width: int = 120) -> str:
     console = Console(file=StringIO(), width=width)
-    for table in inspection.tables():
+    for table in inspection_tables(inspection):
         console.print(table)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return text
 
 
 def test_tables_and_json_hold_the_same_counts(unitary: QRNN) -> None:
-    inspection = inspect_circuit(unitary, realisations=REALISATIONS, target=ALL_TO_ALL, length=3)
+    inspection = inspect_circuit(unitary, realisations=EVERY, target=ALL_TO_ALL)
     figures = json.loads(json.dumps(inspection.to_json()))
     text = rendered(inspection)
     for entry in figures["realisations"]:
@@ -151,7 +159,7 @@ def test_a_target_without_control_flow_is_told_what_runs_there(
 def test_the_representative_circuit_is_the_inspected_one(unitary: QRNN) -> None:
     inspection = inspect_circuit(unitary, [1, 0], [1], realisations=["postselect"])
     circuit = representative(unitary, inspection)
-    assert circuit.realisation == "postselect"
+    assert circuit.realisation == Postselect()
     assert (circuit.inputs, circuit.outcomes) == ((1, 0), (1, None))
     assert replace(circuit, model=unitary).model is unitary
     assert unitary.cell.semantics == "unitary"
@@ -159,7 +167,7 @@ def test_the_representative_circuit_is_the_inspected_one(unitary: QRNN) -> None:
 
 def test_bad_input_is_rejected(unitary: QRNN) -> None:
     with pytest.raises(ValueError, match=r"realisation must be one of .* got 'best'"):
-        inspect_circuit(unitary, realisations=["best"])  # type: ignore[list-item]
+        inspect_circuit(unitary, realisations=["best"])
     with pytest.raises(ValueError, match="optimization_level must be from 0 to 3, got 4"):
         inspect_circuit(unitary, optimization_level=4)
     one = GenericBackendV2(1, basis_gates=["rz", "sx", "x"], seed=1)

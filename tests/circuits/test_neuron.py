@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from pennylane.exceptions import MatrixUndefinedError
 
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, Realisation, ancilla_count
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from tests import dense
 from tests.branches import system_branches
 
@@ -21,7 +22,7 @@ GATES = {"RY", "RZ", "X", "Z", "H", "S", "Adjoint(S)", "CNOT", "CZ", "MidMeasure
 @pytest.fixture
 def make_neuron(draw_coefficients: Draw) -> Make:
     def make(
-        realisation: Realisation,
+        name: str,
         *,
         controls: int = 2,
         degree: int = 2,
@@ -30,9 +31,11 @@ def make_neuron(draw_coefficients: Draw) -> Make:
         **options: int,
     ) -> NeuronOperation:
         coefficients = draw_coefficients(controls, degree, batch=batch)
-        wires = range(controls + 1 + ancilla_count(realisation, order))
-        arguments: dict[str, Any] = dict(options)
-        return NeuronOperation(coefficients, wires, order, degree, realisation, **arguments)
+        known = {field.name for field in fields(REALISATIONS.make(name))}
+        given = {option: value for option, value in options.items() if option in known}
+        realisation = REALISATIONS.make(name, **given)
+        wires = range(controls + 1 + realisation.ancillas(order))
+        return NeuronOperation(coefficients, wires, order, degree, realisation)
 
     return make
 
@@ -47,9 +50,9 @@ def signature(operation: qml.operation.Operator) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
 def test_it_is_a_valid_pennylane_operation(
-    realisation: Realisation, order: int, make_neuron: Make, monkeypatch: pytest.MonkeyPatch
+    realisation: str, order: int, make_neuron: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     neuron = make_neuron(realisation, order=order, length=3, attempts=2)
     if realisation == "repeat_until_success":
@@ -64,9 +67,9 @@ def test_it_is_a_valid_pennylane_operation(
     )
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
 def test_its_decomposition_is_the_same_each_time_and_on_other_wires(
-    realisation: Realisation, make_neuron: Make
+    realisation: str, make_neuron: Make
 ) -> None:
     neuron = make_neuron(realisation)
     first = [signature(operation) for operation in neuron.decomposition()]
@@ -81,10 +84,10 @@ def test_its_decomposition_is_the_same_each_time_and_on_other_wires(
 
 
 @pytest.mark.parametrize("order", [1, 2])
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
 @pytest.mark.usefixtures("graph_decomposition")
 def test_the_decomposition_system_finds_the_rule_of_the_realisation(
-    realisation: Realisation, order: int, make_neuron: Make
+    realisation: str, order: int, make_neuron: Make
 ) -> None:
     neuron = make_neuron(realisation, order=order, length=3, attempts=2)
     [tape], _ = qml.transforms.decompose(qml.tape.QuantumScript([neuron]), gate_set=GATES)
@@ -93,10 +96,8 @@ def test_the_decomposition_system_finds_the_rule_of_the_realisation(
     ]
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
-def test_its_decomposition_needs_few_kinds_of_gates(
-    realisation: Realisation, make_neuron: Make
-) -> None:
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_its_decomposition_needs_few_kinds_of_gates(realisation: str, make_neuron: Make) -> None:
     operations = make_neuron(realisation, order=2, length=3).decomposition()
     gates = {
         operation.base.name if isinstance(operation, qml.ops.Conditional) else operation.name
@@ -106,8 +107,8 @@ def test_its_decomposition_needs_few_kinds_of_gates(
     assert gates <= {"RY", "RZ", "PauliX", "PauliZ", "Hadamard", "S", "Adjoint(S)", "CNOT", "CZ"}
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
-def test_its_adjoint_rotates_the_other_way(realisation: Realisation, make_neuron: Make) -> None:
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_its_adjoint_rotates_the_other_way(realisation: str, make_neuron: Make) -> None:
     neuron = make_neuron(realisation)
     adjoint = qml.adjoint(neuron, lazy=False)
     assert isinstance(adjoint, NeuronOperation)
@@ -119,8 +120,8 @@ def test_its_adjoint_rotates_the_other_way(realisation: Realisation, make_neuron
     qml.assert_equal(adjoint.adjoint(), neuron)
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
-def test_a_batch_is_its_samples_one_by_one(realisation: Realisation, make_neuron: Make) -> None:
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_a_batch_is_its_samples_one_by_one(realisation: str, make_neuron: Make) -> None:
     batch = make_neuron(realisation, batch=3, length=3, attempts=2)
     assert batch.batch_size == 3
     gates = batch.decomposition()
@@ -137,10 +138,10 @@ def test_a_batch_is_its_samples_one_by_one(realisation: Realisation, make_neuron
             np.testing.assert_allclose(batch.matrix()[sample], single.matrix(), atol=1e-12)
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
 @pytest.mark.parametrize("graph", [False, True])
 def test_default_qubit_agrees_on_superposed_controls(
-    realisation: Realisation, graph: bool, make_neuron: Make, request: pytest.FixtureRequest
+    realisation: str, graph: bool, make_neuron: Make, request: pytest.FixtureRequest
 ) -> None:
     if graph:
         request.getfixturevalue("graph_decomposition")
@@ -170,7 +171,7 @@ def test_default_qubit_agrees_on_superposed_controls(
 
 
 def test_only_a_multiplexed_neuron_has_a_matrix(make_neuron: Make) -> None:
-    for realisation in REALISATIONS:
+    for realisation in REALISATIONS.names():
         neuron = make_neuron(realisation)
         assert neuron.has_matrix is (realisation == "multiplexed")
         if not neuron.has_matrix:
@@ -190,8 +191,8 @@ def test_its_wires_are_controls_target_and_ancillas(draw_coefficients: Draw) -> 
     ("options", "message"),
     [
         ({"realisation": "dense"}, "realisation must be one of .*got 'dense'"),
-        ({"realisation": "amplified", "length": 4}, "length must be odd, one of .*got 4"),
-        ({"realisation": "repeat_until_success", "attempts": 0}, "attempts must be at least 1"),
+        ({"realisation": "amplified,length=4"}, "length must be odd, one of .*got 4"),
+        ({"realisation": "repeat_until_success,attempts=0"}, "attempts must be at least 1"),
         ({"order": 0}, "order must be between 1 and 6, got 0"),
         ({"order": 5}, "at least one control, the target and 5 ancillas .*got 6 wires"),
         ({"wires": range(5)}, r"coefficients must have shape \(7,\) or \(B, 7\)"),

@@ -13,8 +13,13 @@ from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
-from qrnn_circuits.circuits.realisations.base import SEMANTICS, Realisation
+from qrnn_circuits.circuits.realisations import (
+    Amplified,
+    Multiplexed,
+    Postselect,
+    Realisation,
+    RepeatUntilSuccess,
+)
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 
 MakeModel = Callable[..., QRNN]
@@ -88,38 +93,37 @@ def test_aer_keeps_the_predicted_share_of_postselected_shots(
 
 
 @pytest.mark.parametrize(
-    ("realisation", "sizes", "options"),
+    ("realisation", "sizes"),
     [
-        ("postselect", {"workspace": 2, "stages": 0, "order": 1}, {}),
-        ("multiplexed", {"workspace": 2, "stages": 1, "order": 2}, {}),
-        ("amplified", {"workspace": 1, "stages": 1, "order": 1}, {"length": 7}),
+        (Postselect(), {"workspace": 2, "stages": 0, "order": 1}),
+        (Multiplexed(), {"workspace": 2, "stages": 1, "order": 2}),
+        (Amplified(7), {"workspace": 1, "stages": 1, "order": 1}),
         # The input neuron's control is in a basis state, and the read-out is diagonal in that of
         # the output neuron. At most 2**-10 of the weight fails every attempt.
-        ("repeat_until_success", {"workspace": 1, "stages": 0, "order": 1}, {"attempts": 10}),
+        (RepeatUntilSuccess(10), {"workspace": 1, "stages": 0, "order": 1}),
     ],
 )
 def test_aer_reads_the_distribution_of_the_model(
     realisation: Realisation,
     sizes: dict[str, int],
-    options: dict[str, Any],
     make_model: MakeModel,
 ) -> None:
     shots = 20_000
-    model = make_model(lane=1, degree=1, semantics=SEMANTICS[realisation], seed=3, **sizes)
+    model = make_model(lane=1, degree=1, semantics=realisation.semantics, seed=3, **sizes)
     steps: list[tuple[list[int], list[int]]] = [([1], [])]
-    if realisation != "repeat_until_success":
+    if not isinstance(realisation, RepeatUntilSuccess):
         # After a step its workspace is a superposition.
         steps.append(([1, 0], [0]))
     neurons = model.cell.coefficients.shape[0]
     for inputs, outcomes in steps:
-        circuit = compile_circuit(model, inputs, outcomes, realisation=realisation, **options)
+        circuit = compile_circuit(model, inputs, outcomes, realisation=realisation)
         measured, kept = lane_shares(circuit, len(inputs) - 1, shots)
         bias = 0.0
-        if realisation == "amplified":
+        if isinstance(realisation, Amplified):
             # Success is off by twice the error, once for each neuron that acts.
-            bias = 2 * amplification_error(7) * neurons * len(inputs)
-        if realisation == "repeat_until_success":
-            bias = 2.0 ** -options["attempts"]
+            bias = 2 * realisation.error(1) * neurons * len(inputs)
+        if isinstance(realisation, RepeatUntilSuccess):
+            bias = 2.0**-realisation.attempts
         expected = model_distribution(model, inputs, outcomes)
         assert within_error(measured, expected, kept, bias)
 
@@ -128,7 +132,7 @@ def test_attempts_that_fail_weigh_the_patterns_as_the_branches_say(make_model: M
     model = make_model(
         lane=1, workspace=1, stages=0, order=1, degree=1, semantics="unitary", seed=3
     )
-    circuit = compile_circuit(model, [1], realisation="repeat_until_success", attempts=1)
+    circuit = compile_circuit(model, [1], realisation=RepeatUntilSuccess(1))
     cell = model.cell
     with torch.no_grad():
         phi = cell.polynomial.table(cell.coefficients)
@@ -198,7 +202,7 @@ def test_retries_on_default_qubit_have_the_weights_of_their_branches(
 ) -> None:
     options = {"lane": 1, "workspace": 1, "stages": 0, "order": 1, "degree": 1}
     model = make_model(**options, semantics="unitary", seed=3)
-    circuit = compile_circuit(model, [1], realisation="repeat_until_success", attempts=4)
+    circuit = compile_circuit(model, [1], realisation=RepeatUntilSuccess(4))
     (distribution,) = circuit.qnode()()
     measured, kept = lane_shares(circuit, 0, 20_000)
     assert within_error(measured, np.asarray(distribution.detach()), kept)
@@ -230,24 +234,16 @@ def test_samples_have_one_row_for_each_shot_and_one_column_for_each_lane_wire(
 
 
 @pytest.mark.parametrize(
-    ("realisation", "options"),
-    [
-        ("postselect", {}),
-        ("repeat_until_success", {"attempts": 2}),
-        ("amplified", {"length": 3}),
-        ("multiplexed", {}),
-    ],
+    "realisation", [Postselect(), RepeatUntilSuccess(2), Amplified(3), Multiplexed()]
 )
 def test_fifty_steps_have_the_wires_of_one_and_fifty_times_its_gates(
-    realisation: Realisation, options: dict[str, Any], make_model: MakeModel
+    realisation: Realisation, make_model: MakeModel
 ) -> None:
-    model = make_model(lane=1, workspace=2, order=1, degree=2, semantics=SEMANTICS[realisation])
+    model = make_model(lane=1, workspace=2, order=1, degree=2, semantics=realisation.semantics)
     start = time.perf_counter()
     # All the same symbol, so that every later step has the same flips.
     sizes = [
-        compile_circuit(
-            model, [1] * steps, [0] * steps, realisation=realisation, **options
-        ).to_qiskit()
+        compile_circuit(model, [1] * steps, [0] * steps, realisation=realisation).to_qiskit()
         for steps in (1, 2, 50)
     ]
     assert time.perf_counter() - start < 10
@@ -272,24 +268,16 @@ def test_an_input_is_only_written_where_it_differs_from_the_known_outcome(
 
 
 @pytest.mark.parametrize(
-    ("realisation", "options"),
-    [
-        ("postselect", {}),
-        ("repeat_until_success", {"attempts": 2}),
-        ("amplified", {"length": 3}),
-        ("multiplexed", {}),
-    ],
+    "realisation", [Postselect(), RepeatUntilSuccess(2), Amplified(3), Multiplexed()]
 )
 def test_one_transpiled_symbolic_circuit_serves_every_parameter_set(
-    realisation: Realisation, options: dict[str, Any], make_model: MakeModel
+    realisation: Realisation, make_model: MakeModel
 ) -> None:
     def circuit_of(model: QRNN, symbolic: bool) -> CompiledCircuit:
-        return compile_circuit(
-            model, [1, 0], [1], realisation=realisation, symbolic=symbolic, **options
-        )
+        return compile_circuit(model, [1, 0], [1], realisation=realisation, symbolic=symbolic)
 
     sizes: dict[str, Any] = {"lane": 1, "workspace": 1, "order": 1, "degree": 1}
-    sizes |= {"semantics": SEMANTICS[realisation]}
+    sizes |= {"semantics": realisation.semantics}
     models = [make_model(seed=seed, **sizes) for seed in range(2)]
     symbolic = circuit_of(models[0], symbolic=True)
     circuit = symbolic.to_qiskit()
@@ -345,10 +333,10 @@ def test_symbolic_parameters_of_equal_neurons_are_not_mixed_up(make_model: MakeM
     assert angles(bound) == pytest.approx(angles(numeric), abs=1e-12)
 
 
-@pytest.mark.parametrize("realisation", ["postselect", "repeat_until_success", "amplified"])
+@pytest.mark.parametrize("realisation", [Postselect(), RepeatUntilSuccess(2), Amplified(3)])
 def test_openqasm_3_parses_back(realisation: Realisation, make_model: MakeModel) -> None:
-    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics=SEMANTICS[realisation])
-    circuit = compile_circuit(model, [1, 0], realisation=realisation, attempts=2, length=3)
+    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics=realisation.semantics)
+    circuit = compile_circuit(model, [1, 0], realisation=realisation)
     parsed = qasm3.loads(circuit.to_openqasm3())
     original = circuit.to_qiskit()
     assert parsed.count_ops() == original.count_ops()
@@ -403,17 +391,6 @@ def test_barriers_name_steps_and_stages(make_model: MakeModel) -> None:
     labels = [item.operation.label for item in circuit.data if item.operation.name == "barrier"]
     stages = ["input stage", "work stage 1", "output stage", "read lane"]
     assert labels == [f"{step}: {stage}" for step in (0, 1) for stage in stages][1:]
-
-
-def test_drawings_name_the_wires_and_show_neurons(make_model: MakeModel) -> None:
-    circuit = compile_circuit(make_model(lane=1, workspace=2, order=2), [1])
-    text = circuit.draw()
-    for name in ("lane 0:", "workspace 1:", "ancilla 1:", "Neuron"):
-        assert name in text
-    figure = circuit.draw("mpl")
-    assert {"workspace 1", "input stage"} <= {text.get_text() for text in figure.axes[0].texts}
-    with pytest.raises(ValueError, match="style must be 'text' or 'mpl', got 'svg'"):
-        circuit.draw("svg")  # type: ignore[arg-type]
 
 
 def test_the_tape_is_the_circuit_of_the_qnode(make_model: MakeModel) -> None:

@@ -17,7 +17,7 @@ def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
 
 
 def test_json_is_one_object_with_all_realisations_of_the_semantics(qrnn: Qrnn, run: Path) -> None:
-    result = qrnn("inspect", run, "--json", "--length", "3")
+    result = qrnn("inspect", run, "--json")
     assert result.exit_code == 0, result.stderr
     figures = json.loads(result.stdout)
     assert [entry["realisation"] for entry in figures["realisations"]] == [
@@ -25,8 +25,18 @@ def test_json_is_one_object_with_all_realisations_of_the_semantics(qrnn: Qrnn, r
         "amplified",
         "multiplexed",
     ]
-    assert figures["length"] == 3
     assert figures["target"] is None
+
+
+def test_realisations_take_options_and_all_are_all_of_both_semantics(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn("inspect", run, "--json", "--realisation", "amplified,length=3")
+    assert result.exit_code == 0, result.stderr
+    (entry,) = json.loads(result.stdout)["realisations"]
+    assert entry["realisation"] == "amplified,length=3"
+    assert entry["error"] == pytest.approx(4.4e-2, rel=0.02)
+    result = qrnn("inspect", run, "--json", "--realisation", "all")
+    entries = json.loads(result.stdout)["realisations"]
+    assert [entry["semantics"] for entry in entries] == ["postselected"] + 3 * ["unitary"]
 
 
 def test_a_table_shows_counts_before_and_after_transpilation(qrnn: Qrnn, run: Path) -> None:
@@ -75,7 +85,7 @@ def test_without_qiskit_the_command_says_how_to_install_it(
         (("--backend", "fake_fex"), "there is no backend 'fake_fex'"),
         (("--inputs", "one"), "inputs must be whole numbers separated by commas, got 'one'"),
         (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
-        (("--length", "4"), "length must be odd"),
+        (("--realisation", "amplified,length=4"), "length must be odd"),
         (("--realisation", "best"), "best"),
         (("--draw", "absent/step.png"), "absent"),
         (("--draw", "step.txt"), "txt"),

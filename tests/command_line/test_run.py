@@ -12,13 +12,13 @@ Qrnn = Callable[..., Result]
 # 6 wires.
 TOO_WIDE = (
     *("--device", "qrnn.aer", "--shots", 9999, "--steps", 2),
-    *("--realisation", "amplified", "--length", 3),
+    *("--realisation", "amplified,length=3"),
 )
 
 MITIGATED = ("--mitigation", "m3", "--shots", 999, "--steps", 2)
 CONDITIONS = (
     *("--device", "qrnn.aer", "--noise", "fake_fez"),
-    *("--realisation", "repeat_until_success", "--attempts", 2),
+    *("--realisation", "repeat_until_success,attempts=2"),
 )
 
 
@@ -56,10 +56,9 @@ def test_a_seed_repeats_the_shots(qrnn: Qrnn, trained: Path) -> None:
     assert first == again != other
 
 
-@pytest.mark.parametrize("realisation", ["repeat_until_success", "amplified"])
+@pytest.mark.parametrize("realisation", ["repeat_until_success,attempts=1", "amplified,length=3"])
 def test_the_realisation_can_be_chosen(qrnn: Qrnn, trained: Path, realisation: str) -> None:
-    options = ("--attempts", 1, "--length", 3, "--steps", 2)
-    result = qrnn("run", trained, "--realisation", realisation, *options, "--json")
+    result = qrnn("run", trained, "--realisation", realisation, "--steps", 2, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["realisation"] == realisation
 

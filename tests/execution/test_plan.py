@@ -79,7 +79,7 @@ def test_predicted_shares_are_those_of_the_circuits(make_run: MakeRun, semantics
 
 
 def test_the_share_of_repeat_until_success_is_not_predicted(unitary_run: TrainedRun) -> None:
-    plan = plan_run(unitary_run, realisation="repeat_until_success", attempts=2, shots=1)
+    plan = plan_run(unitary_run, realisation="repeat_until_success,attempts=2", shots=1)
     assert [circuit.predicted_share for circuit in plan.circuits] == [None, None]
 
 
@@ -125,8 +125,8 @@ def test_what_is_no_plan_is_refused(data: dict[str, object]) -> None:
         ({"shots": 0}, "shots must be at least 1, got 0"),
         ({"realisation": "best"}, "realisation must be one of .* got 'best'"),
         ({"realisation": "multiplexed"}, r"semantics .*choose from \['postselect'\]"),
-        ({"attempts": 0}, "attempts must be at least 1, got 0"),
-        ({"length": 4}, "length must be odd"),
+        ({"realisation": "repeat_until_success,attempts=0"}, "attempts must be at least 1, got 0"),
+        ({"realisation": "amplified,length=4"}, "length must be odd"),
     ],
 )
 def test_a_wrong_argument_is_refused(

@@ -11,8 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from rich.console import Console
 
-from qrnn_circuits.execution import Plan, PlannedCircuit, Report, report
+from qrnn_circuits.circuits import Postselect
+from qrnn_circuits.execution import Plan, PlannedCircuit, Report, make_report
+from qrnn_circuits.execution.chart import check_chart_path, draw_report
 from qrnn_circuits.execution.distance import expected_distance
+from qrnn_circuits.execution.table import report_table
 
 MakePlan = Callable[..., Plan]
 
@@ -28,7 +31,7 @@ def make_plan() -> MakePlan:
             PlannedCircuit(sequence=0, step=step, right=2, exact=exact, predicted_share=share)
             for step, (exact, share) in enumerate(zip(EXACT, (1.0, 0.5, None), strict=True))
         )
-        return Plan("xor", 5, "postselect", 4, shots, circuits)
+        return Plan("xor", 5, Postselect(), 4, shots, circuits)
 
     return make
 
@@ -41,7 +44,7 @@ def sampled(make_plan: MakePlan) -> Report:
         np.array(4 * [[1, 0]]),
         np.array(8 * [[0, 1]]),
     ]
-    return report(make_plan(10), bits, device="a device", seconds=1.5)
+    return make_report(make_plan(10), bits, device="a device", seconds=1.5)
 
 
 def test_bits_become_distributions_of_the_kept_shots(sampled: Report) -> None:
@@ -80,7 +83,7 @@ def test_the_totals_are_over_all_circuits(sampled: Report) -> None:
 
 
 def test_exact_distributions_have_neither_noise_nor_kept_shots(make_plan: MakePlan) -> None:
-    result = report(make_plan(None), [np.array(exact) for exact in EXACT], device="a device")
+    result = make_report(make_plan(None), [np.array(exact) for exact in EXACT], device="a device")
     assert result.distance == 0
     assert result.noise == 0
     assert result.kept_share is None
@@ -94,10 +97,10 @@ def test_a_circuit_that_kept_no_shot_is_an_error_with_the_shots_needed(
 ) -> None:
     good = np.array([[0, 1]])
     with pytest.raises(ValueError, match="step 1 of test sequence 0 kept none of 10 shots") as told:
-        report(make_plan(10), [good, empty, good], device="a device")
+        make_report(make_plan(10), [good, empty, good], device="a device")
     assert str(told.value).endswith("a share of 0.5: 200 shots would keep about 100")
     with pytest.raises(ValueError, match=r"step 2 of test sequence 0 kept none of 10 shots$"):
-        report(make_plan(10), [good, good, empty], device="a device")
+        make_report(make_plan(10), [good, good, empty], device="a device")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,7 @@ def test_results_of_another_shape_are_refused(
     make_plan: MakePlan, shots: int | None, results: list[Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        report(make_plan(shots), results, device="a device")
+        make_report(make_plan(shots), results, device="a device")
 
 
 @pytest.fixture
@@ -123,7 +126,7 @@ def mitigated(make_plan: MakePlan) -> Plan:
 
 def test_mitigated_distributions_are_reported_with_the_kept_shots(mitigated: Plan) -> None:
     found = np.array([[0.2, 0.2, 0.6, 0.0], [0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]])
-    result = report(mitigated, list(found), device="a device", kept=[1_000, 400, 800])
+    result = make_report(mitigated, list(found), device="a device", kept=[1_000, 400, 800])
     np.testing.assert_array_equal([circuit.distribution for circuit in result.circuits], found)
     assert [circuit.kept_share for circuit in result.circuits] == [1, 0.4, 0.8]
     assert result.circuits[0].distance == pytest.approx(0.1)
@@ -131,16 +134,16 @@ def test_mitigated_distributions_are_reported_with_the_kept_shots(mitigated: Pla
     assert result.to_json()["mitigation"] == "m3"
     console = Console(width=80, file=StringIO())
     with console.capture() as capture:
-        console.print(result.table())
+        console.print(report_table(result))
     assert "1,000 shots, mitigation m3" in " ".join(capture.get().split())
 
 
 @pytest.mark.parametrize("kept", [None, [1_000, 400]])
 def test_mitigated_results_need_the_kept_shots(mitigated: Plan, kept: list[int] | None) -> None:
     with pytest.raises(ValueError, match="kept must hold a number for each of the plan's 3 circ"):
-        report(mitigated, [np.array(exact) for exact in EXACT], device="a device", kept=kept)
+        make_report(mitigated, [np.array(exact) for exact in EXACT], device="a device", kept=kept)
     with pytest.raises(ValueError, match=r"step 0 .* must have shape \(4,\), got \(2,\)"):
-        report(mitigated, 3 * [np.ones(2)], device="a device", kept=[1, 1, 1])
+        make_report(mitigated, 3 * [np.ones(2)], device="a device", kept=[1, 1, 1])
 
 
 def test_json_holds_every_figure(sampled: Report) -> None:
@@ -172,7 +175,7 @@ def test_json_holds_every_figure(sampled: Report) -> None:
 def test_the_table_fits_a_terminal_and_has_a_row_for_each_circuit(sampled: Report) -> None:
     console = Console(width=80, file=StringIO())
     with console.capture() as capture:
-        console.print(sampled.table())
+        console.print(report_table(sampled))
     lines = capture.get().splitlines()
     assert "xor on a device: postselect, 4 wires, 10 shots" in lines[0]
     assert "…" not in "".join(lines)
@@ -186,22 +189,19 @@ def test_the_table_fits_a_terminal_and_has_a_row_for_each_circuit(sampled: Repor
 
 
 def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:
-    from qrnn_circuits.execution.chart import draw_report
-
-    panels = draw_report(sampled).axes
+    figure = draw_report(sampled)
+    panels = figure.axes
     titles = [panel.get_title() for panel in panels]
     assert [title.splitlines()[0] for title in titles] == [
         f"sequence 0, step {step}" for step in range(3)
     ]
     exact, device = ([bar.get_height() for bar in bars] for bars in panels[0].containers[::2])
     assert (tuple(exact), tuple(device)) == (EXACT[0], sampled.circuits[0].distribution)
-    sampled.chart(tmp_path / "chart.png")
+    figure.savefig(tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_chart_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:
-    from qrnn_circuits.execution.chart import draw_report
-
     figure = draw_report(replace(sampled, circuits=20 * sampled.circuits))
     assert figure.get_suptitle().endswith("(shown: 24 of 60 circuits)")
 
@@ -213,7 +213,5 @@ def test_a_chart_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> No
 def test_a_chart_that_cannot_be_written_is_refused_at_once(
     tmp_path: Path, name: str, message: str
 ) -> None:
-    from qrnn_circuits.execution.chart import check_chart_path
-
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         check_chart_path(tmp_path / name)

@@ -7,16 +7,15 @@ from torch import Tensor
 
 from qrnn_circuits.circuits.angles import angle_table
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import SEMANTICS
 from qrnn_circuits.neuron import block_amplitudes
-
-# Exact realisations. The others approximate, and how they do is what one runs them for.
-_NATIVE = ("postselect", "multiplexed")
 
 
 def is_native(neuron: NeuronOperation) -> bool:
-    """Whether the effect of the realisation is exactly the block of its semantics."""
-    return neuron.hyperparameters["realisation"] in _NATIVE
+    """Whether the effect of the realisation is exactly the block of its semantics.
+
+    The others approximate, and how they do is what one runs them for.
+    """
+    return neuron.realisation.exact
 
 
 def apply_neuron(state: Tensor, neuron: NeuronOperation) -> Tensor:
@@ -37,7 +36,7 @@ def apply_neuron(state: Tensor, neuron: NeuronOperation) -> Tensor:
     coefficients = torch.as_tensor(neuron.data[0]).to(state.device, state.real.dtype)
     angles = angle_table(coefficients, len(controls), options["degree"])
     cos, sin = block_amplitudes(
-        cast(Tensor, angles), options["order"], SEMANTICS[options["realisation"]]
+        cast(Tensor, angles), options["order"], neuron.realisation.semantics
     )
     if options["inverse"]:
         sin = -sin

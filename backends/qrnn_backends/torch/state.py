@@ -57,7 +57,7 @@ def is_unitary(operator: Operator) -> bool:
     if isinstance(operator, (qml.ops.Conditional, qml.ops.Controlled)):
         return is_unitary(operator.base)
     if isinstance(operator, NeuronOperation):
-        return bool(operator.hyperparameters["realisation"] != "postselect")
+        return operator.realisation.semantics == "unitary"
     return not isinstance(operator, qml.Projector)
 
 

@@ -16,12 +16,11 @@ from pennylane.ops import MidMeasure
 from qrnn_circuits.circuits.angles import activation_table, angle_table, table_parity_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
-from qrnn_circuits.circuits.realisations.base import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_LENGTH,
+from qrnn_circuits.circuits.realisations import (
+    REALISATIONS,
+    Amplified,
+    Multiplexed,
     Realisation,
-    ancilla_count,
-    check_realisation,
 )
 from qrnn_circuits.neuron import check_neuron_options
 from qrnn_circuits.optional_packages import require_qiskit
@@ -184,7 +183,7 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
         return int(self.num_qubits) - 1
 
     def _define(self) -> None:
-        check_realisation("multiplexed", order=self.order, controls=self.num_controls)
+        Multiplexed().check(order=self.order, controls=self.num_controls)
         angles = table_parity_angles(self._table(), self.num_controls)
         self.definition = _walk_circuit(multiplexed_walk(self.num_controls), list(angles))
 
@@ -208,12 +207,10 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
 def quantum_neuron_circuit(
     coefficients: Sequence[float],
     num_controls: int,
-    realisation: Realisation,
+    realisation: Realisation | str,
     *,
     order: int = 2,
     degree: int = 2,
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
 ) -> QuantumCircuit:
     """A neuron of any realisation, to be composed into other circuits.
 
@@ -223,11 +220,9 @@ def quantum_neuron_circuit(
     Args:
         coefficients: Numbers in radians, as for :class:`PolynomialRYGate`.
         num_controls: Number m of control qubits.
-        realisation: One of ``REALISATIONS``.
+        realisation: How it is built: a realisation, or the name of one.
         order: From 1 to ``MAX_ORDER``.
         degree: From 1 to m.
-        attempts: How often ``"repeat_until_success"`` tries each ancilla at most.
-        length: Length of ``"amplified"``, odd.
 
     Returns:
         A circuit with the quantum registers ``control``, ``target`` and ``ancilla``, and the
@@ -237,35 +232,29 @@ def quantum_neuron_circuit(
     Raises:
         ValueError: If an argument is out of range.
     """
-    ancillas = ancilla_count(realisation, order)
-    wires = range(num_controls + 1 + ancillas)
+    realisation = REALISATIONS.resolve(realisation)
+    wires = range(num_controls + 1 + realisation.ancillas(order))
     values = np.array(_checked(coefficients, num_controls, degree), dtype=np.float64)
-    neuron = NeuronOperation(values, wires, order, degree, realisation, attempts, length)
+    neuron = NeuronOperation(values, wires, order, degree, realisation)
     return _neuron_converter(num_controls, wires).convert([Item(neuron)]).circuit
 
 
-def amplified_circuit(gate: QuantumNeuronGate, length: int = DEFAULT_LENGTH) -> QuantumCircuit:
+def amplified_circuit(
+    gate: QuantumNeuronGate, realisation: Amplified | None = None
+) -> QuantumCircuit:
     """A neuron's amplification without resets: its ancillas end in 0 but for its error.
 
     Args:
         gate: The neuron.
-        length: Length of the amplification, odd.
+        realisation: The amplification, by default ``Amplified()``.
 
     Returns:
         A unitary circuit on the gate's qubits and, after them, ``order + 1`` ancillas.
-
-    Raises:
-        ValueError: If the length is even or out of range.
     """
-    wires = range(gate.num_qubits + ancilla_count("amplified", gate.order))
-    neuron = NeuronOperation(
-        np.array(gate.params, dtype=float),
-        wires,
-        gate.order,
-        gate.degree,
-        "amplified",
-        length=length,
-    )
+    realisation = realisation or Amplified()
+    wires = range(gate.num_qubits + realisation.ancillas(gate.order))
+    coefficients = np.array(gate.params, dtype=float)
+    neuron = NeuronOperation(coefficients, wires, gate.order, gate.degree, realisation)
     unitary = [
         operation for operation in neuron.decomposition() if not isinstance(operation, MidMeasure)
     ]

@@ -11,7 +11,7 @@ from qrnn_circuits.circuits.qiskit.gates import (
     QuantumNeuronGate,
     amplified_circuit,
 )
-from qrnn_circuits.circuits.realisations.base import DEFAULT_LENGTH, ancilla_count
+from qrnn_circuits.circuits.realisations import Amplified
 from qrnn_circuits.optional_packages import require_qiskit
 
 require_qiskit()
@@ -88,8 +88,8 @@ class AmplifiedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
         """Synthesises a :class:`QuantumNeuronGate`; anything else is declined."""
         if not isinstance(high_level_object, QuantumNeuronGate):
             return None
-        if options.get("num_clean_ancillas", 0) < ancilla_count(
-            "amplified", high_level_object.order
-        ):
+        realisation = Amplified(options["length"]) if "length" in options else Amplified()
+        needed = realisation.ancillas(high_level_object.order)
+        if options.get("num_clean_ancillas", 0) < needed:
             return None
-        return amplified_circuit(high_level_object, options.get("length", DEFAULT_LENGTH))
+        return amplified_circuit(high_level_object, realisation)

@@ -1,5 +1,6 @@
 """Gate angles as Qiskit parameters, found by differentiating the angles of a numeric circuit."""
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +40,11 @@ class SymbolicAngles:
         self._theta = ParameterVector("theta", cell.theta.numel())
         self._angles = ParameterVector("angle", 0)
         self._angle_values: list[float] = []
+
+    @classmethod
+    def of_copy(cls, cell: QRNNCell, *, linear: bool) -> "SymbolicAngles":
+        """Symbolic angles in the parameters of a copy of the cell, in float64."""
+        return cls(deepcopy(cell).double().requires_grad_(True), linear=linear)
 
     def __call__(self, angle: Any) -> Any:  # noqa: ANN401
         """A number where the angle is fixed, else an expression in the parameters."""

@@ -1,1 +1,75 @@
-"""The ways to build a quantum neuron as a circuit."""
+"""The ways to build a quantum neuron as a circuit, and how users name them."""
+
+from collections.abc import Callable
+
+from qrnn_circuits.circuits.realisations.amplified import Amplified
+from qrnn_circuits.circuits.realisations.base import Realisation
+from qrnn_circuits.circuits.realisations.multiplexed import Multiplexed
+from qrnn_circuits.circuits.realisations.postselect import Postselect
+from qrnn_circuits.circuits.realisations.repeat_until_success import RepeatUntilSuccess
+from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.registry import Registry
+
+__all__ = [
+    "REALISATIONS",
+    "Amplified",
+    "Multiplexed",
+    "Postselect",
+    "Realisation",
+    "RepeatUntilSuccess",
+    "realisation_of",
+    "realisations_of",
+    "register_realisation",
+]
+
+REALISATIONS = Registry[Realisation]("realisation", "qrnn_circuits.realisations", Realisation)
+
+for _built_in in (Postselect, RepeatUntilSuccess, Amplified, Multiplexed):
+    REALISATIONS.register(_built_in.name, _built_in)
+
+
+def register_realisation(name: str, item: Realisation | Callable[..., Realisation] | str) -> None:
+    """Adds a realisation under a name, in this process.
+
+    An installed package adds one for good by an entry point of the group
+    ``qrnn_circuits.realisations``.
+
+    Args:
+        name: The name.
+        item: As for :meth:`qrnn_circuits.registry.Registry.register`.
+
+    Raises:
+        ValueError: If the name is not allowed or already stands for another realisation.
+    """
+    REALISATIONS.register(name, item)
+
+
+def realisations_of(semantics: Semantics) -> list[Realisation]:
+    """Every realisation of a semantics that has a name, with its default options."""
+    every = (REALISATIONS.make(name) for name in REALISATIONS.names())
+    return [realisation for realisation in every if realisation.semantics == semantics]
+
+
+def realisation_of(given: Realisation | str | None, semantics: Semantics) -> Realisation:
+    """The realisation that a user gives, names or leaves open.
+
+    Args:
+        given: A realisation; a name, with options after commas if it takes any, such as
+            ``"amplified,length=5"``; ``"module:attribute"``, which names one or what makes one; or
+            None for the exact one of the semantics.
+        semantics: Of the model that it is for.
+
+    Raises:
+        TypeError: If it is none of these.
+        ValueError: If it has no such name or options, or gives other semantics.
+    """
+    if given is None:
+        return Postselect() if semantics == "postselected" else Multiplexed()
+    realisation = REALISATIONS.resolve(given)
+    if realisation.semantics != semantics:
+        fitting = [fit.name for fit in realisations_of(semantics)]
+        raise ValueError(
+            f"realisation {realisation.name!r} gives neurons of {realisation.semantics!r} "
+            f"semantics, but the model's semantics are {semantics!r}: choose from {fitting}"
+        )
+    return realisation

@@ -1,7 +1,9 @@
-"""The neuron of unitary semantics to within an error, by singular value transformation."""
+"""The neuron of unitary semantics, to within an error, by singular value transformation."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import pennylane as qml
 from pennylane.typing import TensorLike
@@ -13,34 +15,17 @@ from qrnn_circuits.circuits.realisations.amplification import (
     real_part_phases,
 )
 from qrnn_circuits.circuits.realisations.ancilla_rotation import ancilla_rotation
-from qrnn_circuits.circuits.realisations.base import rotation_count
+from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
+from qrnn_circuits.neuron import Semantics
+
+# Longer ones need more gates than is of use, and their phases take long to find.
+LENGTHS = (3, 5, 7)
 
 
-def amplification_error(length: int, order: int = 1) -> float:
-    """How far an amplified neuron may be from ``RY(f(x))``, in operator norm, given success.
-
-    Args:
-        length: Degree of the polynomial: 3, 5 or 7.
-        order: Order of the neuron; each order adds the error of its polynomial.
-
-    Returns:
-        ``order`` times 4.4e-2, 6.4e-3 or 9.6e-4.
-    """
-    return order * flat_polynomial(length)[1]
-
-
-def amplified_neuron(
-    coefficients: TensorLike,
-    controls: Sequence[Hashable],
-    target: Hashable,
-    ancillas: Sequence[Hashable],
-    *,
-    degree: int,
-    length: int,
-    inverse: bool = False,
-) -> None:
-    """Queues a neuron that is ``RY(f(x))`` on superposed controls too, and postselects nothing.
+@dataclass(frozen=True)
+class Amplified(Realisation):
+    """``RY(f(x))`` to within an error, on superposed controls too; nothing is postselected.
 
     The order 1 circuit, without its measurement, has the block ``a RY(f(x))`` where its ancilla is
     0 before and after, with an amplitude a of at least ``1/sqrt(2)`` that depends on the controls.
@@ -52,42 +37,84 @@ def amplified_neuron(
 
     For a neuron of order k the amplified rotation of order k - 1 onto the next ancilla takes the
     place of ``RY(phi(x))``. It is undone later on, phases of control patterns with it, so that
-    phases without the last ancilla do, and get nearer.
+    phases without the last ancilla do, and get nearer. In the end the ancillas are reset.
 
-    Args:
-        coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
-        controls: The control wires, in the order of the polynomial's variables.
-        target: The wire that the neuron rotates.
-        ancillas: One for each order, and one more; they start in 0 and are reset to it.
-        degree: Degree of the polynomial.
-        length: Degree of the amplifying polynomial, odd.
-        inverse: Whether to rotate the other way.
+    Attributes:
+        length: Degree of the amplifying polynomial, one of ``LENGTHS``.
     """
-    *levels, sign = ancillas
-    rotations = rotation_count("amplified", len(levels), length=length)
-    rotation = ancilla_rotation(coefficients, controls, levels[0], degree, rotations)
-    forward = rotation.forward
-    for ancilla, onto in pairwise(levels):
-        forward = _amplified_rotation(forward, ancilla, onto, length)
-    turn = controlled_pi(levels[-1], target, inverse=inverse)
-    circuit = [*forward, *turn, *inverse_gates(forward)]
-    undoing = inverse_gates(circuit)
-    first, *middle, last = real_part_phases(length)
-    queue(rotation.mixing)
-    qml.H(sign)
-    # Beside an ancilla in 0 a phase with both signs concerns the last ancilla alone.
-    qml.RZ(-2 * first, wires=sign)
-    for index, phase in enumerate([*middle, None]):
-        queue(undoing if index % 2 else circuit)
-        if phase is not None:
-            qml.CNOT([levels[-1], sign])
-            qml.RZ(-2 * phase, wires=sign)
-            qml.CNOT([levels[-1], sign])
-    qml.RZ(-2 * last, wires=sign)
-    qml.H(sign)
-    queue(rotation.unmixing)
-    for ancilla in ancillas:
-        qml.measure(ancilla, reset=True)
+
+    name: ClassVar[str] = "amplified"
+    semantics: ClassVar[Semantics] = "unitary"
+    measures: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+    ancilla_label: ClassVar[str] = "amplify"
+
+    length: int = 7
+
+    def __post_init__(self) -> None:
+        if self.length not in LENGTHS:
+            raise ValueError(
+                f"length must be odd, one of {LENGTHS} (amplification is by an odd polynomial), "
+                f"got {self.length}"
+            )
+
+    def ancillas(self, order: int) -> int:
+        """One for each order, and one more, which takes the real part of the polynomial."""
+        return order + 1
+
+    def rotations(self, order: int) -> int:
+        """As many circuits and inverses as the length, at each order, each there and back."""
+        return int((2 * self.length) ** order)
+
+    def error(self, order: int) -> float:
+        """How far the neuron may be from ``RY(f(x))``, in operator norm, given success.
+
+        Args:
+            order: Order of the neuron; each order adds the error of its polynomial.
+
+        Returns:
+            ``order`` times 4.4e-2, 6.4e-3 or 9.6e-4.
+        """
+        return order * flat_polynomial(self.length)[1]
+
+    def queue(
+        self,
+        coefficients: TensorLike,
+        controls: Sequence[Hashable],
+        target: Hashable,
+        ancillas: Sequence[Hashable],
+        *,
+        order: int,
+        degree: int,
+        inverse: bool = False,
+    ) -> None:
+        """Queues the circuits and inverses in turn, phases between them, and the resets."""
+        *levels, sign = ancillas
+        rotation = ancilla_rotation(
+            coefficients, controls, levels[0], degree, self.rotations(order)
+        )
+        forward = rotation.forward
+        for ancilla, onto in pairwise(levels):
+            forward = _amplified_rotation(forward, ancilla, onto, self.length)
+        turn = controlled_pi(levels[-1], target, inverse=inverse)
+        circuit = [*forward, *turn, *inverse_gates(forward)]
+        undoing = inverse_gates(circuit)
+        first, *middle, last = real_part_phases(self.length)
+        queue(rotation.mixing)
+        qml.H(sign)
+        # Beside an ancilla in 0 a phase with both signs concerns the last ancilla alone.
+        qml.RZ(-2 * first, wires=sign)
+        for index, phase in enumerate([*middle, None]):
+            queue(undoing if index % 2 else circuit)
+            if phase is not None:
+                qml.CNOT([levels[-1], sign])
+                qml.RZ(-2 * phase, wires=sign)
+                qml.CNOT([levels[-1], sign])
+        qml.RZ(-2 * last, wires=sign)
+        qml.H(sign)
+        queue(rotation.unmixing)
+        for ancilla in ancillas:
+            qml.measure(ancilla, reset=True)
 
 
 def _amplified_rotation(forward: Gates, ancilla: Hashable, target: Hashable, length: int) -> Gates:

@@ -1,146 +1,133 @@
-"""The ways to build a quantum neuron as a circuit: their names, semantics, costs and limits."""
+"""What every way to build a quantum neuron as a circuit tells about itself."""
 
-from types import MappingProxyType
-from typing import Literal, get_args
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
-from qrnn_circuits.neuron import MAX_ORDER, Semantics
+from pennylane.typing import TensorLike
 
-Realisation = Literal["postselect", "repeat_until_success", "amplified", "multiplexed"]
-
-REALISATIONS: tuple[Realisation, ...] = get_args(Realisation)
-
-# What each realisation does to its target; see `repeat_until_success` for what it does not do.
-SEMANTICS = MappingProxyType[Realisation, Semantics](
-    {
-        "postselect": "postselected",
-        "repeat_until_success": "unitary",
-        "amplified": "unitary",
-        "multiplexed": "unitary",
-    }
-)
-
-DEFAULT_ATTEMPTS = 3
-DEFAULT_LENGTH = 7
-
-# Longer ones need more gates than is of use, and their phases take long to find.
-LENGTHS = (3, 5, 7)
+from qrnn_circuits.neuron import Semantics, check_neuron_options
 
 # Of hundreds of thousands of gates each, neurons would fill the memory.
 MAX_ROTATIONS = 10_000
 
-# A table of 2**m angles becomes as many gates through a dense matrix of 4**m numbers.
-MAX_MULTIPLEXED_CONTROLS = 10
 
+@dataclass(frozen=True)
+class Realisation(ABC):
+    """A way to build a quantum neuron as a circuit, with its options.
 
-def ancilla_count(realisation: Realisation, order: int) -> int:
-    """Number of ancilla wires of a neuron.
+    Subclasses are frozen dataclasses: they are compared by value and can be hashed. Only
+    ``semantics`` and :meth:`queue` are needed: the defaults are those of a unitary circuit without
+    ancillas, and promise nothing of how near it comes. Known instances are
+    :class:`~.postselect.Postselect`, :class:`~.repeat_until_success.RepeatUntilSuccess`,
+    :class:`~.amplified.Amplified` and :class:`~.multiplexed.Multiplexed`.
 
-    Args:
-        realisation: One of ``REALISATIONS``.
-        order: Order of the neuron, from 1 to ``MAX_ORDER``.
-
-    Raises:
-        ValueError: If there is no such realisation or order.
+    Attributes:
+        name: Under which it is registered. A class that sets none is named by where it can be
+            imported from, as ``"module:class"``.
+        semantics: What the circuit does to its target, ``"postselected"`` or ``"unitary"``; see
+            :func:`qrnn_circuits.neuron.block_amplitudes`.
+        exact: Whether it does exactly that, so that a simulator may apply the neuron's block in
+            place of the circuit.
+        postselects: Whether it postselects ancillas.
+        measures: Whether it measures or resets ancillas, inside of the neuron.
+        linear: Whether the angles of all its gates are linear in the coefficients.
+        ancilla_label: What pictures write on its ancillas.
     """
-    _check_name(realisation)
-    _check_order(order)
-    if realisation == "multiplexed":
+
+    name: ClassVar[str]
+    semantics: ClassVar[Semantics]
+    exact: ClassVar[bool] = False
+    postselects: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
+    ancilla_label: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        if "name" not in vars(cls):
+            cls.name = f"{cls.__module__}:{cls.__qualname__}"
+
+    def __str__(self) -> str:
+        """The name and the options that are not the default ones, as ``"amplified,length=5"``."""
+        changed = [
+            f"{option.name}={value}"
+            for option in fields(self)
+            if (value := getattr(self, option.name)) != option.default
+        ]
+        return ",".join([self.name, *changed])
+
+    @property
+    def predictable(self) -> bool:
+        """Whether the model predicts the share of shots in which the ancillas read 0."""
+        return self.exact or not self.postselects
+
+    def ancillas(self, order: int) -> int:
+        """Number of ancilla wires, which start and end in 0.
+
+        Args:
+            order: Order of the neuron.
+        """
         return 0
-    # Amplified: one more, which takes the real part of the polynomial.
-    return order + (realisation == "amplified")
 
+    def rotations(self, order: int) -> int:
+        """How many times the circuit rotates by the polynomial, forward or backward.
 
-def rotation_count(
-    realisation: Realisation,
-    order: int,
-    *,
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
-) -> int:
-    """How many times a neuron's circuit rotates by the polynomial, forward or backward.
+        Args:
+            order: Order of the neuron.
+        """
+        return 1
 
-    Args:
-        realisation: One of ``REALISATIONS``.
-        order: Order of the neuron.
-        attempts: How often ``"repeat_until_success"`` tries each ancilla at most.
-        length: Degree of the polynomial of ``"amplified"``.
+    def error(self, order: int) -> float | None:
+        """How far the circuit may be from its semantics in operator norm, given success.
 
-    Returns:
-        2, ``2 * attempts`` or ``2 * length`` to the power of the order; 1 for ``"multiplexed"``.
-    """
-    each_order = {
-        "postselect": 2,
-        "repeat_until_success": 2 * attempts,
-        "amplified": 2 * length,
-        "multiplexed": 1,
-    }
-    rotations: int = each_order[realisation] ** order
-    return rotations
+        Args:
+            order: Order of the neuron.
 
+        Returns:
+            A bound; None where there is none, or nothing to bound.
+        """
+        return None
 
-def default_realisation(semantics: Semantics) -> Realisation:
-    """The exact realisation of a semantics: ``"postselect"`` or ``"multiplexed"``."""
-    return "postselect" if semantics == "postselected" else "multiplexed"
+    def check(self, *, order: int, controls: int) -> None:
+        """Raises a ``ValueError`` where there is no such neuron, or it would fill the memory.
 
+        Args:
+            order: Order of the neuron, from 1 to ``MAX_ORDER``.
+            controls: Number m of control wires.
+        """
+        check_neuron_options(order, self.semantics)
+        rotations = self.rotations(order)
+        if rotations > MAX_ROTATIONS:
+            options = [option.name for option in fields(self)]
+            given = " and ".join(f"{name} {getattr(self, name)}" for name in options)
+            raise ValueError(
+                f"realisation {self.name!r} of order {order} with {given} rotates by its "
+                f"polynomial {rotations} times, which is more than the {MAX_ROTATIONS} that fit "
+                f"into memory: choose a lower {' or '.join(['order', *options])}"
+            )
 
-def check_realisation(
-    realisation: Realisation,
-    *,
-    order: int,
-    controls: int,
-    attempts: int = DEFAULT_ATTEMPTS,
-    length: int = DEFAULT_LENGTH,
-) -> None:
-    """Raises a ``ValueError`` where a realisation cannot be built.
+    @abstractmethod
+    def queue(
+        self,
+        coefficients: TensorLike,
+        controls: Sequence[Hashable],
+        target: Hashable,
+        ancillas: Sequence[Hashable],
+        *,
+        order: int,
+        degree: int,
+        inverse: bool = False,
+    ) -> None:
+        """Queues the circuit: gates, mid-circuit measurements and conditioned gates.
 
-    Args:
-        realisation: One of ``REALISATIONS``.
-        order: Order of the neuron, from 1 to ``MAX_ORDER``.
-        controls: Number m of control wires.
-        attempts: How often ``"repeat_until_success"`` tries at most, at least 1.
-        length: Degree of the polynomial of ``"amplified"``, one of ``LENGTHS``.
-    """
-    _check_name(realisation)
-    _check_order(order)
-    if attempts < 1:
-        raise ValueError(f"attempts must be at least 1, got {attempts}")
-    if length not in LENGTHS:
-        raise ValueError(
-            f"length must be odd, one of {LENGTHS} (amplification is by an odd polynomial), "
-            f"got {length}"
-        )
-    rotations = rotation_count(realisation, order, attempts=attempts, length=length)
-    if rotations > MAX_ROTATIONS:
-        name, value = ("length", length) if realisation == "amplified" else ("attempts", attempts)
-        raise ValueError(
-            f"realisation {realisation!r} of order {order} with {name} {value} rotates by its "
-            f"polynomial {rotations} times, (2 * {name})**order, which is more than the "
-            f"{MAX_ROTATIONS} that fit into memory: choose a lower order or {name}"
-        )
-    if realisation == "multiplexed" and controls > MAX_MULTIPLEXED_CONTROLS:
-        raise ValueError(
-            f"realisation 'multiplexed' takes at most {MAX_MULTIPLEXED_CONTROLS} controls "
-            f"(lane and workspace wires but the target), got {controls}: each neuron becomes "
-            f"2**controls rotations and CNOTs, by a dense matrix of 4**controls numbers. "
-            f"'repeat_until_success' and 'amplified' grow with the number of coefficients only"
-        )
-
-
-def check_semantics(realisation: Realisation, semantics: Semantics) -> None:
-    """Raises a ``ValueError`` where a realisation is not of a model's semantics."""
-    if SEMANTICS[realisation] != semantics:
-        fitting = [name for name in REALISATIONS if SEMANTICS[name] == semantics]
-        raise ValueError(
-            f"realisation {realisation!r} gives neurons of {SEMANTICS[realisation]!r} semantics, "
-            f"but the model's semantics are {semantics!r}: choose from {fitting}"
-        )
-
-
-def _check_name(realisation: str) -> None:
-    if realisation not in REALISATIONS:
-        raise ValueError(f"realisation must be one of {REALISATIONS}, got {realisation!r}")
-
-
-def _check_order(order: int) -> None:
-    if not 1 <= order <= MAX_ORDER:
-        raise ValueError(f"order must be between 1 and {MAX_ORDER}, got {order}")
+        Args:
+            coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
+            controls: The m control wires, in the order of the polynomial's variables.
+            target: The wire that the neuron rotates.
+            ancillas: As many wires as :meth:`ancillas` says; they start and end in 0.
+            order: Order of the neuron.
+            degree: Degree of the polynomial.
+            inverse: Whether to rotate the other way.
+        """

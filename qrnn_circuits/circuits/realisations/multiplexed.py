@@ -1,33 +1,52 @@
 """The neuron of unitary semantics, exact: a rotation by the table of its activation."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from pennylane.typing import TensorLike
 
 from qrnn_circuits.circuits.angles import activation_table, table_parity_angles
 from qrnn_circuits.circuits.gate_lists import queue, walk_gates
+from qrnn_circuits.circuits.realisations.base import Realisation
+from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.synthesis import multiplexed_walk
 
+# A table of 2**m angles becomes as many gates through a dense matrix of 4**m numbers.
+MAX_CONTROLS = 10
 
-def multiplexed_neuron(
-    coefficients: TensorLike,
-    controls: Sequence[Hashable],
-    target: Hashable,
-    *,
-    order: int,
-    degree: int,
-    inverse: bool = False,
-) -> None:
-    """Queues the multiplexed rotation ``RY(f(x))``: ``2**m`` rotations and as many CNOTs.
 
-    Args:
-        coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
-        controls: The m control wires, in the order of the polynomial's variables.
-        target: The wire that the neuron rotates.
-        order: Order of the neuron.
-        degree: Degree of the polynomial.
-        inverse: Whether to rotate the other way.
-    """
-    table = activation_table(coefficients, len(controls), degree, order)
-    angles = table_parity_angles(-table if inverse else table, len(controls))
-    queue(walk_gates(multiplexed_walk(len(controls)).steps, angles, controls, target))
+@dataclass(frozen=True)
+class Multiplexed(Realisation):
+    """The multiplexed rotation ``RY(f(x))``: ``2**m`` rotations and as many CNOTs, no ancilla."""
+
+    name: ClassVar[str] = "multiplexed"
+    semantics: ClassVar[Semantics] = "unitary"
+    exact: ClassVar[bool] = True
+
+    def check(self, *, order: int, controls: int) -> None:
+        """Raises a ``ValueError`` also where the table has too many angles."""
+        super().check(order=order, controls=controls)
+        if controls > MAX_CONTROLS:
+            raise ValueError(
+                f"realisation 'multiplexed' takes at most {MAX_CONTROLS} controls "
+                f"(lane and workspace wires but the target), got {controls}: each neuron becomes "
+                f"2**controls rotations and CNOTs, by a dense matrix of 4**controls numbers. "
+                f"'repeat_until_success' and 'amplified' grow with the number of coefficients only"
+            )
+
+    def queue(
+        self,
+        coefficients: TensorLike,
+        controls: Sequence[Hashable],
+        target: Hashable,
+        ancillas: Sequence[Hashable],
+        *,
+        order: int,
+        degree: int,
+        inverse: bool = False,
+    ) -> None:
+        """Queues the rotations and CNOTs of a closed walk through all parities."""
+        table = activation_table(coefficients, len(controls), degree, order)
+        angles = table_parity_angles(-table if inverse else table, len(controls))
+        queue(walk_gates(multiplexed_walk(len(controls)).steps, angles, controls, target))

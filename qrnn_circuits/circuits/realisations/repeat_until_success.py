@@ -1,7 +1,9 @@
 """The neuron that tries again where its ancilla read 1: a dynamic circuit in flat form."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from math import pi
+from typing import ClassVar
 
 import numpy as np
 import pennylane as qml
@@ -10,21 +12,14 @@ from pennylane.typing import TensorLike
 
 from qrnn_circuits.circuits.gate_lists import Gates, queue, queue_conditioned
 from qrnn_circuits.circuits.realisations.ancilla_rotation import AncillaRotation, ancilla_rotation
-from qrnn_circuits.circuits.realisations.base import rotation_count
+from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
+from qrnn_circuits.neuron import Semantics
 
 
-def repeat_until_success_neuron(
-    coefficients: TensorLike,
-    controls: Sequence[Hashable],
-    target: Hashable,
-    ancillas: Sequence[Hashable],
-    *,
-    degree: int,
-    attempts: int,
-    inverse: bool = False,
-) -> None:
-    """Queues a neuron whose order is the number of ancillas, each tried until it reads 0.
+@dataclass(frozen=True)
+class RepeatUntilSuccess(Realisation):
+    """Every ancilla is tried until it reads 0: unitary where the controls are in a basis state.
 
     An ancilla that reads 1 has applied ``RY(-pi/2)`` to its target whatever the controls are (Cao,
     Guerreschi and Aspuru-Guzik, arXiv:1711.11240): ``RY(pi/2)`` undoes it and the attempt is made
@@ -39,70 +34,95 @@ def repeat_until_success_neuron(
     is not so for superposed controls: how often an attempt fails depends on the control pattern,
     so that the record of failures has learnt about the pattern and weighs the amplitudes by it.
 
-    Args:
-        coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
-        controls: The control wires, in the order of the polynomial's variables.
-        target: The wire that the neuron rotates.
-        ancillas: The ancilla wires, one for each order; they start and end in 0.
-        degree: Degree of the polynomial.
+    Attributes:
         attempts: Largest number of attempts of each ancilla, at least 1.
-        inverse: Whether to rotate the other way.
     """
-    rotations = rotation_count("repeat_until_success", len(ancillas), attempts=attempts)
-    rotation = ancilla_rotation(coefficients, controls, ancillas[0], degree, rotations)
-    queue(rotation.mixing)
-    _queue_order(rotation, target, ancillas, attempts, inverse, None)
-    queue(rotation.unmixing)
 
+    name: ClassVar[str] = "repeat_until_success"
+    semantics: ClassVar[Semantics] = "unitary"
+    postselects: ClassVar[bool] = True
+    measures: ClassVar[bool] = True
+    linear: ClassVar[bool] = True
+    ancilla_label: ClassVar[str] = "repeat"
 
-def coherence(angles: NDArray[np.float64], order: int, attempts: int) -> NDArray[np.float64]:
-    """What a neuron that repeats until success does to superposed control patterns.
+    attempts: int = 3
 
-    It takes ``rho[x, y]``, the block of the density matrix between control patterns x and y, to
-    ``coherence[x, y] * RY(f(x)) @ rho[x, y] @ RY(f(y)).T``. A rotation ``RY(f(x))`` would have all
-    of them 1. The diagonal is the probability of success on each pattern.
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
 
-    The record of one ancilla's failures fixes the block of the target up to a factor for each
-    pattern: ``-sqrt(2) sin(phi/2) cos(phi/2)`` for each failure. Summed over all records, the
-    products of two patterns' factors are a geometric series.
+    def ancillas(self, order: int) -> int:
+        """One for each order."""
+        return order
 
-    Args:
-        angles: The polynomial ``phi`` for each control pattern, shape ``(2**m,)``.
-        order: Order of the neuron.
-        attempts: Largest number of attempts of each ancilla.
+    def rotations(self, order: int) -> int:
+        """Forward and backward in each attempt, at each order."""
+        return int((2 * self.attempts) ** order)
 
-    Returns:
-        Shape ``(2**m, 2**m)``.
-    """
-    half = np.asarray(angles, dtype=np.float64) / 2
-    factors = np.ones((half.size, half.size))
-    for _ in range(order):
-        cos, sin = np.cos(half), np.sin(half)
-        # The ancilla is rotated forward and backward: the records of both count.
-        rotated = factors * factors
-        failure = rotated * 2 * np.outer(sin * cos, sin * cos)
-        amplitude = np.hypot(cos * cos, sin * sin)
-        tries = sum((failure**attempt for attempt in range(attempts)), np.zeros_like(factors))
-        factors = rotated * np.outer(amplitude, amplitude) * tries
-        half = np.arctan2(sin * sin, cos * cos)
-    return factors
+    def queue(
+        self,
+        coefficients: TensorLike,
+        controls: Sequence[Hashable],
+        target: Hashable,
+        ancillas: Sequence[Hashable],
+        *,
+        order: int,
+        degree: int,
+        inverse: bool = False,
+    ) -> None:
+        """Queues the attempts, all but the first one conditioned."""
+        rotation = ancilla_rotation(
+            coefficients, controls, ancillas[0], degree, self.rotations(order)
+        )
+        queue(rotation.mixing)
+        _queue_order(rotation, target, ancillas, self.attempts, inverse, None)
+        queue(rotation.unmixing)
 
+    def coherence(self, angles: NDArray[np.float64], order: int) -> NDArray[np.float64]:
+        """What the neuron does to superposed control patterns.
 
-def superposition_infidelity(angles: NDArray[np.float64], order: int, attempts: int) -> float:
-    """How far a neuron that repeats until success is from unitary on superposed controls.
+        It takes ``rho[x, y]``, the block of the density matrix between control patterns x and y, to
+        ``coherence[x, y] * RY(f(x)) @ rho[x, y] @ RY(f(y)).T``. A rotation ``RY(f(x))`` would have
+        all of them 1. The diagonal is the probability of success on each pattern.
 
-    Args:
-        angles: As for :func:`coherence`.
-        order: As for :func:`coherence`.
-        attempts: As for :func:`coherence`.
+        The record of one ancilla's failures fixes the block of the target up to a factor for each
+        pattern: ``-sqrt(2) sin(phi/2) cos(phi/2)`` for each failure. Summed over all records, the
+        products of two patterns' factors are a geometric series.
 
-    Returns:
-        One minus the fidelity, given success, with what the rotation ``RY(f(x))`` makes of the
-        same state, its control patterns in the uniform superposition. It does not depend on the
-        state of the target.
-    """
-    factors = coherence(angles, order, attempts)
-    return float(1 - factors.mean() / factors.diagonal().mean())
+        Args:
+            angles: The polynomial ``phi`` for each control pattern, shape ``(2**m,)``.
+            order: Order of the neuron.
+
+        Returns:
+            Shape ``(2**m, 2**m)``.
+        """
+        half = np.asarray(angles, dtype=np.float64) / 2
+        factors = np.ones((half.size, half.size))
+        for _ in range(order):
+            cos, sin = np.cos(half), np.sin(half)
+            # The ancilla is rotated forward and backward: the records of both count.
+            rotated = factors * factors
+            failure = rotated * 2 * np.outer(sin * cos, sin * cos)
+            amplitude = np.hypot(cos * cos, sin * sin)
+            series = (failure**attempt for attempt in range(self.attempts))
+            factors = rotated * np.outer(amplitude, amplitude) * sum(series, np.zeros_like(factors))
+            half = np.arctan2(sin * sin, cos * cos)
+        return factors
+
+    def superposition_infidelity(self, angles: NDArray[np.float64], order: int) -> float:
+        """How far the neuron is from unitary on superposed controls.
+
+        Args:
+            angles: The polynomial ``phi`` for each control pattern, shape ``(2**m,)``.
+            order: Order of the neuron.
+
+        Returns:
+            One minus the fidelity, given success, with what the rotation ``RY(f(x))`` makes of the
+            same state, its control patterns in the uniform superposition. It does not depend on the
+            state of the target.
+        """
+        factors = self.coherence(angles, order)
+        return float(1 - factors.mean() / factors.diagonal().mean())
 
 
 def _queue_order(

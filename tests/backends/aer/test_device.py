@@ -12,8 +12,13 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits import QRNN
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
-from qrnn_circuits.circuits.realisations.base import SEMANTICS, Realisation
+from qrnn_circuits.circuits.realisations import (
+    Amplified,
+    Multiplexed,
+    Postselect,
+    Realisation,
+    RepeatUntilSuccess,
+)
 from qrnn_circuits.circuits.sequence import compile_circuit
 from tests.backends.dynamic_circuits import Instruction, circuits, deferred, flat, queue
 
@@ -97,42 +102,41 @@ def test_values_and_observables_come_from_the_same_shots() -> None:
 
 
 @pytest.mark.parametrize(
-    ("realisation", "sizes", "options"),
+    ("realisation", "sizes"),
     [
-        ("postselect", {"workspace": 1, "stages": 0}, {}),
-        ("multiplexed", {"workspace": 2, "stages": 1}, {}),
-        ("amplified", {"workspace": 1, "stages": 0}, {"length": 7}),
+        (Postselect(), {"workspace": 1, "stages": 0}),
+        (Multiplexed(), {"workspace": 2, "stages": 1}),
+        (Amplified(7), {"workspace": 1, "stages": 0}),
         # The input neuron's control is in a basis state, and the read-out is diagonal in that of
         # the output neuron.
-        ("repeat_until_success", {"workspace": 1, "stages": 0}, {"attempts": 8}),
+        (RepeatUntilSuccess(8), {"workspace": 1, "stages": 0}),
     ],
 )
 def test_compiled_sequences_have_the_distribution_and_acceptance_of_the_model(
     make_model: MakeModel,
     realisation: Realisation,
     sizes: dict[str, int],
-    options: dict[str, Any],
 ) -> None:
     shots = 10_000
-    model = make_model(lane=1, order=1, degree=1, semantics=SEMANTICS[realisation], seed=3, **sizes)
+    model = make_model(lane=1, order=1, degree=1, semantics=realisation.semantics, seed=3, **sizes)
     # After a step the workspace is a superposition, which repeated attempts change.
-    inputs, outcomes = ([1, 0], [0]) if realisation != "repeat_until_success" else ([1], [])
+    inputs, outcomes = ([1], []) if isinstance(realisation, RepeatUntilSuccess) else ([1, 0], [0])
     with torch.no_grad():
         output = model(torch.tensor([inputs]), torch.tensor([[*outcomes, 0]]))
     expected = np.asarray(output.log_probs[0, -1].exp())
     # The model counts the last outcome as conditioned; the circuit samples it.
     acceptance = float(output.log_acceptance[0].exp()) / expected[0]
-    circuit = compile_circuit(model, inputs, outcomes, realisation=realisation, **options)
+    circuit = compile_circuit(model, inputs, outcomes, realisation=realisation)
     device = qml.device("qrnn.aer", seed=4)
     with Tracker(device) as tracker:
         (sampled,) = circuit.qnode(device, shots=shots)()
     kept = tracker.totals.get("kept_shots", shots)
     bias = 0.0
-    if realisation == "amplified":
+    if isinstance(realisation, Amplified):
         # Success is off by twice the error, once for each neuron that acts.
-        bias = 2 * amplification_error(7) * model.cell.coefficients.shape[0] * len(inputs)
-    if realisation == "repeat_until_success":
-        bias = 2.0 * 2.0 ** -options["attempts"]
+        bias = 2 * realisation.error(1) * model.cell.coefficients.shape[0] * len(inputs)
+    if isinstance(realisation, RepeatUntilSuccess):
+        bias = 2.0 * 2.0**-realisation.attempts
     assert within_error(sampled, expected, kept, bias)
     assert within_error(np.array(kept / shots), np.array(acceptance), shots, bias)
 

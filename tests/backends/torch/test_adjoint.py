@@ -10,7 +10,7 @@ from pennylane.exceptions import QuantumFunctionError
 from pennylane.measurements import MeasurementProcess
 
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import Realisation, ancilla_count
+from qrnn_circuits.circuits.realisations import REALISATIONS
 
 
 def circuit(angles: Any) -> tuple[MeasurementProcess, MeasurementProcess]:  # noqa: ANN401
@@ -54,11 +54,11 @@ def test_products_with_jacobians_are_the_products() -> None:
 
 
 @pytest.fixture
-def neuron_circuit() -> Callable[[Realisation], Callable[[Any], MeasurementProcess]]:
-    def make(realisation: Realisation) -> Callable[[Any], MeasurementProcess]:
+def neuron_circuit() -> Callable[[str], Callable[[Any], MeasurementProcess]]:
+    def make(realisation: str) -> Callable[[Any], MeasurementProcess]:
         def run(coefficients: Any) -> MeasurementProcess:  # noqa: ANN401
             qml.Hadamard(0)
-            wires = range(3 + ancilla_count(realisation, 1))
+            wires = range(3 + REALISATIONS.make(realisation).ancillas(1))
             NeuronOperation(coefficients, wires, order=1, degree=1, realisation=realisation)
             return qml.expval(qml.Z(2))
 
@@ -68,7 +68,7 @@ def neuron_circuit() -> Callable[[Realisation], Callable[[Any], MeasurementProce
 
 
 def test_unitary_neurons_are_decomposed(
-    neuron_circuit: Callable[[Realisation], Callable[[Any], MeasurementProcess]],
+    neuron_circuit: Callable[[str], Callable[[Any], MeasurementProcess]],
 ) -> None:
     gradients: list[torch.Tensor] = []
     for method in ("adjoint", "backprop"):
@@ -82,8 +82,8 @@ def test_unitary_neurons_are_decomposed(
 
 @pytest.mark.parametrize("realisation", ["postselect", "repeat_until_success"])
 def test_circuits_that_are_not_unitary_are_refused(
-    realisation: Realisation,
-    neuron_circuit: Callable[[Realisation], Callable[[Any], MeasurementProcess]],
+    realisation: str,
+    neuron_circuit: Callable[[str], Callable[[Any], MeasurementProcess]],
 ) -> None:
     device = qml.device("qrnn.torch")
     node = qml.QNode(neuron_circuit(realisation), device, diff_method="adjoint")

@@ -17,7 +17,7 @@ from qrnn_backends.torch.branches import (
 )
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.repeat_until_success import coherence
+from qrnn_circuits.circuits.realisations import RepeatUntilSuccess
 from qrnn_circuits.circuits.sequence import compile_circuit
 from tests.backends.dynamic_circuits import Instruction, circuits, queue
 from tests.branches import branches as reference_branches
@@ -199,11 +199,11 @@ def test_acceptance_is_that_of_the_dense_cell(
 def test_acceptance_of_repeating_until_success_is_its_closed_form() -> None:
     coefficients = np.array([1.3, 0.5, -0.9])
     neuron = NeuronOperation(
-        coefficients, range(5), order=2, degree=1, realisation="repeat_until_success", attempts=3
+        coefficients, range(5), order=2, degree=1, realisation=RepeatUntilSuccess(3)
     )
     gates = [qml.Hadamard(0), qml.Hadamard(1), neuron]
     angles = coefficients @ [[1, 1, 1, 1], [0, 0, 1, 1], [0, 1, 0, 1]]
-    expected = coherence(angles, order=2, attempts=3).diagonal().mean()
+    expected = RepeatUntilSuccess(3).coherence(angles, order=2).diagonal().mean()
     assert acceptance(qml.tape.QuantumScript(gates)) == pytest.approx(expected)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, Realisation, ancilla_count
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.circuits.sequence import compile_circuit
 from tests.backends.dynamic_circuits import Instruction, circuits, deferred, queue
 
@@ -171,7 +171,7 @@ def sequence_gradients(model: QRNN, distribution: Tensor) -> list[Tensor]:
     ("semantics", "realisation"), [("postselected", "postselect"), ("unitary", "multiplexed")]
 )
 def test_compiled_sequences_and_their_gradients_are_the_models(
-    semantics: str, realisation: Realisation, make_model: MakeModel
+    semantics: str, realisation: str, make_model: MakeModel
 ) -> None:
     model = make_model(lane=2, workspace=2, stages=1, order=2, degree=2, semantics=semantics)
     inputs, outcomes = [1, 3, 0], [2, 0]
@@ -204,19 +204,18 @@ def test_sampled_steps_have_the_models_distributions(make_model: MakeModel) -> N
     np.testing.assert_allclose(found, expected, atol=4 * np.sqrt(0.25 / kept))
 
 
-@pytest.mark.parametrize("realisation", REALISATIONS)
-def test_neurons_of_all_realisations_do_what_their_circuits_do(realisation: Realisation) -> None:
-    wires = range(3 + ancilla_count(realisation, 1))
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_neurons_of_all_realisations_do_what_their_circuits_do(realisation: str) -> None:
+    chosen = REALISATIONS.make(realisation)
+    wires = range(3 + chosen.ancillas(1))
 
     def circuit(decompose: bool) -> MeasurementProcess:
         for wire in range(3):
             qml.RY(0.7 + wire, wires=wire)
-        options: dict[str, Any] = {"order": 1, "degree": 1, "realisation": realisation}
+        options: dict[str, Any] = {"order": 1, "degree": 1, "realisation": chosen}
         coefficients = np.array([1.2, 0.5, -0.8])
         if decompose:
-            NeuronOperation.compute_decomposition(
-                coefficients, wires, attempts=3, length=7, inverse=False, **options
-            )
+            NeuronOperation.compute_decomposition(coefficients, wires, inverse=False, **options)
         else:
             NeuronOperation(coefficients, wires, **options)
         return qml.probs(wires=[0, 1, 2])

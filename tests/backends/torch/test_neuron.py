@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qrnn_backends.torch.neuron import apply_neuron, is_native
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.base import REALISATIONS, ancilla_count
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from tests.branches import system_branches
 
 
@@ -26,7 +26,7 @@ def make_neuron() -> Callable[..., NeuronOperation]:
         size = 1 + controls
         shape = (size,) if batch is None else (batch, size)
         coefficients = np.random.default_rng(0).normal(size=shape)
-        ancillas = ancilla_count(options["realisation"], order)
+        ancillas = REALISATIONS.make(options["realisation"]).ancillas(order)
         with qml.QueuingManager.stop_recording():
             return NeuronOperation(
                 coefficients, range(controls + 1 + ancillas), order, degree=1, **options
@@ -95,5 +95,5 @@ def test_the_controls_may_be_any_wires() -> None:
 
 
 def test_only_exact_realisations_are_native(make_neuron: Callable[..., NeuronOperation]) -> None:
-    native = [name for name in REALISATIONS if is_native(make_neuron(2, realisation=name))]
+    native = [name for name in REALISATIONS.names() if is_native(make_neuron(2, realisation=name))]
     assert native == ["postselect", "multiplexed"]

@@ -13,7 +13,7 @@ from qrnn_circuits.circuits.qiskit.gates import (
     amplified_circuit,
     quantum_neuron_circuit,
 )
-from qrnn_circuits.circuits.realisations.base import REALISATIONS
+from qrnn_circuits.circuits.realisations import REALISATIONS, Amplified
 from qrnn_circuits.synthesis import parities_up_to
 from tests.dense import polynomial_rotation, postselected_neuron
 
@@ -108,7 +108,7 @@ def test_gates_of_other_degree_or_order_are_not_equal() -> None:
 def test_an_amplified_circuit_is_the_neuron_to_within_its_error(length: int, error: float) -> None:
     coefficients = random_coefficients(2, 2)
     gate = QuantumNeuronGate(coefficients, 2, order=1, degree=2)
-    circuit = amplified_circuit(gate, length)
+    circuit = amplified_circuit(gate, Amplified(length))
     block = matrix_of(circuit)[::4, ::4]
     difference = block - neuron_matrix(coefficients, 2, 2, 1)
     # The polynomial is scaled to stay below 1: it is off by up to twice its error.
@@ -131,7 +131,7 @@ def test_an_amplified_circuit_is_the_neuron_to_within_its_error(length: int, err
 def test_circuits_of_a_neuron_have_named_registers(
     realisation: str, registers: list[str], operations: set[str]
 ) -> None:
-    assert realisation in REALISATIONS
+    assert realisation in REALISATIONS.names()
     circuit = quantum_neuron_circuit(
         random_coefficients(2, 2),
         2,
@@ -157,7 +157,7 @@ def test_bad_arguments_are_rejected() -> None:
     with pytest.raises(ValueError, match="method must be 'parity' or 'textbook', got 'fast'"):
         PolynomialRYGate([0.1, 0.2], 1, 1).synthesised("fast")
     with pytest.raises(ValueError, match=r"length must be odd, .* got 4"):
-        amplified_circuit(QuantumNeuronGate([0.1, 0.2], 1, order=1, degree=1), 4)
+        amplified_circuit(QuantumNeuronGate([0.1, 0.2], 1, order=1, degree=1), Amplified(4))
     wide = QuantumNeuronGate([0.1] * 12, 11, order=1, degree=1)
     with pytest.raises(ValueError, match="takes at most 10 controls"):
         wide.definition  # noqa: B018

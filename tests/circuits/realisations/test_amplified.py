@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.amplified import amplification_error
+from qrnn_circuits.circuits.realisations import Amplified
 from qrnn_circuits.synthesis import open_walk, parities_up_to
 from tests import dense
 from tests.branches import system_branches
@@ -29,8 +29,7 @@ def test_it_is_the_unitary_neuron_within_its_error_phases_of_controls_included(
             range(controls + 2 + order),
             order,
             degree,
-            "amplified",
-            length=length,
+            Amplified(length),
             inverse=inverse,
         )
         expected = dense.neuron(
@@ -44,7 +43,7 @@ def test_it_is_the_unitary_neuron_within_its_error_phases_of_controls_included(
         )
         blocks = system_branches(neuron, controls + 1)
         success = max(blocks, key=lambda block: float(np.linalg.norm(block)))
-        assert np.linalg.norm(success - expected, 2) < amplification_error(length, order) + 1e-5
+        assert np.linalg.norm(success - expected, 2) < Amplified(length).error(order) + 1e-5
         assert np.abs(success.imag).max() < 1e-10
         # Nothing is postselected: the branches are a whole channel.
         whole = sum(block.conj().T @ block for block in blocks)
@@ -53,8 +52,9 @@ def test_it_is_the_unitary_neuron_within_its_error_phases_of_controls_included(
 
 def test_errors_are_those_of_the_best_polynomials() -> None:
     for length, error in {3: 4.4e-2, 5: 6.4e-3, 7: 9.6e-4}.items():
-        assert amplification_error(length) == pytest.approx(error, rel=0.02)
-        assert amplification_error(length, order=2) == 2 * amplification_error(length)
+        realisation = Amplified(length)
+        assert realisation.error(1) == pytest.approx(error, rel=0.02)
+        assert realisation.error(2) == 2 * realisation.error(1)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
@@ -62,23 +62,19 @@ def test_the_error_of_every_angle_is_within_the_bound(order: int) -> None:
     worst = 0.0
     for angle in np.linspace(-np.pi, np.pi, 25):
         # No monomial but the bias: a neuron that does not depend on its control.
-        neuron = NeuronOperation(
-            np.array([angle, 0.0]), range(3 + order), order, 1, "amplified", length=3
-        )
+        neuron = NeuronOperation(np.array([angle, 0.0]), range(3 + order), order, 1, Amplified(3))
         expected = dense.neuron([angle, 0.0], 1, [0], 1, order, "unitary")
         blocks = system_branches(neuron, 2)
         success = max(blocks, key=lambda block: float(np.linalg.norm(block)))
         worst = max(worst, float(np.linalg.norm(success - expected, 2)))
-    assert worst < amplification_error(3, order) + 1e-5
+    assert worst < Amplified(3).error(order) + 1e-5
     # The bound says something: the error is not far below it.
-    assert worst > amplification_error(3, 1) / 2
+    assert worst > Amplified(3).error(1) / 2
 
 
 @pytest.mark.parametrize(("length", "order"), [(3, 1), (7, 1), (3, 2)])
 def test_its_gates_are_counted(length: int, order: int, draw_coefficients: Draw) -> None:
-    neuron = NeuronOperation(
-        draw_coefficients(3, 2), range(5 + order), order, 2, "amplified", length=length
-    )
+    neuron = NeuronOperation(draw_coefficients(3, 2), range(5 + order), order, 2, Amplified(length))
     operations = neuron.decomposition()
     rotations = (2 * length) ** order
     walk = open_walk(3, parities_up_to(3, 2), rotations=rotations)

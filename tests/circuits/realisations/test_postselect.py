@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pennylane as qml
@@ -6,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.postselect import postselected_neuron, textbook_neuron
+from qrnn_circuits.circuits.realisations.postselect import Postselect, textbook_neuron
 from qrnn_circuits.synthesis import open_walk, parities_up_to
 from tests import dense
 from tests.branches import system_branches
@@ -80,7 +81,7 @@ def test_the_textbook_circuit_is_the_same_neuron(
         return qml.probs(wires=range(controls + 1))
 
     qnode = qml.QNode(circuit, qml.device("default.qubit"), mcm_method="tree-traversal")
-    expected = qnode(postselected_neuron)
+    expected = qnode(partial(Postselect().queue, order=order))
     np.testing.assert_allclose(qnode(textbook_neuron), expected, rtol=0, atol=1e-12)
     tape = qml.tape.make_qscript(textbook_neuron)(
         coefficients, range(controls), controls, ancillas, degree=degree

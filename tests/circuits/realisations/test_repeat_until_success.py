@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from qrnn_circuits.circuits.angles import angle_table
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations.repeat_until_success import (
-    coherence,
-    superposition_infidelity,
-)
+from qrnn_circuits.circuits.realisations import RepeatUntilSuccess
 from tests import dense
 from tests.branches import Operator, system_branches
 
@@ -51,8 +48,7 @@ def test_it_is_exact_on_basis_states_and_decoheres_superpositions_as_predicted(
         range(controls + 1 + order),
         order,
         degree,
-        "repeat_until_success",
-        attempts=attempts,
+        RepeatUntilSuccess(attempts),
         inverse=inverse,
     )
     unitary = dense.neuron(
@@ -66,7 +62,8 @@ def test_it_is_exact_on_basis_states_and_decoheres_superpositions_as_predicted(
     )
     histories = [factors(block, unitary) for block in system_branches(neuron, controls + 1)]
     measured = sum(np.outer(history, history.conj()) for history in histories)
-    expected = coherence(angle_table(coefficients, controls, degree), order, attempts)
+    angles = angle_table(coefficients, controls, degree)
+    expected = RepeatUntilSuccess(attempts).coherence(angles, order)
     np.testing.assert_allclose(measured, expected, rtol=0, atol=1e-12)
 
 
@@ -75,21 +72,24 @@ def test_its_infidelity_is_that_of_the_simulated_states(
     order: int, draw_coefficients: Draw
 ) -> None:
     coefficients = draw_coefficients(2, 2)
-    neuron = NeuronOperation(coefficients, range(3 + order), order, 2, "repeat_until_success")
+    neuron = NeuronOperation(coefficients, range(3 + order), order, 2, RepeatUntilSuccess(3))
     start = np.kron(np.full(4, 0.5), [np.cos(0.4), np.sin(0.4)])
     ideal = dense.neuron(list(coefficients), 2, range(2), 2, order, "unitary") @ start
     states = [block @ start for block in system_branches(neuron, 3)]
     fidelity = sum(float(abs(ideal @ state)) ** 2 for state in states)
     success = sum(float(np.linalg.norm(state)) ** 2 for state in states)
-    infidelity = superposition_infidelity(angle_table(coefficients, 2, 2), order, 3)
+    angles = angle_table(coefficients, 2, 2)
+    infidelity = RepeatUntilSuccess(3).superposition_infidelity(angles, order)
     assert abs(infidelity - (1 - fidelity / success)) < 1e-12
     assert infidelity > 1e-3
 
 
 def test_equal_angles_do_not_decohere_and_more_attempts_succeed_more_often() -> None:
-    assert abs(superposition_infidelity(np.full(8, 1.1), 2, 3)) < 1e-12
+    assert abs(RepeatUntilSuccess(3).superposition_infidelity(np.full(8, 1.1), 2)) < 1e-12
     angles = np.array([0.3, 1.4, pi / 2])
-    successes = [coherence(angles, 2, attempts).diagonal() for attempts in (1, 2, 3, 40)]
+    successes = [
+        RepeatUntilSuccess(attempts).coherence(angles, 2).diagonal() for attempts in (1, 2, 3, 40)
+    ]
     for fewer, more in pairwise(successes):
         assert (fewer < more).all()
     np.testing.assert_allclose(successes[-1], 1, rtol=0, atol=1e-9)
@@ -102,8 +102,7 @@ def test_the_circuit_is_flat(order: int, attempts: int, draw_coefficients: Draw)
         range(3 + order),
         order,
         2,
-        "repeat_until_success",
-        attempts=attempts,
+        RepeatUntilSuccess(attempts),
     )
     measured: list[str] = []
     for operation in neuron.decomposition():
@@ -121,7 +120,7 @@ def test_the_circuit_is_flat(order: int, attempts: int, draw_coefficients: Draw)
 
 
 def test_only_last_attempts_are_postselected(draw_coefficients: Draw) -> None:
-    neuron = NeuronOperation(draw_coefficients(2, 2), range(4), 1, 2, "repeat_until_success")
+    neuron = NeuronOperation(draw_coefficients(2, 2), range(4), 1, 2, RepeatUntilSuccess(3))
     measured = [gate for gate in neuron.decomposition() if isinstance(gate, qml.ops.MidMeasure)]
     assert [gate.postselect for gate in measured] == [None, None, 0]
     assert not any(gate.reset for gate in measured)

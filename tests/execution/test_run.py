@@ -4,8 +4,7 @@ import pennylane as qml
 import pytest
 from qiskit_aer.noise import NoiseModel, ReadoutError
 
-from qrnn_circuits.circuits import Realisation
-from qrnn_circuits.execution import execute, plan_run, report
+from qrnn_circuits.execution import make_report, plan_run, run_plan
 from qrnn_circuits.tasks import Memorise, Xor
 from qrnn_circuits.training import TrainedRun
 
@@ -20,18 +19,18 @@ NOISE_FACTOR = 3
     ("semantics", "realisation"), [("postselected", "postselect"), ("unitary", "multiplexed")]
 )
 def test_without_shots_devices_give_the_networks_distributions(
-    make_run: MakeRun, device: str, semantics: str, realisation: Realisation
+    make_run: MakeRun, device: str, semantics: str, realisation: str
 ) -> None:
     plan = plan_run(make_run(Xor(length=2), semantics=semantics), realisation=realisation)
-    result = report(plan, execute(plan, qml.device(device)), device=device)
+    result = make_report(plan, run_plan(plan, qml.device(device)), device=device)
     assert result.distance == pytest.approx(0, abs=1e-9)
 
 
 def test_without_shots_repeat_until_success_is_the_same_on_all_devices(make_run: MakeRun) -> None:
     run = make_run(Xor(length=2), stages=0, semantics="unitary")
-    plan = plan_run(run, realisation="repeat_until_success", attempts=1)
+    plan = plan_run(run, realisation="repeat_until_success,attempts=1")
     (deferred,), (native,) = (
-        execute(plan, qml.device(device)) for device in ("default.qubit", "qrnn.torch")
+        run_plan(plan, qml.device(device)) for device in ("default.qubit", "qrnn.torch")
     )
     assert deferred == pytest.approx(native, abs=1e-9)
 
@@ -41,11 +40,11 @@ def test_without_shots_repeat_until_success_is_the_same_on_all_devices(make_run:
     ("semantics", "realisation"), [("postselected", "postselect"), ("unitary", "multiplexed")]
 )
 def test_with_shots_the_distance_is_noise_and_the_kept_share_as_predicted(
-    make_run: MakeRun, device: str, semantics: str, realisation: Realisation
+    make_run: MakeRun, device: str, semantics: str, realisation: str
 ) -> None:
     run = make_run(Memorise(length=1 + (semantics == "unitary")), semantics=semantics)
     plan = plan_run(run, realisation=realisation, sequences=2, shots=4_000)
-    result = report(plan, execute(plan, qml.device(device, seed=1)), device=device)
+    result = make_report(plan, run_plan(plan, qml.device(device, seed=1)), device=device)
     assert 0 < result.distance < NOISE_FACTOR * result.noise
     deviations = [circuit.share_deviation for circuit in result.circuits]
     assert any(deviations)
@@ -56,7 +55,7 @@ def test_the_noise_of_a_chip_moves_it_away_from_the_model(make_run: MakeRun) -> 
     run = make_run(Xor(length=2), semantics="unitary")
     plan = plan_run(run, shots=4_000)
     device = qml.device("qrnn.aer", noise="fake_manila", seed=1)
-    result = report(plan, execute(plan, device), device="qrnn.aer")
+    result = make_report(plan, run_plan(plan, device), device="qrnn.aer")
     assert result.distance > NOISE_FACTOR * result.noise
 
 
@@ -68,8 +67,8 @@ def test_mitigation_brings_it_back_where_only_readout_errs(unitary_run: TrainedR
         plan = plan_run(unitary_run, shots=4_000, mitigation=mitigation)
         device = qml.device("qrnn.aer", noise=noise, seed=1, mitigation=mitigation)
         with qml.Tracker(device) as tracker:
-            results = execute(plan, device)
-        result = report(plan, results, device="qrnn.aer", kept=tracker.history["kept_shots"])
+            results = run_plan(plan, device)
+        result = make_report(plan, results, device="qrnn.aer", kept=tracker.history["kept_shots"])
         distances[mitigation] = result.distance
         assert result.kept_share is not None
         assert 0 < result.kept_share < 1
@@ -78,9 +77,9 @@ def test_mitigation_brings_it_back_where_only_readout_errs(unitary_run: TrainedR
 
 def test_shots_one_at_a_time_keep_the_predicted_share(make_run: MakeRun) -> None:
     run = make_run(Xor(length=2), stages=0, semantics="unitary")
-    plan = plan_run(run, realisation="amplified", length=3, shots=100)
-    (circuit,) = report(
-        plan, execute(plan, qml.device("default.qubit", seed=1)), device="default.qubit"
+    plan = plan_run(run, realisation="amplified,length=3", shots=100)
+    (circuit,) = make_report(
+        plan, run_plan(plan, qml.device("default.qubit", seed=1)), device="default.qubit"
     ).circuits
     assert circuit.share_deviation is not None
     assert abs(circuit.share_deviation) < 4
@@ -91,17 +90,15 @@ def test_all_circuits_are_one_run_of_aer(unitary_run: TrainedRun) -> None:
     plan = plan_run(unitary_run, sequences=2, shots=100)
     device = qml.device("qrnn.aer")
     with device.tracker:
-        execute(plan, device)
+        run_plan(plan, device)
     assert device.tracker.totals["runs"] == 1
     assert len(plan.tapes) == 4
 
 
 def test_default_qubit_says_when_it_is_too_narrow(unitary_run: TrainedRun) -> None:
     plan = plan_run(unitary_run, realisation="repeat_until_success")
-    with pytest.raises(
-        ValueError, match=r"default.qubit would need \d+ wires .* or take qrnn.torch"
-    ):
-        execute(plan, qml.device("default.qubit"))
+    with pytest.raises(ValueError, match=r"default.qubit .* needs \d+ wires .* or take qrnn.torch"):
+        run_plan(plan, qml.device("default.qubit"))
 
 
 @pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit"])
@@ -111,6 +108,6 @@ def test_a_tree_without_kept_shots_is_an_error(make_run: MakeRun, device: str) -
     assert share is not None
     plan = plan_run(run, shots=int(1 / share) + 1)
     # About one shot is kept: some seed keeps none.
-    runs = (execute(plan, qml.device(device, seed=seed)) for seed in range(20))
+    runs = (run_plan(plan, qml.device(device, seed=seed)) for seed in range(20))
     with pytest.raises(ValueError, match=f"{device} kept none of .* shots of a circuit"):
         list(runs)

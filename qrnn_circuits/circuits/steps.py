@@ -1,0 +1,60 @@
+"""The operations of a whole sequence: steps one after another on the same wires."""
+
+from collections.abc import Sequence
+
+import pennylane as qml
+from pennylane.operation import Operator
+
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.circuits.cell import cell_step, condition_lane
+from qrnn_circuits.circuits.realisations import Realisation
+from qrnn_circuits.circuits.stages import StagedOperation, staged
+
+
+def sequence_operations(
+    cell: QRNNCell,
+    inputs: Sequence[int],
+    outcomes: Sequence[int | None],
+    realisation: Realisation,
+    *,
+    read_last: bool = True,
+) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
+    """All operations, and the results of measuring each step's lane.
+
+    Args:
+        cell: The cell.
+        inputs: The input symbols of T steps.
+        outcomes: T entries: the symbol that a step's lane is postselected on, or None where it is
+            sampled.
+        realisation: How neurons are built.
+        read_last: Whether the last step's lane is measured if it is sampled. Otherwise it is left
+            to a terminal measurement, and its entry in the results is empty.
+
+    Returns:
+        The operations with their steps and stages; and for each step the measured bits, the most
+        significant first.
+    """
+    operations: list[StagedOperation] = []
+    results: list[list[qml.ops.MeasurementValue]] = []
+    last = len(inputs) - 1
+    held = 0
+    for step, (symbol, outcome) in enumerate(zip(inputs, outcomes, strict=True)):
+        with qml.queuing.AnnotatedQueue() as queue:
+            cell_step(cell, symbol, realisation, lane_symbol=held)
+        operations += staged(_queued(queue), cell, step)
+        if outcome is None and step == last and not read_last:
+            results.append([])
+            break
+        with qml.queuing.AnnotatedQueue() as queue:
+            # Where the outcome is known, the flips of the next input take it off as well.
+            results.append(condition_lane(cell, outcome, reset=outcome is None and step != last))
+        held = outcome or 0
+        operations += [
+            StagedOperation(operation, step, "read lane", None) for operation in _queued(queue)
+        ]
+    return operations, results
+
+
+def _queued(queue: qml.queuing.AnnotatedQueue) -> list[Operator]:
+    operations: list[Operator] = qml.tape.QuantumScript.from_queue(queue).operations
+    return operations

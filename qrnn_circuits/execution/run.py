@@ -1,0 +1,53 @@
+"""Runs the circuits of a plan on a PennyLane device, as one batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pennylane as qml
+
+from qrnn_circuits.circuits.measurement_method import measurement_method
+from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.execution.plan import Plan
+
+
+def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
+    """Runs all circuits of a plan and waits for the results.
+
+    Args:
+        plan: With its tapes.
+        device: Any device that runs mid-circuit measurements, and postselection where outcomes are
+            conditioned or neurons are postselected.
+
+    Returns:
+        A result for each circuit, as :func:`~qrnn_circuits.execution.make_report` takes them.
+
+    Raises:
+        ValueError: If ``default.qubit`` is too narrow for a circuit without shots, or PennyLane's
+            tree traversal meets a circuit that keeps no shots; and whatever the device raises.
+    """
+    tapes: Sequence[qml.tape.QuantumScript] = plan.tapes
+    if not device.name.startswith("qrnn."):
+        tapes = [tape.copy(operations=list(without_neurons(tape.operations))) for tape in tapes]
+    circuits = [tape.operations for tape in tapes]
+    method = measurement_method(device.name, circuits, shots=plan.shots)
+    try:
+        results: Sequence[Any] = qml.execute(
+            tapes,
+            device,
+            diff_method=None,
+            postselect_mode=None if plan.shots is None else "hw-like",
+            mcm_method=method,
+        )
+    except (ValueError, ZeroDivisionError) as error:
+        if method != "tree-traversal" or not _is_without_shots(error):
+            raise
+        raise ValueError(
+            f"{device.name} kept none of {plan.shots:,} shots of a circuit, on which PennyLane's "
+            "tree traversal ends: give it more shots"
+        ) from error
+    return results
+
+
+def _is_without_shots(error: Exception) -> bool:
+    """Whether PennyLane 0.45 met a history that no shot is left of."""
+    return isinstance(error, ZeroDivisionError) or "need at least one array" in str(error)
