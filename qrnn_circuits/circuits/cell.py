@@ -35,6 +35,11 @@ def registers(cell: QRNNCell, realisation: Realisation | str | None = None) -> R
 
     Raises:
         ValueError: If the realisation does not exist or is not of the cell's semantics.
+
+    Example:
+        >>> from qrnn_circuits import QRNNCell
+        >>> registers(QRNNCell(lane=1, workspace=2, order=2))
+        Registers(lane=range(0, 1), workspace=range(1, 3), ancillas=range(3, 5))
     """
     ancillas = realisation_of(realisation, cell.semantics).ancillas(cell.order)
     lane = range(cell.lane)
@@ -69,6 +74,13 @@ def cell_step(
     Raises:
         ValueError: If a symbol is out of range, or the realisation does not exist, cannot be built
             or is not of the cell's semantics.
+
+    Example:
+        >>> from qrnn_circuits import QRNNCell
+        >>> cell = QRNNCell(lane=1, workspace=1, degree=1, semantics="unitary")
+        >>> tape = qml.tape.make_qscript(cell_step)(cell, symbol=1)
+        >>> [operation.name for operation in tape.operations]
+        ['PauliX', 'NeuronOperation', 'RY', 'NeuronOperation', 'PauliX', 'NeuronOperation']
     """
     realisation = realisation_of(realisation, cell.semantics)
     lane, workspace, ancillas = registers(cell, realisation)
@@ -113,6 +125,12 @@ def condition_lane(
 
     Raises:
         ValueError: If the outcome is out of range.
+
+    Example:
+        >>> from qrnn_circuits import QRNNCell
+        >>> tape = qml.tape.make_qscript(condition_lane)(QRNNCell(lane=2, workspace=1), 1)
+        >>> [getattr(operation, "postselect", operation.name) for operation in tape.operations]
+        [0, 1, 'PauliX']
     """
     lane = range(cell.lane)
     if outcome is None:

@@ -48,6 +48,13 @@ def draw_text(circuit: CompiledCircuit) -> str:
 
     Args:
         circuit: Any compiled circuit.
+
+    Example:
+        >>> from qrnn_circuits import QRNN, compile_circuit
+        >>> model = QRNN(lane=1, workspace=1, stages=0, degree=1, semantics="unitary")
+        >>> print(draw_text(compile_circuit(model, [0])))  # doctest: +NORMALIZE_WHITESPACE
+             lane 0: ─╭Neuron─╭Neuron─┤  Probs
+        workspace 0: ─╰Neuron─╰Neuron─┤
     """
     labels = {
         wire: f"{name.removesuffix('s')} {place}"
@@ -71,6 +78,12 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
 
     Returns:
         A matplotlib figure.
+
+    Example:
+        >>> from qrnn_circuits import QRNN, compile_circuit
+        >>> figure = draw_step(compile_circuit(QRNN(lane=1, workspace=2), [0]))
+        >>> figure.get_suptitle()
+        'One step, input symbol 0: order 2, degree 2, realisation postselect'
     """
     from matplotlib.figure import Figure
 

@@ -125,6 +125,12 @@ def inspect_circuit(
         UnsupportedTargetError: If the target lacks what a realisation needs; the message says which
             realisations would run there.
         ValueError: If another argument is not acceptable.
+
+    Example:
+        >>> model = QRNN(lane=1, workspace=2, semantics="unitary")
+        >>> inspection = inspect_circuit(model, realisations=["multiplexed"])
+        >>> inspection.realisations[0].resources.two_qubit_gates
+        20
     """
     cell = model.cell
     chosen = (

@@ -36,6 +36,11 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     Raises:
         ValueError: If an option is out of range, or the wires or coefficients do not fit.
+
+    Example:
+        >>> neuron = NeuronOperation([0.3, 0.5], ["x", "t"], 1, 1, "multiplexed")
+        >>> [gate.name for gate in neuron.decomposition()]
+        ['RY', 'CNOT', 'RY', 'CNOT']
     """
 
     num_params = 1

@@ -56,6 +56,11 @@ class PolynomialRY(Operation):  # type: ignore[misc]
 
     Raises:
         ValueError: If the coefficients do not fit the wires and the degree.
+
+    Example:
+        >>> rotation = PolynomialRY([0.1, 0.2, 0.3], ["x", "y", "target"], degree=1)
+        >>> [gate.name for gate in rotation.decomposition()]
+        ['RY', 'CNOT', 'RY', 'CNOT', 'CNOT', 'RY', 'CNOT']
     """
 
     num_params = 1

@@ -296,6 +296,12 @@ def compile_circuit(
     Raises:
         ValueError: If an argument is out of range, or the realisation is unknown or not of the
             model's semantics.
+
+    Example:
+        >>> model = QRNN(lane=1, workspace=2, semantics="unitary")
+        >>> circuit = compile_circuit(model, [0, 1, 1], [0, None], realisation="amplified,length=5")
+        >>> circuit.realisation, circuit.outcomes, circuit.steps
+        (Amplified(length=5), (0, None, None), (1, 2))
     """
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics)

@@ -289,6 +289,11 @@ def to_qiskit(
         TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
         ValueError: If a wire is in no register, or a condition uses a measurement that does not
             come before it.
+
+    Example:
+        >>> tape = qml.tape.QuantumScript([qml.H(0), qml.CNOT([0, 1])])
+        >>> dict(to_qiskit(tape).count_ops())
+        {'h': 1, 'cx': 1}
     """
     registers = {"q": list(tape.wires)} if registers is None else registers
     converter = Converter(registers, lambda measurement, used: "c")

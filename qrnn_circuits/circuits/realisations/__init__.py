@@ -40,6 +40,11 @@ def register_realisation(name: str, item: Realisation | Callable[..., Realisatio
 
     Raises:
         ValueError: If the name is not allowed or already stands for another realisation.
+
+    Example:
+        >>> register_realisation("multiplexed", Multiplexed)
+        >>> REALISATIONS.resolve("multiplexed")
+        Multiplexed()
     """
     REALISATIONS.register(name, item)
 
@@ -62,6 +67,12 @@ def realisation_of(given: Realisation | str | None, semantics: Semantics) -> Rea
     Raises:
         TypeError: If it is none of these.
         ValueError: If it has no such name or options, or gives other semantics.
+
+    Example:
+        >>> realisation_of("amplified,length=5", "unitary")
+        Amplified(length=5)
+        >>> realisation_of(None, "postselected")
+        Postselect()
     """
     if given is None:
         return Postselect() if semantics == "postselected" else Multiplexed()

@@ -41,6 +41,10 @@ class Amplified(Realisation):
 
     Attributes:
         length: Degree of the amplifying polynomial, one of ``LENGTHS``.
+
+    Example:
+        >>> print(Amplified(length=5), f"{Amplified(length=5).error(order=1):.1e}")
+        amplified,length=5 6.4e-03
     """
 
     name: ClassVar[str] = "amplified"

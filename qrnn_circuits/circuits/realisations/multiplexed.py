@@ -18,7 +18,12 @@ MAX_CONTROLS = 10
 
 @dataclass(frozen=True)
 class Multiplexed(Realisation):
-    """The multiplexed rotation ``RY(f(x))``: ``2**m`` rotations and as many CNOTs, no ancilla."""
+    """The multiplexed rotation ``RY(f(x))``: ``2**m`` rotations and as many CNOTs, no ancilla.
+
+    Example:
+        >>> Multiplexed().ancillas(order=2), Multiplexed().exact
+        (0, True)
+    """
 
     name: ClassVar[str] = "multiplexed"
     semantics: ClassVar[Semantics] = "unitary"

@@ -24,6 +24,10 @@ class Postselect(Realisation):
     onto the target, and the inverse of the order k - 1 circuit: 2**k - 1 measurements in all
     (Bausch, arXiv:2006.14619, figure 1). On the target it applies the block of
     :func:`qrnn_circuits.neuron.block_amplitudes`, not normalised.
+
+    Example:
+        >>> Postselect().ancillas(order=2), Postselect().rotations(order=2)
+        (2, 4)
     """
 
     name: ClassVar[str] = "postselect"

@@ -36,6 +36,11 @@ class RepeatUntilSuccess(Realisation):
 
     Attributes:
         attempts: Largest number of attempts of each ancilla, at least 1.
+
+    Example:
+        >>> neuron = RepeatUntilSuccess(attempts=2)
+        >>> neuron.coherence([0.0, np.pi / 2], order=1).diagonal().round(3).tolist()
+        [1.0, 0.75]
     """
 
     name: ClassVar[str] = "repeat_until_success"
