@@ -14,6 +14,7 @@ _COUNTS: dict[str, Callable[[Resources], int]] = {
     "one-qubit gates": lambda counts: counts.one_qubit_gates,
     "two-qubit gates": lambda counts: counts.two_qubit_gates,
     "  of them conditioned": lambda counts: counts.conditioned_two_qubit_gates,
+    "larger gates": lambda counts: counts.larger_gates,
     "measurements": lambda counts: counts.measurements,
     "resets": lambda counts: counts.resets,
     "conditions": lambda counts: counts.conditions,
@@ -52,6 +53,8 @@ def realisation_table(inspection: Inspection) -> Table:
         mark = "" if entry.realisation.semantics == cell["semantics"] else " *"
         table.add_column(f"{entry.realisation}{mark}", justify="right")
     for name, value in _COUNTS.items():
+        if name == "larger gates" and not any(value(e.resources) for e in inspection.realisations):
+            continue  # The built-in realisations have none.
         table.add_row(
             name,
             *(

@@ -1,6 +1,7 @@
 """A fifth realisation, in a file of its own: nothing else knows of it."""
 
 import json
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,8 @@ def test_the_command_inspects_it_by_module_and_attribute(tmp_path: Path) -> None
     assert entry["acceptance"] == 1
     assert entry["error"] is None
     assert entry["resources"]["larger_gates"] == 6 * 8
+    table = CliRunner().invoke(app, ["inspect", folder, "--realisation", PATTERNS]).stdout
+    assert re.search(r"larger gates +│ +48 │", table)
 
 
 def test_a_plan_of_it_is_run_written_and_read_back(make_model: MakeModel) -> None:
