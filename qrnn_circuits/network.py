@@ -1,29 +1,19 @@
-"""The quantum recurrent neural network: a cell, stepped along sequences of symbols."""
+"""The recurrent network: a cell, stepped along sequences of symbols."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
+from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.gates import StepGates, WorkspaceStages
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
-from qrnn_circuits.simulation.state.reversible import ReversibleEvolution
-from qrnn_circuits.simulation.state.run import run_states
-from qrnn_circuits.simulation.strategy import (
-    Evolution,
-    Strategy,
-    TransferEvolution,
-    cheaper_strategy,
-)
-from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, run_conditioned
-
-
-class ZeroProbabilityError(ValueError):
-    """A step was to be conditioned on an outcome that cannot occur."""
+from qrnn_circuits.simulation.base import Prediction, simulation
+from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
+from qrnn_circuits.simulation.strategy import Strategy
 
 
 @dataclass(frozen=True)
@@ -46,65 +36,35 @@ class QRNNOutput:
     state: Tensor
 
 
-class QRNN(nn.Module):
-    """A quantum recurrent neural network (Bausch, arXiv:2006.14619), simulated exactly.
+class RecurrentNetwork(nn.Module):
+    """A recurrent cell along sequences of symbols, simulated exactly.
 
     Attributes:
-        cell: The :class:`QRNNCell`, which holds all parameters.
-        strategy: ``"transfer"`` multiplies states by operators that are built once a call,
-            ``"state"`` applies every gate to every state, ``"auto"`` takes the one that is
-            estimated to be faster. The numbers are the same.
+        cell: The cell, which holds all parameters.
+        strategy: How it is simulated; ``"auto"`` takes what is estimated to be fastest.
+
+    Example:
+        >>> import torch
+        >>> network = RecurrentNetwork(QRNNCell(lane=1, workspace=2))
+        >>> symbols = torch.tensor([[0, 1, 1]])
+        >>> network(symbols, symbols).log_probs.shape
+        torch.Size([1, 3, 2])
     """
 
-    def __init__(
-        self,
-        *,
-        lane: int,
-        workspace: int,
-        stages: int = 1,
-        order: int = 2,
-        degree: int = 2,
-        semantics: Semantics = "postselected",
-        strategy: Strategy = "auto",
-        initialisation: Initialisation | None = None,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Builds the cell and draws its initial parameters.
+    def __init__(self, cell: Cell, *, strategy: str = "auto") -> None:
+        """Takes a cell.
 
         Args:
-            lane: Number I of lane wires, at least 1.
-            workspace: Number W of workspace wires, at least 1.
-            stages: Number of work stages, at least 0.
-            order: Order of every neuron, from 1 to ``MAX_ORDER``.
-            degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
-            semantics: ``"postselected"`` or ``"unitary"``.
-            strategy: ``"auto"``, ``"transfer"`` or ``"state"``.
-            initialisation: Spreads of the initial parameters.
-            generator: Source of randomness for them, a CPU generator.
-            device: Where the parameters live.
-            dtype: Their type, float32 or float64; by default torch's default type.
+            cell: The cell.
+            strategy: ``"auto"``, or a way of simulating such cells.
 
         Raises:
-            ValueError: If an option is out of range.
+            ValueError: If there is no such way.
         """
         super().__init__()
-        if strategy not in get_args(Strategy):
-            raise ValueError(f"strategy must be one of {get_args(Strategy)}, got {strategy!r}")
-        self.strategy: Strategy = strategy
-        self.cell = QRNNCell(
-            lane=lane,
-            workspace=workspace,
-            stages=stages,
-            order=order,
-            degree=degree,
-            semantics=semantics,
-            initialisation=initialisation,
-            generator=generator,
-            device=device,
-            dtype=dtype,
-        )
+        simulation(cell, strategy, 1, 1)
+        self.strategy = strategy
+        self.cell = cell
 
     def forward(
         self, inputs: Tensor, outcomes: Tensor, *, state: Tensor | None = None
@@ -126,13 +86,8 @@ class QRNN(nn.Module):
             TypeError: If a tensor has the wrong type.
         """
         state = self._checked_start(inputs, outcomes, state)
-        if self.chosen_strategy(*inputs.shape) == "transfer":
-            return self._predict(self.cell.step_gates(), inputs, outcomes, state)
-        run = run_states(self.cell, inputs, outcomes, state)
-        kept = run.weights.gather(2, outcomes[..., None])[..., 0]
-        _check_possible(kept, outcomes)
-        log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
-        return QRNNOutput(log_distribution(run.weights), log_acceptance, outcomes, run.state)
+        run = simulation(self.cell, self.strategy, *inputs.shape)
+        return _output(run.predict(inputs, outcomes, state))
 
     def loss(
         self,
@@ -164,18 +119,15 @@ class QRNN(nn.Module):
         """
         if scored is not None:
             _check_mask("scored", scored, outcomes)
-        start = self._checked_start(inputs, outcomes, state)
-        if scored is None or self.chosen_strategy(*inputs.shape) == "state":
-            output = self(inputs, outcomes, state=state)
-            return sequence_loss(output.log_probs, outcomes, scored, kind=kind)
-        gates = self.cell.step_gates()
-        run = run_conditioned(gates, inputs, outcomes, scored, start)
-        steps = run.rows * inputs.shape[1] + run.steps
-        asked, counted = outcomes.take(steps), scored.take(steps)
-        if not run.reliable(asked):
-            output = self._predict(gates, inputs, outcomes, start)
-            return sequence_loss(output.log_probs, outcomes, scored, kind=kind)
-        return sequence_loss(log_distribution(run.weights), asked, counted, kind=kind)
+        state = self._checked_start(inputs, outcomes, state)
+        run = simulation(self.cell, self.strategy, *inputs.shape)
+        if scored is None:
+            log_probs = log_distribution(run.predict(inputs, outcomes, state).weights)
+            return sequence_loss(log_probs, outcomes, kind=kind)
+        weights, places = run.read(inputs, outcomes, scored, state)
+        return sequence_loss(
+            log_distribution(weights), outcomes.take(places), scored.take(places), kind=kind
+        )
 
     @torch.no_grad()
     def sample(
@@ -211,84 +163,26 @@ class QRNN(nn.Module):
         _check_mask("sampled", sampled, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
         state = self._checked_start(inputs, outcomes, state)
-        batch, steps = inputs.shape
-        gates = self.cell.step_gates()
-        evolve = self._evolution(gates.workspace, batch, steps)
-        readout_weights = (gates.readout * gates.readout).T
-        any_sampled = sampled.any(0).tolist()
+        run = simulation(self.cell, self.strategy, *inputs.shape)
+        return _output(
+            run.sample(
+                inputs,
+                outcomes,
+                sampled,
+                state,
+                autoregressive=autoregressive,
+                generator=generator,
+            )
+        )
 
-        symbols, weights, chosen, log_scales = inputs[:, 0], [], [], []
-        for t in range(steps):
-            state = evolve(state, symbols)
-            # Largest amplitude 1, so that no square underflows however unlikely the step was.
-            scale = state.detach().abs().amax(-1, keepdim=True)
-            state = state / scale
-            weight = (state * state) @ readout_weights
-            outcome = outcomes[:, t]
-            if any_sampled[t]:
-                if not torch.isfinite(weight).all():
-                    break  # An impossible outcome came before: reported below.
-                drawn = torch.multinomial(weight, 1, generator=generator)[:, 0]
-                outcome = torch.where(sampled[:, t], drawn, outcome)
-            norm = weight.gather(1, outcome[:, None])
-            state = state * gates.readout.index_select(0, outcome) / norm.sqrt()
-            weights.append(weight)
-            chosen.append(outcome)
-            log_scales.append(scale[:, 0])
-            if t + 1 < steps:
-                symbols = inputs[:, t + 1]
-                if autoregressive:
-                    symbols = torch.where(sampled[:, t], outcome, symbols)
-
-        weight, outcome = torch.stack(weights, 1), torch.stack(chosen, 1)
-        total = weight.sum(-1)
-        kept = weight.gather(2, outcome[..., None])[..., 0]
-        _check_possible(kept, outcome)
-        log_kept = torch.where(sampled, total, kept).double().log()
-        log_scale = torch.stack(log_scales, 1).double().log()
-        log_acceptance = (log_kept + 2 * (log_scale + gates.log_scale)).sum(1)
-        return QRNNOutput(log_distribution(weight), log_acceptance, outcome, state)
-
-    def chosen_strategy(self, batch: int, steps: int) -> Literal["transfer", "state"]:
-        """The strategy that a call takes.
+    def chosen_strategy(self, batch: int, steps: int) -> str:
+        """The way in which a call simulates a batch.
 
         Args:
             batch: Number of sequences B.
             steps: Number of steps T.
         """
-        if self.strategy != "auto":
-            return self.strategy
-        return cheaper_strategy(
-            stages=self.cell.stages,
-            symbols=2**self.cell.lane,
-            workspace=self.cell.workspace,
-            batch=batch,
-            steps=steps,
-        )
-
-    def _predict(
-        self, gates: StepGates, inputs: Tensor, outcomes: Tensor, state: Tensor
-    ) -> QRNNOutput:
-        """Conditions every step on its outcome, through transfer operators."""
-        batch, steps = inputs.shape
-        for scale_every in (SCALE_EVERY, 1):
-            run = run_conditioned(gates, inputs, outcomes, None, state, scale_every=scale_every)
-            if run.reliable(outcomes.T.flatten()):
-                break
-        weight = run.weights.view(steps, batch, -1).transpose(0, 1)
-        kept = weight.gather(2, outcomes[..., None])[..., 0]
-        _check_possible(kept, outcomes)
-        state = run.final * gates.readout.index_select(0, outcomes[:, -1])
-        square = (state * state).sum(-1)
-        log_acceptance = square.double().log() + 2 * (run.log_scales + steps * gates.log_scale)
-        return QRNNOutput(
-            log_distribution(weight), log_acceptance, outcomes, state / square.sqrt()[:, None]
-        )
-
-    def _evolution(self, gates: WorkspaceStages, batch: int, steps: int) -> Evolution:
-        if self.chosen_strategy(batch, steps) == "transfer":
-            return TransferEvolution(gates, 2**self.cell.lane)
-        return ReversibleEvolution(gates)
+        return simulation(self.cell, self.strategy, batch, steps).strategy
 
     def _checked_start(self, inputs: Tensor, outcomes: Tensor, state: Tensor | None) -> Tensor:
         """The state to start from, once everything is found acceptable."""
@@ -301,9 +195,7 @@ class QRNN(nn.Module):
             )
         if state is not None:
             return self._check_state(state, len(inputs))
-        start = self.cell.coefficients.new_zeros(len(inputs), 2**self.cell.workspace)
-        start[:, 0] = 1
-        return start
+        return self.cell.initial_state(len(inputs))
 
     def _check_symbols(self, name: str, symbols: Tensor) -> None:
         if symbols.dtype != torch.int64:
@@ -320,17 +212,87 @@ class QRNN(nn.Module):
             )
 
     def _check_state(self, state: Tensor, batch: int) -> Tensor:
-        expected = (batch, 2**self.cell.workspace)
-        if tuple(state.shape) != expected:
-            raise ValueError(f"state must have shape {expected}, got {tuple(state.shape)}")
-        if state.dtype != self.cell.coefficients.dtype:
+        expected = self.cell.initial_state(batch)
+        if state.shape != expected.shape:
+            raise ValueError(
+                f"state must have shape {tuple(expected.shape)}, got {tuple(state.shape)}"
+            )
+        if state.dtype != expected.dtype:
             raise TypeError(
-                f"state must have the type of the parameters, {self.cell.coefficients.dtype}, got "
-                f"{state.dtype}"
+                f"state must have the type of the parameters, {expected.dtype}, got {state.dtype}"
             )
         if not torch.isfinite(state).all():
             raise ValueError("state must be finite, but holds NaN or infinity")
         return state
+
+
+class QRNN(RecurrentNetwork):
+    """A quantum recurrent neural network (Bausch, arXiv:2006.14619), simulated exactly.
+
+    Attributes:
+        cell: The :class:`QRNNCell`, which holds all parameters.
+        strategy: ``"transfer"`` multiplies states by operators that are built once a call,
+            ``"state"`` applies every gate to every state, ``"auto"`` takes the one that is
+            estimated to be faster. The numbers are the same.
+    """
+
+    cell: QRNNCell
+
+    def __init__(
+        self,
+        *,
+        lane: int,
+        workspace: int,
+        stages: int = 1,
+        order: int = 2,
+        degree: int = 2,
+        semantics: Semantics = "postselected",
+        strategy: Strategy = "auto",
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Builds the cell and draws its initial parameters.
+
+        Args:
+            lane: Number I of lane wires, at least 1.
+            workspace: Number W of workspace wires, at least 1.
+            stages: Number of work stages, at least 0.
+            order: Order of every neuron, from 1 to ``MAX_ORDER``.
+            degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
+            semantics: ``"postselected"`` or ``"unitary"``.
+            strategy: ``"auto"``, ``"transfer"`` or ``"state"``.
+            initialisation: Spreads of the initial parameters.
+            generator: Source of randomness for them, a CPU generator.
+            device: Where the parameters live.
+            dtype: Their type, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        cell = QRNNCell(
+            lane=lane,
+            workspace=workspace,
+            stages=stages,
+            order=order,
+            degree=degree,
+            semantics=semantics,
+            initialisation=initialisation,
+            generator=generator,
+            device=device,
+            dtype=dtype,
+        )
+        super().__init__(cell, strategy=strategy)
+
+
+def _output(prediction: Prediction) -> QRNNOutput:
+    return QRNNOutput(
+        log_distribution(prediction.weights),
+        prediction.log_acceptance,
+        prediction.outcomes,
+        prediction.state,
+    )
 
 
 def _check_mask(name: str, mask: Tensor, outcomes: Tensor) -> None:
@@ -340,16 +302,4 @@ def _check_mask(name: str, mask: Tensor, outcomes: Tensor) -> None:
         raise ValueError(
             f"{name} must have the shape of outcomes, {tuple(outcomes.shape)}, got "
             f"{tuple(mask.shape)}"
-        )
-
-
-def _check_possible(kept: Tensor, outcomes: Tensor) -> None:
-    """Raises where a conditioned outcome has weight zero; what follows it in time is NaN."""
-    impossible = ~(kept > 0)
-    if impossible.any():
-        step = int(impossible.any(0).int().argmax())
-        row = int(impossible[:, step].int().argmax())
-        raise ZeroProbabilityError(
-            f"outcomes[{row}, {step}] is {int(outcomes[row, step])}, which has probability zero in "
-            f"{kept.dtype} given the earlier inputs and outcomes: no state is left to go on from"
         )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 
 # Entries of the tensors that most time is spent on, from which on a second thread pays off: the
 # operators of all symbols, of which products along the sequence stay small; or a batch of states.
@@ -14,7 +14,7 @@ LEAST_STATE_ENTRIES = 2**17
 
 
 @contextmanager
-def worthwhile_threads(model: QRNN, batch: int, steps: int) -> Iterator[None]:
+def worthwhile_threads(model: RecurrentNetwork, batch: int, steps: int) -> Iterator[None]:
     """Keeps torch to one thread where the tensors of a network are too small to be shared.
 
     Threads wait for each other after every operation. With small tensors that takes longer than
@@ -39,7 +39,7 @@ def worthwhile_threads(model: QRNN, batch: int, steps: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _large(model: QRNN, batch: int, steps: int) -> bool:
+def _large(model: RecurrentNetwork, batch: int, steps: int) -> bool:
     symbols, size = 1 << model.cell.lane, 1 << model.cell.workspace
     if model.chosen_strategy(batch, steps) == "transfer":
         return symbols * size**2 >= LEAST_OPERATOR_ENTRIES

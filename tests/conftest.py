@@ -44,7 +44,7 @@ def dense_cell() -> Callable[[QRNN], DenseCell]:
             order=cell.order,
             degree=cell.degree,
             semantics=cell.semantics,
-            coefficients=cell.coefficients.detach().double().numpy(),
+            coefficients=cell.neuron_coefficients.detach().double().numpy(),
             theta=cell.theta.detach().double().numpy(),
         )
 

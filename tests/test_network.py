@@ -20,7 +20,8 @@ def impossible(make_model: MakeModel) -> QRNN:
     """A network that writes 0 with certainty, whatever the input."""
     model = make_model(workspace=1, lane=1, degree=1)
     with torch.no_grad():
-        model.cell.coefficients.zero_()
+        for parameter in model.parameters():
+            parameter.zero_()
     return model
 
 
@@ -83,8 +84,14 @@ def test_gradients_of_loss_and_acceptance_equal_finite_differences(
     model = make_model(workspace=2, lane=1, strategy=strategy)
     inputs, outcomes = random_symbols(model, 2, 3), random_symbols(model, 2, 3, seed=1)
 
-    def run(coefficients: torch.Tensor, theta: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        parameters = {"cell.coefficients": coefficients, "cell.theta": theta}
+    def run(
+        coefficients: torch.Tensor, readout_coefficients: torch.Tensor, theta: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        parameters = {
+            "cell.coefficients": coefficients,
+            "cell.readout_coefficients": readout_coefficients,
+            "cell.theta": theta,
+        }
         output = torch.func.functional_call(model, parameters, (inputs, outcomes))
         return output.log_probs, output.log_acceptance, output.state
 

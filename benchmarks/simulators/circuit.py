@@ -115,8 +115,8 @@ def step_circuit(model: QRNN, form: Form) -> StepCircuit:
                 gates.append(Cnot(controls[step.control], target))
         return gates
 
-    neurons = iter(range(len(cell.coefficients)))
-    rotations = iter(range(len(cell.coefficients) * patterns, 2**63))
+    neurons = iter(range(len(cell.neuron_coefficients)))
+    rotations = iter(range(len(cell.neuron_coefficients) * patterns, 2**63))
     gates: list[Gate] = []
     for stage in range(1 + cell.stages):
         if stage > 0:
@@ -130,7 +130,9 @@ def step_circuit(model: QRNN, form: Form) -> StepCircuit:
 def step_angles(model: QRNN, form: Form) -> Tensor:
     """All rotation angles of a step, differentiable in the model's parameters, shape ``(A,)``."""
     cell = model.cell
-    cos, sin = block_amplitudes(cell.polynomial.table(cell.coefficients), cell.order, "unitary")
+    cos, sin = block_amplitudes(
+        cell.polynomial.table(cell.neuron_coefficients), cell.order, "unitary"
+    )
     tables = 2 * torch.atan2(sin, cos)
     if form == "gates":
         tables = (

@@ -1,10 +1,13 @@
 """The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
 
+from collections.abc import Sequence
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
 from qrnn_circuits.neuron import (
     Initialisation,
@@ -13,8 +16,11 @@ from qrnn_circuits.neuron import (
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
 
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
 
-class QRNNCell(nn.Module):
+
+class QRNNCell(Cell):
     """One step of a QRNN with its trainable parameters (Bausch, arXiv:2006.14619, figure 3).
 
     In order: write the input symbol on the lane; the input stage, one neuron onto each workspace
@@ -27,8 +33,9 @@ class QRNNCell(nn.Module):
         workspace: Number W of workspace wires, which hold the state of the cell.
         stages: Number of work stages.
         polynomial: The :class:`BooleanPolynomial` that every neuron shares.
-        coefficients: Trainable, shape ``(W + stages * W + I, P)``: one row for each neuron, in the
-            order in which they act.
+        coefficients: Of the neurons onto workspace wires, trainable, shape ``(W + stages * W, P)``:
+            one row for each neuron, in the order in which they act.
+        readout_coefficients: Of the neurons onto lane wires, trainable, shape ``(I, P)``.
         theta: Trainable rotation angles in radians, shape ``(stages, W)``.
     """
 
@@ -87,7 +94,8 @@ class QRNNCell(nn.Module):
         theta = initialisation.theta_spread * torch.randn(
             (stages, workspace), generator=generator, dtype=torch.float64
         )
-        self.coefficients = nn.Parameter(coefficients.to(dtype))
+        self.coefficients = nn.Parameter(coefficients[:-lane].to(dtype))
+        self.readout_coefficients = nn.Parameter(coefficients[-lane:].to(dtype))
         self.theta = nn.Parameter(theta.to(dtype))
         self.to(device)
 
@@ -96,6 +104,11 @@ class QRNNCell(nn.Module):
         """Degree of every neuron's polynomial."""
         return self.polynomial.degree
 
+    @property
+    def neuron_coefficients(self) -> Tensor:
+        """Coefficients of all neurons in the order in which they act, shape ``(N, P)``."""
+        return torch.cat((self.coefficients, self.readout_coefficients))
+
     def step_gates(self) -> StepGates:
         """Evaluates the gates of one step at the current parameters.
 
@@ -103,12 +116,13 @@ class QRNNCell(nn.Module):
             ValueError: If a parameter is not finite.
         """
         # The sum of finite numbers can overflow, but one that is not makes it NaN or infinite.
-        if not isfinite(self.coefficients.detach().sum() + self.theta.detach().sum()):
+        coefficients = self.neuron_coefficients
+        if not isfinite(coefficients.detach().sum() + self.theta.detach().sum()):
             for name, parameter in self.named_parameters():
                 if not torch.isfinite(parameter).all():
                     raise ValueError(f"{name} must be finite, but holds NaN or infinity")
         tables = gate_tables(
-            self.polynomial.table(self.coefficients),
+            self.polynomial.table(coefficients),
             lane=self.lane,
             workspace=self.workspace,
             order=self.order,
@@ -137,9 +151,60 @@ class QRNNCell(nn.Module):
         scale = gates.log_scale.exp().to(state.dtype)
         return scale * evolved[:, None, :] * gates.readout
 
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The neurons onto lane wires, ``"readout"``, and all that acts on the workspace."""
+        return {
+            "cell": [self.coefficients, self.theta],
+            "readout": [self.readout_coefficients],
+        }
+
+    def sizes(self) -> dict[str, int | str]:
+        """Lane, workspace, stages, order, degree and semantics."""
+        return {
+            "lane": self.lane,
+            "workspace": self.workspace,
+            "stages": self.stages,
+            "order": self.order,
+            "degree": self.degree,
+            "semantics": self.semantics,
+        }
+
+    def circuit(
+        self,
+        symbol: int,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The stages by their names, with only those flips between steps that do not cancel."""
+        import pennylane as qml
+
+        wires = [*lane, *workspace]
+
+        def neurons(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
+            return [
+                neuron(row, [wire for wire in wires if wire != target], target)
+                for row, target in zip(rows, targets, strict=True)
+            ]
+
+        first, *work = self.coefficients.split(self.workspace)
+        stages = [
+            CircuitStage("write input", symbol_flips(lane, lane_symbol ^ symbol)),
+            CircuitStage("input stage", neurons(first, workspace)),
+        ]
+        for number, (rows, angles) in enumerate(zip(work, self.theta, strict=True), 1):
+            with qml.QueuingManager.stop_recording():
+                rotations = [
+                    qml.RY(angle, wires=wire) for angle, wire in zip(angles, workspace, strict=True)
+                ]
+            operations = rotations + neurons(rows, workspace)
+            stages.append(CircuitStage(f"work stage {number}", operations))
+        stages.append(CircuitStage("remove input", symbol_flips(lane, symbol)))
+        stages.append(CircuitStage("output stage", neurons(self.readout_coefficients, lane)))
+        return stages
+
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
-        return (
-            f"lane={self.lane}, workspace={self.workspace}, stages={self.stages}, "
-            f"order={self.order}, degree={self.degree}, semantics={self.semantics!r}"
-        )
+        return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())

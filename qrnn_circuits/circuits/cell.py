@@ -86,7 +86,7 @@ def cell_step(
     lane, workspace, ancillas = registers(cell, realisation)
     for name, value in (("symbol", symbol), ("lane_symbol", lane_symbol)):
         _check_symbol(cell, name, value)
-    rows = iter(cell.coefficients)
+    rows = iter([*cell.coefficients, *cell.readout_coefficients])
 
     def stage_of_neurons(targets: range) -> None:
         for target in targets:

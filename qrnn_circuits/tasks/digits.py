@@ -32,7 +32,7 @@ from qrnn_circuits.tasks.task import (
 )
 
 if TYPE_CHECKING:
-    from qrnn_circuits.network import QRNN
+    from qrnn_circuits.network import RecurrentNetwork
 
 Labels = Literal["digit", "even-odd"]
 Reduction = Literal["umap", "pca"]
@@ -308,7 +308,7 @@ class Digits(Task):
         return unscan(symbols, self.side)
 
     @torch.no_grad()
-    def answers(self, model: "QRNN", batch: Batch, chunk: int = 500) -> Answers:
+    def answers(self, model: "RecurrentNetwork", batch: Batch, chunk: int = 500) -> Answers:
         """Asks a network for the label of every digit, or with ``generate`` for every symbol.
 
         The most probable label is found among all strings of ``label_steps`` symbols, with their
@@ -339,7 +339,7 @@ class Digits(Task):
             probability.append(log_probs.gather(1, right[:, None])[:, 0].exp())
         return Answers(torch.cat(correct), torch.cat(probability))
 
-    def _label_log_probs(self, model: "QRNN", batch: Batch) -> Tensor:
+    def _label_log_probs(self, model: "RecurrentNetwork", batch: Batch) -> Tensor:
         """Log-probability of every string of label symbols, shape ``(B, strings)``, in order."""
         # A label of probability zero is a wrong answer, no error: the steps that spell it must
         # not be conditioned on it. A sampled outcome is always possible.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from qrnn_circuits.network import QRNN, QRNNOutput
+    from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Task(ABC):
         """
 
     @torch.no_grad()
-    def answers(self, model: "QRNN", batch: Batch, chunk: int = 500) -> Answers:
+    def answers(self, model: "RecurrentNetwork", batch: Batch, chunk: int = 500) -> Answers:
         """Asks a network every scored step of a batch, all earlier outcomes being right.
 
         Args:

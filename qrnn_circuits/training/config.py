@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from qrnn_circuits.loss import Loss
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import QRNN, RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tasks import TASKS, Task
@@ -287,7 +287,7 @@ class RunConfig:
         """The task with its options."""
         return TASKS[self.task](**self.task_options)
 
-    def build_model(self, device: torch.device | None = None) -> QRNN:
+    def build_model(self, device: torch.device | None = None) -> RecurrentNetwork:
         """The untrained network, its parameters drawn with :attr:`seed`.
 
         Args:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Digits, Task
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
@@ -25,7 +25,7 @@ class TrainedRun:
 
     config: RunConfig
     task: Task
-    model: QRNN
+    model: RecurrentNetwork
     step: int
 
 

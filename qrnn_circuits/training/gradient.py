@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from qrnn_circuits.loss import Loss
-from qrnn_circuits.network import QRNN, ZeroProbabilityError
+from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import RankError, Ranks, reaching_the_others
@@ -49,7 +49,7 @@ class DataParallelLoss:
     gradients; a second exchange carries the loss and what all must know to go on or stop in step.
     """
 
-    def __init__(self, model: QRNN, kind: Loss, ranks: Ranks) -> None:
+    def __init__(self, model: RecurrentNetwork, kind: Loss, ranks: Ranks) -> None:
         """Gives every process the first one's parameters.
 
         Args:
@@ -127,7 +127,7 @@ class _RowsLoss(nn.Module):
         failure: What the last call raised, kept back lest the other processes wait for this one.
     """
 
-    def __init__(self, model: QRNN, kind: Loss) -> None:
+    def __init__(self, model: RecurrentNetwork, kind: Loss) -> None:
         super().__init__()
         self.parameters_of_model = nn.ParameterList(model.parameters())
         self.failure: Exception | None = None

@@ -1,56 +1,58 @@
 """The optimisers by the names that a run's configuration uses."""
 
-import torch
+from typing import Any
+
 from torch import optim
 
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training.config import RunConfig
 
 
-def build_optimizer(config: RunConfig, model: QRNN) -> optim.Optimizer:
+def build_optimizer(config: RunConfig, model: RecurrentNetwork) -> optim.Optimizer:
     """The optimiser that a configuration asks for, at PyTorch's other defaults.
 
     Adam takes its step in one fused kernel: its usual one takes longer than some backward passes.
-
     One step of L-BFGS is several evaluations of one batch, with a strong Wolfe line search.
+
+    Args:
+        config: Of the run.
+        model: The network.
+
+    Returns:
+        An optimiser with a parameter group for each learning rate, which ``"initial_lr"`` keeps.
+
+    Raises:
+        ValueError: If ``readout_learning_rate`` is set for a cell that tells no parameters of its
+            read-out apart.
     """
-    optimizer = _plain_optimizer(config, model)
+    rate = config.learning_rate
+    groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "initial_lr": rate}]
     if config.readout_learning_rate is not None:
-        _scale_readout_steps(optimizer, model, config.readout_learning_rate / config.learning_rate)
-    return optimizer
-
-
-def _plain_optimizer(config: RunConfig, model: QRNN) -> optim.Optimizer:
-    parameters, rate = model.parameters(), config.learning_rate
+        by_name = model.cell.parameter_groups()
+        if "readout" not in by_name:
+            raise ValueError(
+                f"readout_learning_rate is for cells with a parameter group 'readout', which a "
+                f"{type(model.cell).__name__} has not, got {config.readout_learning_rate}"
+            )
+        groups = [
+            {
+                "params": parameters,
+                "initial_lr": config.readout_learning_rate if name == "readout" else rate,
+            }
+            for name, parameters in by_name.items()
+        ]
+    for group in groups:
+        group["lr"] = group["initial_lr"]
     match config.optimizer:
         case "adam":
-            return optim.Adam(parameters, lr=rate, fused=True)
+            return optim.Adam(groups, lr=rate, fused=True)
         case "sgd":
-            return optim.SGD(parameters, lr=rate)
+            return optim.SGD(groups, lr=rate)
         case "rmsprop":
-            return optim.RMSprop(parameters, lr=rate)
+            return optim.RMSprop(groups, lr=rate)
         case "lbfgs":
             return optim.LBFGS(
-                parameters, lr=rate, history_size=config.history, line_search_fn="strong_wolfe"
+                groups, lr=rate, history_size=config.history, line_search_fn="strong_wolfe"
             )
         case unknown:
             raise ValueError(f"optimizer must be adam, sgd, rmsprop or lbfgs, got {unknown!r}")
-
-
-def _scale_readout_steps(optimizer: optim.Optimizer, model: QRNN, factor: float) -> None:
-    """Scales what each step changes of the neurons onto lane wires.
-
-    They are rows of one parameter with all others, and a learning rate is a whole parameter's. The
-    steps of Adam, SGD and RMSprop are proportional to it, so that this is a rate of their own.
-    """
-    rows = model.cell.coefficients.detach()[-model.cell.lane :]
-    before = torch.empty_like(rows)
-
-    def remember(*_: object) -> None:
-        before.copy_(rows)
-
-    def scale(*_: object) -> None:
-        torch.lerp(before, rows, factor, out=rows)
-
-    optimizer.register_step_pre_hook(remember)
-    optimizer.register_step_post_hook(scale)

@@ -233,9 +233,9 @@ class Trainer:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             return loss
 
+        decay = self.config.learning_rate_at(self.step) / self.config.learning_rate
         for group in self.optimizer.param_groups:
-            rate = self.config.learning_rate_at(self.step)
-            group["lr"] = rate / 2**self.standing.retreats
+            group["lr"] = group["initial_lr"] * decay / 2**self.standing.retreats
         self.step += 1
         try:
             # PyTorch says that a closure returns a float, and hands on whatever it returns.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.loss import Loss, sequence_loss
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Answers, Batch, Digits, Task
 from qrnn_circuits.tasks.task import scored_answers
 from qrnn_circuits.threads import worthwhile_threads
@@ -52,7 +52,13 @@ class _Tally:
 
 
 def validate(
-    model: QRNN, task: Task, batch: Batch, *, loss: Loss, step: int, ranks: Ranks | None = None
+    model: RecurrentNetwork,
+    task: Task,
+    batch: Batch,
+    *,
+    loss: Loss,
+    step: int,
+    ranks: Ranks | None = None,
 ) -> Validation:
     """Measures a network on a batch, in chunks of sequences that keep memory small.
 
@@ -85,7 +91,7 @@ def validate(
 
 
 @torch.no_grad()
-def _tally(model: QRNN, task: Task, batch: Batch, kind: Loss) -> _Tally:
+def _tally(model: RecurrentNetwork, task: Task, batch: Batch, kind: Loss) -> _Tally:
     """Runs the network over some sequences, possibly none."""
     device = next(model.parameters()).device
     # A label of several symbols is the most probable of all strings of so many: that takes runs of

@@ -131,9 +131,11 @@ def test_multiplexed_cells_equal_the_fast_path_of_unitary_semantics(
     circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()
     assert torch.allclose(circuit, fast, rtol=0, atol=1e-10)
-    (gradient,) = torch.autograd.grad(circuit[0], model.cell.coefficients)
-    (expected,) = torch.autograd.grad(fast[0], model.cell.coefficients)
-    assert torch.allclose(gradient, expected, rtol=0, atol=1e-8)
+    parameters = [model.cell.coefficients, model.cell.readout_coefficients]
+    gradients = torch.autograd.grad(circuit[0], parameters)
+    expected = torch.autograd.grad(fast[0], parameters)
+    for gradient, other in zip(gradients, expected, strict=True):
+        assert torch.allclose(gradient, other, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize(("order", "length"), [(1, 3), (1, 7), (2, 3)])

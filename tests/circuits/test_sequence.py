@@ -114,7 +114,7 @@ def test_aer_reads_the_distribution_of_the_model(
     if not isinstance(realisation, RepeatUntilSuccess):
         # After a step its workspace is a superposition.
         steps.append(([1, 0], [0]))
-    neurons = model.cell.coefficients.shape[0]
+    neurons = len(model.cell.neuron_coefficients)
     for inputs, outcomes in steps:
         circuit = compile_circuit(model, inputs, outcomes, realisation=realisation)
         measured, kept = lane_shares(circuit, len(inputs) - 1, shots)
@@ -135,7 +135,7 @@ def test_attempts_that_fail_weigh_the_patterns_as_the_branches_say(make_model: M
     circuit = compile_circuit(model, [1], realisation=RepeatUntilSuccess(1))
     cell = model.cell
     with torch.no_grad():
-        phi = cell.polynomial.table(cell.coefficients)
+        phi = cell.polynomial.table(cell.neuron_coefficients)
         success = (phi / 2).cos() ** 4 + (phi / 2).sin() ** 4
         rotation = torch.atan2((phi / 2).sin() ** 2, (phi / 2).cos() ** 2)
         # The first neuron's control reads the input, 1; the second's reads the workspace.
@@ -316,6 +316,7 @@ def test_symbolic_coefficients_are_the_models_and_shared_by_all_steps(
     circuit = compile_circuit(model, [1, 0, 1], [1, 1], symbolic=True)
     names = {parameter.name for parameter in circuit.to_qiskit().parameters}
     coefficients = {f"coefficients[{place}]" for place in range(model.cell.coefficients.numel())}
+    coefficients |= {f"readout_coefficients[{place}]" for place in range(4)}
     assert names == coefficients | {"theta[0]", "theta[1]"}
     values = {parameter.name: value for parameter, value in circuit.parameter_values().items()}
     assert values["coefficients[5]"] == model.cell.coefficients[1, 1].item()
@@ -327,6 +328,7 @@ def test_symbolic_parameters_of_equal_neurons_are_not_mixed_up(make_model: MakeM
     other = make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary", seed=5)
     with torch.no_grad():
         model.cell.coefficients.fill_(0.7)
+        model.cell.readout_coefficients.fill_(0.7)
     symbolic = compile_circuit(model, [1], symbolic=True)
     bound = symbolic.to_qiskit().assign_parameters(symbolic.parameter_values(other))
     numeric = compile_circuit(other, [1]).to_qiskit()

@@ -204,8 +204,8 @@ def test_a_label_of_probability_zero_is_a_wrong_answer(
     task = Digits(digits="0-9", reduce="pca", dims=2, resolution=1, data=str(reduced_folder))
     model = make_model(lane=2, workspace=1, degree=1)
     with torch.no_grad():  # every angle 0: the lane keeps reading 0
-        model.cell.coefficients.zero_()
-        model.cell.theta.zero_()
+        for parameter in model.parameters():
+            parameter.zero_()
     batch = task.test()
     answers = task.answers(model, batch)
     is_zero = batch.outcomes[:, -2:].eq(0).all(1)

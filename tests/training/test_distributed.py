@@ -160,8 +160,8 @@ def rule_an_outcome_out(ranks: Ranks, config: RunConfig, folder: Path) -> None:
             if step == 5 and not ranks.is_first:
                 with torch.no_grad():
                     # Every wire reads 0 with certainty.
-                    trainer.model.cell.coefficients.zero_()
-                    trainer.model.cell.theta.zero_()
+                    for parameter in trainer.model.parameters():
+                        parameter.zero_()
 
     trainer.run(Spoil())
 

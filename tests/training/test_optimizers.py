@@ -56,10 +56,9 @@ def test_the_readout_moves_as_at_its_own_learning_rate_and_all_else_as_before(
                     parameter.shape, generator=generator, dtype=torch.float64
                 )
             stepper.step()
-        rows = model.cell.coefficients.detach()
-        return rows[-model.cell.lane :], torch.cat(
-            [rows[: -model.cell.lane].flatten(), model.cell.theta.detach().flatten()]
-        )
+        cell = model.cell
+        rest = torch.cat([cell.coefficients.detach().flatten(), cell.theta.detach().flatten()])
+        return cell.readout_coefficients.detach(), rest
 
     readout, rest = parameters_after(learning_rate=0.01, readout_learning_rate=0.3)
     assert torch.allclose(rest, parameters_after(learning_rate=0.01)[1], rtol=0, atol=0)

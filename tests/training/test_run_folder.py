@@ -77,7 +77,7 @@ def test_a_checkpoint_of_another_network_is_refused_with_every_difference(
     with pytest.raises(CheckpointError) as caught:
         load(run, "last")
     message = str(caught.value)
-    assert "last.safetensors is of another run: cell.coefficients is (8, 11)" in message
+    assert "last.safetensors is of another run: cell.coefficients is (6, 11)" in message
     assert "cell.theta is (1, 3)" in message
     assert f"workspace is 3 in the checkpoint and 2 in {run.config_path}" in message
     assert "still loads" in message

@@ -36,8 +36,10 @@ class SymbolicAngles:
 
         self.cell = cell
         self._linear = linear
-        self._coefficients = ParameterVector("coefficients", cell.coefficients.numel())
-        self._theta = ParameterVector("theta", cell.theta.numel())
+        self._parameters = {
+            name: ParameterVector(name, parameter.numel())
+            for name, parameter in cell.named_parameters()
+        }
         self._angles = ParameterVector("angle", 0)
         self._angle_values: list[float] = []
 
@@ -50,28 +52,33 @@ class SymbolicAngles:
         """A number where the angle is fixed, else an expression in the parameters."""
         if not (isinstance(angle, Tensor) and angle.requires_grad):
             return float(angle)
-        gradients = torch.autograd.grad(
-            angle, [self.cell.coefficients, self.cell.theta], retain_graph=True, allow_unused=True
+        values = dict(self.cell.named_parameters())
+        gradients = dict(
+            zip(
+                values,
+                torch.autograd.grad(angle, values.values(), retain_graph=True, allow_unused=True),
+                strict=True,
+            )
         )
-        if gradients[0] is not None and not self._linear:
+        depends = [name for name, gradient in gradients.items() if gradient is not None]
+        if not self._linear and depends != ["theta"]:
             self._angle_values.append(angle.item())
             self._angles.resize(len(self._angle_values))
             return self._angles[-1]
         expression: Any = 0.0
-        for gradient, vector in zip(gradients, (self._coefficients, self._theta), strict=True):
-            if gradient is not None:
-                flat = gradient.reshape(-1)
-                for place in flat.nonzero()[:, 0].tolist():
-                    expression = expression + flat[place].item() * vector[place]
+        for name in depends:
+            flat = gradients[name].reshape(-1)
+            for place in flat.nonzero()[:, 0].tolist():
+                expression = expression + flat[place].item() * self._parameters[name][place]
         return expression
 
     def values(self) -> "dict[Parameter, float]":
         """The value of each parameter for this cell, once all angles have been converted."""
         pairs = [
-            (self._coefficients, self.cell.coefficients.reshape(-1).tolist()),
-            (self._theta, self.cell.theta.reshape(-1).tolist()),
-            (self._angles, self._angle_values),
+            (self._parameters[name], parameter.reshape(-1).tolist())
+            for name, parameter in self.cell.named_parameters()
         ]
+        pairs.append((self._angles, self._angle_values))
         return {
             parameter: value
             for vector, numbers in pairs

@@ -188,7 +188,7 @@ class CellBlocks(StepBlocks):
         Raises:
             ValueError: If a parameter is not finite.
         """
-        for name, parameter in (("coefficients", cell.coefficients), ("theta", cell.theta)):
+        for name, parameter in cell.named_parameters():
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"{name} must be finite, but holds NaN or infinity")
         wires, neurons = cell.workspace, cell.workspace * (1 + cell.stages)

@@ -152,7 +152,7 @@ class _StateSequence(torch.autograd.Function):
 def _readout(cell: QRNNCell) -> tuple[Tensor, Tensor]:
     """The output stage as in :class:`~qrnn_circuits.gates.StepGates`, and the log of its scale."""
     readout, log_scale = cell.coefficients.new_ones(1, 2**cell.workspace), cell.theta.new_zeros(())
-    for wire, coefficients in enumerate(cell.coefficients[-cell.lane :]):
+    for wire, coefficients in enumerate(cell.readout_coefficients):
         # Lane wires before this one hold the outcome so far; those after it still read 0.
         angles = cell.polynomial.table(coefficients).view(2**wire, 2 ** (cell.lane - 1 - wire), -1)
         zero, one = block_amplitudes(angles[:, 0], cell.order, cell.semantics)

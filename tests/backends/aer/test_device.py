@@ -134,7 +134,7 @@ def test_compiled_sequences_have_the_distribution_and_acceptance_of_the_model(
     bias = 0.0
     if isinstance(realisation, Amplified):
         # Success is off by twice the error, once for each neuron that acts.
-        bias = 2 * realisation.error(1) * model.cell.coefficients.shape[0] * len(inputs)
+        bias = 2 * realisation.error(1) * len(model.cell.neuron_coefficients) * len(inputs)
     if isinstance(realisation, RepeatUntilSuccess):
         bias = 2.0 * 2.0**-realisation.attempts
     assert within_error(sampled, expected, kept, bias)

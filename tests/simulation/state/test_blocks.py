@@ -58,7 +58,7 @@ def test_blocks_of_a_cell_are_its_gates_up_to_their_scale(
 def neuron_scales(model: QRNN) -> torch.Tensor:
     """The largest block norm of each neuron, for any symbol."""
     cell = model.cell
-    half = cell.polynomial.table(cell.coefficients) / 2
+    half = cell.polynomial.table(cell.neuron_coefficients) / 2
     if cell.semantics == "unitary":
         return half.new_ones(len(half))
     power = 2 ** (cell.order + 1)

@@ -179,8 +179,14 @@ def test_gradients_equal_finite_differences(
         def forward(self, state: Tensor) -> tuple[Tensor, ...]:
             return predictions(run_states(self.cell, inputs, outcomes, state), outcomes)
 
-    def run(coefficients: Tensor, theta: Tensor, state: Tensor) -> tuple[Tensor, ...]:
-        parameters = {"cell.coefficients": coefficients, "cell.theta": theta}
+    def run(
+        coefficients: Tensor, readout_coefficients: Tensor, theta: Tensor, state: Tensor
+    ) -> tuple[Tensor, ...]:
+        parameters = {
+            "cell.coefficients": coefficients,
+            "cell.readout_coefficients": readout_coefficients,
+            "cell.theta": theta,
+        }
         result: tuple[Tensor, ...] = torch.func.functional_call(Run(), parameters, (state,))
         return result
 

@@ -141,9 +141,15 @@ def test_gradients_of_readings_equal_finite_differences(
     scored = torch.zeros(3, 6, dtype=torch.bool)
     scored[:, 2] = True
 
-    def loss(coefficients: Tensor, theta: Tensor, state: Tensor) -> Tensor:
+    def loss(
+        coefficients: Tensor, readout_coefficients: Tensor, theta: Tensor, state: Tensor
+    ) -> Tensor:
         # functional_call runs forward: the loss is reached through a module that calls it.
-        parameters = {"cell.coefficients": coefficients, "cell.theta": theta}
+        parameters = {
+            "cell.coefficients": coefficients,
+            "cell.readout_coefficients": readout_coefficients,
+            "cell.theta": theta,
+        }
         gates = torch.func.functional_call(_Gates(model), parameters, ())
         run = run_conditioned(gates, inputs, outcomes, scored, state, scale_every=2)
         return (run.weights / run.weights.sum(1, keepdim=True)).log()
@@ -229,7 +235,8 @@ def test_unlikely_outcomes_do_not_underflow(order: int) -> None:
 def test_an_impossible_outcome_between_scored_steps_is_named() -> None:
     model = QRNN(lane=1, workspace=1, degree=1, strategy="transfer")
     with torch.no_grad():
-        model.cell.coefficients.zero_()
+        for parameter in model.parameters():
+            parameter.zero_()
     inputs = torch.zeros(3, 12, dtype=torch.int64)
     scored = torch.zeros_like(inputs, dtype=torch.bool)
     scored[:, 10] = True

@@ -1,0 +1,142 @@
+"""What a recurrent cell is to the network, the trainer and the circuits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.neuron import Semantics
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
+
+NeuronFactory = Callable[[Tensor, Sequence[int], int], Any]
+"""Makes a neuron's operation of its coefficients, its control wires and its target wire."""
+
+
+class CircuitStage(NamedTuple):
+    """A named part of the circuit of one step.
+
+    Attributes:
+        name: What drawings and counts call it.
+        operations: PennyLane operations in the order in which they act.
+    """
+
+    name: str
+    operations: "list[Operator]"
+
+
+class Cell(nn.Module, ABC):
+    """One step of a recurrent network, from an input symbol to a lane that can be read.
+
+    A new cell says what a step does to a state (:meth:`forward`) and, if it is to run on devices,
+    which gates do it (:meth:`circuit`). Everything else has a default for cells of real amplitudes,
+    which a cell of another kind overrides.
+
+    Attributes:
+        lane: Number I of lane wires; a symbol is an integer in ``[0, 2**I)``.
+        workspace: Number W of workspace wires, which hold the state from step to step.
+        order: Order of the quantum neurons that the cell is built of; 0 where there are none.
+        semantics: What its neurons do to their targets; ``"unitary"`` where there are none.
+    """
+
+    lane: int
+    workspace: int
+    order: int = 0
+    semantics: Semantics = "unitary"
+
+    @abstractmethod
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs one step up to the read-out.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Normalised amplitudes of the workspace, shape ``(B, 2**W)``.
+
+        Returns:
+            Joint amplitudes of lane and workspace just before the lane is read, shape
+            ``(B, 2**I, 2**W)``. The squared norm is the probability that nothing which the step
+            postselects fails.
+        """
+
+    def initial_state(self, batch: int) -> Tensor:
+        """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
+        parameter = next(self.parameters())
+        state = parameter.new_zeros(batch, 2**self.workspace)
+        state[:, 0] = 1
+        return state
+
+    def weights(self, joint: Tensor) -> Tensor:
+        """The probability of each outcome, not normalised, shape ``(B, 2**I)``.
+
+        Args:
+            joint: What :meth:`forward` has returned.
+        """
+        return joint.square().sum(-1)
+
+    def condition(self, joint: Tensor, outcomes: Tensor) -> Tensor:
+        """The normalised states once the lane has been read, shape ``(B, 2**W)``.
+
+        Args:
+            joint: What :meth:`forward` has returned.
+            outcomes: What was read, int64, shape ``(B,)``.
+        """
+        state = joint[torch.arange(len(joint), device=joint.device), outcomes]
+        return state / state.square().sum(-1, keepdim=True).sqrt()
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The trainable parameters in groups that may learn at rates of their own.
+
+        Returns:
+            Every parameter once. A group ``"readout"`` holds those that only the lane depends on.
+        """
+        return {"cell": list(self.parameters())}
+
+    def sizes(self) -> Mapping[str, int | str]:
+        """What tells the cell from others of its class, as reports show it."""
+        return {"lane": self.lane, "workspace": self.workspace}
+
+    def circuit(
+        self,
+        symbol: int,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The gates of one step as PennyLane operations, which are not queued.
+
+        Args:
+            symbol: The input symbol.
+            lane: The lane wires, the most significant bit of a symbol first.
+            workspace: The workspace wires.
+            neuron: Makes the operation of a quantum neuron in the chosen realisation.
+            lane_symbol: The symbol that the lane still holds from the step before.
+
+        Returns:
+            The stages in order. On the state that every lane wire but those of ``lane_symbol``
+            reads 0 they do what :meth:`forward` does.
+
+        Raises:
+            NotImplementedError: If the cell has no circuit.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no circuit and runs in simulation only: a cell that "
+            "is to be compiled, inspected or run on a device defines the method circuit"
+        )
+
+
+def symbol_flips(wires: Sequence[int], symbol: int) -> "list[Operator]":
+    """An X on each wire where the symbol has a 1: writes it onto zeros, or takes it off.
+
+    Args:
+        wires: The lane wires, the most significant bit first.
+        symbol: From 0 to ``2**len(wires) - 1``.
+    """
+    import pennylane as qml
+
+    with qml.QueuingManager.stop_recording():
+        return [qml.X(wire) for place, wire in enumerate(reversed(wires)) if symbol >> place & 1]

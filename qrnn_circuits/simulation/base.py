@@ -1,0 +1,204 @@
+"""How a cell is run along sequences: any cell step by step, others in ways of their own."""
+
+from collections.abc import Callable
+from functools import singledispatch
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.cells.base import Cell
+
+
+class ZeroProbabilityError(ValueError):
+    """A step was to be conditioned on an outcome that cannot occur."""
+
+
+class Step(NamedTuple):
+    """One step of a batch, before its lanes are read.
+
+    Attributes:
+        weights: The probability of each outcome up to a factor for each sequence, shape
+            ``(B, 2**I)``.
+        log_scale: Natural log of the factor that the square roots of the weights lack, float64,
+            shape ``(B,)``.
+        condition: Takes the outcomes, int64, shape ``(B,)``, to the normalised states after them.
+    """
+
+    weights: Tensor
+    log_scale: Tensor
+    condition: Callable[[Tensor], Tensor]
+
+
+class Prediction(NamedTuple):
+    """What a batch of sequences leads to.
+
+    Attributes:
+        weights: The distribution of each step's lane, given all earlier inputs and outcomes, up to
+            a factor for each step, shape ``(B, T, 2**I)``.
+        log_acceptance: Natural log of the probability that nothing postselected fails and every
+            conditioned outcome occurs, float64, shape ``(B,)``.
+        outcomes: The outcome of each step, given or sampled, int64, shape ``(B, T)``.
+        state: Normalised states after the last step, shape ``(B, S)``.
+    """
+
+    weights: Tensor
+    log_acceptance: Tensor
+    outcomes: Tensor
+    state: Tensor
+
+
+class Simulation:
+    """Runs a cell at its present parameters, one step after another.
+
+    Attributes:
+        strategy: Name of the way.
+        cell: The cell.
+    """
+
+    strategy: ClassVar[str] = "stepwise"
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+
+    def step(self, inputs: Tensor, state: Tensor) -> Step:
+        """Takes a batch one step on.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Normalised states, shape ``(B, S)``.
+        """
+        joint = self.cell(inputs, state)
+        weights = self.cell.weights(joint)
+        log_scale = weights.new_zeros(len(inputs), dtype=torch.float64)
+        return Step(weights, log_scale, lambda outcomes: self.cell.condition(joint, outcomes))
+
+    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
+        """Runs sequences and conditions every step on its outcome; differentiable.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B, T)``.
+            outcomes: What each step is conditioned on, int64, shape ``(B, T)``.
+            state: Normalised states to start from, shape ``(B, S)``.
+
+        Raises:
+            ZeroProbabilityError: If an outcome has probability zero.
+        """
+        nowhere = torch.zeros_like(outcomes, dtype=torch.bool)
+        return self.sample(inputs, outcomes, nowhere, state)
+
+    def read(
+        self, inputs: Tensor, outcomes: Tensor, scored: Tensor, state: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Runs sequences as :meth:`predict` does for what only the scored steps predict.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B, T)``.
+            outcomes: What each step is conditioned on, int64, shape ``(B, T)``.
+            scored: The steps that are asked for, bool, shape ``(B, T)``.
+            state: Normalised states to start from, shape ``(B, S)``.
+
+        Returns:
+            The weights of R steps, shape ``(R, 2**I)``, and the position of each in the flattened
+            batch, int64, shape ``(R,)``; the scored steps are among them.
+
+        Raises:
+            ZeroProbabilityError: If an outcome has probability zero.
+        """
+        weights = self.predict(inputs, outcomes, state).weights.flatten(0, 1)
+        return weights, torch.arange(len(weights), device=weights.device)
+
+    def sample(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        sampled: Tensor,
+        state: Tensor,
+        *,
+        autoregressive: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Prediction:
+        """Runs sequences, draws the outcomes of some steps and conditions the others.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B, T)``.
+            outcomes: The outcome of each step that is not sampled, int64, shape ``(B, T)``.
+            sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``. They do not count in
+                the acceptance.
+            state: Normalised states to start from, shape ``(B, S)``.
+            autoregressive: Whether a sampled outcome is the next step's input.
+            generator: Source of randomness, on the device of the parameters.
+
+        Raises:
+            ZeroProbabilityError: If a conditioned outcome has probability zero.
+        """
+        steps = inputs.shape[1]
+        any_sampled = sampled.any(0).tolist()
+        symbols, weights, chosen, log_scales = inputs[:, 0], [], [], []
+        for t in range(steps):
+            step = self.step(symbols, state)
+            outcome = outcomes[:, t]
+            if any_sampled[t]:
+                if not torch.isfinite(step.weights).all():
+                    break  # An impossible outcome came before: reported below.
+                drawn = torch.multinomial(step.weights, 1, generator=generator)[:, 0]
+                outcome = torch.where(sampled[:, t], drawn, outcome)
+            state = step.condition(outcome)
+            weights.append(step.weights)
+            chosen.append(outcome)
+            log_scales.append(step.log_scale)
+            if t + 1 < steps:
+                symbols = inputs[:, t + 1]
+                if autoregressive:
+                    symbols = torch.where(sampled[:, t], outcome, symbols)
+        weight, outcome = torch.stack(weights, 1), torch.stack(chosen, 1)
+        kept = possible(weight, outcome)
+        log_kept = torch.where(sampled, weight.sum(-1), kept).double().log()
+        log_acceptance = (log_kept + 2 * torch.stack(log_scales, 1)).sum(1)
+        return Prediction(weight, log_acceptance, outcome, state)
+
+
+def possible(weights: Tensor, outcomes: Tensor) -> Tensor:
+    """The weight of each conditioned outcome, shape ``(B, T)``.
+
+    Args:
+        weights: Of all outcomes, shape ``(B, T, 2**I)``.
+        outcomes: What the steps are conditioned on, int64, shape ``(B, T)``.
+
+    Raises:
+        ZeroProbabilityError: If one is zero; what follows it in time is NaN.
+    """
+    kept = weights.gather(2, outcomes[..., None])[..., 0]
+    impossible = ~(kept > 0)
+    if impossible.any():
+        step = int(impossible.any(0).int().argmax())
+        row = int(impossible[:, step].int().argmax())
+        raise ZeroProbabilityError(
+            f"outcomes[{row}, {step}] is {int(outcomes[row, step])}, which has probability zero in "
+            f"{kept.dtype} given the earlier inputs and outcomes: no state is left to go on from"
+        )
+    return kept
+
+
+@singledispatch
+def simulation(cell: Cell, strategy: str, batch: int, steps: int) -> Simulation:
+    """The way to run a batch of sequences, by the class of the cell.
+
+    A cell with a faster way of its own registers a function for its class; every other cell is run
+    step by step.
+
+    Args:
+        cell: The cell.
+        strategy: ``"auto"``, or the name of a way that there is for this class of cells.
+        batch: Number of sequences B.
+        steps: Number of steps T.
+
+    Raises:
+        ValueError: If there is no such way.
+    """
+    if strategy not in ("auto", Simulation.strategy):
+        raise ValueError(
+            f"strategy must be 'auto' or {Simulation.strategy!r} for a {type(cell).__name__}, got "
+            f"{strategy!r}"
+        )
+    return Simulation(cell)
