@@ -19,7 +19,7 @@ from benchmarks.interleaved import interleaved_seconds
 from qrnn_circuits import QRNN
 from qrnn_circuits.simulation.strategy import Strategy
 
-STRATEGIES: tuple[Strategy, ...] = ("transfer", "state")
+STRATEGIES = ("transfer", "state")
 # Of the states of all steps, of the operators, and of the gates of all steps.
 MOST_AMPLITUDES = 2**21
 MOST_ENTRIES = 2**25

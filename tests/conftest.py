@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import settings
 
-from qrnn_circuits import QRNN, Initialisation
+from qrnn_circuits import QRNN, Initialisation, QRNNCell
+from qrnn_circuits.network import RecurrentNetwork
 from tests.dense import DenseCell
 
 # How long an example takes says more about the machine than about the code.
@@ -14,6 +15,12 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 WIDE = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
+
+
+def qrnn_cell(network: RecurrentNetwork) -> QRNNCell:
+    """The cell of a network that is known to be a QRNN."""
+    assert isinstance(network.cell, QRNNCell)
+    return network.cell
 
 
 @pytest.fixture

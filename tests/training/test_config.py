@@ -9,6 +9,7 @@ import torch
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import RunConfig
 from qrnn_circuits.training.config import read_toml
+from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
 
@@ -180,21 +181,23 @@ def test_a_configuration_comes_back_through_json(task: str) -> None:
 
 
 def test_equal_seeds_give_equal_networks_and_other_seeds_do_not(tiny: Tiny) -> None:
-    first, again, other = (tiny(seed=seed).build_model().cell.coefficients for seed in (0, 0, 1))
+    first, again, other = (
+        qrnn_cell(tiny(seed=seed).build_model()).coefficients for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_batches_do_not_repeat_the_draws_of_the_initialisation(tiny: Tiny) -> None:
     config = tiny(weight_spread=1.0, dtype="float64")
-    initial = config.build_model().cell.coefficients
+    initial = qrnn_cell(config.build_model()).coefficients
     draws = torch.randn(initial.shape, generator=config.batch_generator(), dtype=torch.float64)
     assert not torch.isclose(initial, draws).any()
 
 
 def test_the_spreads_and_the_type_reach_the_network(tiny: Tiny) -> None:
     config = tiny(bias_spread=0, theta_spread=0, weight_spread=0.5, dtype="float64")
-    cell = config.build_model().cell
+    cell = qrnn_cell(config.build_model())
     assert cell.theta.dtype == torch.float64
     assert not cell.theta.any()
     assert torch.equal(

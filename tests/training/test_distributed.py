@@ -26,6 +26,7 @@ from qrnn_circuits.training import (
 )
 from qrnn_circuits.training.checkpoint import read_checkpoint
 from qrnn_circuits.training.validation import validate
+from tests.conftest import qrnn_cell
 from tests.running import wait_for_step
 from tests.two_processes import Pair, generic
 
@@ -218,7 +219,7 @@ def test_a_run_passes_from_the_cpu_to_the_gpu_and_back(uneven: RunConfig, tmp_pa
     run(Ranks(), RunConfig.from_json(uneven.to_json() | {"steps": 3}), folder)
     for changes in ({"steps": 8, "device": "cuda"}, {"steps": 12, "device": "cpu"}):
         trainer = Trainer.resume(folder, changes)
-        assert trainer.model.cell.theta.device.type == changes["device"]
+        assert qrnn_cell(trainer.model).theta.device.type == changes["device"]
         trainer.run()
     torch.testing.assert_close(weights(folder), weights(tmp_path / "unbroken"), rtol=0, atol=1e-9)
 

@@ -6,6 +6,7 @@ import torch
 
 from qrnn_circuits.training import RunConfig, Trainer, read_scalars
 from qrnn_circuits.training.optimizers import build_optimizer
+from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
 
@@ -56,7 +57,7 @@ def test_the_readout_moves_as_at_its_own_learning_rate_and_all_else_as_before(
                     parameter.shape, generator=generator, dtype=torch.float64
                 )
             stepper.step()
-        cell = model.cell
+        cell = qrnn_cell(model)
         rest = torch.cat([cell.coefficients.detach().flatten(), cell.theta.detach().flatten()])
         return cell.readout_coefficients.detach(), rest
 

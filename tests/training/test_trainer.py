@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import parameters_to_vector
 
 from qrnn_circuits.training import (
     Checkpoint,
@@ -20,6 +21,7 @@ from qrnn_circuits.training import (
     read_scalars,
 )
 from qrnn_circuits.training.run_folder import CheckpointName
+from tests.conftest import qrnn_cell
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 Tiny = Callable[..., RunConfig]
@@ -76,7 +78,9 @@ def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(tiny: Tiny, tmp_path
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
         Trainer.start(tiny(seed=seed), tmp_path / name).run()
     assert files(tmp_path / "first") == files(tmp_path / "again")
-    first, other = (load_run(tmp_path / name, "last").model.cell for name in ("first", "other"))
+    first, other = (
+        qrnn_cell(load_run(tmp_path / name, "last").model) for name in ("first", "other")
+    )
     assert not torch.equal(first.theta, other.theta)
 
 
@@ -86,7 +90,7 @@ def test_weights_do_not_depend_on_how_often_a_run_validates_or_saves(
     Trainer.start(tiny(), tmp_path / "often").run()
     Trainer.start(tiny(validate_every=5, checkpoint_every=7), tmp_path / "seldom").run()
     often, seldom = (load_run(tmp_path / name, "last") for name in ("often", "seldom"))
-    assert torch.equal(often.model.cell.coefficients, seldom.model.cell.coefficients)
+    assert torch.equal(qrnn_cell(often.model).coefficients, qrnn_cell(seldom.model).coefficients)
 
 
 @pytest.fixture
@@ -106,7 +110,7 @@ def test_a_retreat_goes_back_to_the_best_checkpoint_at_half_the_rate(
             self.retreats += 1
             best = load_run(tmp_path / "run", "best")
             assert best.step == best_step < step
-            assert torch.equal(best.model.cell.theta, trainer.model.cell.theta)
+            assert torch.equal(qrnn_cell(best.model).theta, qrnn_cell(trainer.model).theta)
 
     watch = Watch()
     trainer = Trainer.start(retreating, tmp_path / "run")
@@ -156,9 +160,10 @@ def test_a_clipped_step_of_gradient_descent_is_no_longer_than_its_bound(
     for clip_norm in (0.01, 1e9):
         config = tiny(optimizer="sgd", learning_rate=0.5, clip_norm=clip_norm, steps=1)
         trainer = Trainer.start(config, tmp_path / str(clip_norm))
-        before = trainer.model.cell.coefficients.detach().clone()
+        before = parameters_to_vector(trainer.model.parameters()).detach()
         trainer.run()
-        lengths.append((trainer.model.cell.coefficients - before).norm().item())
+        after = parameters_to_vector(trainer.model.parameters())
+        lengths.append((after - before).norm().item())
     assert 0 < lengths[0] <= 0.5 * 0.01 * (1 + 1e-5) < lengths[1]
 
 
@@ -169,7 +174,7 @@ def test_an_extended_run_has_the_weights_of_a_longer_run(tiny: Tiny, tmp_path: P
     assert (result.first_step, result.step) == (7, 12)
     assert RunFolder(tmp_path / "extended").read_config().steps == 12
     long, extended = (load_run(tmp_path / name, "last") for name in ("long", "extended"))
-    assert torch.equal(long.model.cell.coefficients, extended.model.cell.coefficients)
+    assert torch.equal(qrnn_cell(long.model).coefficients, qrnn_cell(extended.model).coefficients)
 
 
 def test_a_finished_run_does_nothing_more(tiny: Tiny, tmp_path: Path) -> None:
@@ -264,7 +269,7 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(
 
     def spoil() -> None:
         with torch.no_grad():
-            trainer.model.cell.theta[0, 0] = torch.nan
+            qrnn_cell(trainer.model).theta[0, 0] = torch.nan
 
     message = r"diverged at step 6: .*(finite|zero).* smaller learning_rate .*last\.safetensors"
     with pytest.raises(TrainingDiverged, match=message):

@@ -52,14 +52,9 @@ class SymbolicAngles:
         """A number where the angle is fixed, else an expression in the parameters."""
         if not (isinstance(angle, Tensor) and angle.requires_grad):
             return float(angle)
-        values = dict(self.cell.named_parameters())
-        gradients = dict(
-            zip(
-                values,
-                torch.autograd.grad(angle, values.values(), retain_graph=True, allow_unused=True),
-                strict=True,
-            )
-        )
+        names, values = zip(*self.cell.named_parameters(), strict=True)
+        found = torch.autograd.grad(angle, values, retain_graph=True, allow_unused=True)
+        gradients = dict(zip(names, found, strict=True))
         depends = [name for name, gradient in gradients.items() if gradient is not None]
         if not self._linear and depends != ["theta"]:
             self._angle_values.append(angle.item())
