@@ -17,7 +17,6 @@ import torch
 
 from benchmarks.interleaved import interleaved_seconds
 from qrnn_circuits import QRNN
-from qrnn_circuits.simulation.strategy import Strategy
 
 STRATEGIES = ("transfer", "state")
 # Of the states of all steps, of the operators, and of the gates of all steps.
@@ -27,7 +26,7 @@ MOST_GATES = 60_000
 TOLERANCE = 0.2
 
 
-def step(model: QRNN, strategy: Strategy, symbols: torch.Tensor, scored: torch.Tensor) -> None:
+def step(model: QRNN, strategy: str, symbols: torch.Tensor, scored: torch.Tensor) -> None:
     """One forward and backward pass."""
     model.strategy = strategy
     model.loss(symbols, symbols, scored).backward()
