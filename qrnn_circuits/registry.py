@@ -87,6 +87,31 @@ class Registry(Generic[T]):
         except (AttributeError, ImportError, ValueError) as error:
             raise ValueError(f"{self.kind} {name!r} cannot be imported: {error}") from error
 
+    def name_of(self, item: object) -> str:
+        """The name by which :meth:`find` gives an object again.
+
+        Args:
+            item: What is registered, or a class or function of a module.
+
+        Raises:
+            ValueError: If nothing finds it, as a class of a program's own main module or one that
+                is defined inside of a function.
+        """
+        for name, registered in self._registered.items():
+            if registered is item:
+                return name
+        name = f"{getattr(item, '__module__', None)}:{getattr(item, '__qualname__', None)}"
+        try:
+            found = pkgutil.resolve_name(name)
+        except (AttributeError, ImportError, ValueError):
+            found = None
+        if found is not item or name.startswith("__main__:"):
+            raise ValueError(
+                f"{self.kind} {item!r} must be found again by other processes: register it, or "
+                "define it in a module that can be imported"
+            )
+        return name
+
     def make(self, name: str, /, **options: object) -> T:
         """The object of a name.
 

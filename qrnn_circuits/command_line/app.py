@@ -12,6 +12,7 @@ from qrnn_circuits.command_line.inspect import inspect
 from qrnn_circuits.command_line.jobs import jobs
 from qrnn_circuits.command_line.results import results
 from qrnn_circuits.command_line.run import run
+from qrnn_circuits.command_line.run_options import TaskCommand
 from qrnn_circuits.command_line.sample import sample
 from qrnn_circuits.command_line.submit import submit
 from qrnn_circuits.command_line.sweep import sweep
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(train)
+app.command(cls=TaskCommand)(train)
 app.command()(sweep)
 app.command()(evaluate)
 app.command()(sample)

@@ -10,7 +10,6 @@ from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
     RunArgument,
-    absolute_data,
 )
 from qrnn_circuits.training import evaluate as evaluate_run
 from qrnn_circuits.training import load_run
@@ -31,7 +30,7 @@ def evaluate(
     probable answer.
     """
     with run_errors(), usage_errors():
-        options = {} if data is None else {"data": absolute_data(data)}
+        options = {} if data is None else {"data": data}
         run = load_run(folder, checkpoint.value, options)
         run.task.test()  # reads the data, which may be missing
     with run_errors():

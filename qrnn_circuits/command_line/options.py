@@ -1,13 +1,10 @@
 """Arguments and options that several commands share."""
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-DATA_VARIABLE = "QRNN_DATA_DIR"
 
 
 class CheckpointChoice(StrEnum):
@@ -77,14 +74,3 @@ ChartOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
-
-def environment_options(task: str) -> dict[str, str]:
-    """The options that the task takes from environment variables."""
-    folder = os.environ.get(DATA_VARIABLE)
-    return {"data": folder} if task == "digits" and folder else {}
-
-
-def absolute_data(data: str) -> str:
-    """A data folder by its full path, so that it is found from everywhere; else the same text."""
-    return data if data in ("embedded", "download") else str(Path(data).absolute())

@@ -15,10 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.options import absolute_data, environment_options
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import Progress, Sweep, SweepSpace, SweepTrial, progress_for
-from qrnn_circuits.training.config import merge, read_toml
+from qrnn_circuits.training.settings import merge, read_toml
+from qrnn_circuits.training.task_options import environment_options, with_full_paths
 
 _FILE_WIDTH = 200
 
@@ -31,7 +31,9 @@ class SamplerChoice(StrEnum):
 
 
 def sweep(
-    task: Annotated[str, typer.Argument(metavar="TASK", help=f"One of {', '.join(TASKS)}.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help=f"One of {', '.join(TASKS.names())}.")
+    ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweep, with a folder for each run.")
     ],
@@ -91,9 +93,7 @@ def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
     """The settings of the file, with the task's data folder by its full path."""
     given = merge(task, {"task_options": environment_options(task)}, layer)
     del given["task"]
-    options = given["task_options"]
-    if isinstance(options.get("data"), str):
-        options["data"] = absolute_data(options["data"])
+    given["task_options"] = with_full_paths(task, given["task_options"])
     return SweepSpace(task, given)
 
 

@@ -27,6 +27,7 @@ from qrnn_circuits.tasks.task import (
     Prompt,
     Task,
     draw_evenly,
+    option,
     require_bool,
     require_integer,
 )
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 Labels = Literal["digit", "even-odd"]
 Reduction = Literal["umap", "pca"]
+
+DATA_VARIABLE = "QRNN_DATA_DIR"
+_NO_FOLDERS = ("embedded", "download")
 
 _DIMS: Mapping[Reduction, tuple[int, int]] = {"umap": (2, 4), "pca": (1, 8)}
 _DEFAULT_DIMS = 2
@@ -68,37 +72,39 @@ class Digits(Task):
         deskewed: Read digits that have been set upright; needs the prepared file.
     """
 
-    digits: str = "0,1"
-    labels: Labels = "digit"
-    generate: bool = False
-    reduce: Reduction | None = None
-    dims: int | None = None
-    resolution: int | None = None
-    data: str = "embedded"
-    deskewed: bool = False
+    digits: str = option("0,1", "Which digits, as 0,1 or 0-9 or 3,6-8.")
+    labels: Labels = option("digit", "digit or even-odd.")
+    generate: bool = option(False, "Draw digits in place of naming them.")
+    reduce: Reduction | None = option(None, "Read coordinates in place of pixels: umap or pca.")
+    dims: int | None = option(None, "Number of coordinates.")
+    resolution: int | None = option(None, "Bits of each coordinate.")
+    data: str = option(
+        "embedded",
+        f"Folder with MNIST files, by default ${DATA_VARIABLE}; or download; or embedded, the 8x8 "
+        "digits of scikit-learn, the default without that variable.",
+        words=_NO_FOLDERS,
+        variable=DATA_VARIABLE,
+    )
+    deskewed: bool = option(False, "Read digits that have been set upright.")
 
     name: ClassVar[str] = "digits"
 
     @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well: for few embedded digits, a smaller cell."""
-        steady: dict[str, int | float | str] = {
-            "stages": 2,
-            "degree": 2,
-            "clip_norm": 1.0,
-            "validate_every": 25,
-            "retreat": 4,
-        }
+    def default_recipe(self) -> str:
+        """``"embedded"``, ``"pixels"``, or ``"coordinates"``, which is for drawing as well."""
         if self.data == "embedded":
-            size = {"workspace": 4, "order": 1, "batch_size": 100, "steps": 800}
-            return {**steady, **size, "learning_rate": 0.01, "decay": "cosine"}
-        size = {"workspace": 8, "order": 2, "steps": 2500}
-        if self.generate or self.reduce is not None:
-            rates: dict[str, int | float | str] = {"learning_rate": 0.005, "bias_spread": 0.5}
-            return {**steady, **size, **rates, "batch_size": 200}
-        # What moves the state a little at each of 100 steps adds up.
-        rates = {"learning_rate": 2e-4, "readout_learning_rate": 4e-3, "decay": "cosine"}
-        return {**steady, **size, **rates, "weight_spread": 0.005, "batch_size": 100}
+            return "embedded"
+        return "pixels" if self.reduce is None and not self.generate else "coordinates"
+
+    @property
+    def answer_unit(self) -> str:
+        """``"images"``, or ``"scored_steps"`` where digits are drawn."""
+        return super().answer_unit if self.generate else "images"
+
+    @property
+    def answers_need_runs(self) -> bool:
+        """Whether a label has several symbols: it is the most probable of all strings."""
+        return not self.generate and self.label_steps > 1
 
     def __post_init__(self) -> None:
         """Checks the options and fills in ``dims`` and ``resolution``.
@@ -107,22 +113,22 @@ class Digits(Task):
             TypeError: If an option has the wrong type.
             ValueError: If an option is not acceptable, or not together with the others.
         """
-        for option in ("generate", "deskewed"):
-            require_bool(option, getattr(self, option))
-        for option in ("digits", "data"):
-            if not isinstance(getattr(self, option), str):
-                raise TypeError(f"{option} must be a string, got {getattr(self, option)!r}")
+        for name in ("generate", "deskewed"):
+            require_bool(name, getattr(self, name))
+        for name in ("digits", "data"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
         if not self.data:
             raise ValueError("data must be 'embedded', 'download' or a folder, got ''")
         if self.labels not in get_args(Labels):
             raise ValueError(f"labels must be one of {get_args(Labels)}, got {self.labels!r}")
         if self.reduce is None:
-            for option in ("dims", "resolution"):
-                if getattr(self, option) is not None:
-                    raise ValueError(f"{option} needs reduce='umap' or reduce='pca'")
+            for name in ("dims", "resolution"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} needs reduce='umap' or reduce='pca'")
         else:
             self._check_reduce(self.reduce)
-        if self.deskewed and self.data in ("embedded", "download"):
+        if self.deskewed and self.data in _NO_FOLDERS:
             raise ValueError(
                 f"deskewed needs data to be a folder with mnist-10x10-deskewed.npz, got "
                 f"{self.data!r}"
@@ -147,13 +153,13 @@ class Digits(Task):
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
         require_integer("dims", self.dims, *_DIMS[reduce])
         require_integer("resolution", self.resolution, 1, 8)
-        if self.data in ("embedded", "download"):
+        if self.data in _NO_FOLDERS:
             raise ValueError(
                 f"reduce needs data to be a folder with the prepared files, got {self.data!r}"
             )
-        for option in ("generate", "deskewed"):
-            if getattr(self, option):
-                raise ValueError(f"{option} works on pixels, so that reduce must be None")
+        for name in ("generate", "deskewed"):
+            if getattr(self, name):
+                raise ValueError(f"{name} works on pixels, so that reduce must be None")
 
     @property
     def lane(self) -> int:

@@ -1,6 +1,5 @@
 """Remember one marked base of a long sequence."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
 
 MARK = 4
 """What is added to the marked symbol."""
@@ -25,22 +24,9 @@ class Dna(GeneratedTask):
         length: Number T of steps, at least 2.
     """
 
-    length: int = 20
+    length: int = option(20, "Steps of a sequence, at least 2.")
 
     name: ClassVar[str] = "dna"
-
-    @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well."""
-        return {
-            "workspace": 5,
-            "stages": 1,
-            "degree": 3,
-            "learning_rate": 0.01,
-            "batch_size": 128,
-            "steps": 2000,
-            "stop_loss": 1e-3,
-        }
 
     def __post_init__(self) -> None:
         """Checks the options.

@@ -1,6 +1,5 @@
 """Elman's consonants and their vowels."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
 
 ANY_CONSONANT = 7
 """Outcome of the steps after which any consonant may follow."""
@@ -30,23 +29,9 @@ class Letters(GeneratedTask):
         length: Number T of steps, at least 1.
     """
 
-    length: int = 36
+    length: int = option(36, "Steps of a sequence.")
 
     name: ClassVar[str] = "letters"
-
-    @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well."""
-        return {
-            "workspace": 5,
-            "stages": 2,
-            "degree": 3,
-            "learning_rate": 0.01,
-            "decay": "cosine",
-            "clip_norm": 1.0,
-            "batch_size": 16,
-            "steps": 800,
-        }
 
     def __post_init__(self) -> None:
         """Checks the options.

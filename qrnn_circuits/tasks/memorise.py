@@ -1,6 +1,5 @@
 """Learn two simple sequences by heart."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
 
 
 @dataclass(frozen=True)
@@ -19,21 +18,9 @@ class Memorise(FixedTask):
         length: Number T of steps, at least 1.
     """
 
-    length: int = 20
+    length: int = option(20, "Steps of a sequence.")
 
     name: ClassVar[str] = "memorise"
-
-    @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well."""
-        return {
-            "workspace": 5,
-            "stages": 2,
-            "degree": 3,
-            "learning_rate": 0.01,
-            "batch_size": 2,
-            "steps": 500,
-        }
 
     def __post_init__(self) -> None:
         """Checks the options.

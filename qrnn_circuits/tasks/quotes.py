@@ -1,6 +1,5 @@
 """Learn a few famous lines by heart, letter by letter."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, require_bool, spell
+from qrnn_circuits.tasks.task import Batch, option, require_bool, spell
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz,.?! \n"
 CONSONANTS = "bcdfghjklmnpqrstvwxyz"
@@ -36,20 +35,9 @@ class Quotes(FixedTask):
             consonant are only conditioned, and the vowels, spaces and punctuation are scored.
     """
 
-    advice: bool = True
+    advice: bool = option(True, "Whether the network is told the consonants.")
 
     name: ClassVar[str] = "quotes"
-
-    @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well."""
-        return {
-            "workspace": 5,
-            "stages": 2,
-            "degree": 3,
-            "batch_size": len(LINES),
-            "steps": 2000,
-        }
 
     def __post_init__(self) -> None:
         """Checks the options.

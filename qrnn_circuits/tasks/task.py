@@ -1,16 +1,20 @@
 """What a task gives a trainer, and what it reads back from a trained network."""
 
+import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,36 @@ class Answers:
         return sqrt(self.test_error * (1 - self.test_error) / self.count)
 
 
+def option(
+    default: T,
+    text: str,
+    *,
+    words: tuple[str, ...] | None = None,
+    variable: str | None = None,
+) -> T:
+    """An option of a task: a field of its dataclass.
+
+    Args:
+        default: Its default.
+        text: What it does, for the help of the command line.
+        words: For an option that names a folder, the values that name something else; the folder's
+            full path is kept with a run. None for other options.
+        variable: Environment variable that gives the option where the command line does not.
+
+    Returns:
+        A field for ``dataclasses``.
+    """
+    metadata = {"help": text, "words": words, "variable": variable}
+    field: T = dataclasses.field(default=default, metadata=metadata)
+    return field
+
+
 class Task(ABC):
     """A source of labelled sequences. Concrete tasks are frozen dataclasses of their options.
+
+    A subclass is found by ``"module:Class"``, or by a name once it is registered
+    (:func:`~qrnn_circuits.tasks.register_task`) or installed as an entry point of the group
+    ``qrnn_circuits.tasks``.
 
     Attributes:
         name: The task's name on the command line.
@@ -107,12 +139,19 @@ class Task(ABC):
     name: ClassVar[str]
 
     @property
-    @abstractmethod
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well.
+    def default_recipe(self) -> str:
+        """Name of the recipe that a run takes if it is told none, see :mod:`~.tasks.recipes`."""
+        return "default"
 
-        The keys are fields of :class:`~qrnn_circuits.training.RunConfig`.
-        """
+    @property
+    def answer_unit(self) -> str:
+        """What one answer is about, in the plural: ``"scored_steps"``."""
+        return "scored_steps"
+
+    @property
+    def answers_need_runs(self) -> bool:
+        """Whether there is more to an answer than what a scored step predicts."""
+        return False
 
     @property
     @abstractmethod

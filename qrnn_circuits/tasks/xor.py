@@ -1,6 +1,5 @@
 """Elman's temporal XOR."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
 
 MARKER = 2
 """Outcome of the steps after which any bit may follow."""
@@ -25,21 +24,9 @@ class Xor(GeneratedTask):
         length: Number T of steps, at least 2.
     """
 
-    length: int = 36
+    length: int = option(36, "Steps of a sequence, at least 2.")
 
     name: ClassVar[str] = "xor"
-
-    @property
-    def recommended(self) -> Mapping[str, int | float | str]:
-        """Hyper-parameters that train the task well."""
-        return {
-            "workspace": 4,
-            "stages": 1,
-            "degree": 3,
-            "learning_rate": 0.005,
-            "batch_size": 8,
-            "steps": 1000,
-        }
 
     def __post_init__(self) -> None:
         """Checks the options.

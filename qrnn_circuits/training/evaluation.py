@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.network import RecurrentNetwork
-from qrnn_circuits.tasks import Digits, Task
+from qrnn_circuits.tasks import Task
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
+from qrnn_circuits.training.task_options import check_task_options, with_full_paths
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,9 @@ def load_run(
     config = run.read_config()
     model = config.build_model()
     loaded = run.load(checkpoint, config, model)
-    options = {**config.task_options, **(task_options or {})}
+    given = with_full_paths(config.task, task_options or {})
+    check_task_options(config.task, given)
+    options = {**config.task_options, **given}
     config = dataclasses.replace(config, task_options=options)
     return TrainedRun(config, config.build_task(), model, loaded.step)
 
@@ -92,11 +95,10 @@ def evaluate(run: TrainedRun) -> Evaluation:
         ZeroProbabilityError: The network rules an outcome of the test set out altogether.
     """
     answers = run.task.answers(run.model, run.task.test())
-    one_answer_an_image = isinstance(run.task, Digits) and not run.task.generate
     return Evaluation(
         test_error=answers.test_error,
         sampled_error=answers.sampled_error,
         standard_error=answers.standard_error,
         count=answers.count,
-        unit="images" if one_answer_an_image else "scored_steps",
+        unit=run.task.answer_unit,
     )

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from qrnn_circuits.tasks import TASKS
-from qrnn_circuits.training.checks import check_choice, similar
-from qrnn_circuits.training.config import RunConfig, check_fields, merge
-from qrnn_circuits.training.task_options import check_task_options
+from qrnn_circuits.training.checks import similar
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.settings import check_fields, merge
+from qrnn_circuits.training.task_options import check_task_options, task_class
 
 _RANGE_KEYS = ("low", "high", "log")
 
@@ -63,7 +63,7 @@ class SweepSpace:
             TypeError: A list or table holds something of the wrong type.
             ValueError: A setting does not exist, or its list or table is not acceptable.
         """
-        check_choice("task", self.task, TASKS)
+        task_class(self.task)
         check_fields(self.settings)
         check_task_options(self.task, self.settings.get("task_options", {}))
         varied = {

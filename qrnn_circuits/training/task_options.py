@@ -1,17 +1,82 @@
-"""The options of the tasks, by name."""
+"""Tasks and their options, by name."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.tasks import TASKS
+from qrnn_circuits.tasks import TASKS, Task
 from qrnn_circuits.training.checks import similar
+
+
+def task_class(task: str) -> type[Task]:
+    """The class of a task.
+
+    Args:
+        task: A name, or ``"module:attribute"``, which may also name an object.
+
+    Raises:
+        ValueError: There is no such task, or it is no dataclass.
+    """
+    found = TASKS.find(task)
+    kind = found if isinstance(found, type) else type(found)
+    if not issubclass(kind, Task) or not dataclasses.is_dataclass(kind):
+        raise ValueError(f"task {task!r} must be a Task and a dataclass of its options: {kind!r}")
+    return kind
+
+
+def build_task(task: str, options: Mapping[str, Any]) -> Task:
+    """The task with some options.
+
+    Raises:
+        TypeError: An option has the wrong type.
+        ValueError: There is no such task or option, or its value is not acceptable.
+    """
+    task_class(task)
+    found: Any = TASKS.find(task)
+    built: Task = (
+        found(**options) if isinstance(found, type) else dataclasses.replace(found, **options)
+    )
+    return built
+
+
+def option_fields(task: str) -> list["dataclasses.Field[Any]"]:
+    """The options of a task as fields of its dataclass, in the order of their definition."""
+    kind: Any = task_class(task)
+    return [field for field in dataclasses.fields(kind) if field.init]
 
 
 def option_names(task: str) -> list[str]:
     """Names of a task's options, in the order of their definition."""
-    dataclass_type: Any = TASKS[task]
-    return [f.name for f in dataclasses.fields(dataclass_type) if f.init]
+    return [field.name for field in option_fields(task)]
+
+
+def folder_options(task: str) -> dict[str, tuple[str, ...]]:
+    """The options of a task that name folders, with the values that name something else."""
+    fields = option_fields(task)
+    return {f.name: words for f in fields if (words := f.metadata.get("words")) is not None}
+
+
+def with_full_paths(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options whose folders are named by full paths, so that they are found from everywhere."""
+    words = folder_options(task)
+    return {
+        name: str(Path(value).absolute())
+        if isinstance(value, str) and name in words and value not in words[name]
+        else value
+        for name, value in options.items()
+    }
+
+
+def environment_options(task: str) -> dict[str, str]:
+    """The options that a task takes from environment variables."""
+    variables = {f.name: f.metadata.get("variable") for f in option_fields(task)}
+    return {
+        name: os.environ[variable]
+        for name, variable in variables.items()
+        if variable is not None and os.environ.get(variable)
+    }
 
 
 def check_task_options(task: str, options: Mapping[str, Any]) -> None:
@@ -24,7 +89,7 @@ def check_task_options(task: str, options: Mapping[str, Any]) -> None:
     for name in options:
         if name in own:
             continue
-        others = [other for other in TASKS if name in option_names(other)]
+        others = [other for other in TASKS.names() if name in option_names(other)]
         if others:
             hint = f"; it is an option of {', '.join(others)}"
         elif own:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.network import RecurrentNetwork
-from qrnn_circuits.tasks import Answers, Batch, Digits, Task
+from qrnn_circuits.tasks import Answers, Batch, Task
 from qrnn_circuits.tasks.task import scored_answers
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import Ranks
@@ -94,9 +94,6 @@ def validate(
 def _tally(model: RecurrentNetwork, task: Task, batch: Batch, kind: Loss) -> _Tally:
     """Runs the network over some sequences, possibly none."""
     device = next(model.parameters()).device
-    # A label of several symbols is the most probable of all strings of so many: that takes runs of
-    # its own. Every other answer is a scored step's.
-    apart = isinstance(task, Digits) and not task.generate and task.label_steps > 1
     total_loss = 0.0
     answers = [Answers(torch.zeros(0, dtype=torch.bool), torch.zeros(0))]
     log_acceptances = [torch.zeros(0, dtype=torch.float64)]
@@ -107,6 +104,7 @@ def _tally(model: RecurrentNetwork, task: Task, batch: Batch, kind: Loss) -> _Ta
         mean = sequence_loss(output.log_probs, rows.outcomes, rows.scored, kind=kind)
         total_loss += mean.item() * int(chunk.scored.sum())
         log_acceptances.append(output.log_acceptance.cpu())
+        apart = task.answers_need_runs
         answers.append(task.answers(model, chunk) if apart else scored_answers(output, rows))
     return _Tally(total_loss, _joined(answers), torch.cat(log_acceptances))
 

@@ -24,7 +24,6 @@ def last_distribution(cell: Cell, inputs: Sequence[int], outcomes: Sequence[int]
     lane = list(range(cell.lane))
     workspace = list(range(cell.lane, cell.lane + cell.workspace))
 
-    @qml.qnode(qml.device("default.qubit"), interface="torch", mcm_method="tree-traversal")
     def circuit() -> qml.measurements.ProbabilityMP:
         held = 0
         for step, symbol in enumerate(inputs):
@@ -37,7 +36,8 @@ def last_distribution(cell: Cell, inputs: Sequence[int], outcomes: Sequence[int]
                     qml.measure(wire, postselect=held >> (cell.lane - 1 - place) & 1)
         return qml.probs(wires=lane)
 
-    distribution: Tensor = circuit()
+    device = qml.device("default.qubit")
+    distribution: Tensor = qml.QNode(circuit, device, mcm_method="tree-traversal")()
     return distribution
 
 
@@ -62,13 +62,13 @@ def test_its_gradients_equal_finite_differences(network: RecurrentNetwork) -> No
 
     def loss(angles: Tensor) -> Tensor:
         names = {"cell.angles": angles}
-        log_probs = torch.func.functional_call(network, names, (inputs, outcomes)).log_probs
-        return log_probs.gather(2, outcomes[..., None])[..., 0][scored].mean()
+        output = torch.func.functional_call(network, names, (inputs, outcomes))
+        log_probs: Tensor = output.log_probs.gather(2, outcomes[..., None])[..., 0]
+        return log_probs[scored].mean()
 
-    assert torch.autograd.gradcheck(loss, (network.cell.angles,))
-    assert network.loss(inputs, outcomes, scored).item() == pytest.approx(
-        -loss(network.cell.angles).item()  # type: ignore[arg-type]
-    )
+    (angles,) = network.parameters()
+    assert torch.autograd.gradcheck(loss, (angles,))
+    assert network.loss(inputs, outcomes, scored).item() == pytest.approx(-loss(angles).item())
 
 
 def test_a_qrnn_cell_step_by_step_equals_its_fast_ways(

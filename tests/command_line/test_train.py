@@ -169,7 +169,8 @@ def test_every_option_reaches_the_configuration(
     assert all(getattr(config, name) != getattr(defaults, name) for name in settings)
     # Not every machine has another device: see the test of the one that is missing.
     untouched = {"history", "clip_norm", "readout_learning_rate", "device"} - optimisation.keys()
-    assert settings.keys() | untouched | {"task", "task_options"} == defaults.to_json().keys()
+    named = {"task", "task_options", "cell", "cell_options"}
+    assert settings.keys() | untouched | named == defaults.to_json().keys()
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.tasks import TASKS, Answers, Batch, Task
+from qrnn_circuits.tasks.recipes import read_recipes
 from qrnn_circuits.tasks.task import draw_evenly, require_bool, require_integer, spell
 from qrnn_circuits.training.config import RunConfig
 
@@ -19,9 +20,9 @@ def options(task: Task) -> dict[str, object]:
     return dataclasses.asdict(task)
 
 
-@pytest.fixture(params=sorted(TASKS))
+@pytest.fixture(params=sorted(TASKS.names()))
 def task(request: pytest.FixtureRequest) -> Task:
-    return TASKS[request.param]()
+    return TASKS.make(request.param)
 
 
 def assert_same(first: Batch, second: Batch) -> None:
@@ -61,8 +62,14 @@ def test_options_survive_json(task: Task) -> None:
     assert type(task)(**json.loads(json.dumps(options(task)))) == task
 
 
-def test_recommended_hyperparameters_make_a_run(task: Task) -> None:
-    assert RunConfig(task=task.name, **task.recommended).lane == task.lane  # type: ignore[arg-type]
+def test_every_recipe_makes_a_run(task: Task) -> None:
+    for recipe in read_recipes(type(task)):
+        assert RunConfig.resolve(task, recipe=recipe).lane == task.lane
+
+
+def test_a_recipe_that_a_task_does_not_have_is_refused(task: Task) -> None:
+    with pytest.raises(ValueError, match=f"recipe must be one of .*none for {task.name}"):
+        RunConfig.resolve(task, recipe="best")
 
 
 @pytest.mark.parametrize("wider", [0, 1])
@@ -97,7 +104,7 @@ def test_batches_and_prompts_of_no_sequences_are_refused(
 def test_answers_are_the_networks_distributions_at_the_scored_steps(
     name: str, make_model: Callable[..., QRNN], generator: torch.Generator
 ) -> None:
-    task = TASKS[name](length=7)  # type: ignore[call-arg]
+    task = TASKS.make(name, length=7)
     model = make_model(lane=task.lane, workspace=2)
     batch = task.batch(5, generator)
     probabilities = model(batch.inputs, batch.outcomes).log_probs.exp().detach()

@@ -7,17 +7,24 @@ import pytest
 import torch
 
 from qrnn_circuits.tasks import TASKS
+from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import RunConfig
-from qrnn_circuits.training.config import read_toml
+from qrnn_circuits.training.settings import read_toml
+from qrnn_circuits.training.task_options import build_task
 from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_what_a_task_recommends_makes_a_network(task: str) -> None:
+def default_recipe(task: str) -> dict[str, Any]:
+    return choose_recipe(build_task(task, {}))
+
+
+@pytest.mark.parametrize("task", TASKS.names())
+def test_the_default_recipe_of_a_task_makes_a_network(task: str) -> None:
     config = RunConfig.resolve(task)
-    for name, value in TASKS[task]().recommended.items():
+    assert default_recipe(task)
+    for name, value in default_recipe(task).items():
         assert getattr(config, name) == value
     model = config.build_model()
     assert model.cell.lane == config.build_task().lane
@@ -26,10 +33,10 @@ def test_what_a_task_recommends_makes_a_network(task: str) -> None:
 
 def test_later_layers_replace_earlier_ones_and_all_replace_what_the_task_recommends() -> None:
     recommended = RunConfig.resolve("xor")
-    assert recommended.degree == TASKS["xor"]().recommended["degree"]
+    assert recommended.degree == default_recipe("xor")["degree"]
     config = RunConfig.resolve("xor", {"degree": 2, "seed": 1}, {"seed": 2})
     assert (config.degree, config.seed) == (2, 2)
-    assert config.batch_size == TASKS["xor"]().recommended["batch_size"]
+    assert config.batch_size == default_recipe("xor")["batch_size"]
     assert config.optimizer == "adam"
 
 
@@ -174,7 +181,7 @@ def test_the_steps_of_a_decaying_run_stay_as_they_are(tiny: Tiny) -> None:
         tiny(decay="cosine").changed({"steps": 99})
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", TASKS.names())
 def test_a_configuration_comes_back_through_json(task: str) -> None:
     config = RunConfig.resolve(task, {"patience": 3, "stop_error": 0})
     assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

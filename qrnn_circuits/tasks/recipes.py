@@ -1,0 +1,54 @@
+"""Settings with which a task trains well, from a file beside the task.
+
+A task of the name ``xor`` has its recipes in ``recipes/xor.toml`` in the folder of its module: a
+table for each recipe, whose keys are fields of :class:`~qrnn_circuits.training.RunConfig`.
+"""
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.tasks.task import Task
+
+
+def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
+    """Reads the recipes of a task, which may have none.
+
+    Args:
+        task: Its class.
+
+    Returns:
+        The settings of each recipe.
+
+    Raises:
+        ValueError: If the file is not TOML.
+    """
+    module = sys.modules[task.__module__].__file__
+    path = Path(module or "").parent / "recipes" / f"{task.name}.toml"
+    if not module or not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not a TOML file: {error}") from error
+
+
+def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:
+    """The settings of one recipe.
+
+    Args:
+        task: The task.
+        name: Name of the recipe, or ``"none"`` for no settings at all; by default the one that the
+            task itself names.
+
+    Raises:
+        ValueError: If the task has no such recipe.
+    """
+    recipes = read_recipes(type(task)) | {"none": {}}
+    chosen = task.default_recipe if name is None else name
+    if chosen in recipes:
+        return recipes[chosen]
+    if name is None:
+        return {}
+    raise ValueError(f"recipe must be one of {', '.join(recipes)} for {task.name}, got {name!r}")

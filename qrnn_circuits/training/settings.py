@@ -1,0 +1,219 @@
+"""The settings of a training run, each written once: what options, files and checks follow from."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from qrnn_circuits.loss import Loss
+from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.simulation.strategy import Strategy
+from qrnn_circuits.training.checks import check_choice, check_integer, check_number, similar
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DEVICES = ("cpu", "cuda")
+OPTIMIZERS = ("adam", "sgd", "rmsprop", "lbfgs")
+DECAYS = ("none", "cosine")
+
+
+def _setting(
+    panel: str,
+    default: Any,  # noqa: ANN401
+    text: str,
+    *,
+    choices: tuple[str, ...] | None = None,
+    least: int | None = None,
+    positive: bool = False,
+) -> Any:  # noqa: ANN401 - as dataclasses.field is typed
+    """A field of :class:`RunSettings` with all that options, files and checks need to know of it.
+
+    Args:
+        panel: Under which heading the command line lists it.
+        default: Its default; None for what is left to something else or not wanted.
+        text: What it does.
+        choices: The accepted texts.
+        least: The least accepted integer.
+        positive: Whether a number must not be 0.
+    """
+    metadata = {
+        "panel": panel,
+        "help": text,
+        "choices": choices,
+        "least": least,
+        "positive": positive,
+    }
+    return field(default=default, metadata=metadata)
+
+
+_network = partial(_setting, "Network")
+_optimisation = partial(_setting, "Optimisation")
+_schedule = partial(_setting, "Schedule")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The task, the network, the optimiser and the schedule of a run.
+
+    Every field but the task, the cell and their options is a setting: an option of ``qrnn train``,
+    a key of its TOML files and of a run's ``config.json``. ``qrnn train --help`` lists them with
+    what they do, which is in the metadata of the fields.
+
+    Attributes:
+        task: Name of the task or ``"module:attribute"``; a :class:`~qrnn_circuits.tasks.Task` or
+            its class is replaced by it.
+        task_options: Options of the task; those left out are filled in with their defaults.
+        cell: Name of the cell or ``"module:attribute"``; a class of cells is replaced by it.
+        cell_options: Arguments of the cell's constructor for which there is no setting.
+    """
+
+    task: str
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    cell: str = "qrnn"
+    cell_options: Mapping[str, Any] = field(default_factory=dict)
+    workspace: int = _network(4, "Workspace wires: the size of the cell's state.", least=1)
+    lane: int | None = _network(None, "Lane wires, where more than the task needs are wanted.")
+    stages: int = _network(1, "Work stages of the cell.", least=0)
+    order: int = _network(2, "Order of the neurons.", least=1)
+    degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
+    semantics: Semantics = _network(
+        "postselected", "postselected or unitary.", choices=get_args(Semantics)
+    )
+    strategy: Strategy = _network(
+        "auto", "How it is simulated: auto, transfer or state.", choices=get_args(Strategy)
+    )
+    dtype: str = _network("float32", "float32 or float64.", choices=tuple(DTYPES))
+    device: str = _network(
+        "cpu", "cpu, or cuda: a GPU, under torchrun one for each process.", choices=DEVICES
+    )
+    bias_spread: float = _network(0.1, "Standard deviation of the initial biases around pi/2.")
+    weight_spread: float = _network(0.0, "Standard deviation of the initial weights.")
+    theta_spread: float = _network(0.01, "Standard deviation of the initial angles theta.")
+    optimizer: str = _optimisation("adam", "adam, sgd, rmsprop or lbfgs.", choices=OPTIMIZERS)
+    learning_rate: float = _optimisation(
+        0.005,
+        "Of the optimiser; with lbfgs the first trial of its line search.",
+        positive=True,
+    )
+    readout_learning_rate: float | None = _optimisation(
+        None,
+        "That of the neurons onto lane wires, by default the same; it decays and is halved with "
+        "the other.",
+        positive=True,
+    )
+    decay: str = _optimisation(
+        "none", "none, or cosine: the learning rate falls to 0 over the steps.", choices=DECAYS
+    )
+    clip_norm: float | None = _optimisation(
+        None, "Greatest norm of the gradients; a huge one clips none.", positive=True
+    )
+    history: int = _optimisation(40, "Past updates that lbfgs remembers.", least=1)
+    loss: Loss = _optimisation("nll", "nll or paper.", choices=get_args(Loss))
+    batch_size: int = _optimisation(16, "Sequences in a step.", least=1)
+    seed: int = _optimisation(0, "Of the initial parameters and the batches.", least=0)
+    steps: int = _schedule(1000, "Optimiser steps, from the start of the run.", least=1)
+    validate_every: int = _schedule(50, "Steps between two validations.", least=1)
+    checkpoint_every: int = _schedule(50, "Steps between two checkpoints.", least=1)
+    retreat: int | None = _schedule(
+        None,
+        "Go back to the best checkpoint, at half the rate, after so many validations in a row "
+        "without improvement of which the latest is markedly worse than the best.",
+        least=1,
+    )
+    patience: int | None = _schedule(
+        None, "Stop after so many validations in a row without improvement.", least=1
+    )
+    stop_loss: float | None = _schedule(None, "Stop once the validation loss is not above this.")
+    stop_error: float | None = _schedule(None, "Stop once the validation error is not above this.")
+
+    def _check_settings(self) -> None:
+        """Checks every setting by what its field says.
+
+        Raises:
+            TypeError: A value has the wrong type.
+            ValueError: A value is not acceptable.
+        """
+        for setting in settings():
+            if getattr(self, setting.name) is not None or setting.default is not None:
+                self._check(setting)
+
+    def _check(self, setting: "dataclasses.Field[Any]") -> None:
+        """Checks a setting by what its field says; integers that count as numbers become floats."""
+        name, value, known = setting.name, getattr(self, setting.name), setting.metadata
+        if known["choices"] is not None:
+            check_choice(name, value, known["choices"])
+        elif known["least"] is not None:
+            check_integer(name, value, known["least"])
+        elif name != "lane":
+            number = check_number(name, value)
+            if number == 0 and known["positive"]:
+                raise ValueError(f"{name} must be greater than 0, got 0.0")
+            object.__setattr__(self, name, number)
+
+
+def settings() -> list["dataclasses.Field[Any]"]:
+    """The fields of :class:`RunSettings` that stand for one setting each."""
+    return [f for f in dataclasses.fields(RunSettings) if "panel" in f.metadata]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Reads some fields of a :class:`RunSettings`.
+
+    Top-level keys are the fields; the options of the task stand in a table ``[task_options]``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not TOML, or has an unknown key.
+    """
+    try:
+        layer = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no configuration file {path}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not a TOML file: {error}") from error
+    try:
+        check_fields(layer)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    return layer
+
+
+def merge(task: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts layers of :class:`RunSettings` fields on top of each other.
+
+    Args:
+        task: Name of the task.
+        layers: Of two that hold a field, the later one counts. ``task_options`` are merged.
+
+    Raises:
+        TypeError: The task's options are not a table.
+        ValueError: A field does not exist, or a layer names another task.
+    """
+    merged: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for layer in layers:
+        check_fields(layer)
+        if layer.get("task", task) != task:
+            raise ValueError(f"task must be {task!r} here, got {layer['task']!r}")
+        merged |= layer
+        options |= layer.get("task_options", {})
+    return merged | {"task": task, "task_options": options}
+
+
+def check_fields(values: Mapping[str, Any]) -> None:
+    """Checks that every key is a field of :class:`RunSettings`.
+
+    Raises:
+        TypeError: The task's options are not a table.
+        ValueError: A key is unknown; the message names similar fields.
+    """
+    names = [f.name for f in dataclasses.fields(RunSettings)]
+    for key in values:
+        if key not in names:
+            raise ValueError(f"unknown setting {key!r}{similar(key, names)}")
+    if not isinstance(values.get("task_options", {}), Mapping):
+        raise TypeError(f"task_options must be a table, got {values['task_options']!r}")

@@ -1,0 +1,25 @@
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import Result
+
+from qrnn_circuits.training import load_run
+
+ROTATION = "tests.cells.rotation_cell:RotationCell"
+ECHO = "tests.custom_task:Echo"
+
+
+def test_the_command_line_takes_a_users_task_its_options_and_a_users_cell(
+    qrnn: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    arguments = ("--out", folder, "--bits", 3, "--cell", ROTATION, "--workspace", 1, "--steps", 2)
+    result = qrnn("train", ECHO, *arguments)
+    assert result.exit_code == 0, result.output
+    config = load_run(folder).config
+    assert (config.task_options, config.cell) == ({"bits": 3}, ROTATION)
+    assert qrnn("evaluate", folder).exit_code == 0
+    assert qrnn("train", ECHO, "--out", folder, "--resume", "--steps", 3).exit_code == 0
+    refused = qrnn("train", ECHO, "--out", tmp_path / "other", "--length", 3)
+    assert refused.exit_code == 2
+    assert "no option 'length'" in refused.stderr

@@ -1,0 +1,34 @@
+"""A task that the package does not know, as a user writes one."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.tasks import Batch, option
+from qrnn_circuits.tasks.generated import GeneratedTask
+from qrnn_circuits.tasks.task import spell
+
+
+@dataclass(frozen=True)
+class Echo(GeneratedTask):
+    """Random bits: predict the bit that was just read."""
+
+    bits: int = option(4, "Bits of a sequence.")
+
+    name: ClassVar[str] = "echo"
+
+    @property
+    def lane(self) -> int:
+        return 1
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        inputs = torch.randint(2, (size, self.bits), generator=generator)
+        return Batch(inputs, inputs, torch.ones_like(inputs, dtype=torch.bool))
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        return spell(symbols, "01")
+
+
+echo_of_three = Echo(bits=3)

@@ -1,0 +1,83 @@
+"""Tasks and cells that the package does not know, in Python."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from qrnn_circuits.cells import CELLS, register_cell
+from qrnn_circuits.tasks import TASKS, register_task
+from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
+from tests.cells.rotation_cell import RotationCell
+from tests.custom_task import Echo
+
+ROTATION = "tests.cells.rotation_cell:RotationCell"
+ECHO = "tests.custom_task:Echo"
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names echo and rotation, for one test."""
+    for registry in (TASKS, CELLS):
+        monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    register_task(Echo)
+    register_cell("rotation", RotationCell)
+
+
+@pytest.mark.parametrize("task", [ECHO, Echo, Echo(bits=3), "tests.custom_task:echo_of_three"])
+def test_a_task_is_given_by_its_place_its_class_or_an_object(task: str | type[Echo] | Echo) -> None:
+    config = RunConfig.resolve(task)
+    assert config.build_task() == (Echo() if task in (ECHO, Echo) else Echo(bits=3))
+    assert (config.workspace, config.steps) == (2, 30)
+    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert RunConfig.resolve(task, recipe="wide").workspace == 3
+    assert RunConfig.resolve(task, recipe="none").workspace == RunConfig(task="xor").workspace
+
+
+def test_registered_names_stand_for_the_same(registered: None) -> None:
+    config = RunConfig.resolve(Echo, {"cell": RotationCell})
+    assert (config.task, config.cell) == ("echo", "rotation")
+    assert config == RunConfig.resolve("echo", {"cell": "rotation"})
+
+
+def test_what_other_processes_cannot_find_is_refused() -> None:
+    class Local(Echo):
+        pass
+
+    with pytest.raises(ValueError, match="must be found again by other processes"):
+        RunConfig.resolve(Local)
+    with pytest.raises(ValueError, match=r"Missing.* cannot be imported"):
+        RunConfig.resolve("tests.custom_task:Missing")
+    with pytest.raises(ValueError, match="must be a Task and a dataclass"):
+        RunConfig.resolve(ROTATION)
+
+
+def test_another_cell_trains_is_resumed_and_evaluated(tmp_path: Path) -> None:
+    fields = {"cell": ROTATION, "workspace": 1, "cell_options": {"layers": 2}, "steps": 60}
+    rates = {"learning_rate": 0.1, "checkpoint_every": 20}
+    Trainer.start(RunConfig.resolve(ECHO, fields, rates), tmp_path / "whole").run()
+    Trainer.start(RunConfig.resolve(ECHO, fields, rates, {"steps": 30}), tmp_path / "cut").run()
+    Trainer.resume(tmp_path / "cut", {"steps": 60}).run()
+    whole, cut = load_run(tmp_path / "whole", "last"), load_run(tmp_path / "cut", "last")
+    assert isinstance(whole.model.cell, RotationCell)
+    for one, other in zip(whole.model.parameters(), cut.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert evaluate(load_run(tmp_path / "whole")).test_error == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"degree": 2}, "takes no degree"),
+        ({"bias_spread": 0.3}, "takes no bias_spread"),
+        ({"cell_options": {"depth": 2}}, "takes other options .*depth"),
+        ({"readout_learning_rate": 0.1}, "a RotationCell has not"),
+    ],
+)
+def test_a_setting_that_a_cell_has_no_use_for_is_refused(
+    fields: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        Trainer.start(RunConfig.resolve(ECHO, {"cell": ROTATION}, fields), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
