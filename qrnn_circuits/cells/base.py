@@ -12,8 +12,8 @@ from qrnn_circuits.neuron import Semantics
 if TYPE_CHECKING:
     from pennylane.operation import Operator
 
-NeuronFactory = Callable[[Tensor, Sequence[int], int], Any]
-"""Makes a neuron's operation of its coefficients, its control wires and its target wire."""
+NeuronFactory = Callable[[Tensor, Sequence[int], int, int], Any]
+"""Makes a neuron's operation of its coefficients, control wires, target wire and degree."""
 
 
 class CircuitStage(NamedTuple):

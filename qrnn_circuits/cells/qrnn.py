@@ -185,7 +185,7 @@ class QRNNCell(Cell):
 
         def neurons(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
             return [
-                neuron(row, [wire for wire in wires if wire != target], target)
+                neuron(row, [wire for wire in wires if wire != target], target, self.degree)
                 for row, target in zip(rows, targets, strict=True)
             ]
 

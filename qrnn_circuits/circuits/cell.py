@@ -1,11 +1,12 @@
-"""A step of the QRNN cell as PennyLane operations."""
+"""A step of a cell as PennyLane operations."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pennylane as qml
+from torch import Tensor
 
-from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.cells.base import Cell, CircuitStage, symbol_flips
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 
@@ -25,7 +26,7 @@ class Registers(NamedTuple):
     ancillas: range
 
 
-def registers(cell: QRNNCell, realisation: Realisation | str | None = None) -> Registers:
+def registers(cell: Cell, realisation: Realisation | str | None = None) -> Registers:
     """Numbers the wires of a cell's circuit.
 
     Args:
@@ -41,21 +42,15 @@ def registers(cell: QRNNCell, realisation: Realisation | str | None = None) -> R
         >>> registers(QRNNCell(lane=1, workspace=2, order=2))
         Registers(lane=range(0, 1), workspace=range(1, 3), ancillas=range(3, 5))
     """
-    ancillas = realisation_of(realisation, cell.semantics).ancillas(cell.order)
+    chosen = realisation_of(realisation, cell.semantics)
+    ancillas = chosen.ancillas(cell.order) if cell.order else 0
     lane = range(cell.lane)
     workspace = range(lane.stop, lane.stop + cell.workspace)
     return Registers(lane, workspace, range(workspace.stop, workspace.stop + ancillas))
 
 
-def flip_symbol(wires: Sequence[int], symbol: int) -> None:
-    """Queues an X on each wire where the symbol has a 1: writes it onto zeros, or takes it off."""
-    for position, wire in enumerate(reversed(wires)):
-        if symbol >> position & 1:
-            qml.X(wire)
-
-
 def cell_step(
-    cell: QRNNCell,
+    cell: Cell,
     symbol: int,
     realisation: Realisation | str | None = None,
     *,
@@ -82,35 +77,51 @@ def cell_step(
         >>> [operation.name for operation in tape.operations]
         ['PauliX', 'NeuronOperation', 'RY', 'NeuronOperation', 'PauliX', 'NeuronOperation']
     """
-    realisation = realisation_of(realisation, cell.semantics)
-    lane, workspace, ancillas = registers(cell, realisation)
+    for stage in cell_stages(cell, symbol, realisation, lane_symbol=lane_symbol):
+        for operation in stage.operations:
+            qml.apply(operation)
+
+
+def cell_stages(
+    cell: Cell,
+    symbol: int,
+    realisation: Realisation | str | None = None,
+    *,
+    lane_symbol: int = 0,
+) -> list[CircuitStage]:
+    """The stages of one step, whose operations are not queued.
+
+    Args:
+        cell: The cell.
+        symbol: The input symbol, from 0 to ``2**I - 1``.
+        realisation: How its neurons are built, see
+            :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
+        lane_symbol: The symbol that the lane still holds.
+
+    Raises:
+        NotImplementedError: If the cell has no circuit.
+        ValueError: If a symbol is out of range, or the realisation does not exist, cannot be built
+            or is not of the cell's semantics.
+    """
+    chosen = realisation_of(realisation, cell.semantics)
+    lane, workspace, ancillas = registers(cell, chosen)
     for name, value in (("symbol", symbol), ("lane_symbol", lane_symbol)):
         _check_symbol(cell, name, value)
-    rows = iter([*cell.coefficients, *cell.readout_coefficients])
 
-    def stage_of_neurons(targets: range) -> None:
-        for target in targets:
-            controls = [wire for wire in (*lane, *workspace) if wire != target]
-            NeuronOperation(
-                next(rows),
-                [*controls, target, *ancillas],
-                order=cell.order,
-                degree=cell.degree,
-                realisation=realisation,
+    def neuron(
+        coefficients: Tensor, controls: Sequence[int], target: int, degree: int
+    ) -> NeuronOperation:
+        wires = [*controls, target, *ancillas]
+        with qml.QueuingManager.stop_recording():
+            return NeuronOperation(
+                coefficients, wires, order=cell.order, degree=degree, realisation=chosen
             )
 
-    flip_symbol(lane, lane_symbol ^ symbol)
-    stage_of_neurons(workspace)
-    for angles in cell.theta:
-        for angle, wire in zip(angles, workspace, strict=True):
-            qml.RY(angle, wires=wire)
-        stage_of_neurons(workspace)
-    flip_symbol(lane, symbol)
-    stage_of_neurons(lane)
+    return cell.circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)
 
 
 def condition_lane(
-    cell: QRNNCell, outcome: int | None, *, reset: bool = True
+    cell: Cell, outcome: int | None, *, reset: bool = True
 ) -> list[qml.ops.MeasurementValue]:
     """Queues the read-out of the lane and resets it to 0.
 
@@ -141,10 +152,11 @@ def condition_lane(
         for position, wire in enumerate(lane)
     ]
     if reset:
-        flip_symbol(lane, outcome)
+        for flip in symbol_flips(lane, outcome):
+            qml.apply(flip)
     return bits
 
 
-def _check_symbol(cell: QRNNCell, name: str, symbol: int) -> None:
+def _check_symbol(cell: Cell, name: str, symbol: int) -> None:
     if not 0 <= symbol < 2**cell.lane:
         raise ValueError(f"{name} must be a symbol from 0 to {2**cell.lane - 1}, got {symbol}")

@@ -88,9 +88,9 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     from matplotlib.figure import Figure
 
     staged = [item for item in circuit.staged_operations() if item.step == 0]
-    neuron = next(item.operation for item in staged if item.neuron is not None)
+    neuron = next((item.operation for item in staged if item.neuron is not None), None)
     overview = _overview_columns(staged)
-    gates = _packed(list(basic_operations(neuron)))
+    gates = [] if neuron is None else _packed(list(basic_operations(neuron)))
     shown = gates[: _COLUMNS_PER_LINE * _MOST_LINES]
     lines = [
         shown[start : start + _COLUMNS_PER_LINE]
@@ -102,9 +102,10 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
     symbol, realisation = circuit.inputs[0], circuit.realisation
     cell = circuit.model.cell
+    kept = ("order", "degree") if cell.order else ("lane", "workspace")
+    sizes = ", ".join(f"{name} {cell.sizes()[name]}" for name in kept)
     figure.suptitle(
-        f"One step, input symbol {symbol}: order {cell.order}, degree {cell.degree}, realisation "
-        f"{realisation}",
+        f"One step, input symbol {symbol}: {sizes}, realisation {realisation}",
         fontsize=13,
     )
     _draw_overview(rows[0], overview, circuit)

@@ -16,9 +16,14 @@ from qrnn_circuits.circuits.qiskit.resources import (
     section_resources,
 )
 from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, resolve_target
-from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisations_of
+from qrnn_circuits.circuits.realisations import (
+    REALISATIONS,
+    Realisation,
+    realisation_of,
+    realisations_of,
+)
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
 
 
@@ -94,7 +99,7 @@ class Inspection:
 
 
 def inspect_circuit(
-    model: QRNN,
+    model: RecurrentNetwork,
     inputs: Sequence[int] = (0,),
     outcomes: Sequence[int | None] | None = None,
     *,
@@ -134,9 +139,12 @@ def inspect_circuit(
     """
     cell = model.cell
     chosen = (
-        realisations_of(cell.semantics)
-        if realisations is None
-        else [REALISATIONS.resolve(given) for given in realisations]
+        [REALISATIONS.resolve(given) for given in realisations]
+        if realisations is not None
+        # Without neurons there is one circuit, whatever builds none of them.
+        else realisations_of(cell.semantics)
+        if cell.order
+        else [realisation_of(None, cell.semantics)]
     )
     if not 0 <= optimization_level <= 3:
         raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
@@ -152,14 +160,7 @@ def inspect_circuit(
             _check_instructions(chip, circuit)
     first = circuits[0] if circuits else compile_circuit(model, inputs, outcomes)
     return Inspection(
-        cell={
-            "lane": cell.lane,
-            "workspace": cell.workspace,
-            "stages": cell.stages,
-            "order": cell.order,
-            "degree": cell.degree,
-            "semantics": cell.semantics,
-        },
+        cell={**cell.sizes(), "semantics": cell.semantics},
         inputs=first.inputs,
         outcomes=first.outcomes,
         target=None if chip is None else chip.name,
@@ -169,7 +170,7 @@ def inspect_circuit(
     )
 
 
-def representative(model: QRNN, inspection: Inspection) -> CompiledCircuit:
+def representative(model: RecurrentNetwork, inspection: Inspection) -> CompiledCircuit:
     """The circuit of an inspection's first realisation, as it was inspected."""
     realisation = inspection.realisations[0].realisation
     return compile_circuit(
@@ -205,7 +206,11 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
 
 
 def _inspected(
-    circuit: CompiledCircuit, model: QRNN, chip: Chip | None, optimization_level: int, seed: int
+    circuit: CompiledCircuit,
+    model: RecurrentNetwork,
+    chip: Chip | None,
+    optimization_level: int,
+    seed: int,
 ) -> RealisationInspection:
     whole = circuit.to_qiskit()
     staged = circuit.to_qiskit(barriers=True)
@@ -230,7 +235,7 @@ def _inspected(
             StageInspection(stage, counts, after.get(stage)) for stage, counts in before.items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
-        error=realisation.error(model.cell.order),
+        error=realisation.error(model.cell.order) if model.cell.order else None,
     )
 
 
@@ -273,7 +278,7 @@ def _check_instructions(chip: Chip, circuit: CompiledCircuit) -> None:
     )
 
 
-def _of_semantics(model: QRNN, semantics: Semantics) -> QRNN:
+def _of_semantics(model: RecurrentNetwork, semantics: Semantics) -> RecurrentNetwork:
     """The model, or a copy of it with other semantics."""
     if model.cell.semantics == semantics:
         return model

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import without_neurons
@@ -19,7 +19,7 @@ from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.circuits.steps import sequence_operations
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -43,7 +43,7 @@ class CompiledCircuit:
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
     """
 
-    model: QRNN
+    model: RecurrentNetwork
     inputs: tuple[int, ...]
     outcomes: tuple[int | None, ...]
     steps: tuple[int, ...]
@@ -169,7 +169,7 @@ class CompiledCircuit:
         """
         return kept_outcomes(self._converted, self.model.cell.lane, counts)
 
-    def parameter_values(self, model: QRNN | None = None) -> "dict[Parameter, float]":
+    def parameter_values(self, model: RecurrentNetwork | None = None) -> "dict[Parameter, float]":
         """Values of the parameters of a symbolic circuit, for ``assign_parameters``.
 
         Args:
@@ -187,11 +187,11 @@ class CompiledCircuit:
             raise ValueError("a circuit has parameters only if it is compiled with symbolic=True")
         model = self.model if model is None else model
         expected, cell = self.model.cell, model.cell
-        for name in ("lane", "workspace", "stages", "order", "degree", "semantics"):
-            if getattr(cell, name) != getattr(expected, name):
+        for name, size in expected.sizes().items():
+            if cell.sizes().get(name) != size:
                 raise ValueError(
                     f"model must be of the compiled circuit's sizes: {name} is "
-                    f"{getattr(cell, name)!r}, not {getattr(expected, name)!r}"
+                    f"{cell.sizes().get(name)!r}, not {size!r}"
                 )
         # All steps share their parameters: one tells all values.
         first = replace(
@@ -232,7 +232,8 @@ class CompiledCircuit:
         )
 
     def _angles(self) -> SymbolicAngles:
-        return SymbolicAngles.of_copy(self.model.cell, linear=self.realisation.linear)
+        cell = self.model.cell
+        return SymbolicAngles.of_copy(cell, linear=self.realisation.linear or not cell.order)
 
     def _measurements(
         self,
@@ -246,7 +247,7 @@ class CompiledCircuit:
             for step in self.steps
         ]
 
-    def _operations_of(self, cell: QRNNCell) -> list[StagedOperation]:
+    def _operations_of(self, cell: Cell) -> list[StagedOperation]:
         return sequence_operations(cell, self.inputs, self.outcomes, self.realisation)[0]
 
     def _unread_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
@@ -267,7 +268,7 @@ def _with_numbers(operation: Operator) -> Operator:
 
 
 def compile_circuit(
-    model: QRNN,
+    model: RecurrentNetwork,
     inputs: Sequence[int],
     outcomes: Sequence[int | None] | None = None,
     *,
@@ -305,7 +306,8 @@ def compile_circuit(
     """
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics)
-    realisation.check(order=cell.order, controls=cell.polynomial.variables)
+    if cell.order:
+        realisation.check(order=cell.order, controls=cell.lane + cell.workspace - 1)
     inputs = [int(symbol) for symbol in inputs]
     if not inputs:
         raise ValueError("inputs must hold at least one symbol, got none")

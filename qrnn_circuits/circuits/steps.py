@@ -1,18 +1,20 @@
 """The operations of a whole sequence: steps one after another on the same wires."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.circuits.cell import cell_step, condition_lane
+from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.circuits.cell import cell_stages, condition_lane
+from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
-from qrnn_circuits.circuits.stages import StagedOperation, staged
+from qrnn_circuits.circuits.stages import StagedOperation
 
 
 def sequence_operations(
-    cell: QRNNCell,
+    cell: Cell,
     inputs: Sequence[int],
     outcomes: Sequence[int | None],
     realisation: Realisation,
@@ -39,9 +41,17 @@ def sequence_operations(
     last = len(inputs) - 1
     held = 0
     for step, (symbol, outcome) in enumerate(zip(inputs, outcomes, strict=True)):
-        with qml.queuing.AnnotatedQueue() as queue:
-            cell_step(cell, symbol, realisation, lane_symbol=held)
-        operations += staged(_queued(queue), cell, step)
+        neurons = count()
+        operations += [
+            StagedOperation(
+                operation,
+                step,
+                stage.name,
+                next(neurons) if isinstance(operation, NeuronOperation) else None,
+            )
+            for stage in cell_stages(cell, symbol, realisation, lane_symbol=held)
+            for operation in stage.operations
+        ]
         if outcome is None and step == last and not read_last:
             results.append([])
             break

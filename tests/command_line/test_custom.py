@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,3 +24,21 @@ def test_the_command_line_takes_a_users_task_its_options_and_a_users_cell(
     refused = qrnn("train", ECHO, "--out", tmp_path / "other", "--length", 3)
     assert refused.exit_code == 2
     assert "no option 'length'" in refused.stderr
+
+
+def test_a_users_cell_is_inspected_drawn_and_run_on_a_device(
+    qrnn: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder, picture = tmp_path / "run", tmp_path / "step.png"
+    arguments = ("--bits", 3, "--cell", ROTATION, "--workspace", 1, "--steps", 2)
+    assert qrnn("train", ECHO, "--out", folder, *arguments).exit_code == 0
+    inspected = qrnn("inspect", folder, "--backend", "fake_fez", "--draw", picture, "--json")
+    assert inspected.exit_code == 0, inspected.output
+    (circuit,) = json.loads(inspected.stdout)["realisations"]
+    # Three layers of a ring of CNOTs on two wires.
+    assert circuit["resources"]["two_qubit_gates"] == 6
+    assert circuit["acceptance"] == 1
+    assert picture.stat().st_size > 1000
+    run = qrnn("run", folder, "--device", "qrnn.torch", "--json")
+    assert run.exit_code == 0, run.output
+    assert json.loads(run.stdout)["distance"] < 1e-6

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from pennylane.ops import MidMeasure
 
-from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.circuits.cell import Registers
 from qrnn_circuits.circuits.qiskit.convert import Converted, Converter, Item
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
@@ -17,8 +17,8 @@ from qrnn_circuits.optional_packages import require_qiskit
 
 
 def convert_sequence(
-    operations: Callable[[QRNNCell], Sequence[StagedOperation]],
-    cell: QRNNCell,
+    operations: Callable[[Cell], Sequence[StagedOperation]],
+    cell: Cell,
     registers: Registers,
     *,
     angles: SymbolicAngles | None = None,

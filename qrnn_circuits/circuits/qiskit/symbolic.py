@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
     from qiskit.circuit import Parameter
+
+
+# Parameters on which the angles of a neuron depend.
+_NEURONS = frozenset({"coefficients", "readout_coefficients"})
 
 
 class SymbolicAngles:
@@ -20,7 +24,7 @@ class SymbolicAngles:
         cell: The cell, whose parameters record gradients.
     """
 
-    def __init__(self, cell: QRNNCell, *, linear: bool) -> None:
+    def __init__(self, cell: Cell, *, linear: bool) -> None:
         """Names the parameters.
 
         Args:
@@ -44,7 +48,7 @@ class SymbolicAngles:
         self._angle_values: list[float] = []
 
     @classmethod
-    def of_copy(cls, cell: QRNNCell, *, linear: bool) -> "SymbolicAngles":
+    def of_copy(cls, cell: Cell, *, linear: bool) -> "SymbolicAngles":
         """Symbolic angles in the parameters of a copy of the cell, in float64."""
         return cls(deepcopy(cell).double().requires_grad_(True), linear=linear)
 
@@ -56,7 +60,7 @@ class SymbolicAngles:
         found = torch.autograd.grad(angle, values, retain_graph=True, allow_unused=True)
         gradients = dict(zip(names, found, strict=True))
         depends = [name for name, gradient in gradients.items() if gradient is not None]
-        if not self._linear and depends != ["theta"]:
+        if not self._linear and _NEURONS.intersection(depends):
             self._angle_values.append(angle.item())
             self._angles.resize(len(self._angle_values))
             return self._angles[-1]
