@@ -1,26 +1,34 @@
 """Quantum recurrent neural networks as gate-level circuits, with a fast exact path for training."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.loss import sequence_loss
-from qrnn_circuits.network import QRNN, QRNNOutput, ZeroProbabilityError
-from qrnn_circuits.neuron import Initialisation, QuantumNeuron
-from qrnn_circuits.polynomial import BooleanPolynomial
-from qrnn_circuits.threads import worthwhile_threads
-
 if TYPE_CHECKING:
+    from qrnn_circuits.cells.base import Cell
+    from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.loss import sequence_loss
+    from qrnn_circuits.network import (
+        QRNN,
+        QRNNOutput,
+        RecurrentNetwork,
+        ZeroProbabilityError,
+    )
+    from qrnn_circuits.neuron import Initialisation, QuantumNeuron
+    from qrnn_circuits.polynomial import BooleanPolynomial
+    from qrnn_circuits.threads import worthwhile_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
     "QRNN",
     "BooleanPolynomial",
+    "Cell",
     "Initialisation",
     "QRNNCell",
     "QRNNOutput",
     "QuantumNeuron",
+    "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
     "sequence_loss",
@@ -28,10 +36,31 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Imports PennyLane, which takes seconds, only for what needs it."""
-    if name == "compile_circuit":
-        from qrnn_circuits.circuits.sequence import compile_circuit
+_MODULES = {
+    "QRNN": "network",
+    "BooleanPolynomial": "polynomial",
+    "Cell": "cells.base",
+    "Initialisation": "neuron",
+    "QRNNCell": "cells.qrnn",
+    "QRNNOutput": "network",
+    "QuantumNeuron": "neuron",
+    "RecurrentNetwork": "network",
+    "ZeroProbabilityError": "network",
+    "compile_circuit": "circuits.sequence",
+    "sequence_loss": "loss",
+    "worthwhile_threads": "threads",
+}
 
-        return compile_circuit
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Imports torch and PennyLane, which take seconds, only for what needs them."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The names of the module, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})

@@ -1,45 +1,68 @@
 """The ``qrnn`` command and its subcommands."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
-from qrnn_circuits.command_line.evaluate import evaluate
-from qrnn_circuits.command_line.inspect import inspect
-from qrnn_circuits.command_line.jobs import jobs
-from qrnn_circuits.command_line.results import results
-from qrnn_circuits.command_line.run import run
-from qrnn_circuits.command_line.run_options import TaskCommand
-from qrnn_circuits.command_line.sample import sample
-from qrnn_circuits.command_line.submit import submit
-from qrnn_circuits.command_line.sweep import sweep
-from qrnn_circuits.command_line.train import train
 
-app = typer.Typer(
-    name="qrnn",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(cls=TaskCommand)(train)
-app.command()(sweep)
-app.command()(evaluate)
-app.command()(sample)
-app.command()(inspect)
-app.command()(run)
-app.command()(submit)
-app.command()(jobs)
-app.command()(results)
+COMMANDS = {
+    "train": "Train a network on a task.",
+    "sweep": "Train many networks, with settings that vary, and print a table of the results.",
+    "evaluate": "Print the test error of a trained network, with its standard error.",
+    "sample": "Draw sequences from a trained network, one measurement at a time.",
+    "inspect": "Count the qubits and gates of a trained network's circuit, on paper and on a chip.",
+    "run": "Run a trained network's task on a device, and compare it with the exact model.",
+    "submit": "Submit a trained network's task to a device as one job, and return at once.",
+    "jobs": "List the recorded jobs, the latest first.",
+    "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
+}
+"""The first sentence of every command's help, to be listed without importing the command."""
+
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_show_locals": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+class LazyGroup(TyperGroup):
+    """Imports a command, and with it torch, only when it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - of Typer's Click
+        """Replaces the entry of the list by the command."""
+        name, entry, rest = super().resolve_command(ctx, args)
+        return name, entry and load_command(str(name)), rest
+
+
+def load_command(name: str) -> Any:  # noqa: ANN401
+    """The command of the function ``NAME`` in the module ``command_line.NAME``.
+
+    The module may have a class of its own for the command, ``Command``.
+    """
+    module = import_module(f"qrnn_circuits.command_line.{name}")
+    single = typer.Typer(**_SETTINGS)
+    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, name))
+    return typer.main.get_command(single)
+
+
+def _entry() -> None:
+    """Stands for a command in the list."""
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"qrnn-circuits {qrnn_circuits.__version__}")
         raise typer.Exit
+
+
+app = typer.Typer(name="qrnn", cls=LazyGroup, no_args_is_help=True, **_SETTINGS)
+for _name, _help in COMMANDS.items():
+    app.command(_name, help=_help)(_entry)
 
 
 @app.callback()

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qrnn_circuits.cells import CELLS
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.run_options import add_options, further_task_options
+from qrnn_circuits.command_line.run_options import TaskCommand, add_options, further_task_options
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import (
     CheckpointError,
@@ -106,6 +106,9 @@ def train(
 
 
 add_options(train)
+
+# What the command is made of: it also takes the options of a task that only the user knows.
+Command = TaskCommand
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

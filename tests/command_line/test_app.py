@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 from typer.testing import Result
 
 import qrnn_circuits
+from qrnn_circuits.command_line.app import COMMANDS, load_command
 
 Qrnn = Callable[..., Result]
 
@@ -28,3 +31,37 @@ def test_an_unknown_command_is_a_usage_error(qrnn: Qrnn) -> None:
     result = qrnn("tran")
     assert result.exit_code == 2
     assert "tran" in result.stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_has_the_first_sentence_of_every_commands_help(name: str) -> None:
+    assert " ".join(load_command(name).help.split()).startswith(COMMANDS[name])
+
+
+def test_the_list_of_commands_takes_neither_torch_nor_pennylane() -> None:
+    program = """
+import sys
+from qrnn_circuits.command_line import app
+app(["--help"], standalone_mode=False)
+heavy = {"torch", "pennylane", "numpy", "qrnn_circuits.training"} & sys.modules.keys()
+assert not heavy, heavy
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "results" in result.stdout
+
+
+def test_names_of_the_package_are_imported_when_they_are_used() -> None:
+    program = """
+import sys
+import qrnn_circuits
+assert set(qrnn_circuits.__all__) <= set(dir(qrnn_circuits))
+assert "torch" not in sys.modules
+from qrnn_circuits import QRNN
+assert QRNN.__module__ == "qrnn_circuits.network"
+for name in qrnn_circuits.__all__:
+    assert getattr(qrnn_circuits, name).__module__.startswith("qrnn_circuits.")
+assert not hasattr(qrnn_circuits, "QRN")
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
