@@ -7,21 +7,13 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.gates import WorkspaceStages
-from qrnn_circuits.simulation.costs import (
-    Counts,
-    cheapest_layout,
-    expected_distinct,
-    expected_recurrence_size,
-    seconds,
-)
+from qrnn_circuits.simulation.costs import Counts, expected_distinct, seconds
 from qrnn_circuits.simulation.state.reversible import MOST_MIXED_AMPLITUDES
 from qrnn_circuits.simulation.state.run import MOST_TABLE_BYTES
+from qrnn_circuits.simulation.transfer.costs import cheapest_buckets, expected_recurrence_size
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
 
 Strategy = Literal["auto", "transfer", "state"]
-
-# Entries of all operators beyond this take longer: they come in memory fresh from the system.
-_NEAR_ENTRIES = 2**20
 
 
 class Evolution(Protocol):
@@ -75,7 +67,6 @@ def operator_counts(*, stages: int, symbols: int, workspace: int, batch: int, st
         "transfer sequence step": batch * steps,
         "transfer state entry": batch * steps * size,
         "operator entry": (1 + stages) * entries,
-        "far operator entry": (1 + stages) * max(0, entries - _NEAR_ENTRIES),
         # Every half-stage is a matrix product with matrices of 2**(W/2) rows.
         "operator product": 2 * stages * entries * size**0.5,
     }
@@ -85,11 +76,11 @@ def state_counts(*, stages: int, symbols: int, workspace: int, batch: int, steps
     """The parts of the state strategy.
 
     Args:
-        stages: As for :func:`operator_counts`.
-        symbols: Likewise.
-        workspace: Likewise.
-        batch: Likewise.
-        steps: Likewise.
+        stages: Number of work stages.
+        symbols: Number of input symbols, ``2**I``.
+        workspace: Number W of workspace wires.
+        batch: Number of sequences B.
+        steps: Number of steps T.
     """
     size = 2**workspace
     neurons, gates = workspace * (1 + stages), workspace * (1 + 2 * stages)
@@ -122,9 +113,11 @@ def cheaper_strategy(
         steps: Number of steps T.
     """
     run = expected_recurrence_size(
-        batch=batch, places=steps, size=2**workspace, operators=symbols, tokens=symbols**2
+        batch=batch, length=steps, size=2**workspace, operators=symbols, pairs=symbols**2
     )
     sizes = {"stages": stages, "symbols": symbols, "workspace": workspace}
-    transfer = seconds(operator_counts(**sizes, batch=batch, steps=steps)) + cheapest_layout(run)[1]
+    transfer = (
+        seconds(operator_counts(**sizes, batch=batch, steps=steps)) + cheapest_buckets(run)[1]
+    )
     state = seconds(state_counts(**sizes, batch=batch, steps=steps))
     return "transfer" if transfer <= state else "state"

@@ -1,4 +1,4 @@
-"""The operators that a plan asks for, as one differentiable function.
+"""The operators that a batch asks for, as one differentiable function.
 
 They are the transfer operators of the input symbols, then products of several steps, each scaled to
 a largest entry of 1; or these, each with the read-out of the outcome before it.
@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from qrnn_circuits.simulation.transfer.layouts import on_device
+from qrnn_circuits.simulation.transfer.buckets import on_device
 from qrnn_circuits.simulation.transfer.products import Integers, Products
 
 
-class PlannedOperators(NamedTuple):
+class BatchOperators(NamedTuple):
     """Operators and what they were divided by.
 
     Attributes:
@@ -29,7 +29,7 @@ class PlannedOperators(NamedTuple):
     scales: Tensor
 
 
-class OperatorPlan(NamedTuple):
+class OperatorIndices(NamedTuple):
     """Which operators to build.
 
     Attributes:
@@ -46,19 +46,20 @@ class OperatorPlan(NamedTuple):
     pairs: tuple[Tensor, Tensor] | None
 
 
-def operator_plan(
+def operator_indices(
     used: Integers,
     products: list[Products],
     pairs: Integers | None,
     symbols: int,
     device: torch.device,
-) -> OperatorPlan:
+) -> OperatorIndices:
     """Moves the numbers of operators to a device.
 
     Args:
         used: The input symbols that occur, shape ``(S,)``.
         products: Those of symbols, then those of products, ...
-        pairs: Pairs from :func:`~qrnn_circuits.simulation.transfer.layouts.tokens_of`, or ``None``.
+        pairs: Pairs from :func:`~qrnn_circuits.simulation.transfer.buckets.distinct_pairs`, or
+            ``None``.
         symbols: Number of symbols, ``2**I``.
         device: Where the numbers are needed.
     """
@@ -68,32 +69,32 @@ def operator_plan(
         lists += np.divmod(pairs, symbols + 1)
     symbols_used, *rest = on_device(lists, device)
     levels = [(rest[i], rest[i + 1], rest[i + 2]) for i in range(0, 3 * len(products), 3)]
-    return OperatorPlan(symbols_used, levels, None if pairs is None else (rest[-2], rest[-1]))
+    return OperatorIndices(symbols_used, levels, None if pairs is None else (rest[-2], rest[-1]))
 
 
-def planned_operators(transfer: Tensor, readout: Tensor, plan: OperatorPlan) -> PlannedOperators:
-    """Builds the operators of a plan.
+def build_operators(transfer: Tensor, readout: Tensor, indices: OperatorIndices) -> BatchOperators:
+    """Builds the operators of a batch.
 
     Args:
         transfer: The transfer operators of the input symbols that are used, shape
             ``(S, 2**W, 2**W)``.
         readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
-        plan: Which operators.
+        indices: Which operators.
     """
-    return PlannedOperators(
-        *_PlannedOperators.apply(transfer, readout, plan)  # type: ignore[no-untyped-call]
+    return BatchOperators(
+        *_BatchOperators.apply(transfer, readout, indices)  # type: ignore[no-untyped-call]
     )
 
 
-class _PlannedOperators(torch.autograd.Function):
+class _BatchOperators(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
         transfer: Tensor,
         readout: Tensor,
-        plan: OperatorPlan,
+        indices: OperatorIndices,
     ) -> tuple[Tensor, Tensor]:
-        used, products, pairs = plan
+        used, products, pairs = indices
         count, size = readout.shape
         total = count + sum(len(left) for left, _, _ in products)
         # What is not filled is not used.

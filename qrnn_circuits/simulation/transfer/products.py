@@ -1,4 +1,4 @@
-"""Sequences of a batch as operators to apply one after another, planned before anything runs.
+"""Sequences of a batch as operators to apply one after another, known before anything runs.
 
 A step multiplies the state by ``readout[previous outcome]`` and then by the transfer operator of
 its input. Where several steps have to be taken before any state is looked at, their product can
@@ -38,8 +38,7 @@ class Products:
 class OperatorSequences:
     """What each sequence is multiplied by, in order, and where its states are read.
 
-    Operators are numbered: those of the input symbols first, then each of ``products``. The state
-    of place j is the one after j operators.
+    Operators are numbered: those of the input symbols first, then each of ``products``.
 
     Attributes:
         operators: Shape ``(J, B)``, filled up with :data:`ENDED`.
@@ -47,8 +46,8 @@ class OperatorSequences:
             none, shape ``(J, B)``.
         lengths: Number of operators of each sequence, shape ``(B,)``.
         products: Those of symbols, then those of products, ...
-        read_place: The place of each state that is read, ascending, shape ``(R,)``.
-        read_row: Its sequence, ascending within a place, shape ``(R,)``.
+        read_time: The time index of each state that is read, ascending, shape ``(R,)``.
+        read_row: Its sequence, ascending within a time index, shape ``(R,)``.
         read_step: Its step, shape ``(R,)``.
     """
 
@@ -56,7 +55,7 @@ class OperatorSequences:
     outcomes: Integers
     lengths: Integers
     products: list[Products]
-    read_place: Integers
+    read_time: Integers
     read_row: Integers
     read_step: Integers
 
@@ -67,13 +66,13 @@ class OperatorSequences:
 
 
 Worth = Callable[[Integers, int], Mask | None]
-"""Which products to build: of their counts and the number of places at which they stand."""
+"""Which products to build, of their counts and the number of time indices that they stand at."""
 
 
 def operator_sequences(
     inputs: Integers, outcomes: Integers, read: Mask, symbols: int, worth: Worth
 ) -> OperatorSequences:
-    """Plans a batch.
+    """Finds the operators of a batch.
 
     Args:
         inputs: Input symbols, shape ``(B, T)``.
@@ -81,8 +80,8 @@ def operator_sequences(
         read: The steps whose state before the read-out is needed, likewise; the last one is among
             them in every row.
         symbols: Number of input symbols, ``2**I``.
-        worth: Takes how often each of several products would be applied, and at how many places
-            of a sequence products would stand, and returns which of them to build.
+        worth: Takes how often each of several products would be applied, and at how many time
+            indices of a sequence products would stand, and returns which of them to build.
     """
     batch, steps = inputs.shape
     before = np.empty_like(outcomes)
@@ -98,16 +97,16 @@ def operator_sequences(
         step, row = np.nonzero(read.T)
         return OperatorSequences(inputs.T, before.T, lengths, products, step + 1, row, step)
     kept = operators != ENDED
-    place = kept.cumsum(1)
-    lengths = place[:, -1]
+    time = kept.cumsum(1)
+    lengths = time[:, -1]
     rows, _ = np.nonzero(kept)
     packed = np.full((2, int(lengths.max()), batch), ENDED)
-    packed[:, place[kept] - 1, rows] = operators[kept], before[kept]
+    packed[:, time[kept] - 1, rows] = operators[kept], before[kept]
     row, step = np.nonzero(read)
-    read_place = place[row, step]
-    order = np.argsort(read_place * batch + row, kind="stable")
+    read_time = time[row, step]
+    order = np.argsort(read_time * batch + row, kind="stable")
     return OperatorSequences(
-        packed[0], packed[1], lengths, products, read_place[order], row[order], step[order]
+        packed[0], packed[1], lengths, products, read_time[order], row[order], step[order]
     )
 
 
@@ -125,11 +124,12 @@ def _shared_products(
     count = symbols
     # Nodes: runs of neighbouring steps, with the operator of each that is a single one.
     single, start = inputs, np.arange(len(columns))
-    stretch: Integers = np.cumsum(columns) - columns
+    # Steps of one interval have no state that is read between them.
+    interval: Integers = np.cumsum(columns) - columns
     while True:
-        first = np.searchsorted(stretch, stretch)
+        first = np.searchsorted(interval, interval)
         left = np.flatnonzero(
-            (stretch[:-1] == stretch[1:]) & ((np.arange(len(stretch)) - first)[:-1] % 2 == 0)
+            (interval[:-1] == interval[1:]) & ((np.arange(len(interval)) - first)[:-1] % 2 == 0)
         )
         if not len(left):
             break
@@ -154,7 +154,7 @@ def _shared_products(
         single[:, left] = joined
         kept = np.ones(len(start), dtype=bool)
         kept[right] = False
-        single, start, stretch = single[:, kept], start[kept], stretch[kept]
+        single, start, interval = single[:, kept], start[kept], interval[kept]
     return operators, products
 
 

@@ -1,4 +1,4 @@
-"""One place forward and back: the matrix products of a batch in each layout."""
+"""One time index forward and back: the matrix products of a batch in either kind of buckets."""
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -8,130 +8,94 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from qrnn_circuits.simulation.transfer.layouts import (
-    ChunkedLayout,
-    GroupedLayout,
-    Layout,
-    RowLayout,
-)
+from qrnn_circuits.simulation.transfer.buckets import Buckets, OperatorBuckets, RowBuckets
 
-# Entries of operators that are looked up for rows of a few places at once.
+# Entries of operators that are looked up for rows of a few time indices at once: one by one, a
+# training step takes a tenth longer, of DNA a fifth.
 MOST_LOOKED_UP = 2**20
 
 
 class Propagation(ABC):
-    """Takes states from place to place, and gradients back.
+    """Takes states from one time index to the next, and gradients back.
 
     Attributes:
-        states: Those of all places of the window, one after another, shape ``(rows, 2**W)``.
-        places: The states of each place: views of these.
-        first: The window's first place.
+        states: Those of all time indices of the segment, one after another, ``(rows, 2**W)``.
+        by_time: The states of each of them: views of these.
+        first: The segment's first time index.
     """
 
     states: Tensor
-    places: Sequence[Tensor]
+    by_time: Sequence[Tensor]
     first: int
 
     def __init__(self, widths: list[int]) -> None:
-        """Remembers where places begin.
+        """Remembers where the rows of each time index begin.
 
         Args:
-            widths: Number of rows of each place.
+            widths: Number of rows of each time index.
         """
         self._widths = widths
         self._begins = [0, *accumulate(widths)]
 
     def enter(self, states: Tensor, first: int, last: int) -> None:
-        """Starts a window.
+        """Starts a segment.
 
         Args:
-            states: Of its first place, shape ``(rows, 2**W)``.
-            first: Its first place.
-            last: Its last place.
+            states: Of its first time index, shape ``(rows, 2**W)``.
+            first: Its first time index.
+            last: Its last time index.
         """
         self.first = first
         widths = self._widths[first : last + 1]
-        # Two windows at a time would take twice the memory.
+        # Two segments at a time would take twice the memory.
         self.leave()
         self.states = states.new_empty(sum(widths), states.shape[1])
-        self.places = self._split(widths)
-        self.places[0].copy_(states.view_as(self.places[0]))
+        self.by_time = self._split(widths)
+        self.by_time[0].copy_(states.view_as(self.by_time[0]))
 
     def leave(self) -> None:
-        """Gives the memory of the window back."""
-        self.places = ()
+        """Gives the memory of the segment back."""
+        self.by_time = ()
         self.states = torch.empty(0)
 
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
-        """The places of a window."""
-        places: Sequence[Tensor] = self.states.split(widths)
-        return places
+        """The states of each time index of a segment."""
+        by_time: Sequence[Tensor] = self.states.split(widths)
+        return by_time
 
-    def stretch(self, first: int, last: int) -> Tensor:
-        """The states of neighbouring places of the window, one after another.
+    def neighbours(self, first: int, last: int) -> Tensor:
+        """The states of neighbouring time indices of the segment, one after another.
 
         Args:
-            first: The first place.
-            last: The last place.
+            first: The first time index.
+            last: The last time index.
         """
         begin = self._begins[self.first]
         return self.states[self._begins[first] - begin : self._begins[last + 1] - begin]
 
-    def _add_outer_products(
-        self,
-        gradient: Tensor,
-        layout: "RowLayout | ChunkedLayout",
-        first: int,
-        last: int,
-        products: Tensor,
-    ) -> None:
-        """Adds what each operator gets from its rows in a stretch.
-
-        Args:
-            gradient: Of the operators, shape ``(n, 2**W, 2**W)``.
-            layout: The arrangement.
-            first: The first place of the stretch.
-            last: Its last place.
-            products: Gradients of the products of these rows and their operators, as the states.
-        """
-        order, counts = layout.order, layout.counts
-        here = counts[first:last].sum(0)
-        if last - first < len(counts):
-            # Those of one operator are sorted by their places.
-            ends = counts.sum(0).cumsum() - counts[last:].sum(0)
-            parts = zip((ends - here).tolist(), ends.tolist(), strict=True)
-            order = torch.cat([order[begin:end] for begin, end in parts]) - self._begins[first]
-        sizes = here.tolist()
-        for total, after, before in zip(
-            gradient.unbind(0),
-            products.index_select(0, order).split(sizes),
-            self.stretch(first, last).index_select(0, order).split(sizes),
-            strict=True,
-        ):
-            total.addmm_(after.T, before)
-
     @abstractmethod
-    def advance(self, place: int) -> None:
-        """Fills the place after this one."""
+    def advance(self, time: int) -> None:
+        """Fills in the states of the time index after this one."""
 
     @abstractmethod
     def start_backward(self) -> None:
         """Sets the gradients of the operators to zero."""
 
     @abstractmethod
-    def retreat(self, place: int, gradient: Tensor) -> Tensor:
-        """Takes the gradient of the next place's states to that of this one's.
+    def retreat(self, time: int, gradient: Tensor) -> Tensor:
+        """Takes the gradient of the next time index's states to that of this one's.
 
-        What the operators of this place contribute to their gradient counts after :meth:`collect`.
+        What the operators between the two contribute to their gradient counts after
+        :meth:`collect`.
         """
 
     @abstractmethod
     def collect(self, first: int, last: int) -> None:
-        """Adds up the gradients of operators after the backward pass through a stretch.
+        """Adds up the gradients of operators after the backward pass through a chunk.
 
         Args:
-            first: Its first place.
-            last: Its last place, from which the gradient was taken back.
+            first: Its first time index.
+            last: Its last time index, from which the gradient was taken back.
         """
 
     @abstractmethod
@@ -140,20 +104,20 @@ class Propagation(ABC):
 
 
 class RowPropagation(Propagation):
-    """A batch of products of one row and its own operator, see :class:`RowLayout`."""
+    """A batch of products of one row and its own operator, see :class:`RowBuckets`."""
 
-    def __init__(self, operators: Tensor, layout: RowLayout) -> None:
+    def __init__(self, operators: Tensor, buckets: RowBuckets) -> None:
         """Keeps the operators.
 
         Args:
             operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
-            layout: The arrangement.
+            buckets: The rows of each operator.
         """
-        super().__init__(layout.widths)
-        self._every, self._layout = operators, layout
-        self._batch = layout.widths[0]
+        super().__init__(buckets.widths)
+        self._every, self._buckets = operators, buckets
+        self._batch = buckets.widths[0]
         entries = self._batch * operators[0].numel()
-        self._length = min(max(MOST_LOOKED_UP // entries, 1), len(layout.widths) - 1)
+        self._length = min(max(MOST_LOOKED_UP // entries, 1), len(buckets.widths) - 1)
         self._block: int | None = None
         # One after another they would lie scattered in memory, with what is kept in between.
         self._looked_up = operators.new_empty(self._length * self._batch, *operators.shape[1:])
@@ -163,20 +127,20 @@ class RowPropagation(Propagation):
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
         return self.states.view(len(widths), self._batch, 1, -1).unbind(0)
 
-    def advance(self, place: int) -> None:
+    def advance(self, time: int) -> None:
         """See :class:`Propagation`."""
-        at = place - self.first
-        operators = self._transposed[self._look_up(place)]
-        torch.bmm(self.places[at], operators, out=self.places[at + 1])
+        at = time - self.first
+        operators = self._transposed[self._look_up(time)]
+        torch.bmm(self.by_time[at], operators, out=self.by_time[at + 1])
 
-    def _look_up(self, place: int) -> int:
-        """Where the operators of a place are; looks up those of its neighbours as well."""
-        block, at = divmod(place, self._length)
+    def _look_up(self, time: int) -> int:
+        """Where the operators of a time index are; looks up those of its neighbours as well."""
+        block, at = divmod(time, self._length)
         if block != self._block:
             self._block = block
             rows = self._length * self._batch
-            tokens = self._layout.tokens[block * rows : (block + 1) * rows]
-            torch.index_select(self._every, 0, tokens, out=self._looked_up[: len(tokens)])
+            pairs = self._buckets.pairs[block * rows : (block + 1) * rows]
+            torch.index_select(self._every, 0, pairs, out=self._looked_up[: len(pairs)])
         return at
 
     def start_backward(self) -> None:
@@ -184,127 +148,96 @@ class RowPropagation(Propagation):
         self._gradient = torch.zeros_like(self._every)
         self._product_gradients: list[Tensor] = []
 
-    def retreat(self, place: int, gradient: Tensor) -> Tensor:
+    def retreat(self, time: int, gradient: Tensor) -> Tensor:
         """See :class:`Propagation`."""
         self._product_gradients.append(gradient)
-        return torch.bmm(gradient.unsqueeze(1), self._operators[self._look_up(place)]).squeeze(1)
+        return torch.bmm(gradient.unsqueeze(1), self._operators[self._look_up(time)]).squeeze(1)
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        states, members = self.stretch(first, last), self._layout.members
-        if members is None or (last - first) * self._batch < len(self._layout.tokens):
-            products = torch.cat(self._product_gradients[::-1])
-            self._product_gradients.clear()
-            self._add_outer_products(self._gradient, self._layout, first, last, products)
+        states, members = self.neighbours(first, last), self._buckets.members
+        whole = (last - first) * self._batch == len(self._buckets.pairs)
+        products = self._product_gradients[::-1]
+        self._product_gradients.clear()
+        if members is None or not whole:
+            self._add_outer_products(first, last, states, torch.cat(products))
             return
         size = states.shape[1]
-        # The row after the last one is zero: groups are filled up with it.
-        self._product_gradients.insert(0, states.new_zeros(1, size))
-        products = torch.cat(self._product_gradients[::-1])
-        self._product_gradients.clear()
+        # The row after the last one is zero: buckets are filled up with it.
+        products.append(states.new_zeros(1, size))
         after, before = (
             table.index_select(0, members.flatten()).view(*members.shape, size)
-            for table in (products, states)
+            for table in (torch.cat(products), states)
         )
         self._gradient.baddbmm_(after.mT, before)
 
-    def gradients(self) -> tuple[Tensor, None]:
-        """See :class:`Propagation`."""
-        return self._gradient, None
-
-
-class ChunkedPropagation(Propagation):
-    """A batch of products of chunks of rows and their operators, see :class:`ChunkedLayout`."""
-
-    def __init__(self, operators: Tensor, layout: ChunkedLayout) -> None:
-        """Keeps the operators.
+    def _add_outer_products(self, first: int, last: int, states: Tensor, products: Tensor) -> None:
+        """Adds what each operator gets from its rows in a chunk.
 
         Args:
-            operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
-            layout: The arrangement.
+            first: The first time index of the chunk.
+            last: Its last time index.
+            states: Of its time indices, those of the last one at the end.
+            products: Gradients of the products of the rows and their operators, as the states.
         """
-        super().__init__(layout.widths)
-        self._operators = operators
-        self._layout = layout
-        # Their first rows stay zero: padding is copied from there.
-        self._products, self._back = operators.new_zeros(
-            2, max(layout.widths), operators.shape[-1]
-        ).unbind(0)
-
-    def _multiply(self, rows: Tensor, operators: Tensor, products: Tensor) -> Tensor:
-        """The product of each chunk with its operator, after the row of zeros."""
-        products = products[: len(rows)]
-        chunks = (len(operators), self._layout.size, rows.shape[1])
-        torch.bmm(rows[1:].view(chunks), operators, out=products[1:].view(chunks))
-        return products
-
-    def advance(self, place: int) -> None:
-        """See :class:`Propagation`."""
-        at = place - self.first
-        operators = self._operators.index_select(0, self._layout.operators[place])
-        products = self._multiply(self.places[at], operators.mT, self._products)
-        torch.index_select(products, 0, self._layout.sources[place], out=self.places[at + 1])
-
-    def start_backward(self) -> None:
-        """See :class:`Propagation`."""
-        self._gradient = torch.zeros_like(self._operators)
-        self._product_gradients: list[Tensor] = []
-
-    def retreat(self, place: int, gradient: Tensor) -> Tensor:
-        """See :class:`Propagation`."""
-        products = gradient.index_select(0, self._layout.targets[place])
-        self._product_gradients.append(products)
-        operators = self._operators.index_select(0, self._layout.operators[place])
-        return self._multiply(products, operators, self._back)
-
-    def collect(self, first: int, last: int) -> None:
-        """See :class:`Propagation`."""
-        products = torch.cat(self._product_gradients[::-1])
-        self._product_gradients.clear()
-        self._add_outer_products(self._gradient, self._layout, first, last, products)
+        order, counts = self._buckets.order, self._buckets.counts
+        here = counts[first:last].sum(0)
+        if last - first < len(counts):
+            # Those of one operator are sorted by their time indices.
+            ends = counts.sum(0).cumsum() - counts[last:].sum(0)
+            parts = zip((ends - here).tolist(), ends.tolist(), strict=True)
+            order = torch.cat([order[begin:end] for begin, end in parts]) - first * self._batch
+        sizes = here.tolist()
+        for total, after, before in zip(
+            self._gradient.unbind(0),
+            products.index_select(0, order).split(sizes),
+            states.index_select(0, order).split(sizes),
+            strict=True,
+        ):
+            total.addmm_(after.T, before)
 
     def gradients(self) -> tuple[Tensor, None]:
         """See :class:`Propagation`."""
         return self._gradient, None
 
 
-class GroupedPropagation(Propagation):
-    """One product for each operator that a place needs, see :class:`GroupedLayout`."""
+class OperatorPropagation(Propagation):
+    """One product for each operator that is met at a time index, see :class:`OperatorBuckets`."""
 
-    def __init__(self, operators: Tensor, readout: Tensor, layout: GroupedLayout) -> None:
+    def __init__(self, operators: Tensor, readout: Tensor, buckets: OperatorBuckets) -> None:
         """Keeps the operators.
 
         Args:
             operators: Of symbols and of products, shape ``(n, 2**W, 2**W)``.
             readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
-            layout: The arrangement.
+            buckets: The rows of each operator.
         """
-        super().__init__(layout.widths)
+        super().__init__(buckets.widths)
         self._operators, self._transposed = operators.unbind(0), operators.mT.unbind(0)
         self._shape = operators.shape
         # After the last symbol: no outcome, which leaves the state as it is.
         self._readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
-        self._layout = layout
+        self._buckets = buckets
 
-    def _read_out(self, place: int) -> tuple[Tensor, Tensor]:
+    def _read_out(self, time: int) -> tuple[Tensor, Tensor]:
         """The states that meet an operator, and the read-out that they are multiplied by."""
-        states = self.places[place - self.first][: self._layout.active[place]]
-        return states, self._readout.index_select(0, self._layout.outcomes[place])
+        states = self.by_time[time - self.first][: self._buckets.active[time]]
+        return states, self._readout.index_select(0, self._buckets.outcomes[time])
 
-    def advance(self, place: int) -> None:
+    def advance(self, time: int) -> None:
         """See :class:`Propagation`."""
-        states, readout = self._read_out(place)
+        states, readout = self._read_out(time)
         products = torch.empty_like(states)
-        sizes = self._layout.sizes[place]
+        sizes = self._buckets.sizes[time]
         for operator, rows, out in zip(
-            self._layout.operators[place],
+            self._buckets.operators[time],
             (states * readout).split(sizes),
             products.split(sizes),
             strict=True,
         ):
             torch.mm(rows, self._transposed[operator], out=out)
         torch.index_select(
-            products, 0, self._layout.sources[place], out=self.places[place + 1 - self.first]
+            products, 0, self._buckets.sources[time], out=self.by_time[time + 1 - self.first]
         )
 
     def start_backward(self) -> None:
@@ -312,47 +245,45 @@ class GroupedPropagation(Propagation):
         self._gradient = self._readout.new_zeros(self._shape)
         self._gradients = self._gradient.unbind(0)
         self._readout_gradient = torch.zeros_like(self._readout)
-        self._pairs: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        self._products: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
-    def retreat(self, place: int, gradient: Tensor) -> Tensor:
+    def retreat(self, time: int, gradient: Tensor) -> Tensor:
         """See :class:`Propagation`."""
-        states, readout = self._read_out(place)
-        products = gradient.index_select(0, self._layout.targets[place])
-        sizes = self._layout.sizes[place]
+        states, readout = self._read_out(time)
+        products = gradient.index_select(0, self._buckets.targets[time])
+        sizes = self._buckets.sizes[time]
         back = torch.empty_like(states)
         for operator, rows, from_above, out in zip(
-            self._layout.operators[place],
+            self._buckets.operators[time],
             (states * readout).split(sizes),
             products.split(sizes),
             back.split(sizes),
             strict=True,
         ):
             torch.mm(from_above, self._operators[operator], out=out)
-            self._pairs[operator].append((from_above, rows))
-        self._readout_gradient.index_add_(0, self._layout.outcomes[place], back * states)
-        whole = back.new_zeros(self._layout.widths[place], back.shape[1])
+            self._products[operator].append((from_above, rows))
+        self._readout_gradient.index_add_(0, self._buckets.outcomes[time], back * states)
+        whole = back.new_zeros(self._buckets.widths[time], back.shape[1])
         torch.mul(back, readout, out=whole[: len(back)])
         return whole
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        for operator, pairs in self._pairs.items():
-            products, states = (torch.cat(parts) for parts in zip(*pairs, strict=True))
+        for operator, parts in self._products.items():
+            products, states = (torch.cat(part) for part in zip(*parts, strict=True))
             self._gradients[operator].addmm_(products.T, states)
-        self._pairs.clear()
+        self._products.clear()
 
     def gradients(self) -> tuple[Tensor, Tensor]:
         """See :class:`Propagation`."""
         return self._gradient, self._readout_gradient[:-1]
 
 
-def propagation(operators: Tensor, readout: Tensor, layout: Layout) -> Propagation:
-    """The propagation of a layout."""
-    match layout:
-        case RowLayout():
-            return RowPropagation(operators, layout)
-        case ChunkedLayout():
-            return ChunkedPropagation(operators, layout)
-        case GroupedLayout():
-            return GroupedPropagation(operators, readout, layout)
-    raise TypeError(f"layout must be a row, chunked or grouped layout, got {layout!r}")
+def propagation(operators: Tensor, readout: Tensor, buckets: Buckets) -> Propagation:
+    """The propagation of some kind of buckets."""
+    match buckets:
+        case RowBuckets():
+            return RowPropagation(operators, buckets)
+        case OperatorBuckets():
+            return OperatorPropagation(operators, readout, buckets)
+    raise TypeError(f"buckets must be RowBuckets or OperatorBuckets, got {buckets!r}")

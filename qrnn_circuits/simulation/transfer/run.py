@@ -6,17 +6,13 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.gates import StepGates
-from qrnn_circuits.simulation.transfer.build import planned_operators
+from qrnn_circuits.simulation.transfer.batch_plan import batch_plan
+from qrnn_circuits.simulation.transfer.build import build_operators
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
-from qrnn_circuits.simulation.transfer.plan import batch_plan
 from qrnn_circuits.simulation.transfer.recurrence import recur
 
-# Places from one whose states are scaled to the next.
+# Time indices from one whose states are scaled to the next.
 SCALE_EVERY = 8
-# Most bytes of states of a place: more do not stay in a core's cache between two operations.
-MOST_PLACE_BYTES = 2**21
-# A batch is run in parts where each of them has so many sequences for each amplitude of a state.
-LEAST_ROWS_OF_PARTS = 4
 # Amplitudes that are smaller by the square of the type's precision are still normal numbers.
 _LEAST_AMPLITUDE = {torch.float32: 2.0**-60, torch.float64: 2.0**-480}
 
@@ -75,63 +71,19 @@ def run_conditioned(
         scale_every: Operators from one after which states are scaled to the next.
     """
     symbols, size = gates.readout.shape
-    parts = _parts(len(inputs), state)
-    plans = [
-        batch_plan(
-            inputs[part],
-            outcomes[part],
-            None if read is None else read[part],
-            symbols=symbols,
-            size=size,
-            scale_every=scale_every,
-        )
-        for part in parts
-    ]
-    used = plans[0].operators.used
-    if len(parts) > 1:
-        used = torch.cat([plan.operators.used for plan in plans]).unique()
+    plan = batch_plan(inputs, outcomes, read, symbols=symbols, size=size, scale_every=scale_every)
+    used = plan.operators.used
     stages = gates.workspace
     if len(used) < symbols:
         stages = stages.of_symbols(used)
     transfer = transfer_operators(stages, len(used))
-    runs = []
-    for part, plan in zip(parts, plans, strict=True):
-        own = transfer
-        if len(plan.operators.used) < len(used):
-            own = transfer.index_select(0, torch.searchsorted(used, plan.operators.used))
-        operators, scales = planned_operators(own, gates.readout, plan.operators)
-        readings = recur(operators, gates.readout, state[part], plan.layout, parts=len(parts))
-        log_scales, least = readings.log_scales, readings.least
-        if read is None:
-            log_scales = log_scales + scales.flatten().double().log()[inputs[part]].sum(1)
-        elif len(scales) > symbols:
-            least = torch.minimum(least, scales[symbols:].min())
-        rows = plan.rows + part.start if part.start else plan.rows
-        runs.append(
-            ConditionedRun(readings.weights, rows, plan.steps, readings.final, log_scales, least)
-        )
-    return runs[0] if len(runs) == 1 else _joined(runs)
-
-
-def _parts(batch: int, state: Tensor) -> list[slice]:
-    """Consecutive sequences that are run together."""
-    size = state.shape[1]
-    length = MOST_PLACE_BYTES // (size * state.element_size())
-    # Every part has operators of its own, which must not outgrow its states.
-    if state.device.type != "cpu" or length < LEAST_ROWS_OF_PARTS * size:
-        return [slice(0, batch)]
-    return [slice(begin, begin + length) for begin in range(0, batch, length)]
-
-
-def _joined(runs: list[ConditionedRun]) -> ConditionedRun:
-    """The runs of the parts of a batch as one."""
-    weights, rows, steps, final, log_scales, least = zip(*runs, strict=True)
-    order = torch.cat(steps).argsort(stable=True)
+    operators, scales = build_operators(transfer, gates.readout, plan.operators)
+    readings = recur(operators, gates.readout, state, plan.buckets)
+    log_scales, least = readings.log_scales, readings.least
+    if read is None:
+        log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
+    elif len(scales) > symbols:
+        least = torch.minimum(least, scales[symbols:].min())
     return ConditionedRun(
-        torch.cat(weights).index_select(0, order),
-        torch.cat(rows).index_select(0, order),
-        torch.cat(steps).index_select(0, order),
-        torch.cat(final),
-        torch.cat(log_scales),
-        torch.stack(least).min(),
+        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
     )

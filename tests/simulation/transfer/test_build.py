@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits.simulation.transfer.build import operator_plan, planned_operators
+from qrnn_circuits.simulation.transfer.build import build_operators, operator_indices
 from qrnn_circuits.simulation.transfer.products import Products
 
 SYMBOLS, SIZE = 3, 4
@@ -49,8 +49,8 @@ def one_by_one(transfer: Tensor, readout: Tensor, scales: Tensor, paired: bool) 
 def test_operators_and_their_gradients_are_those_of_plain_products(paired: bool, seed: int) -> None:
     transfer, readout = random_inputs(seed)
     pairs = PAIRS if paired else None
-    plan = operator_plan(USED, PRODUCTS, pairs, SYMBOLS, torch.device("cpu"))
-    operators, scales = planned_operators(transfer, readout, plan)
+    indices = operator_indices(USED, PRODUCTS, pairs, SYMBOLS, torch.device("cpu"))
+    operators, scales = build_operators(transfer, readout, indices)
     assert not scales.requires_grad
     if not paired:
         operators = operators[[0, 2, 3, 4, 5, 6, 7]]

@@ -41,27 +41,27 @@ def test_the_operators_of_a_sequence_spell_its_steps_and_stop_where_it_is_read(
 ) -> None:
     inputs, outcomes, read = batch
     sequences = operator_sequences(
-        inputs, outcomes, read, SYMBOLS, lambda counts, places: counts >= least
+        inputs, outcomes, read, SYMBOLS, lambda counts, length: counts >= least
     )
     ends = []
     for row, length in enumerate(sequences.lengths):
         steps: list[tuple[int | None, int]] = []
         row_ends = [0]
-        for place in range(length):
-            first, *rest = spelled(sequences, sequences.operators[place, row])
-            steps += [(int(sequences.outcomes[place, row]), first[1]), *rest]
+        for time in range(length):
+            first, *rest = spelled(sequences, sequences.operators[time, row])
+            steps += [(int(sequences.outcomes[time, row]), first[1]), *rest]
             row_ends.append(len(steps))
         ends.append(row_ends)
         before = [NONE, *outcomes[row, :-1]]
         assert steps == list(zip(before, inputs[row], strict=True))
     found = np.zeros_like(read)
-    for place, row, step in zip(
-        sequences.read_place, sequences.read_row, sequences.read_step, strict=True
+    for time, row, step in zip(
+        sequences.read_time, sequences.read_row, sequences.read_step, strict=True
     ):
-        assert ends[row][place] == step + 1
+        assert ends[row][time] == step + 1
         found[row, step] = True
     assert (found == read).all()
-    assert (np.diff(sequences.read_place * len(inputs) + sequences.read_row) > 0).all()
+    assert (np.diff(sequences.read_time * len(inputs) + sequences.read_row) > 0).all()
 
 
 def test_a_long_run_of_one_symbol_takes_the_logarithm_of_its_steps() -> None:
@@ -69,7 +69,7 @@ def test_a_long_run_of_one_symbol_takes_the_logarithm_of_its_steps() -> None:
     read = np.zeros((2, 64), dtype=bool)
     read[:, -1] = True
     sequences = operator_sequences(
-        inputs, inputs, read, SYMBOLS, lambda counts, places: np.ones(len(counts), dtype=bool)
+        inputs, inputs, read, SYMBOLS, lambda counts, length: np.ones(len(counts), dtype=bool)
     )
     assert len(sequences.operators) == 1
     # The first step has no outcome before it: it starts a second chain of products.

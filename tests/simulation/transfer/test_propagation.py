@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from qrnn_circuits.simulation.transfer.costs import BucketKind
 from qrnn_circuits.simulation.transfer.propagation import Propagation, propagation
-from tests.arrangements import LAYOUTS, SYMBOLS, Arrangement, arrangements, row_sequences
+from tests.simulation.transfer.bucketed import (
+    KINDS,
+    SYMBOLS,
+    BucketedBatch,
+    bucketed_batches,
+    row_sequences,
+)
 
 SIZE = 3
 
@@ -17,23 +24,23 @@ def random(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def random_rows(arrangement: Arrangement, seed: int) -> list[Tensor]:
-    """Rows of numbers for each place, zero where there is no sequence."""
+def random_rows(batch: BucketedBatch, seed: int) -> list[Tensor]:
+    """Rows of numbers for each time index."""
     return [
-        random(len(rows), SIZE, seed=seed + place) * torch.from_numpy(rows >= 0).unsqueeze(1)
-        for place, rows in enumerate(row_sequences(arrangement.layout))
+        random(len(rows), SIZE, seed=seed + time)
+        for time, rows in enumerate(row_sequences(batch.buckets))
     ]
 
 
 def advanced(run: Propagation, states: list[Tensor]) -> list[Tensor]:
-    """What each place's states become at the next."""
-    places = len(states) - 1
+    """What each time index's states become at the next."""
+    length = len(states) - 1
     result = []
-    run.enter(states[0], 0, places)
-    for place in range(places):
-        run.places[place].copy_(states[place].view_as(run.places[place]))
-        run.advance(place)
-        result.append(run.places[place + 1].clone().view(-1, SIZE))
+    run.enter(states[0], 0, length)
+    for time in range(length):
+        run.by_time[time].copy_(states[time].view_as(run.by_time[time]))
+        run.advance(time)
+        result.append(run.by_time[time + 1].clone().view(-1, SIZE))
     return result
 
 
@@ -41,29 +48,29 @@ def total(gradients: list[Tensor], states: list[Tensor]) -> Tensor:
     return sum(((a * b).sum() for a, b in zip(gradients, states, strict=True)), torch.zeros(()))
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data(), seed=st.integers(0, 2**31))
 def test_a_step_back_is_the_transpose_of_a_step_forward(
-    kind: str, data: st.DataObject, seed: int
+    kind: BucketKind, data: st.DataObject, seed: int
 ) -> None:
-    arrangement: Arrangement = data.draw(arrangements(kind))
-    layout = arrangement.layout
-    shape = (len(arrangement.pairs[0]), SIZE, SIZE)
+    batch: BucketedBatch = data.draw(bucketed_batches(kind))
+    buckets = batch.buckets
+    shape = (len(batch.pairs[0]), SIZE, SIZE)
     operators, readout = random(*shape, seed=seed), random(SYMBOLS, SIZE, seed=seed + 1)
-    states, gradients = (random_rows(arrangement, seed=seed + i) for i in (100, 200))
+    states, gradients = (random_rows(batch, seed=seed + i) for i in (100, 200))
 
     def forward(operators: Tensor, readout: Tensor) -> list[Tensor]:
-        return advanced(propagation(operators, readout, layout), states)
+        return advanced(propagation(operators, readout, buckets), states)
 
-    run = propagation(operators, readout, layout)
+    run = propagation(operators, readout, buckets)
     after = advanced(run, states)
-    for place, given_states in enumerate(states[:-1]):
-        run.places[place].copy_(given_states.view_as(run.places[place]))
+    for time, given_states in enumerate(states[:-1]):
+        run.by_time[time].copy_(given_states.view_as(run.by_time[time]))
     run.start_backward()
-    for place in reversed(range(len(after))):
-        back = run.retreat(place, gradients[place + 1])
-        product = (back * states[place]).sum()
-        assert torch.allclose(product, (gradients[place + 1] * after[place]).sum())
+    for time in reversed(range(len(after))):
+        back = run.retreat(time, gradients[time + 1])
+        product = (back * states[time]).sum()
+        assert torch.allclose(product, (gradients[time + 1] * after[time]).sum())
     run.collect(0, len(after))
 
     # Linear in the operators, and in each read-out: their gradients give any change exactly.
@@ -80,7 +87,7 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
         assert torch.allclose((to_readout * change).sum(), expected)
 
 
-def test_a_layout_of_another_kind_is_rejected() -> None:
-    layout: Any = "rows"
-    with pytest.raises(TypeError, match="must be a row, chunked or grouped layout, got 'rows'"):
-        propagation(torch.zeros(1, 2, 2), torch.zeros(2, 2), layout)
+def test_buckets_of_another_kind_are_rejected() -> None:
+    buckets: Any = "row"
+    with pytest.raises(TypeError, match="must be RowBuckets or OperatorBuckets, got 'row'"):
+        propagation(torch.zeros(1, 2, 2), torch.zeros(2, 2), buckets)

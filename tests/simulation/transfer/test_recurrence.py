@@ -5,77 +5,78 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits.simulation.transfer import layouts, propagation, recurrence
+from qrnn_circuits.simulation.transfer import buckets, propagation, recurrence
+from qrnn_circuits.simulation.transfer.costs import BucketKind
 from qrnn_circuits.simulation.transfer.products import operator_sequences
 from qrnn_circuits.simulation.transfer.recurrence import Readings, recur
-from tests.arrangements import (
-    LAYOUTS,
+from tests.simulation.transfer.bucketed import (
+    KINDS,
     SYMBOLS,
-    Arrangement,
-    arrange,
-    arrangements,
-    layout_operators,
+    BucketedBatch,
+    bucketed,
+    bucketed_batches,
+    operators_of_buckets,
     states_one_by_one,
 )
 
 SIZE = 4
 
 
-def variables(arrangement: Arrangement, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Operators of the plan, amplitudes of the read-out and states to start from."""
+def variables(batch: BucketedBatch, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Operators, amplitudes of the read-out and states to start from."""
     generator = torch.Generator().manual_seed(seed)
-    batch = len(arrangement.sequences.lengths)
+    rows = len(batch.sequences.lengths)
     operators, readout, state = (
         torch.randn(*shape, SIZE, generator=generator, dtype=torch.float64)
-        for shape in ((arrangement.operators, SIZE), (SYMBOLS,), (batch,))
+        for shape in ((batch.operators, SIZE), (SYMBOLS,), (rows,))
     )
     return operators.requires_grad_(), readout.requires_grad_(), state.requires_grad_()
 
 
-def run(arrangement: Arrangement, operators: Tensor, readout: Tensor, state: Tensor) -> Readings:
-    taken = layout_operators(arrangement, operators, readout)
-    return recur(taken, readout, state, arrangement.layout)
+def run(batch: BucketedBatch, operators: Tensor, readout: Tensor, state: Tensor) -> Readings:
+    taken = operators_of_buckets(batch, operators, readout)
+    return recur(taken, readout, state, batch.buckets)
 
 
-def fixed(kind: str, batch: int = 3, steps: int = 7, chunk: int = 2) -> Arrangement:
+def fixed(kind: BucketKind, rows: int = 3, steps: int = 7) -> BucketedBatch:
     """A batch that is read at the third step, after which nothing is scaled, and at the last."""
-    inputs, outcomes = np.random.default_rng(0).integers(0, SYMBOLS, (2, batch, steps))
-    read = np.zeros((batch, steps), dtype=bool)
+    inputs, outcomes = np.random.default_rng(0).integers(0, SYMBOLS, (2, rows, steps))
+    read = np.zeros((rows, steps), dtype=bool)
     read[:, [2, -1]] = True
     sequences = operator_sequences(inputs, outcomes, read, SYMBOLS, lambda *_: None)
-    return arrange(kind, sequences, chunk=chunk)
+    return bucketed(kind, sequences)
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 @given(
     data=st.data(),
     seed=st.integers(0, 2**31),
     memory=st.sampled_from([1, 2**28]),
-    stretch=st.sampled_from([1, 2**22]),
+    chunk=st.sampled_from([1, 2**22]),
 )
-def test_every_layout_reads_the_dense_products(
-    kind: str, data: st.DataObject, seed: int, memory: int, stretch: int
+def test_either_kind_of_buckets_reads_the_dense_products(
+    kind: BucketKind, data: st.DataObject, seed: int, memory: int, chunk: int
 ) -> None:
-    arrangement: Arrangement = data.draw(arrangements(kind))
-    sequences = arrangement.sequences
-    operators, readout, state = variables(arrangement, seed)
+    batch: BucketedBatch = data.draw(bucketed_batches(kind))
+    sequences = batch.sequences
+    operators, readout, state = variables(batch, seed)
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
         patch.setattr(recurrence, "MOST_STATE_BYTES", memory)
-        patch.setattr(recurrence, "STRETCH_BYTES", stretch)
-        readings = run(arrangement, operators, readout, state)
+        patch.setattr(recurrence, "CHUNK_BYTES", chunk)
+        readings = run(batch, operators, readout, state)
     dense = states_one_by_one(
         sequences, *(tensor.detach().numpy() for tensor in (operators, readout, state))
     )
     read = np.array(
         [
-            dense[row][place]
-            for place, row in zip(sequences.read_place, sequences.read_row, strict=True)
+            dense[row][time]
+            for time, row in zip(sequences.read_time, sequences.read_row, strict=True)
         ]
     )
     expected = read**2 @ readout.detach().numpy().T ** 2
     found = readings.weights.numpy()
     assert np.allclose(found / found.sum(1, keepdims=True), expected / expected.sum(1)[:, None])
-    lasting = [states for states in dense if len(states) == len(arrangement.layout.widths)]
+    lasting = [states for states in dense if len(states) == len(batch.buckets.widths)]
     final = np.array([states[-1] for states in lasting])
     assert np.allclose(np.abs(readings.final.numpy()).max(1), 1)
     if sequences.regular:
@@ -83,30 +84,30 @@ def test_every_layout_reads_the_dense_products(
         assert np.allclose(scales * readings.final.numpy(), final)
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
-def test_gradients_equal_finite_differences(kind: str) -> None:
-    arrangement = fixed(kind)
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_equal_finite_differences(kind: BucketKind) -> None:
+    batch = fixed(kind)
 
     def outputs(operators: Tensor, readout: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        readings = run(arrangement, operators, readout, state)
+        readings = run(batch, operators, readout, state)
         distribution = readings.weights / readings.weights.sum(1, keepdim=True)
         # Scales count as constants: only the direction of the final states is differentiable.
         return distribution, torch.nn.functional.normalize(readings.final)
 
-    assert torch.autograd.gradcheck(outputs, variables(arrangement, 1))
+    assert torch.autograd.gradcheck(outputs, variables(batch, 1))
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
-def test_neither_windows_nor_stretches_change_the_gradients(
-    kind: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", KINDS)
+def test_neither_segments_nor_chunks_change_the_gradients(
+    kind: BucketKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Where they are recomputed in windows of isqrt(12) = 3 places, some of which are not read at
-    # all, and none ends where states are scaled.
-    arrangement = fixed(kind, batch=5, steps=12)
-    operators, readout, state = variables(arrangement, 2)
+    # Where they are computed again in segments of isqrt(12) = 3 time indices, some of which are not
+    # read at all, and none ends where states are scaled.
+    batch = fixed(kind, rows=5, steps=12)
+    operators, readout, state = variables(batch, 2)
     results = []
-    widest = max(arrangement.layout.widths) * SIZE * 8
-    for memory, stretch, looked_up, few_rows in [
+    widest = max(batch.buckets.widths) * SIZE * 8
+    for memory, chunk, looked_up, few_rows in [
         (2**28, 2**22, 2**20, 2**12),
         (2**28, 5 * widest, 1, 2**12),
         (1, 2**22, 5 * 5 * SIZE**2, 2**12),
@@ -114,11 +115,11 @@ def test_neither_windows_nor_stretches_change_the_gradients(
         (2**28, 2**22, 2**20, 0),
     ]:
         monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", memory)
-        monkeypatch.setattr(recurrence, "STRETCH_BYTES", stretch)
+        monkeypatch.setattr(recurrence, "CHUNK_BYTES", chunk)
         monkeypatch.setattr(propagation, "MOST_LOOKED_UP", looked_up)
-        monkeypatch.setattr(layouts, "_FEW_ROWS", few_rows)
-        arrangement = fixed(kind, batch=5, steps=12)
-        readings = run(arrangement, operators, readout, state)
+        monkeypatch.setattr(buckets, "_FEW_ROWS", few_rows)
+        batch = fixed(kind, rows=5, steps=12)
+        readings = run(batch, operators, readout, state)
         generator = torch.Generator().manual_seed(0)
         differentiable = (readings.weights, readings.final)
         weights = [
@@ -135,32 +136,34 @@ def test_neither_windows_nor_stretches_change_the_gradients(
             assert torch.allclose(expected, found, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
-def test_many_states_are_kept_for_one_window_at_a_time(
-    kind: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_states_are_kept_for_one_segment_at_a_time(
+    kind: BucketKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrangement = fixed(kind, batch=4, steps=100)
-    operators, readout, state = variables(arrangement, 3)
-    widest = max(arrangement.layout.widths) * SIZE * 8
-    monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", 2 * 20 * widest)
-    taken = layout_operators(arrangement, operators, readout).detach()
-    passes = recurrence._Run(taken, readout.detach(), state.detach(), arrangement.layout, parts=2)
+    batch = fixed(kind, rows=4, steps=100)
+    operators, readout, state = variables(batch, 3)
+    widest = max(batch.buckets.widths) * SIZE * 8
+    monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", 20 * widest)
+    taken = operators_of_buckets(batch, operators, readout).detach()
+    passes = recurrence._Run(taken, readout.detach(), state.detach(), batch.buckets)
     passes.forward()
-    assert passes.windows == [(first, min(first + 20, 100)) for first in range(0, 100, 20)]
+    assert passes.segments == [(first, min(first + 20, 100)) for first in range(0, 100, 20)]
     assert passes.propagation.states.numel() == 0
     passes._fill(0)
     assert 8 * passes.propagation.states.numel() <= 21 * widest
-    # What is kept of the other windows holds on to nothing else.
-    assert all(kept.untyped_storage().nbytes() == kept.nbytes for kept in passes.window_states)
+    # What is kept of the other segments holds on to nothing else.
+    assert all(kept.untyped_storage().nbytes() == kept.nbytes for kept in passes.segment_states)
 
 
-@pytest.mark.parametrize("kind", LAYOUTS)
-def test_an_impossible_outcome_leaves_zeros_and_is_seen_in_the_least_amplitude(kind: str) -> None:
-    arrangement = fixed(kind)
-    operators, readout, state = variables(arrangement, 4)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_impossible_outcome_leaves_zeros_and_is_seen_in_the_least_amplitude(
+    kind: BucketKind,
+) -> None:
+    batch = fixed(kind)
+    operators, readout, state = variables(batch, 4)
     with torch.no_grad():
-        readout[int(arrangement.sequences.outcomes[1, 1])] = 0
-        readings = run(arrangement, operators, readout, state)
+        readout[int(batch.sequences.outcomes[1, 1])] = 0
+        readings = run(batch, operators, readout, state)
     assert readings.least == torch.finfo(torch.float64).tiny
     assert all(torch.isfinite(part).all() for part in readings)
     assert (readings.final[1] == 0).all()

@@ -9,37 +9,24 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from qrnn_circuits import QRNN, Initialisation
-from qrnn_circuits.simulation.costs import worthwhile_layout
-from qrnn_circuits.simulation.transfer import plan as batch_plan
-from qrnn_circuits.simulation.transfer import recurrence
-from qrnn_circuits.simulation.transfer import run as conditioned
+from qrnn_circuits.simulation.transfer import batch_plan, recurrence
+from qrnn_circuits.simulation.transfer.costs import BucketKind
 from qrnn_circuits.simulation.transfer.run import run_conditioned
-from tests.plain import plain_run
+from tests.simulation.transfer.bucketed import KINDS
+from tests.simulation.transfer.plain import plain_run
 
-LAYOUTS = ["rows", "chunked", "grouped"]
 
-
-def forced(patch: pytest.MonkeyPatch, layout: str, products: bool, memory: int) -> None:
+def forced(patch: pytest.MonkeyPatch, kind: BucketKind, products: bool, memory: int) -> None:
     """Takes a way of running regardless of its costs."""
 
-    def choose(sequences: Any, symbols: int, size: int) -> Any:  # noqa: ANN401
-        _, _, tokens = worthwhile_layout(sequences, symbols, size)
-        return (layout if sequences.regular else "grouped"), 2, tokens
-
     patch.setattr(batch_plan, "MOST_REMEMBERED_SYMBOLS", 0)
-    patch.setattr(batch_plan, "worthwhile_layout", choose)
+    patch.setattr(batch_plan, "worthwhile_buckets", lambda *_: kind)
     patch.setattr(
         batch_plan,
         "worthwhile_products",
-        lambda *_: lambda counts, places: counts >= (1 if products else 10**6),
+        lambda *_: lambda counts, length: counts >= (1 if products else 10**6),
     )
     patch.setattr(recurrence, "MOST_STATE_BYTES", memory)
-
-
-def in_parts(patch: pytest.MonkeyPatch, rows: int, size: int) -> None:
-    """Runs so many sequences together, in float64."""
-    patch.setattr(conditioned, "MOST_PLACE_BYTES", rows * 8 * size)
-    patch.setattr(conditioned, "LEAST_ROWS_OF_PARTS", 0)
 
 
 def random_model(seed: int, workspace: int, lane: int, **options: Any) -> QRNN:  # noqa: ANN401
@@ -55,25 +42,23 @@ def random_model(seed: int, workspace: int, lane: int, **options: Any) -> QRNN: 
 
 @pytest.mark.parametrize("memory", [2**28, 1])
 @pytest.mark.parametrize("products", [False, True])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 @given(
     seed=st.integers(0, 2**31),
     batch=st.integers(1, 5),
     steps=st.integers(1, 11),
-    rows=st.integers(1, 5),
     workspace=st.integers(1, 3),
     lane=st.integers(1, 2),
     share=st.sampled_from([0, 0.3, 1]),
     scale_every=st.integers(1, 4),
 )
 def test_readings_and_gradients_are_those_of_the_plain_network(
-    layout: str,
+    kind: BucketKind,
     products: bool,
     memory: int,
     seed: int,
     batch: int,
     steps: int,
-    rows: int,
     workspace: int,
     lane: int,
     share: float,
@@ -86,8 +71,7 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
     state = torch.randn(batch, 2**workspace, generator=generator, dtype=torch.float64)
     state = (state / state.norm(dim=1, keepdim=True)).requires_grad_()
     with pytest.MonkeyPatch.context() as patch:
-        forced(patch, layout, products, memory)
-        in_parts(patch, rows, 2**workspace)
+        forced(patch, kind, products, memory)
         run = run_conditioned(
             model.cell.step_gates(), inputs, outcomes, read, state, scale_every=scale_every
         )
@@ -108,14 +92,12 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
         )
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3])
 @pytest.mark.parametrize("memory", [2**28, 1])
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_all_of_an_output_is_differentiable_and_equals_the_plain_networks(
-    layout: str, memory: int, rows: int, monkeypatch: pytest.MonkeyPatch
+    kind: BucketKind, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forced(monkeypatch, layout, products=False, memory=memory)
-    in_parts(monkeypatch, rows, 4)
+    forced(monkeypatch, kind, products=False, memory=memory)
     model = random_model(0, 2, 2, strategy="transfer")
     inputs, outcomes = torch.randint(4, (2, 3, 9), generator=torch.Generator().manual_seed(0))
     output, expected = model(inputs, outcomes), plain_run(model, inputs, outcomes)
@@ -131,11 +113,11 @@ def test_all_of_an_output_is_differentiable_and_equals_the_plain_networks(
         assert torch.allclose(value, plain, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_gradients_of_readings_equal_finite_differences(
-    layout: str, monkeypatch: pytest.MonkeyPatch
+    kind: BucketKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forced(monkeypatch, layout, products=True, memory=2**28)
+    forced(monkeypatch, kind, products=True, memory=2**28)
     model = random_model(1, 2, 1, strategy="transfer")
     inputs, outcomes = torch.randint(2, (2, 3, 6), generator=torch.Generator().manual_seed(0))
     scored = torch.zeros(3, 6, dtype=torch.bool)
@@ -259,11 +241,11 @@ def test_a_batch_gives_each_sequence_what_it_gets_alone(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_gpu_gives_the_same_loss_and_gradients(
-    layout: str, monkeypatch: pytest.MonkeyPatch
+    kind: BucketKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forced(monkeypatch, layout, products=True, memory=2**28)
+    forced(monkeypatch, kind, products=True, memory=2**28)
     model = random_model(5, 3, 2, strategy="transfer")
     inputs, outcomes = torch.randint(4, (2, 6, 20), generator=torch.Generator().manual_seed(1))
     scored = torch.zeros(6, 20, dtype=torch.bool)

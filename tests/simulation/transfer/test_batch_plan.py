@@ -5,7 +5,11 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits import QRNN, Initialisation
-from qrnn_circuits.simulation.transfer.plan import MOST_REMEMBERED_SYMBOLS, BatchPlan, batch_plan
+from qrnn_circuits.simulation.transfer.batch_plan import (
+    MOST_REMEMBERED_SYMBOLS,
+    BatchPlan,
+    batch_plan,
+)
 
 
 def plan(inputs: Tensor, outcomes: Tensor, read: Tensor | None = None) -> BatchPlan:

@@ -7,18 +7,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qrnn_circuits.simulation.costs import worthwhile_layout, worthwhile_products
-from qrnn_circuits.simulation.transfer.build import OperatorPlan, operator_plan
-from qrnn_circuits.simulation.transfer.layouts import (
-    Layout,
-    chunked_layout,
-    grouped_layout,
+from qrnn_circuits.simulation.transfer.buckets import (
+    Buckets,
+    distinct_pairs,
     on_device,
-    row_layout,
+    operator_buckets,
+    row_buckets,
 )
+from qrnn_circuits.simulation.transfer.build import OperatorIndices, operator_indices
+from qrnn_circuits.simulation.transfer.costs import worthwhile_buckets, worthwhile_products
 from qrnn_circuits.simulation.transfer.products import Integers, Mask, operator_sequences
 
-# The plans of larger batches take little of their steps' time, and much memory.
+# A plan that is remembered saves a tenth of a training step of memorise. The plans of larger
+# batches take little of their steps' time, and much memory.
 MOST_REMEMBERED_SYMBOLS = 2**12
 
 
@@ -28,13 +29,13 @@ class BatchPlan:
 
     Attributes:
         operators: The operators to build.
-        layout: The arrangement of the sequences, which meet these operators.
+        buckets: Which rows meet which of them.
         rows: The sequence of each state that is read, shape ``(R,)``.
         steps: Its step, likewise.
     """
 
-    operators: OperatorPlan
-    layout: Layout
+    operators: OperatorIndices
+    buckets: Buckets
     rows: Tensor
     steps: Tensor
 
@@ -60,7 +61,7 @@ def batch_plan(
             each sequence is always among them.
         symbols: Number of symbols, ``2**I``.
         size: Amplitudes of a state, ``2**W``.
-        scale_every: Places from one that is scaled to the next.
+        scale_every: Time indices from one that is scaled to the next.
     """
     arrays = (inputs.cpu().numpy(), outcomes.cpu().numpy())
     mask = np.ones(arrays[0].shape, dtype=bool) if read is None else read.cpu().numpy()
@@ -101,23 +102,18 @@ def _planned(
     sequences = operator_sequences(
         inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size)
     )
-    kind, chunk, (pairs, tokens) = worthwhile_layout(sequences, symbols, size)
-    count = symbols + sum(len(level.left) for level in sequences.products)
-    layout: Layout
-    if kind == "grouped":
-        layout = grouped_layout(sequences, count, device, scale_every=scale_every)
-    elif kind == "rows":
-        layout = row_layout(sequences, tokens, device, scale_every=scale_every)
+    pairs: Integers | None = None
+    buckets: Buckets
+    if sequences.regular:
+        pairs, pair_numbers = distinct_pairs(sequences, symbols)
+        if worthwhile_buckets(sequences, len(pairs), size) == "operator":
+            pairs = None
+    if pairs is None:
+        count = symbols + sum(len(level.left) for level in sequences.products)
+        buckets = operator_buckets(sequences, count, device, scale_every=scale_every)
     else:
-        layout = chunked_layout(
-            sequences, tokens, len(pairs), chunk, device, scale_every=scale_every
-        )
-    operators = operator_plan(
-        np.flatnonzero(np.bincount(inputs.ravel())),
-        sequences.products,
-        None if kind == "grouped" else pairs,
-        symbols,
-        device,
-    )
+        buckets = row_buckets(sequences, pair_numbers, device, scale_every=scale_every)
+    used = np.flatnonzero(np.bincount(inputs.ravel()))
+    operators = operator_indices(used, sequences.products, pairs, symbols, device)
     rows, steps = on_device([sequences.read_row, sequences.read_step], device)
-    return BatchPlan(operators, layout, rows, steps)
+    return BatchPlan(operators, buckets, rows, steps)
