@@ -17,7 +17,7 @@ from torch import Tensor
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import WorkspaceGate
 from qrnn_circuits.neuron import block_amplitudes
-from qrnn_circuits.simulation.state.polynomial_table import PolynomialTable
+from qrnn_circuits.polynomial import PolynomialTable
 
 # The blocks of a cell, and what is derived from them, are kept while they take no more than this.
 MOST_KEPT_BYTES = 2**30
@@ -203,8 +203,8 @@ class CellBlocks(StepBlocks):
         self._order, self._semantics = cell.order, cell.semantics
         dtype, device = self._coefficients.dtype, self._coefficients.device
         self._table = PolynomialTable(wires - 1, cell.degree, dtype=dtype, device=device)
-        self._patterns = cell.polynomial._patterns
-        self._places: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._patterns = cell.polynomial.patterns
+        self._cells: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         # Of each neuron and symbol: blocks, inverses, conjugates and gradients.
         kept = 4 * neurons * len(symbols) * 2**wires * self._coefficients.element_size()
         self._keep = kept <= MOST_KEPT_BYTES
@@ -305,16 +305,16 @@ class CellBlocks(StepBlocks):
         return block_amplitudes(angles, self._order, self._semantics)
 
     def _monomials(self, target: int, symbol: int) -> tuple[Tensor, Tensor]:
-        """The monomials that do not vanish for a symbol, and their places in the table."""
+        """The monomials that do not vanish for a symbol, and their cells in the table."""
         key = target, symbol
-        if key not in self._places:
+        if key not in self._cells:
             others = self.workspace - 1
             monomials = (self._patterns >> others & ~symbol == 0).nonzero()[:, 0]
             patterns = self._patterns[monomials] & (1 << others) - 1
             # The wires before the target go behind the others.
             patterns = (patterns << target | patterns >> others - target) & (1 << others) - 1
-            self._places[key] = monomials, self._table.cells(patterns)
-        return self._places[key]
+            self._cells[key] = monomials, self._table.cells(patterns)
+        return self._cells[key]
 
     def _known(self, symbol: int) -> list[tuple[Tensor, Tensor]]:
         """Each neuron's largest block norm, and log of its condition number."""

@@ -20,6 +20,9 @@ from qrnn_circuits.simulation.transfer.propagation import propagation
 MOST_STATE_BYTES = 2**28
 # Most bytes of states in a chunk. What is read and what gradients need is several times as much.
 CHUNK_BYTES = 2**22
+# Most time indices in a chunk. Python's garbage collector goes through all of a program's objects
+# where many new ones live long: without a limit, 10,000 steps may take twice as long.
+MOST_CHUNK_LENGTH = 2**9
 
 Interval = tuple[int, int]
 """The first and the last time index of a segment or a chunk.
@@ -105,7 +108,7 @@ class _Run:
         if sum(buckets.widths) * row_bytes > MOST_STATE_BYTES:
             length = max(isqrt(last), MOST_STATE_BYTES // most_bytes, 1)
         self.segments = _intervals(0, last, length)
-        self.chunk_length = max(CHUNK_BYTES // most_bytes, 1)
+        self.chunk_length = min(max(CHUNK_BYTES // most_bytes, 1), MOST_CHUNK_LENGTH)
         self.read: tuple[Interval, Tensor, Tensor] | None = None
         if buckets.start is not None:
             state = state.index_select(0, buckets.start)

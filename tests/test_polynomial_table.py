@@ -3,42 +3,41 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits import BooleanPolynomial
-from qrnn_circuits.simulation.state.polynomial_table import PolynomialTable
+from qrnn_circuits import BooleanPolynomial, polynomial
+from qrnn_circuits.polynomial import PolynomialTable
 
 
-def patterns_of(polynomial: BooleanPolynomial) -> torch.Tensor:
-    last = polynomial.variables - 1
-    return torch.tensor([sum(1 << last - i for i in m) for m in polynomial.monomials])
-
-
-def values_at_all_bits(polynomial: BooleanPolynomial, coefficients: torch.Tensor) -> torch.Tensor:
-    bits = torch.cartesian_prod(*[torch.arange(2)] * polynomial.variables)
-    values: torch.Tensor = polynomial(
-        coefficients[..., None, :], bits.reshape(-1, polynomial.variables)
-    )
+def values_at_all_bits(angles: BooleanPolynomial, coefficients: torch.Tensor) -> torch.Tensor:
+    bits = torch.cartesian_prod(*[torch.arange(2)] * angles.variables)
+    values: torch.Tensor = angles(coefficients[..., None, :], bits.reshape(-1, angles.variables))
     return values
 
 
 @given(
     sizes=st.integers(1, 8).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m))),
+    most_values=st.sampled_from([0, 2**18]),
     seed=st.integers(0, 2**31),
 )
-def test_a_table_holds_the_value_at_every_pattern(sizes: tuple[int, int], seed: int) -> None:
-    polynomial = BooleanPolynomial(*sizes)
-    table = PolynomialTable(*sizes, dtype=torch.float64)
+def test_a_table_holds_the_value_at_every_pattern(
+    sizes: tuple[int, int], most_values: int, seed: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(polynomial, "_MOST_VALUES", most_values)
+        angles = BooleanPolynomial(*sizes)
+    table = PolynomialTable(*sizes, most_values=most_values, dtype=torch.float64)
     generator = torch.Generator().manual_seed(seed)
-    coefficients = torch.randn(2, polynomial.size, dtype=torch.float64, generator=generator)
-    found = table.table(coefficients, table.cells(patterns_of(polynomial)))
-    expected = values_at_all_bits(polynomial, coefficients)
+    coefficients = torch.randn(2, angles.size, dtype=torch.float64, generator=generator)
+    found = table.table(coefficients, table.cells(angles.patterns))
+    expected = values_at_all_bits(angles, coefficients)
     assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+    assert torch.allclose(angles.table(coefficients), expected, rtol=0, atol=1e-12)
 
 
 def test_a_table_is_differentiable_in_the_coefficients() -> None:
-    polynomial = BooleanPolynomial(5, 3)
+    angles = BooleanPolynomial(5, 3)
     table = PolynomialTable(5, 3, dtype=torch.float64)
-    cells = table.cells(patterns_of(polynomial))
-    coefficients = torch.randn(polynomial.size, dtype=torch.float64, requires_grad=True)
+    cells = table.cells(angles.patterns)
+    coefficients = torch.randn(angles.size, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda c: table.table(c, cells), coefficients)
 
 
@@ -56,13 +55,13 @@ def test_no_variables_leave_the_bias() -> None:
 
 
 def test_float32_tables_agree_with_float64() -> None:
-    polynomial = BooleanPolynomial(14, 3)
+    angles = BooleanPolynomial(14, 3)
     generator = torch.Generator().manual_seed(0)
-    coefficients = torch.randn(polynomial.size, dtype=torch.float64, generator=generator)
+    coefficients = torch.randn(angles.size, dtype=torch.float64, generator=generator)
     tables = []
     for dtype in (torch.float64, torch.float32):
         table = PolynomialTable(14, 3, dtype=dtype)
-        cells = table.cells(patterns_of(polynomial))
+        cells = table.cells(angles.patterns)
         tables.append(table.table(coefficients.to(dtype), cells).double())
     exact, single = tables
     # Of sums of up to 470 terms: the error of each is one of their sum of absolute values.
