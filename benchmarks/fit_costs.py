@@ -1,9 +1,9 @@
-"""Measures the times from which qrnn_circuits/cost_model.py estimates those of whole passes.
+"""Measures the times from which qrnn_circuits/simulation estimates those of whole passes.
 
 Draws sizes of networks and batches of random symbols, times a forward and backward pass of each
-strategy, the transfer strategy in every layout of its recurrence, and fits the time of each part to
-these, in relative error, with no time below zero. One thread. Prints the constants as they are
-written in the cost model, and how far the fitted times are from the measured ones.
+strategy, the transfer strategy in either kind of buckets, and fits the time of each part to these,
+in relative error, with no time below zero. One thread. Prints the constants as they are written in
+qrnn_circuits/simulation/costs.py, and how far the fitted times are from the measured ones.
 
     python -m benchmarks.fit_costs [--minutes 4] [--seed 0]
 """
@@ -18,19 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.buckets import MOST_ROW_ENTRIES, train
 from benchmarks.interleaved import interleaved_seconds
-from benchmarks.layouts import MOST_CHUNK_ENTRIES, MOST_ROW_ENTRIES, train
 from qrnn_circuits import QRNN
-from qrnn_circuits.simulation.costs import (
-    CHUNK_SIZES,
-    SECONDS,
-    Counts,
-    LayoutChoice,
-    layout_counts,
-    recurrence_size,
-)
+from qrnn_circuits.simulation.costs import SECONDS, Counts
 from qrnn_circuits.simulation.strategy import operator_counts, state_counts
-from qrnn_circuits.simulation.transfer.layouts import tokens_of
+from qrnn_circuits.simulation.transfer.buckets import distinct_pairs
+from qrnn_circuits.simulation.transfer.costs import BucketKind, bucket_counts, recurrence_size
 from qrnn_circuits.simulation.transfer.products import operator_sequences
 
 # Sizes beyond these are not drawn.
@@ -52,13 +46,11 @@ def measured(draw: random.Random) -> Iterator[tuple[Counts, float]]:
     generator = torch.Generator().manual_seed(draw.randrange(2**31))
     inputs = torch.randint(symbols, (batch, steps), generator=generator)
     model = QRNN(lane=lane, workspace=workspace, stages=stages, generator=generator)
-    choices: list[LayoutChoice | None] = [None, ("grouped", 0)]
+    kinds: list[BucketKind | None] = [None, "operator"]
     if batch * steps * size**2 <= MOST_ROW_ENTRIES:
-        choices.append(("rows", 1))
-    if batch > 1 and batch * steps * size**2 <= MOST_CHUNK_ENTRIES:
-        choices.append(("chunked", draw.choice(CHUNK_SIZES)))
+        kinds.append("row")
     times = interleaved_seconds(
-        {choice: partial(train, model, choice, inputs) for choice in choices},
+        {kind: partial(train, model, kind, inputs) for kind in kinds},
         repeats=5,
         most=0.5,
     )
@@ -69,15 +61,15 @@ def measured(draw: random.Random) -> Iterator[tuple[Counts, float]]:
         symbols,
         lambda *_: None,
     )
-    run = recurrence_size(sequences, tokens_of(sequences, symbols)[1], size)
+    run = recurrence_size(sequences, len(distinct_pairs(sequences, symbols)[0]), size)
     sizes = {"stages": stages, "symbols": symbols, "workspace": workspace}
-    for choice, runs in times.items():
+    for kind, runs in times.items():
         seconds = min(runs)
-        if choice is None:
+        if kind is None:
             yield state_counts(**sizes, batch=batch, steps=steps), seconds
         else:
             counts = operator_counts(**sizes, batch=batch, steps=steps)
-            yield counts | layout_counts(choice, run), seconds
+            yield counts | bucket_counts(kind, run), seconds
 
 
 def fit(rows: list[tuple[Counts, float]]) -> tuple[dict[str, float], NDArray[np.float64]]:

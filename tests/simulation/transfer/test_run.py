@@ -173,7 +173,7 @@ def test_the_loss_and_its_gradient_do_not_depend_on_the_strategy(kind: str, patt
 
 
 def test_float32_losses_of_long_sequences_agree_with_float64() -> None:
-    # Long stretches without any score, as for DNA, and typical outcomes.
+    # Long runs of steps without any score, as for DNA, and typical outcomes.
     exact = random_model(3, 5, 3)
     inputs = torch.randint(8, (8, 1000), generator=torch.Generator().manual_seed(0))
     every = torch.ones_like(inputs, dtype=torch.bool)
