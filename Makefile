@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test conformance conformance-torch conformance-aer lint types clean
+.PHONY: demo test conformance conformance-torch conformance-aer lint types package clean
 
 # Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
 demo: .venv/installed
@@ -28,6 +28,10 @@ lint: .venv/installed
 
 types: .venv/installed
 	$(BIN)/mypy
+
+# An sdist, a wheel of it, and that wheel in an empty environment.
+package: .venv/installed
+	$(BIN)/python -m tools.package
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
