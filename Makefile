@@ -9,9 +9,9 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/python examples/demo.py --out demo
 
-# The whole test suite.
+# The whole test suite, with further options of pytest in OPTIONS.
 test: .venv/installed
-	$(BIN)/pytest --numprocesses auto
+	$(BIN)/pytest --numprocesses auto $(OPTIONS)
 
 # PennyLane's own device tests, exact and with shots. They start the pytest that the path names.
 conformance: conformance-torch conformance-aer

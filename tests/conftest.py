@@ -67,15 +67,6 @@ def random_symbols() -> Callable[..., torch.Tensor]:
     return draw
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small only lose time to a second thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture
 def small_disk() -> Callable[[int], AbstractContextManager[None]]:
     """Files cannot grow beyond some bytes: writing fails with OSError, as on a full disk."""

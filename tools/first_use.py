@@ -32,15 +32,13 @@ def run_devices() -> None:
     for name in ("qrnn.torch", "qrnn.aer"):
         device = qml.device(name, wires=1)
 
-        @qml.set_shots(1000)
-        @qml.qnode(device)
         def circuit() -> qml.measurements.MeasurementProcess:
             qml.RY(0.7, wires=0)
             flipped = qml.measure(0)
             qml.cond(flipped, qml.PauliX)(wires=0)
             return qml.probs(wires=0)
 
-        probabilities = circuit()
+        probabilities = qml.set_shots(qml.QNode(circuit, device), 1000)()
         print(name, probabilities)
         np.testing.assert_allclose(probabilities, [1, 0])
 

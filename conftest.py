@@ -1,0 +1,23 @@
+"""What the tests and the examples in docstrings share."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose time to a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def folder_of_an_example(request: pytest.FixtureRequest) -> None:
+    """An example in a docstring may write files: it runs in an empty folder, from a fixed seed."""
+    if isinstance(request.node, pytest.DoctestItem):
+        request.getfixturevalue("monkeypatch").chdir(request.getfixturevalue("tmp_path"))
+        torch.manual_seed(0)
