@@ -30,6 +30,16 @@ def sequence_loss(
 
     Raises:
         ValueError: If ``kind`` is unknown or no step is scored.
+
+    Example:
+        Two steps, the first of them sure, the second one a guess between two symbols:
+
+        >>> log_probs = torch.tensor([[[1.0, 0.0], [0.5, 0.5]]]).log()
+        >>> outcomes = torch.tensor([[0, 1]])
+        >>> sequence_loss(log_probs, outcomes)
+        tensor(0.3466)
+        >>> sequence_loss(log_probs, outcomes, scored=torch.tensor([[False, True]]))
+        tensor(0.6931)
     """
     if kind not in get_args(Loss):
         raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")

@@ -28,6 +28,12 @@ class QRNNOutput:
             postselected run keeps.
         outcomes: The outcome of each step, given or sampled, int64, shape ``(B, T)``.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``.
+
+    Example:
+        >>> symbols = torch.tensor([[0, 1, 1]])
+        >>> output = QRNN(lane=1, workspace=2)(symbols, symbols)
+        >>> output.log_probs.shape, output.log_acceptance.shape, output.state.shape
+        (torch.Size([1, 3, 2]), torch.Size([1]), torch.Size([1, 4]))
     """
 
     log_probs: Tensor

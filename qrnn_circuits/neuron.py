@@ -23,6 +23,11 @@ class Initialisation:
         bias_spread: Of the biases, around pi/2.
         weight_spread: Of the other polynomial coefficients, around 0.
         theta_spread: Of the angles of the work stages' own rotations, around 0.
+
+    Example:
+        >>> Initialisation(bias_spread=0.0).coefficients((2, 3))  # two neurons of two controls
+        tensor([[1.5708, 0.0000, 0.0000],
+                [1.5708, 0.0000, 0.0000]], dtype=torch.float64)
     """
 
     bias_spread: float = 0.1
@@ -87,7 +92,7 @@ def apply_blocks(state: Tensor, cos: Tensor, sin: Tensor, target: int) -> Tensor
             R columns that are all treated alike.
         cos: ``c`` for each pattern of the n - 1 other wires, broadcastable to
             ``(*lead, 2**(n-1), R)``.
-        sin: ``s``, likewise.
+        sin: ``s`` for each of these patterns, of the shape of ``cos``.
         target: Position of the target wire, from 0 to n - 1.
 
     Returns:
@@ -116,6 +121,15 @@ class QuantumNeuron(nn.Module):
         coefficients: Its trainable coefficients, shape ``(P,)``, the bias first.
         order: How often the activation is sharpened.
         semantics: ``"postselected"`` or ``"unitary"``.
+
+    Example:
+        A neuron with angle ``phi = pi/2 + 0.6 * x`` sharpens it away from ``pi/2``:
+
+        >>> neuron = QuantumNeuron(1, order=1, degree=1)
+        >>> with torch.no_grad():
+        ...     _ = neuron.coefficients.copy_(torch.tensor([pi / 2, 0.6]))
+        ...     neuron.angles(), neuron.activation(), neuron.success_probability()
+        (tensor([1.5708, 2.1708]), tensor([1.5708, 2.5988]), tensor([0.5000, 0.6594]))
     """
 
     def __init__(

@@ -25,6 +25,13 @@ class BooleanPolynomial(nn.Module):
             The first is the empty set, whose coefficient is the bias.
         patterns: The pattern of each: the integer in whose bits exactly its variables are 1,
             variable 0 the most significant, int64, shape ``(P,)``.
+
+    Example:
+        >>> polynomial = BooleanPolynomial(variables=2, degree=2)
+        >>> polynomial.monomials
+        ((), (0,), (1,), (0, 1))
+        >>> polynomial.table(torch.tensor([0.5, 1.0, 2.0, -3.0]))
+        tensor([0.5000, 2.5000, 1.5000, 0.5000])
     """
 
     patterns: Tensor

@@ -20,15 +20,20 @@ def worthwhile_threads(model: RecurrentNetwork, batch: int, steps: int) -> Itera
     Threads wait for each other after every operation. With small tensors that takes longer than
     the operation, and far longer where other processes keep a core busy. Otherwise, and after the
     ``with`` statement, torch has as many threads as before. Both forward and backward passes
-    belong inside it:
-
-        with worthwhile_threads(model, *inputs.shape):
-            model.loss(inputs, outcomes).backward()
+    belong inside it.
 
     Args:
         model: The network.
         batch: Number of sequences B that it is given.
         steps: Number of their steps T.
+
+    Example:
+        >>> model = QRNN(lane=1, workspace=2)
+        >>> inputs = torch.tensor([[0, 1, 1, 0]])
+        >>> with worthwhile_threads(model, *inputs.shape):
+        ...     model.loss(inputs, outcomes=inputs).backward()
+        ...     torch.get_num_threads()
+        1
     """
     before = torch.get_num_threads()
     if not _large(model, batch, steps):

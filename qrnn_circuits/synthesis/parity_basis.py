@@ -24,6 +24,10 @@ def parities_up_to(controls: int, degree: int) -> tuple[Parity, ...]:
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> parities_up_to(3, 2)
+        ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
     """
     if controls < 1:
         raise ValueError(f"controls must be at least 1, got {controls}")
@@ -50,6 +54,12 @@ def polynomial_to_parities(controls: int, degree: int) -> NDArray[np.float64]:
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        ``0.4 + x`` is ``0.9 - 0.5 * (-1)**x``:
+
+        >>> polynomial_to_parities(controls=1, degree=1) @ [0.4, 1.0]
+        array([ 0.9, -0.5])
     """
     sets = parities_up_to(controls, degree)
     row = {parity: index for index, parity in enumerate(sets)}
@@ -73,6 +83,12 @@ def table_to_parities(controls: int) -> NDArray[np.float64]:
 
     Raises:
         ValueError: If ``controls`` is below 1.
+
+    Example:
+        The angles 0.4 (control reads 0) and 1.4 (it reads 1) are ``0.9 - 0.5 * (-1)**x``:
+
+        >>> table_to_parities(controls=1) @ [0.4, 1.4]
+        array([ 0.9, -0.5])
     """
     sets = parities_up_to(controls, controls)
     bits = np.arange(2**controls)[:, None] >> np.arange(controls)[::-1] & 1

@@ -31,6 +31,19 @@ class ParityWalk:
         end: Parity that it depends on after the last.
         closed: Whether the steps alone are the rotation: ``start`` and ``end`` are empty, and every
             control wire carries its own variable again. An open walk may leave controls mixed.
+
+    Example:
+        >>> walk = closed_walk(2, [(), (0, 1)])
+        >>> for step in walk.steps:
+        ...     print(step)
+        Rotate(index=0)
+        Toggle(control=0)
+        Toggle(control=1)
+        Rotate(index=1)
+        Toggle(control=0)
+        Toggle(control=1)
+        >>> walk.two_qubit_gates
+        4
     """
 
     controls: int
@@ -81,6 +94,10 @@ def closed_walk(controls: int, parities: Iterable[Sequence[int]]) -> ParityWalk:
 
     Raises:
         ValueError: If ``controls`` or a parity is not as described.
+
+    Example:
+        >>> closed_walk(3, parities_up_to(3, 2)).two_qubit_gates  # degree 2: 7 of 8 parities
+        8
     """
     return _closed(controls, _checked(controls, parities))
 
@@ -98,7 +115,8 @@ def open_walk(
 
     Args:
         controls: Number of control wires m, at least 1.
-        parities: As for :func:`closed_walk`.
+        parities: Distinct sets of controls, each as sorted positions; the empty one is the part of
+            the angle that depends on no control.
         rotations: How many times the walk or its inverse is applied before a gate changes a
             control, a positive even number: an ancilla of a quantum neuron of order k takes
             ``2**k``. Mixes before all toggles are paid once for all of them.
@@ -108,6 +126,11 @@ def open_walk(
 
     Raises:
         ValueError: If an argument is not as described.
+
+    Example:
+        >>> walk = open_walk(2, [(0,), (0, 1)])
+        >>> walk.start, walk.steps, walk.end
+        ((0,), (Rotate(index=0), Toggle(control=1), Rotate(index=1)), (0, 1))
     """
     if rotations < 2 or rotations % 2:
         raise ValueError(f"rotations must be a positive even number, got {rotations}")
@@ -126,6 +149,10 @@ def multiplexed_walk(controls: int, *, closed: bool = True) -> ParityWalk:
 
     Raises:
         ValueError: If ``controls`` is below 1.
+
+    Example:
+        >>> multiplexed_walk(3).two_qubit_gates, multiplexed_walk(3, closed=False).two_qubit_gates
+        (8, 7)
     """
     return _gray_walk(controls, parities_up_to(controls, controls), closed)
 

@@ -10,6 +10,11 @@ class Rotate:
 
     Attributes:
         index: Position of the parity in the walk's ``parities``.
+
+    Example:
+        >>> from qrnn_circuits.synthesis import multiplexed_walk
+        >>> multiplexed_walk(1).steps[0]
+        Rotate(index=0)
     """
 
     index: int
@@ -21,6 +26,11 @@ class Toggle:
 
     Attributes:
         control: Position of the control wire.
+
+    Example:
+        >>> from qrnn_circuits.synthesis import multiplexed_walk
+        >>> multiplexed_walk(1).steps
+        (Rotate(index=0), Toggle(control=0), Rotate(index=1), Toggle(control=0))
     """
 
     control: int
@@ -33,6 +43,12 @@ class Mix:
     Attributes:
         control: Position of the wire that stays as it is.
         onto: Position of the wire that changes.
+
+    Example:
+        Wire 1 then carries ``x0 + x1``, so that one toggle of it is both:
+
+        >>> two_qubit_gates([Mix(control=0, onto=1), Toggle(control=1)])
+        2
     """
 
     control: int
@@ -43,5 +59,13 @@ Step = Rotate | Toggle | Mix
 
 
 def two_qubit_gates(steps: Iterable[Step]) -> int:
-    """Number of steps that are two-qubit gates: all but the rotations."""
+    """Number of steps that are two-qubit gates: all but the rotations.
+
+    Args:
+        steps: Any steps, such as those of a :class:`~qrnn_circuits.synthesis.ParityWalk`.
+
+    Example:
+        >>> two_qubit_gates([Rotate(0), Toggle(0), Rotate(1), Toggle(0)])
+        2
+    """
     return sum(not isinstance(step, Rotate) for step in steps)
