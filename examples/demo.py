@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import torch
 from rich.console import Console
 
-from qrnn_circuits import QRNN
+from qrnn_circuits import RecurrentNetwork
 from qrnn_circuits.circuits import compile_circuit, registers
 from qrnn_circuits.tasks import Digits, Xor
 from qrnn_circuits.training import (
@@ -73,7 +73,7 @@ def draw(run: TrainedRun, task: Digits, folder: Path, picture: Path) -> None:
     plt.close(figure)
 
 
-def largest_difference(model: QRNN, task: Xor) -> float:
+def largest_difference(model: RecurrentNetwork, task: Xor) -> float:
     """Compares the circuit with the fast path: the distributions of the steps of one sequence."""
     batch = task.test()
     inputs, outcomes = batch.inputs[:1, :CIRCUIT_STEPS], batch.outcomes[:1, :CIRCUIT_STEPS]

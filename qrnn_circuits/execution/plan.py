@@ -11,7 +11,7 @@ import torch
 
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
-from qrnn_circuits.network import QRNN
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.tasks.task import require_integer
 from qrnn_circuits.training import TrainedRun
@@ -211,7 +211,7 @@ def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Te
 
 @torch.no_grad()
 def _predictions(
-    model: QRNN, inputs: torch.Tensor, outcomes: torch.Tensor
+    model: RecurrentNetwork, inputs: torch.Tensor, outcomes: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Distributions of the last step, and shares kept by a run conditioned on all earlier ones."""
     sampled = torch.zeros_like(outcomes, dtype=torch.bool)
