@@ -1,9 +1,11 @@
 """PennyLane's parameter-shift rule, for circuits without postselection only."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pennylane as qml
+from pennylane.devices import ExecutionConfig
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
@@ -50,6 +52,13 @@ def unpostselected_param_shift(
     shifted = tape.copy(operations=operations, trainable_params=tape.trainable_params)
     batch, combine = qml.gradients.param_shift(shifted, **options)
     return batch, combine
+
+
+def refuse_postselected(config: ExecutionConfig) -> ExecutionConfig:
+    """A configuration with the rule that is refused where it is wrong, in place of PennyLane's."""
+    if config.gradient_method == qml.gradients.param_shift:
+        return replace(config, gradient_method=unpostselected_param_shift)
+    return config
 
 
 class _ShiftedConditional(Conditional):  # type: ignore[misc]

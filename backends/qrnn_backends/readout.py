@@ -1,6 +1,6 @@
 """From the classical bits of a circuit's shots to the results of a tape."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -16,9 +16,10 @@ from pennylane.measurements import (
     SampleMP,
     VarianceMP,
 )
+from pennylane.ops import MeasurementValue, MidMeasure
 from pennylane.typing import Result
 
-from qrnn_backends.qiskit_common.readout_mitigation import nearest_distribution, quasi_probabilities
+from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
 
 _KINDS: dict[str, type[MeasurementProcess]] = {
     "expval": ExpectationMP,
@@ -72,39 +73,35 @@ class Readout:
         kept: NDArray[np.bool_] = (bits[:, positions] == values).all(axis=1)
         return kept
 
-    def results(
-        self, bits: NDArray[np.uint8], matrices: NDArray[np.float64] | None = None
-    ) -> Result:
+    def results(self, bits: NDArray[np.uint8], correction: Correction | None = None) -> Result:
         """The tape's results from the kept shots.
 
         Args:
             bits: The value of each classical bit in each shot, shape ``(total_shots, bits)``.
                 Column j is the circuit's classical bit j.
-            matrices: The readout errors of each bit, of shape ``(bits, 2, 2)`` as
-                :func:`~qrnn_backends.qiskit_common.readout_mitigation.assignment_matrices` has.
-                Whole shots are corrected for them, before postselection. Expectation values are
-                those of the quasi-probabilities, and may be a little outside of the eigenvalues;
-                probabilities and variances are those of the nearest distribution.
+            correction: Of readout errors, for whole shots and before postselection. Expectation
+                values are those of the quasi-probabilities, and may be a little outside of the
+                eigenvalues; probabilities and variances are those of the nearest distribution.
 
         Returns:
             One result, or a tuple with one for each measurement if there are several; for a shot
             vector, a tuple with this for each of its copies.
 
         Raises:
-            ImportError: If ``matrices`` are given, and mthree is not installed.
+            ImportError: If the correction needs a package that is not installed.
             MitigationError: If the correction fails.
             NoShotsKeptError: If postselection keeps no shot of a copy, or only such as the
                 correction explains by errors.
-            ValueError: If there are not as many shots as were asked for, or ``matrices`` are given
-                for samples or counts.
+            ValueError: If there are not as many shots as were asked for, or a correction is
+                given for samples or counts.
         """
-        if matrices is not None:
+        if correction is not None:
             self.check_mitigable()
         if len(bits) != self.total_shots:
             raise ValueError(f"bits must hold {self.total_shots} shots, got {len(bits)}")
         ends = np.cumsum(self.shots)
         copies = np.split(bits, ends[:-1])
-        results = tuple(self._copy_results(copy, matrices) for copy in copies)
+        results = tuple(self._copy_results(copy, correction) for copy in copies)
         return results if len(results) > 1 else results[0]
 
     def check_mitigable(self) -> None:
@@ -168,29 +165,23 @@ class Readout:
             predicted_share=data["predicted_share"],
         )
 
-    def _copy_results(
-        self,
-        bits: NDArray[np.uint8],
-        matrices: NDArray[np.float64] | None,
-    ) -> Any:  # noqa: ANN401
+    def _copy_results(self, bits: NDArray[np.uint8], correction: Correction | None) -> Any:  # noqa: ANN401
         kept = bits[self.kept(bits)] if self.postselected else bits
         if not len(kept):
             raise NoShotsKeptError(self._nothing_kept(len(bits)))
-        if matrices is None:
+        if correction is None:
             results = tuple(_process(measurement, kept) for measurement in self.measurements)
         else:
-            patterns, weights = self._corrected(bits, matrices)
+            patterns, weights = self._corrected(bits, correction)
             results = tuple(
                 _process_corrected(measurement, patterns, weights)
                 for measurement in self.measurements
             )
         return results if len(results) > 1 else results[0]
 
-    def _corrected(
-        self, bits: NDArray[np.uint8], matrices: NDArray[np.float64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    def _corrected(self, bits: NDArray[np.uint8], correction: Correction) -> QuasiProbabilities:
         """Patterns that postselection keeps, and their quasi-probabilities given that it does."""
-        patterns, weights = quasi_probabilities(bits, matrices)
+        patterns, weights = correction(bits)
         kept = self.kept(patterns)
         share = float(weights[kept].sum())
         # Results are divided by the share.
@@ -254,15 +245,14 @@ def _kind(measurement: MeasurementProcess) -> str:
 
 def _to_json(measurement: MeasurementProcess) -> dict[str, Any]:
     eigenvalues = measurement.eigvals()
-    data: dict[str, Any] = {
+    data = {
         "kind": _kind(measurement),
         "bits": measurement.wires.tolist(),
         "eigenvalues": None if eigenvalues is None else np.asarray(eigenvalues).tolist(),
+        **_options(measurement),
     }
-    if isinstance(measurement, CountsMP):
-        data["all_outcomes"] = measurement.all_outcomes
-    if isinstance(measurement, SampleMP) and measurement._dtype is not None:
-        data["dtype"] = np.dtype(measurement._dtype).name
+    if data.get("dtype") is not None:
+        data["dtype"] = np.dtype(data["dtype"]).name
     return data
 
 
@@ -271,9 +261,54 @@ def _from_json(data: Mapping[str, Any]) -> MeasurementProcess:
     return on_bits(_KINDS[data["kind"]], data["bits"], data["eigenvalues"], **options)
 
 
+def _options(measurement: MeasurementProcess) -> dict[str, Any]:
+    """What a measurement has beside wires and eigenvalues."""
+    if isinstance(measurement, CountsMP):
+        return {"all_outcomes": measurement.all_outcomes}
+    if isinstance(measurement, SampleMP):
+        return {"dtype": measurement._dtype}
+    return {}
+
+
+def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
+    """The mid-circuit measurements whose values a measurement returns, most significant first."""
+    if measurement.mv is None:
+        return []
+    values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
+    return [measured for value in values for measured in value.measurements]
+
+
+def with_wires(
+    measurement: MeasurementProcess,
+    wires: Iterable[Hashable],
+    eigenvalues: Any,  # noqa: ANN401
+) -> MeasurementProcess:
+    """A measurement of the same kind of other wires, or of the bits that they are read into.
+
+    Args:
+        measurement: The measurement.
+        wires: The other wires, or positions of bits.
+        eigenvalues: The value of each pattern of them, or None for the patterns themselves.
+    """
+    return on_bits(type(measurement), wires, eigenvalues, **_options(measurement))
+
+
+def values_on_bits(measurement: MeasurementProcess, bits: Sequence[int]) -> MeasurementProcess:
+    """A measurement of mid-circuit values as one of the bits that record them.
+
+    Args:
+        measurement: The measurement.
+        bits: Position of the bit of each of its :func:`mid_circuit` measurements.
+    """
+    eigenvalues = None
+    if isinstance(measurement.mv, MeasurementValue) and not isinstance(measurement, ProbabilityMP):
+        eigenvalues = [value for _, value in measurement.mv.items()]
+    return on_bits(type(measurement), bits, eigenvalues, **_options(measurement))
+
+
 def on_bits(
     kind: type[MeasurementProcess],
-    bits: list[int],
+    bits: Iterable[Hashable],
     eigenvalues: Any,  # noqa: ANN401
     **options: Any,  # noqa: ANN401
 ) -> MeasurementProcess:
@@ -288,4 +323,4 @@ def on_bits(
     if eigenvalues is not None:
         eigenvalues = np.asarray(eigenvalues)
     with qml.QueuingManager.stop_recording():
-        return kind(wires=qml.wires.Wires(bits), eigvals=eigenvalues, **options)
+        return kind(wires=qml.wires.Wires(list(bits)), eigvals=eigenvalues, **options)

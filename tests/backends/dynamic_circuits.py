@@ -87,6 +87,14 @@ def flat(results: Any) -> NDArray[np.float64]:  # noqa: ANN401
     return np.concatenate([np.ravel(np.asarray(part)) for part in parts])
 
 
+def within_error(
+    found: NDArray[np.float64], expected: NDArray[np.float64], shots: float, bias: float = 0.0
+) -> bool:
+    """Whether shares of shots are within four standard errors, and a bias if there is one."""
+    error = np.sqrt(np.clip(expected * (1 - expected), 0, None) / shots)
+    return bool((np.abs(found - expected) <= 4 * error + bias + 1e-12).all())
+
+
 def gates(names: tuple[str, ...] = REAL_GATES + COMPLEX_GATES) -> st.SearchStrategy[Instruction]:
     angle = st.floats(-3, 3).map(lambda value: round(value, 3))
     return st.builds(

@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from pennylane.measurements import ProbabilityMP
 
+from tests.backends.dynamic_circuits import deferred, within_error
+
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
 
@@ -38,8 +40,7 @@ def dynamic_circuit() -> tuple[ProbabilityMP, ProbabilityMP]:
 @pytest.fixture(scope="module")
 def exact() -> list[NDArray[np.float64]]:
     """The distributions by PennyLane's deferred measurements."""
-    node = qml.QNode(dynamic_circuit, qml.device("default.qubit"), mcm_method="deferred")
-    return [np.asarray(distribution) for distribution in node()]
+    return [np.asarray(distribution) for distribution in deferred(dynamic_circuit)]
 
 
 DEVICES: dict[str, dict[str, Any]] = {
@@ -68,8 +69,7 @@ def test_every_device_samples_the_distribution_of_deferred_measurements(
     kept = tracker.totals["kept_shots"]
     assert 0.2 * SHOTS < kept < 0.8 * SHOTS
     for distribution, expected in zip(sampled, exact, strict=True):
-        error = np.sqrt(expected * (1 - expected) / kept)
-        assert np.all(np.abs(distribution - expected) <= 4 * error + 1e-12)
+        assert within_error(distribution, expected, kept)
 
 
 @pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])

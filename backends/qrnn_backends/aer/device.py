@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pennylane as qml
-from numpy.typing import NDArray
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import accepted_analytic_measurement
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
@@ -16,18 +16,15 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
-from qrnn_backends.aer.runs import distributions, readout_matrices, sample
+from qrnn_backends.acceptance import predicted_share
+from qrnn_backends.aer.exact import distributions, exact_results
+from qrnn_backends.aer.sampling import readout_matrices, sample
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
-from qrnn_backends.aer.states import defer_without_shots, exact_results
+from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
-from qrnn_backends.qiskit_common.preprocess import (
-    resolve_config,
-    sampled_circuits,
-)
+from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import flattened, programs
-from qrnn_backends.qiskit_common.readout_mitigation import check_mitigation
 from qrnn_backends.readout import NoShotsKeptError
-from qrnn_backends.torch.branches import predicted_share
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -65,15 +62,28 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             that chip and run them with its noise; or a ``NoiseModel``, to write circuits in its
             gates.
         method: Aer's simulation method, such as ``"statevector"`` or ``"matrix_product_state"``.
-        mitigation: None; or ``"m3"``, which corrects probabilities, expectation values and
-            variances from shots for the readout errors of the noise, before postselection. Samples,
-            counts, circuits with conditions and results without shots are refused.
+        mitigation: None; or ``"m3"``, or what
+            :func:`~qrnn_backends.mitigation.resolve_mitigation` takes, which corrects
+            probabilities, expectation values and variances from shots for the readout errors of the
+            noise, before postselection. Samples, counts, circuits with conditions and results
+            without shots are refused.
 
     Raises:
-        ImportError: If Qiskit or Aer is not installed, or mthree for ``mitigation``.
-        TypeError: If ``noise`` is of another type.
+        ImportError: If Qiskit or Aer is not installed, or a package that ``mitigation`` needs.
+        TypeError: If ``noise`` or ``mitigation`` is of another type.
         ValueError: If there is no such method, backend or mitigation, the chip has fewer qubits
             than ``wires``, or there is no noise to mitigate.
+
+    Example:
+        >>> import pennylane as qml
+        >>> @qml.qnode(qml.device("qrnn.aer"))
+        ... def circuit(angle):
+        ...     qml.RY(angle, wires=0)
+        ...     first = qml.measure(0, reset=True)
+        ...     qml.cond(first, qml.X)(1)
+        ...     return qml.probs(wires=1)
+        >>> circuit(np.pi / 2).round(6)
+        array([0.5, 0.5])
     """
 
     def __init__(
@@ -83,11 +93,10 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         seed: "int | np.random.Generator | None" = None,
         noise: "str | NoiseModel | None" = None,
         method: str = "automatic",
-        mitigation: Literal["m3"] | None = None,
+        mitigation: str | Mitigation | None = None,
     ) -> None:
-        check_mitigation(mitigation, noisy=noise is not None)
+        self._mitigation = check_mitigation(mitigation, noisy=noise is not None)
         super().__init__(wires=wires, shots=shots)
-        self._mitigation = mitigation
         self._generator = np.random.default_rng(seed)
         self._simulation = _simulation(noise, method, 0 if wires is None else len(self.wires))
 
@@ -100,8 +109,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        config = resolve_config(config or ExecutionConfig(), self.name)
-        return replace(config, use_device_gradient=False, grad_on_execution=False)
+        return resolve_config(config or ExecutionConfig(), self.name)
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None
@@ -109,10 +117,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         """The transforms after which a tape is one circuit."""
         config = execution_config or self.setup_execution_config()
         exact = accepted_analytic_measurement if self._gives_states else None
-        pipeline = sampled_circuits(config, self.name, self.wires, exact)
-        if self._gives_states:
-            pipeline.add_transform(defer_without_shots)
-        return pipeline
+        return sampled_circuits(config, self.name, self.wires, exact)
 
     def execute(
         self,
@@ -152,29 +157,32 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
 
     def _sampled(self, tapes: Sequence[QuantumScript], shots: int) -> list[Result]:
         batch = programs(tapes)
-        matrices: Sequence[NDArray[np.float64] | None] = [None] * len(batch)
+        corrections: list[Correction | None] = [None] * len(batch)
         if self._mitigation is not None:
-            matrices = readout_matrices(self._simulation, batch)
+            corrections = [
+                partial(self._mitigation.corrected, matrices=matrices)
+                for matrices in readout_matrices(self._simulation, batch)
+            ]
         seed = int(self._generator.integers(2**31))
         bits = sample(self._simulation, batch, shots, seed)
         results = []
-        for tape, program, values, errors in zip(tapes, batch, bits, matrices, strict=True):
+        for tape, program, values, correction in zip(tapes, batch, bits, corrections, strict=True):
             readout = program.readout
             if self.tracker.active:
                 self.tracker.update(kept_shots=int(readout.kept(values).sum()))
                 self.tracker.record()
             try:
-                results.append(readout.results(values, errors))
+                results.append(readout.results(values, correction))
             except NoShotsKeptError:
                 # With the predicted share, the message says how many shots it takes.
                 readout = replace(readout, predicted_share=predicted_share(tape))
-                results.append(readout.results(values, errors))
+                results.append(readout.results(values, correction))
         return results
 
     def _expected(self, tapes: Sequence[QuantumScript]) -> list[Result]:
         if self._mitigation is not None:
             raise ValueError(
-                f"mitigation must be None without shots, got {self._mitigation!r}: give shots"
+                f"mitigation must be None without shots, got {self._mitigation.name!r}: give shots"
             )
         for tape in tapes:
             if any(isinstance(operation, MidMeasure) for operation in flattened(tape.operations)):

@@ -3,17 +3,35 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from qrnn_backends.lru import LRU
+from cachetools import LRUCache
+
 from qrnn_backends.qiskit_common.chip_model import ChipModel
 from qrnn_backends.qiskit_common.program import Program, bind
 from qrnn_circuits.circuits.qiskit.target import Chip
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.result import Result
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel
 
 _CACHED_CIRCUITS = 64
+
+
+class SimulationError(RuntimeError):
+    """Aer gave up on a circuit."""
+
+
+def checked(result: "Result") -> "Result":
+    """A result of Aer, if it is one.
+
+    Raises:
+        SimulationError: If Aer failed.
+    """
+    if not result.success:
+        reasons = {str(part.status) for part in result.results if not part.success}
+        raise SimulationError(f"Aer failed: {'; '.join(sorted(reasons)) or result.status}")
+    return result
 
 
 class Simulation(Protocol):
@@ -59,16 +77,20 @@ class DirectSimulation:
         names = set(self._simulator.configuration().basis_gates)
         basis = sorted(names & set(get_standard_gate_name_mapping()))
         self._chip = Chip(self.name, None, tuple(basis))
-        self._transpiled: LRU[str, QuantumCircuit] = LRU(_CACHED_CIRCUITS)
+        self._transpiled: LRUCache[str, QuantumCircuit] = LRUCache(_CACHED_CIRCUITS)
 
     def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
-        """See :meth:`Simulation.prepare`."""
+        """Circuits in gates that the simulator knows, without parameters, and the simulator.
+
+        Raises:
+            UnsupportedTargetError: If an instruction is lacking.
+        """
         circuits = []
         for program in programs:
             circuit = self._transpiled.get(program.structure)
             if circuit is None:
                 circuit = self._chip.transpile(program.circuit, optimization_level=0)
-                self._transpiled.put(program.structure, circuit)
+                self._transpiled[program.structure] = circuit
             circuits.append(bind(circuit, program.values))
         return circuits, self._simulator
 
@@ -89,7 +111,11 @@ class ChipSimulation:
         self._chip = chip
 
     def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
-        """See :meth:`Simulation.prepare`."""
+        """Circuits on the active qubits of the chip, without parameters, and their simulator.
+
+        Raises:
+            UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
+        """
         circuits, simulator = self._chip.compact(
             [bind(self._chip.transpile(program.circuit), program.values) for program in programs]
         )

@@ -1,16 +1,14 @@
 """The chip that a job is for: one of IBM's, or a local model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_backends.ibm.batch import Pub
-from qrnn_backends.ibm.service import RuntimeService, quiet
+from qrnn_backends.ibm.service import RuntimeService
 from qrnn_backends.qiskit_common.chip_model import chip_model
-from qrnn_backends.qiskit_common.readout_mitigation import assignment_matrices
+from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
 from qrnn_circuits.optional_packages import require_qiskit
 
@@ -60,7 +58,8 @@ class RuntimeChip:
             circuit: On the chip's qubits, without conditions.
 
         Returns:
-            See :func:`~qrnn_backends.qiskit_common.readout_mitigation.assignment_matrices`.
+            Shape ``(bits, 2, 2)``, as
+            :func:`~qrnn_backends.qiskit_common.readout_errors.assignment_matrices` has them.
 
         Raises:
             ValueError: If the circuit has conditions, there are no data on a qubit, or a bit says
@@ -150,32 +149,6 @@ def open_chip(
     if isinstance(backend, IBMBackend):
         return RuntimeChip(backend, backend.target, False, level)
     return _local_chip(backend, level)
-
-
-def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> Any:  # noqa: ANN401
-    """Runs circuits in Qiskit Runtime's local testing mode, on their active qubits only.
-
-    Args:
-        name: Of the local model.
-        pubs: What to run, on the chip's qubits.
-        noise: Whether to simulate the chip's noise.
-        seed: Of the simulator, at least 1: the sampler takes 0 for none.
-
-    Returns:
-        The sampler's result.
-    """
-    from qiskit_aer import AerSimulator
-    from qiskit_ibm_runtime import SamplerV2
-
-    circuits, simulator = chip_model(name).compact([pub.circuit for pub in pubs])
-    if not noise:
-        simulator = AerSimulator()
-    with quiet():
-        sampler = SamplerV2(mode=simulator, options={"simulator": {"seed_simulator": seed}})
-        job = sampler.run(
-            [pub.coercible(circuit) for pub, circuit in zip(pubs, circuits, strict=True)]
-        )
-    return job.result()
 
 
 def _local_chip(backend: Any, level: int) -> RuntimeChip:  # noqa: ANN401

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,10 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
-from qrnn_backends.ibm.batch import (
+from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
+from qrnn_backends.ibm.options import check_decoupling, sampler_options
+from qrnn_backends.ibm.preprocess import one_circuit_each
+from qrnn_backends.ibm.sampling import (
     Pub,
     bundle,
     circuit_hash,
@@ -26,8 +29,6 @@ from qrnn_backends.ibm.batch import (
     to_payload,
     with_shares,
 )
-from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip, simulate
-from qrnn_backends.ibm.options import check_decoupling, sampler_options
 from qrnn_backends.ibm.service import (
     Backoff,
     ConnectionLostError,
@@ -35,14 +36,11 @@ from qrnn_backends.ibm.service import (
     RuntimeService,
     ServiceError,
 )
+from qrnn_backends.ibm.simulation import simulate
 from qrnn_backends.ibm.usage import UsageEstimate, usage
-from qrnn_backends.qiskit_common.preprocess import (
-    one_circuit_each,
-    resolve_config,
-    sampled_circuits,
-)
+from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
+from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import Program, programs
-from qrnn_backends.qiskit_common.readout_mitigation import check_mitigation
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
 
@@ -86,19 +84,30 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             {"enable": True}, "twirling": {"enable_gates": True, "enable_measure": True}}``. Local
             models ignore them.
         optimization_level: Of Qiskit's transpiler, from 0 to 3.
-        mitigation: None; or ``"m3"``, as on qrnn.aer, for the readout errors in the calibration
-            data that the device has of the chip. They are recorded with a job, whose results are
-            corrected by whatever device fetches them.
+        mitigation: None; or ``"m3"``, or another method as on qrnn.aer, for the readout errors in
+            the calibration data that the device has of the chip. They are recorded with a job and
+            the method's name, so that whatever device fetches the results corrects them.
         jobs: File of recorded jobs; by default ``$QRNN_JOBS``, or a file in the user's data folder.
         channel: As ``QiskitRuntimeService`` takes it; by default the account's.
         instance: As ``QiskitRuntimeService`` takes it; by default the account's.
         backoff: How often and when the service is asked again if the connection is lost.
 
     Raises:
-        ImportError: If qiskit-ibm-runtime is not installed, or mthree for ``mitigation``.
-        TypeError: If the backend, the noise or the options are of another type.
+        ImportError: If qiskit-ibm-runtime is not installed, or a package that ``mitigation`` needs.
+        TypeError: If the backend, the noise, the options or the mitigation are of another type.
         ValueError: If an argument is out of range, there is no local model of a name, or it has
             fewer qubits than ``wires``.
+
+    Example:
+        >>> import pennylane as qml
+        >>> from tempfile import mkdtemp
+        >>> device = qml.device(
+        ...     "qrnn.ibm", backend="fake_manila", noise=False, jobs=f"{mkdtemp()}/jobs.sqlite"
+        ... )
+        >>> flipped = qml.tape.QuantumScript([qml.X(0)], [qml.probs(wires=0)], shots=100)
+        >>> job = device.submit([flipped])
+        >>> device.fetch(job)
+        (array([0., 1.]),)
     """
 
     name = "qrnn.ibm"
@@ -114,7 +123,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         max_usage: float | None = None,
         options: Mapping[str, Any] | None = None,
         optimization_level: int = 3,
-        mitigation: Literal["m3"] | None = None,
+        mitigation: str | Mitigation | None = None,
         jobs: Path | str | None = None,
         channel: str | None = None,
         instance: str | None = None,
@@ -130,7 +139,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage}")
         if optimization_level not in range(4):
             raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
-        check_mitigation(mitigation, noisy=noise)
+        self._mitigation = check_mitigation(mitigation, noisy=noise)
+        if self._mitigation is not None:
+            # Whoever fetches a job finds it by name.
+            resolve_mitigation(self._mitigation.name)
         super().__init__(wires=wires)
         check_backend(backend, 0 if wires is None else len(self.wires))
         self._backend = backend
@@ -138,8 +150,9 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._noise = noise
         self._generator = np.random.default_rng(seed)
         self._max_usage = max_usage
-        self._options = sampler_options(options, max_usage, mitigation)
-        self._mitigation = mitigation
+        self._options = sampler_options(
+            options, max_usage, self._mitigation and self._mitigation.name
+        )
         self._level = optimization_level
         self._store = JobStore(jobs)
         self._service = RuntimeService(
@@ -165,8 +178,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        config = resolve_config(config or ExecutionConfig(), self.name)
-        return replace(config, use_device_gradient=False, grad_on_execution=False)
+        return resolve_config(config or ExecutionConfig(), self.name)
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None
@@ -217,7 +229,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             The result of each tape.
 
         Raises:
-            ImportError: If the job was submitted with mitigation, and mthree is not installed.
+            ImportError: If its mitigation needs a package that is not installed.
             JobError: If there is no such job, or the service has not received it.
             JobFailedError: If it failed or was cancelled, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
@@ -239,8 +251,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             execution_config: Not used: preprocessing has followed it.
 
         Raises:
-            JobError: As for :meth:`submit` and :meth:`fetch`.
-            ValueError: Likewise.
+            JobError: If the job cannot be sent or gives no results, as for :meth:`submit` and
+                :meth:`fetch`.
+            ValueError: If a tape cannot run on the chip or keeps no shot, the job would take too
+                long, or there is no account.
         """
         plan, bits = self._fetched(self._submit(circuits))
         try:
@@ -306,6 +320,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         estimate.check(self._max_usage)
         errors = None if self._mitigation is None else chip.readout_matrices
         plan = layout(prepared.programs, prepared.pubs, errors)
+        if self._mitigation is not None:
+            plan["mitigation"] = self._mitigation.name
         if predict:
             plan = with_shares(plan, tapes)
         seed = None

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from qrnn_backends.ibm.batch import Pub
 from qrnn_backends.ibm.chip import RuntimeChip
+from qrnn_backends.ibm.sampling import Pub
 from qrnn_circuits.circuits.qiskit.resources import estimate
 
 # IBM's guide on workload usage gives these for a job without error mitigation.

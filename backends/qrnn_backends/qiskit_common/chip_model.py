@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from qrnn_backends.lru import LRU
+from cachetools import LRUCache
+
 from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ class ChipModel:
         self._properties: dict[str, Any] = backend.properties().to_dict()
         self._chip = Chip(self.name, self.target, None)
         # The circuits are kept with their results, so that no other circuit can take their id.
-        self._transpiled: LRU[int, tuple[QuantumCircuit, QuantumCircuit]] = LRU(_CACHED_CIRCUITS)
-        self._simulators: LRU[tuple[int, ...], AerSimulator] = LRU(_CACHED_SIMULATORS)
+        self._transpiled: LRUCache[int, tuple[QuantumCircuit, QuantumCircuit]] = LRUCache(
+            _CACHED_CIRCUITS
+        )
+        self._simulators: LRUCache[tuple[int, ...], AerSimulator] = LRUCache(_CACHED_SIMULATORS)
 
     def transpile(self, circuit: "QuantumCircuit") -> "QuantumCircuit":
         """Transpiles a circuit to the chip, once for each circuit object.
@@ -64,7 +67,7 @@ class ChipModel:
         known = self._transpiled.get(id(circuit))
         if known is None:
             known = circuit, self._chip.transpile(circuit)
-            self._transpiled.put(id(circuit), known)
+            self._transpiled[id(circuit)] = known
         return known[1]
 
     def compact(
@@ -85,7 +88,7 @@ class ChipModel:
             from qiskit_aer import AerSimulator
 
             simulator = AerSimulator(noise_model=self._noise_model(active))
-            self._simulators.put(active, simulator)
+            self._simulators[active] = simulator
         return [_compacted(circuit, active) for circuit in circuits], simulator
 
     def _noise_model(self, active: Sequence[int]) -> "NoiseModel":

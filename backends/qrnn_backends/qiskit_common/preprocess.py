@@ -25,38 +25,30 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn, ResultBatch
 from pennylane.wires import Wires
 
-from qrnn_backends.parameter_shift import unpostselected_param_shift
+from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
+from qrnn_backends.parameter_shift import refuse_postselected
 from qrnn_circuits.circuits.qiskit.convert import basic_operations
-
-_MID_CIRCUIT_METHODS = (None, "device", "one-shot", "deferred")
-_POSTSELECT_MODES = (None, "device", "hw-like")
 
 
 def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
-    """Checks how a QNode wants its circuit run, and where its gradients come from.
+    """Checks how a QNode wants its circuit run; gradients are PennyLane's.
 
     Args:
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
 
     Raises:
-        ValueError: If the device lacks the method for mid-circuit measurements or the mode of
-            postselection.
+        UnsupportedMethodError: If the device lacks the method for mid-circuit measurements or the
+            mode of postselection.
     """
-    asked = config.mcm_config
-    if asked.mcm_method not in _MID_CIRCUIT_METHODS:
-        raise ValueError(
-            f"mcm_method must be 'one-shot', 'device' (the same here: circuits run as they are) or "
-            f"'deferred' on {name}, got '{asked.mcm_method}'"
-        )
-    if asked.postselect_mode not in _POSTSELECT_MODES:
-        raise ValueError(
-            f"postselect_mode must be 'hw-like' on {name}, which drops shots, got "
-            f"'{asked.postselect_mode}'"
-        )
-    if config.gradient_method is qml.gradients.param_shift:
-        config = replace(config, gradient_method=unpostselected_param_shift)
-    return config
+    check_mcm_config(
+        config.mcm_config,
+        name,
+        # Circuits run as they are on the device itself, one shot after another.
+        methods=("device", "one-shot", "deferred"),
+        postselect_modes=("hw-like",),
+    )
+    return replace(refuse_postselected(config), use_device_gradient=False, grad_on_execution=False)
 
 
 def sampled_circuits(
@@ -83,41 +75,11 @@ def sampled_circuits(
         name=name,
     )
     pipeline.add_transform(decompose, name=name)
-    if config.mcm_config.mcm_method == "deferred":
-        pipeline.add_transform(defer_sampled)
+    without_shots = "distribution" if exact is None else "state"
+    pipeline.add_transform(defer_where_needed, config.mcm_config.mcm_method, without_shots)
     pipeline.add_transform(qml.transforms.broadcast_expand)
     pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
-
-
-def one_circuit_each(
-    pipeline: CompilePipeline, tapes: Sequence[QuantumScript]
-) -> Sequence[QuantumScript]:
-    """Preprocesses tapes for a job, whose results nobody will put together.
-
-    Args:
-        pipeline: What :func:`sampled_circuits` gave.
-        tapes: Tapes that one circuit each answers.
-
-    Raises:
-        ValueError: If a tape takes more than one circuit.
-    """
-    batch: Sequence[QuantumScript]
-    batch, combine = pipeline(tuple(tapes))
-    # Opaque results tell whether they would be passed on as they are.
-    marks = tuple(object() for _ in batch)
-    try:
-        unchanged = tuple(combine(marks)) == marks and len(batch) == len(tapes)
-    except (TypeError, AttributeError, ValueError):
-        unchanged = False
-    if not unchanged:
-        raise ValueError(
-            "submit takes tapes whose measurements commute qubit by qubit, without sums of "
-            "observables and broadcast parameters: divide the others by "
-            "qml.transforms.split_non_commuting or qml.transforms.broadcast_expand, or execute "
-            "a QNode"
-        )
-    return batch
 
 
 def has_samples(measurement: MeasurementProcess) -> bool:
@@ -169,19 +131,6 @@ def decompose(tape: QuantumScript, name: str) -> tuple[QuantumScriptBatch, Postp
         except TypeError as error:
             raise DeviceError(f"not supported on {name}: {error}") from error
     return (tape.copy(operations=operations),), combine
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def defer_sampled(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Gives the mid-circuit measurements of a tape with shots wires of their own.
-
-    Raises:
-        ValueError: If one is postselected.
-    """
-    if not tape.shots:
-        return (tape,), null_postprocessing
-    batch, combine = qml.defer_measurements(tape, allow_postselect=False)
-    return batch, combine
 
 
 @qml.transform  # type: ignore[untyped-decorator]

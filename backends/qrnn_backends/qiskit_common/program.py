@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pennylane as qml
+from cachetools import LRUCache
 from numpy.typing import NDArray
-from pennylane.measurements import CountsMP, MeasurementProcess, ProbabilityMP, SampleMP
+from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
-from pennylane.ops import Conditional, Controlled, MeasurementValue, MidMeasure
+from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
 from pennylane.tape.tape import rotations_and_diagonal_measurements
 
-from qrnn_backends.lru import LRU
-from qrnn_backends.readout import Readout, on_bits
+from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item, basic_operations
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Tapes of a training loop come back; circuits of many gates take megabytes.
 _CACHED_CIRCUITS = 64
-_circuits: "LRU[str, QuantumCircuit]" = LRU(_CACHED_CIRCUITS)
+_circuits: "LRUCache[str, QuantumCircuit]" = LRUCache(_CACHED_CIRCUITS)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Prog
     if circuit is None:
         circuit = _circuit(operations, tape.wires.tolist(), places, list(ends))
     circuits[structure] = circuit
-    _circuits.put(structure, circuit)
+    _circuits[structure] = circuit
 
     readout = Readout(
         measurements=tuple(_on_bits(measurement, places, ends) for measurement in measurements),
@@ -140,20 +140,11 @@ def _diagonalized(
         replaced = list(measurements)
         for place, measurement in zip(observed, diagonal, strict=True):
             gates += measurement.diagonalizing_gates()
-            # PennyLane's copy of a rotated measurement loses these.
-            options = _options(measurements[place])
-            replaced[place] = type(measurement)(
-                eigvals=measurement.eigvals(), wires=measurement.wires, **options
+            # PennyLane's copy of a rotated measurement loses its options.
+            replaced[place] = with_wires(
+                measurements[place], measurement.wires, measurement.eigvals()
             )
     return gates, replaced
-
-
-def _options(measurement: MeasurementProcess) -> dict[str, Any]:
-    if isinstance(measurement, CountsMP):
-        return {"all_outcomes": measurement.all_outcomes}
-    if isinstance(measurement, SampleMP):
-        return {"dtype": measurement._dtype}
-    return {}
 
 
 def _recorded(
@@ -171,7 +162,7 @@ def _recorded(
         for value in operation.meas_val.measurements
     }
     for measurement in measurements:
-        read |= {value.meas_uid for value in _mid_circuit(measurement)}
+        read |= {value.meas_uid for value in mid_circuit(measurement)}
     recorded = [
         operation.meas_uid
         for operation in operations
@@ -181,29 +172,17 @@ def _recorded(
     return {uid: place for place, uid in enumerate(recorded)}
 
 
-def _mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
-    """The mid-circuit measurements whose values a measurement returns, most significant first."""
-    if measurement.mv is None:
-        return []
-    values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
-    return [measured for value in values for measured in value.measurements]
-
-
 def _on_bits(
     measurement: MeasurementProcess, places: Mapping[str, int], ends: Mapping[Hashable, int]
 ) -> MeasurementProcess:
-    options = _options(measurement)
     if measurement.mv is None:
         bits = [ends[wire] for wire in measurement.wires]
-        return on_bits(type(measurement), bits, measurement.eigvals(), **options)
+        return with_wires(measurement, bits, measurement.eigvals())
     try:
-        bits = [places[measured.meas_uid] for measured in _mid_circuit(measurement)]
+        bits = [places[measured.meas_uid] for measured in mid_circuit(measurement)]
     except KeyError:
         raise ValueError(f"{measurement} is of a measurement that is not in the circuit") from None
-    eigenvalues = None
-    if isinstance(measurement.mv, MeasurementValue) and not isinstance(measurement, ProbabilityMP):
-        eigenvalues = [value for _, value in measurement.mv.items()]
-    return on_bits(type(measurement), bits, eigenvalues, **options)
+    return values_on_bits(measurement, bits)
 
 
 def _structure(

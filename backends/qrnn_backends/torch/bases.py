@@ -1,23 +1,20 @@
 """In which bases a tape's terminal measurements are sampled, and where each finds its value."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pennylane as qml
 from pennylane.measurements import (
     ClassicalShadowMP,
-    CountsMP,
     ExpectationMP,
     MeasurementProcess,
-    ProbabilityMP,
-    SampleMP,
     ShadowExpvalMP,
 )
 from pennylane.operation import Operator
 from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, Sum
 
-from qrnn_backends.readout import on_bits
-from qrnn_backends.torch.measurements import is_recorded
+from qrnn_backends.readout import mid_circuit, values_on_bits, with_wires
+from qrnn_backends.torch.exact import is_recorded
 
 Shadow: TypeAlias = ClassicalShadowMP | ShadowExpvalMP
 
@@ -88,15 +85,10 @@ class ShotPlan:
                 self.terms[place] = [self._observed(measurement)]
 
     def _recorded(self, measurement: MeasurementProcess) -> Term:
-        values, eigenvalues = measurement.mv, None
-        if isinstance(values, MeasurementValue):
-            if not isinstance(measurement, ProbabilityMP):
-                eigenvalues = [value for _, value in values.items()]
-            values = [MeasurementValue([measured]) for measured in values.measurements]
+        values = [MeasurementValue([measured]) for measured in mid_circuit(measurement)]
         first = self.wires + len(self.columns)
         self.columns += values
-        bits = list(range(first, first + len(values)))
-        return self._add([], on_bits(type(measurement), bits, eigenvalues, **_options(measurement)))
+        return self._add([], values_on_bits(measurement, [*range(first, first + len(values))]))
 
     def _observed(self, measurement: MeasurementProcess, coefficient: float | None = None) -> Term:
         with qml.QueuingManager.stop_recording():
@@ -107,8 +99,7 @@ class ShotPlan:
             bits, eigenvalues = [0], [1.0, 1.0]
         elif measurement.obs is not None or isinstance(measurement.mv, MeasurementValue):
             eigenvalues = measurement.eigvals()
-        on_wires = on_bits(type(measurement), bits, eigenvalues, **_options(measurement))
-        return self._add(gates, on_wires, coefficient)
+        return self._add(gates, with_wires(measurement, bits, eigenvalues), coefficient)
 
     def _add(
         self,
@@ -122,11 +113,3 @@ class ShotPlan:
             self.bases.append(Basis(gates, []))
         self.bases[basis].measurements.append(measurement)
         return Term(basis, len(self.bases[basis].measurements) - 1, coefficient)
-
-
-def _options(measurement: MeasurementProcess) -> dict[str, Any]:
-    if isinstance(measurement, CountsMP):
-        return {"all_outcomes": measurement.all_outcomes}
-    if isinstance(measurement, SampleMP):
-        return {"dtype": measurement._dtype}
-    return {}

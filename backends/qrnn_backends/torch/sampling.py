@@ -11,14 +11,14 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
+from qrnn_backends.acceptance import predicted_share
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
-from qrnn_backends.torch.branches import (
+from qrnn_backends.torch.simulation import (
     MAX_AMPLITUDES,
     Branches,
     ExactBranches,
     SampledBranches,
-    predicted_share,
 )
 from qrnn_backends.torch.state import LEAD, apply_operator, squared_norms
 
@@ -49,7 +49,7 @@ def sampled_results(
     """Runs a tape with shots.
 
     Args:
-        tape: Of operations that :class:`~.torch_branches.Branches` runs.
+        tape: Of operations that :class:`~qrnn_backends.torch.simulation.Branches` runs.
         dtype: Real type of the states.
         device: Where the states live.
         random: Where all randomness comes from.

@@ -20,16 +20,16 @@ from qrnn_circuits.circuits.realisations import (
     RepeatUntilSuccess,
 )
 from qrnn_circuits.circuits.sequence import compile_circuit
-from tests.backends.dynamic_circuits import Instruction, circuits, deferred, flat, queue
+from tests.backends.dynamic_circuits import (
+    Instruction,
+    circuits,
+    deferred,
+    flat,
+    queue,
+    within_error,
+)
 
 MakeModel = Callable[..., QRNN]
-
-
-def within_error(
-    measured: NDArray[np.float64], expected: NDArray[np.float64], shots: float, bias: float = 0.0
-) -> bool:
-    error = np.sqrt(expected * (1 - expected) / shots)
-    return bool((np.abs(measured - expected) <= 4 * error + bias + 1e-12).all())
 
 
 @settings(max_examples=15)

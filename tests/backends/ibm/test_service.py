@@ -23,12 +23,9 @@ from qrnn_backends.ibm.service import (
 )
 from qrnn_circuits.job_store import JobError, JobPendingError, JobStatus, JobStore
 from tests.backends.runtime_server import INSTANCE, TOKEN, Fault, RuntimeServer
+from tests.backends.tapes import flip
 
 HASTY = Backoff(attempts=4, first=0.001)
-
-
-def flip(angle: float = np.pi, shots: int = 100) -> QuantumScript:
-    return QuantumScript([qml.RY(angle, 0), qml.CNOT([0, 1])], [qml.probs(wires=[0, 1])], shots)
 
 
 @pytest.fixture
@@ -43,11 +40,6 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RuntimeS
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         yield server
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "jobs.sqlite"
 
 
 @pytest.fixture

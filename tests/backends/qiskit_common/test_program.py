@@ -9,10 +9,7 @@ from pennylane.tape import QuantumScript
 from qiskit.quantum_info import Operator
 
 from qrnn_backends.qiskit_common.program import programs
-
-
-def tape_of(queue: Callable[[], object], shots: int = 10) -> QuantumScript:
-    return qml.tape.make_qscript(queue)().copy(shots=shots)
+from tests.backends.tapes import tape_of
 
 
 def every_kind_of_gate() -> qml.measurements.MeasurementProcess:
@@ -31,7 +28,7 @@ def every_kind_of_gate() -> qml.measurements.MeasurementProcess:
 
 
 def test_bound_circuits_are_the_gates_of_the_tape_up_to_a_phase() -> None:
-    tape = tape_of(every_kind_of_gate)
+    tape = tape_of(every_kind_of_gate, shots=10)
     (program,) = programs([tape])
     assert program.circuit.num_parameters == len(program.values) > 20
     circuit = program.bound().remove_final_measurements(inplace=False)
@@ -42,7 +39,7 @@ def test_bound_circuits_are_the_gates_of_the_tape_up_to_a_phase() -> None:
 
 
 def test_the_wires_that_are_read_are_measured_in_order() -> None:
-    (program,) = programs([tape_of(every_kind_of_gate)])
+    (program,) = programs([tape_of(every_kind_of_gate, shots=10)])
     measured = [
         (program.circuit.find_bit(item.qubits[0]).index, program.circuit.find_bit(item.clbits[0]))
         for item in program.circuit.data
@@ -95,7 +92,7 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     ],
 )
 def test_tapes_that_differ_in_anything_else_do_not(other: Callable[[], object]) -> None:
-    first, second = programs([tape_of(dynamic()), tape_of(other)])
+    first, second = programs([tape_of(dynamic()), tape_of(other, shots=10)])
     assert first.structure != second.structure
     assert first.circuit != second.circuit
 
@@ -108,7 +105,7 @@ def test_postselected_bits_are_named_with_their_values() -> None:
         second = qml.measure(1, postselect=0, reset=True)
         return qml.sample(second)
 
-    (program,) = programs([tape_of(queue)])
+    (program,) = programs([tape_of(queue, shots=10)])
     # The reset that nobody reads has no bit.
     assert program.readout.postselected == ((1, 1), (2, 0))
     assert [wire for each in program.readout.measurements for wire in each.wires] == [2]
@@ -122,7 +119,7 @@ def test_an_unread_measurement_still_projects() -> None:
         qml.Hadamard(0)
         return qml.expval(qml.Z(0))
 
-    (program,) = programs([tape_of(queue)])
+    (program,) = programs([tape_of(queue, shots=10)])
     assert program.circuit.count_ops()["measure"] == 2
 
 
@@ -137,7 +134,7 @@ def test_observables_are_diagonalised_and_keep_their_eigenvalues() -> None:
             qml.sample(wires=3, dtype="int8"),
         )
 
-    (program,) = programs([tape_of(queue)])
+    (program,) = programs([tape_of(queue, shots=10)])
     product, single, hermitian, sample = program.readout.measurements
     assert product.eigvals() == pytest.approx([1, -1, -1, 1])
     assert single.eigvals() == pytest.approx([1, -1])

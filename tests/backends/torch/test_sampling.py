@@ -12,7 +12,7 @@ from pennylane.measurements import MeasurementProcess
 
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from tests.backends.dynamic_circuits import Instruction, circuits, deferred, queue
+from tests.backends.dynamic_circuits import Instruction, circuits, deferred, queue, within_error
 
 SHOTS = 20_000
 
@@ -50,11 +50,6 @@ def sampled(
 ) -> Any:  # noqa: ANN401
     node = qml.QNode(circuit, qml.device("qrnn.torch", seed=seed), **options)
     return qml.set_shots(node, shots=shots)()
-
-
-def within_error(found: NDArray[np.float64], expected: NDArray[np.float64], shots: int) -> bool:
-    error = np.sqrt(np.clip(expected * (1 - expected), 0, None) / shots)
-    return bool((np.abs(found - expected) <= 4 * error + 1e-9).all())
 
 
 @settings(max_examples=25)

@@ -4,21 +4,12 @@ import pytest
 from pennylane.tape import QuantumScript
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
-from qrnn_backends.aer.runs import (
-    SimulationError,
-    distributions,
-    readout_matrices,
-    sample,
-)
-from qrnn_backends.aer.simulation import DirectSimulation
-from qrnn_backends.qiskit_common.program import Program, programs
+from qrnn_backends.aer.exact import distributions
+from qrnn_backends.aer.sampling import readout_matrices, sample
+from qrnn_backends.aer.simulation import DirectSimulation, SimulationError
+from tests.backends.tapes import program
 
 IDEAL = DirectSimulation("automatic")
-
-
-def program(*operations: qml.operation.Operator, wires: list[int]) -> Program:
-    (converted,) = programs([QuantumScript(operations, [qml.probs(wires=wires)], shots=1)])
-    return converted
 
 
 def test_column_j_is_bit_j_however_many_bits_there_are() -> None:
@@ -51,22 +42,6 @@ def test_the_first_shots_are_like_the_last_ones(method: str) -> None:
     halves = bits.reshape(2, 2000).mean(axis=1)
     share = bits.mean()
     assert abs(halves[0] - halves[1]) <= 4 * np.sqrt(share * (1 - share) / 1000)
-
-
-def test_exact_distributions_have_gate_and_readout_errors() -> None:
-    noise = NoiseModel()
-    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x"])
-    noise.add_readout_error(ReadoutError([[0.9, 0.1], [0.3, 0.7]]), [1])
-    # Wire 1 is measured into bit 0.
-    flipped = program(qml.X(0), qml.Identity(1), wires=[1, 0])
-    untouched = program(qml.Identity(0), qml.X(1), wires=[0])
-    both, single = distributions(DirectSimulation("automatic", noise), [flipped, untouched])
-    # The qubit's error of 10 % leaves 5 % of the other value.
-    assert both == pytest.approx([0.9 * 0.05, 0.9 * 0.95, 0.1 * 0.05, 0.1 * 0.95])
-    assert single == pytest.approx([1.0, 0.0])
-    noise.add_all_qubit_readout_error(ReadoutError([[0.8, 0.2], [0.0, 1.0]]), warnings=False)
-    (everywhere,) = distributions(DirectSimulation("automatic", noise), [untouched])
-    assert everywhere == pytest.approx([0.8, 0.2])
 
 
 def test_readout_errors_are_those_that_the_runs_have() -> None:

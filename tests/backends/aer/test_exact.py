@@ -1,23 +1,16 @@
-from collections.abc import Callable
-
 import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.tape import QuantumScript
+from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
+from qrnn_backends.aer.exact import distributions, exact_results
 from qrnn_backends.aer.simulation import DirectSimulation
-from qrnn_backends.aer.states import (
-    MAX_DEFERRED_WIRES,
-    defer_without_shots,
-    exact_results,
-)
+from qrnn_backends.mid_circuit import defer_where_needed
 from qrnn_backends.readout import NoShotsKeptError
+from tests.backends.tapes import program, tape_of
 
 IDEAL = DirectSimulation("automatic")
-
-
-def tape_of(queue: Callable[[], object]) -> QuantumScript:
-    return qml.tape.make_qscript(queue)()
 
 
 def test_the_state_has_the_phase_and_the_order_of_wires_of_default_qubit() -> None:
@@ -76,7 +69,7 @@ def test_postselected_wires_are_projected_before_and_after_they_are_used_again()
         return qml.probs(wires=[0, 1])
 
     tape = tape_of(queue)
-    (deferred,), _ = defer_without_shots(tape)
+    (deferred,), _ = defer_where_needed(tape, None, "state")
     (probabilities,) = exact_results(IDEAL, [deferred])
     # RX(0.5) on |1>, and wire 0 is postselected on 1.
     expected = [0, 0, np.sin(0.25) ** 2, np.cos(0.25) ** 2]
@@ -88,20 +81,22 @@ def test_an_impossible_outcome_is_an_error() -> None:
         qml.measure(0, postselect=1)
         return qml.probs(wires=[0])
 
-    (deferred,), _ = defer_without_shots(tape_of(queue))
+    (deferred,), _ = defer_where_needed(tape_of(queue), None, "state")
     with pytest.raises(NoShotsKeptError, match="has probability 0"):
         exact_results(IDEAL, [deferred])
 
 
-def test_too_many_measurements_ask_for_shots() -> None:
-    def queue() -> object:
-        for _ in range(MAX_DEFERRED_WIRES):
-            qml.Hadamard(0)
-            qml.measure(0)
-        return qml.probs(wires=[0])
-
-    tape = tape_of(queue)
-    with pytest.raises(ValueError, match=r"needs 23 wires, more than 22. Give shots"):
-        defer_without_shots(tape)
-    sampled = tape.copy(shots=10)
-    assert defer_without_shots(sampled)[0] == (sampled,)
+def test_exact_distributions_have_gate_and_readout_errors() -> None:
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.1, 1), ["x"])
+    noise.add_readout_error(ReadoutError([[0.9, 0.1], [0.3, 0.7]]), [1])
+    # Wire 1 is measured into bit 0.
+    flipped = program(qml.X(0), qml.Identity(1), wires=[1, 0])
+    untouched = program(qml.Identity(0), qml.X(1), wires=[0])
+    both, single = distributions(DirectSimulation("automatic", noise), [flipped, untouched])
+    # The qubit's error of 10 % leaves 5 % of the other value.
+    assert both == pytest.approx([0.9 * 0.05, 0.9 * 0.95, 0.1 * 0.05, 0.1 * 0.95])
+    assert single == pytest.approx([1.0, 0.0])
+    noise.add_all_qubit_readout_error(ReadoutError([[0.8, 0.2], [0.0, 1.0]]), warnings=False)
+    (everywhere,) = distributions(DirectSimulation("automatic", noise), [untouched])
+    assert everywhere == pytest.approx([0.8, 0.2])

@@ -13,10 +13,10 @@ from pennylane.measurements import (
     StateMP,
     VarianceMP,
 )
-from pennylane.ops import MeasurementValue
 from torch import Tensor
 
-from qrnn_backends.torch.branches import ExactBranches
+from qrnn_backends.readout import mid_circuit
+from qrnn_backends.torch.simulation import ExactBranches
 from qrnn_backends.torch.state import LEAD, complex_type, squared_norms
 
 
@@ -55,10 +55,8 @@ def exact_results(
 
 def is_recorded(measurement: MeasurementProcess, records: Container[str]) -> bool:
     """Whether a measurement is of recorded outcomes, rather than of wires they were put off to."""
-    values = measurement.mv if isinstance(measurement.mv, list | tuple) else [measurement.mv]
-    return values[0] is not None and all(
-        m.meas_uid in records for value in values for m in value.measurements
-    )
+    measured = mid_circuit(measurement)
+    return bool(measured) and all(each.meas_uid in records for each in measured)
 
 
 def _purified(state: Tensor, batch_size: int | None) -> Tensor:
@@ -102,16 +100,16 @@ def _record_statistics(
     """Expectation, variance or distribution of what was read mid-circuit."""
     weights = branches.weights()
     weights = weights[:, 0] if batch_size is None else weights.expand(-1, batch_size)
-    values = measurement.mv
     if isinstance(measurement, ProbabilityMP):
-        listed = list(values) if isinstance(values, list | tuple) else _plain(values)
+        # The distribution of a function is that of its arguments.
+        measured = mid_circuit(measurement)
         index = np.zeros(len(branches.state), np.int64)
-        for value in listed:
-            index = 2 * index + branches.values(value).astype(np.int64)
-        table = weights.new_zeros(2 ** len(listed), *weights.shape[1:])
+        for each in measured:
+            index = 2 * index + branches.records[each.meas_uid]
+        table = weights.new_zeros(2 ** len(measured), *weights.shape[1:])
         rows = torch.as_tensor(index, device=weights.device)
         return table.index_add(0, rows, weights).movedim(0, -1)
-    numbers = torch.as_tensor(branches.values(values).astype(float)).to(weights)
+    numbers = torch.as_tensor(branches.values(measurement.mv).astype(float)).to(weights)
     mean: Tensor = torch.tensordot(numbers, weights, 1)
     if isinstance(measurement, ExpectationMP):
         return mean
@@ -119,11 +117,6 @@ def _record_statistics(
         square: Tensor = torch.tensordot(numbers**2, weights, 1)
         return square - mean**2
     raise DeviceError(f"{measurement} of mid-circuit measurements needs shots")
-
-
-def _plain(value: MeasurementValue) -> list[MeasurementValue]:
-    """One value for each measurement: the distribution of a function is that of its arguments."""
-    return [MeasurementValue([m]) for m in value.measurements]
 
 
 def _cast(result: object, state: Tensor, dtype: torch.dtype) -> Tensor:

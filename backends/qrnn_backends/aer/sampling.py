@@ -1,4 +1,4 @@
-"""One run of Aer for many programs: samples of their bits, or the bits' exact distributions."""
+"""Samples of programs' bits: one run of Aer for many programs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,17 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_backends.aer.simulation import Simulation
+from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program
-from qrnn_backends.qiskit_common.readout_mitigation import assignment_matrices, measured_qubits
+from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 
 if TYPE_CHECKING:
-    from qiskit.result import Result
     from qiskit_aer.noise import NoiseModel
-
-
-class SimulationError(RuntimeError):
-    """Aer gave up on a circuit."""
 
 
 def sample(
@@ -48,18 +43,6 @@ def sample(
     ]
 
 
-def checked(result: "Result") -> "Result":
-    """A result of Aer, if it is one.
-
-    Raises:
-        SimulationError: If Aer failed.
-    """
-    if not result.success:
-        reasons = {str(part.status) for part in result.results if not part.success}
-        raise SimulationError(f"Aer failed: {'; '.join(sorted(reasons)) or result.status}")
-    return result
-
-
 def _bits(memory: Sequence[str] | None, shots: int, size: int) -> NDArray[np.uint8]:
     """Bits from Aer's hexadecimal numbers, whose least significant bit is bit 0."""
     if memory is None:
@@ -68,40 +51,6 @@ def _bits(memory: Sequence[str] | None, shots: int, size: int) -> NDArray[np.uin
     packed = b"".join(int(text, 16).to_bytes(width, "little") for text in memory)
     rows = np.frombuffer(packed, dtype=np.uint8).reshape(shots, width)
     return np.unpackbits(rows, axis=1, count=size, bitorder="little")
-
-
-def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[NDArray[np.float64]]:
-    """Exact distributions of the classical bits, readout errors included, in one run of Aer.
-
-    Args:
-        simulation: Where they run.
-        programs: Programs without mid-circuit measurements.
-
-    Returns:
-        For each program, the probability of each pattern of its bits, bit 0 most significant, shape
-        ``(2**bits,)``.
-
-    Raises:
-        SimulationError: If Aer fails, for instance for want of memory.
-        UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
-        ValueError: If a readout error is of several qubits.
-    """
-    circuits, simulator = simulation.prepare(programs)
-    measured = [measured_qubits(circuit) for circuit in circuits]
-    saving = []
-    for circuit, qubits in zip(circuits, measured, strict=True):
-        saved = circuit.remove_final_measurements(inplace=False)
-        saved.save_probabilities(qubits)
-        saving.append(saved)
-    method = "density_matrix" if simulation.method == "automatic" else simulation.method
-    result = checked(simulator.run(saving, shots=1, method=method).result())
-    return [
-        _misread(
-            result.data(number)["probabilities"],
-            _readout_errors(simulator.options.noise_model, qubits),
-        )
-        for number, qubits in enumerate(measured)
-    ]
 
 
 def readout_matrices(
@@ -115,7 +64,7 @@ def readout_matrices(
 
     Returns:
         For each program those of its bits, as
-        :func:`~qrnn_backends.qiskit_common.readout_mitigation.assignment_matrices` gives them.
+        :func:`~qrnn_backends.qiskit_common.readout_errors.assignment_matrices` gives them.
 
     Raises:
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
@@ -126,12 +75,12 @@ def readout_matrices(
         program.readout.check_mitigable()
     circuits, simulator = simulation.prepare(programs)
     qubits = range(max(circuit.num_qubits for circuit in circuits))
-    errors = _readout_errors(simulator.options.noise_model, qubits)
+    errors = readout_errors(simulator.options.noise_model, qubits)
     matrices = [np.eye(2) if error is None else error.T for error in errors]
     return [assignment_matrices(circuit, matrices.__getitem__) for circuit in circuits]
 
 
-def _readout_errors(
+def readout_errors(
     noise_model: "NoiseModel | None", qubits: Sequence[int]
 ) -> list[NDArray[np.float64] | None]:
     """For each qubit the probability of each value read, given each value, if there are errors."""
@@ -150,15 +99,3 @@ def _readout_errors(
             else:
                 everywhere = table
     return [tables.get(qubit, everywhere) for qubit in qubits]
-
-
-def _misread(
-    probabilities: NDArray[np.float64], errors: Sequence[NDArray[np.float64] | None]
-) -> NDArray[np.float64]:
-    """Aer's probabilities (bit 0 least significant) after readout errors, bit 0 first."""
-    bits = len(errors)
-    table = np.asarray(probabilities).reshape((2,) * bits).transpose(*reversed(range(bits)))
-    for bit, error in enumerate(errors):
-        if error is not None:
-            table = np.moveaxis(np.tensordot(error, table, axes=(0, bit)), 0, bit)
-    return table.reshape(-1)

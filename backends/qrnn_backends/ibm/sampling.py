@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
+from qrnn_backends.acceptance import predicted_share
+from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
-from qrnn_backends.torch.branches import predicted_share
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -91,7 +93,7 @@ def layout(
         programs: The batch.
         pubs: The programs in groups.
         errors: From a circuit to the readout errors of its bits, as
-            :func:`~qrnn_backends.qiskit_common.readout_mitigation.assignment_matrices` has them, if
+            :func:`~qrnn_backends.qiskit_common.readout_errors.assignment_matrices` has them, if
             results are to be corrected for them.
 
     Raises:
@@ -152,16 +154,22 @@ def results(layout: Mapping[str, Any], packed: bytes) -> tuple[Result, ...]:
     """The results of all tapes from the packed bits of a job.
 
     Raises:
-        ImportError: If readout errors are to be corrected, and mthree is not installed.
+        ImportError: If readout errors are to be corrected by a package that is not installed.
         MitigationError: If the correction fails.
         NoShotsKeptError: If postselection keeps no shot of a tape.
+        ValueError: If there is no longer a mitigation of the recorded name.
     """
-    matrices: dict[int, NDArray[np.float64] | None] = {}
+    mitigation = None
+    if layout.get("mitigation") is not None:
+        mitigation = resolve_mitigation(layout["mitigation"])
+    corrections: dict[int, Correction | None] = {}
     for entry in layout["pubs"]:
-        stored = entry.get("matrices")
-        matrices |= dict.fromkeys(entry["places"], None if stored is None else np.array(stored))
+        correction = None
+        if mitigation is not None:
+            correction = partial(mitigation.corrected, matrices=np.array(entry["matrices"]))
+        corrections |= dict.fromkeys(entry["places"], correction)
     return tuple(
-        readout.results(bits, matrices[place])
+        readout.results(bits, corrections[place])
         for place, (readout, bits) in enumerate(_readings(layout, packed))
     )
 

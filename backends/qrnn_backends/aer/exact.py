@@ -1,4 +1,4 @@
-"""Exact results of tapes from the final states that Aer computes."""
+"""Results of tapes without shots: from Aer's final states, or from exact distributions of bits."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,45 +6,17 @@ from typing import NamedTuple
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
-from pennylane.devices.preprocess import null_postprocessing
 from pennylane.devices.qubit.simulate import measure_final_state
 from pennylane.operation import Operator
-from pennylane.ops import MidMeasure
-from pennylane.tape import QuantumScript, QuantumScriptBatch
-from pennylane.typing import PostprocessingFn, Result
+from pennylane.tape import QuantumScript
+from pennylane.typing import Result
 
-from qrnn_backends.aer.runs import checked
-from qrnn_backends.aer.simulation import Simulation
-from qrnn_backends.qiskit_common.program import programs
+from qrnn_backends.aer.sampling import readout_errors
+from qrnn_backends.aer.simulation import Simulation, checked
+from qrnn_backends.qiskit_common.program import Program, programs
+from qrnn_backends.qiskit_common.readout_errors import measured_qubits
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.circuits.qiskit.convert import basic_operations
-
-# Of a state in which every mid-circuit measurement has a wire of its own: 64 MB.
-MAX_DEFERRED_WIRES = 22
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def defer_without_shots(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Gives mid-circuit measurements wires of their own if the tape has no shots.
-
-    Postselected ones leave projectors.
-
-    Raises:
-        ValueError: If that takes more than ``MAX_DEFERRED_WIRES`` wires.
-    """
-    if tape.shots:
-        return (tape,), null_postprocessing
-    if not any(isinstance(operation, MidMeasure) for operation in tape.operations):
-        return (tape,), null_postprocessing
-    batch, combine = qml.defer_measurements(tape)
-    for deferred in batch:
-        if len(deferred.wires) > MAX_DEFERRED_WIRES:
-            raise ValueError(
-                f"without shots, every mid-circuit measurement takes a wire of its own: the "
-                f"circuit needs {len(deferred.wires)} wires, more than {MAX_DEFERRED_WIRES}. Give "
-                "shots, which take no more wires than the circuit has."
-            )
-    return batch, combine
 
 
 def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> list[Result]:
@@ -78,6 +50,40 @@ def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> lis
         state = _projected(np.exp(-1j * part.phase) * state, part.projected)
         results.append(measure_final_state(tape, state, is_state_batched=False))
     return results
+
+
+def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[NDArray[np.float64]]:
+    """Exact distributions of the classical bits, readout errors included, in one run of Aer.
+
+    Args:
+        simulation: Where they run.
+        programs: Programs without mid-circuit measurements.
+
+    Returns:
+        For each program, the probability of each pattern of its bits, bit 0 most significant, shape
+        ``(2**bits,)``.
+
+    Raises:
+        SimulationError: If Aer fails, for instance for want of memory.
+        UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
+        ValueError: If a readout error is of several qubits.
+    """
+    circuits, simulator = simulation.prepare(programs)
+    measured = [measured_qubits(circuit) for circuit in circuits]
+    saving = []
+    for circuit, qubits in zip(circuits, measured, strict=True):
+        saved = circuit.remove_final_measurements(inplace=False)
+        saved.save_probabilities(qubits)
+        saving.append(saved)
+    method = "density_matrix" if simulation.method == "automatic" else simulation.method
+    result = checked(simulator.run(saving, shots=1, method=method).result())
+    return [
+        _misread(
+            result.data(number)["probabilities"],
+            readout_errors(simulator.options.noise_model, qubits),
+        )
+        for number, qubits in enumerate(measured)
+    ]
 
 
 class _Unitary(NamedTuple):
@@ -130,3 +136,15 @@ def _projected(
     if norm == 0:
         raise NoShotsKeptError("what is postselected on has probability 0")
     return state / norm
+
+
+def _misread(
+    probabilities: NDArray[np.float64], errors: Sequence[NDArray[np.float64] | None]
+) -> NDArray[np.float64]:
+    """Aer's probabilities (bit 0 least significant) after readout errors, bit 0 first."""
+    bits = len(errors)
+    table = np.asarray(probabilities).reshape((2,) * bits).transpose(*reversed(range(bits)))
+    for bit, error in enumerate(errors):
+        if error is not None:
+            table = np.moveaxis(np.tensordot(error, table, axes=(0, bit)), 0, bit)
+    return table.reshape(-1)

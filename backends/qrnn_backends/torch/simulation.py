@@ -1,4 +1,4 @@
-"""Dynamic circuits in torch: one state for each record of mid-circuit outcomes."""
+"""Simulation of dynamic circuits in torch: one state for each record of mid-circuit outcomes."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
@@ -7,7 +7,6 @@ import numpy as np
 import pennylane as qml
 import torch
 from numpy.typing import NDArray
-from pennylane.devices.preprocess import decompose
 from pennylane.operation import Operator, StatePrepBase
 from pennylane.ops import Conditional, MeasurementValue, MidMeasure
 from torch import Tensor
@@ -21,19 +20,13 @@ from qrnn_backends.torch.state import (
     replaced,
     squared_norms,
 )
+from qrnn_circuits import ZeroProbabilityError
 
 # Of all branches together: 1 GiB of float64.
 MAX_AMPLITUDES = 2**27
 
-# A share that only a message tells is predicted up to so many wires, which takes no time.
-_MAX_PREDICTED_WIRES = 12
-
 # Fewer branches are not worth a singular value decomposition.
 _MIN_MERGED = 32
-
-
-class ZeroProbabilityError(ValueError):
-    """A postselected outcome cannot occur."""
 
 
 class Branches(ABC):
@@ -272,39 +265,6 @@ class SampledBranches(Branches):
         norms = squared_norms(self.state).sqrt()
         norms = torch.where(norms > 0, norms, 1)
         self.state = self.state / norms.reshape(*norms.shape, *(1,) * (self.state.ndim - LEAD))
-
-
-def acceptance(tape: qml.tape.QuantumScript) -> float:
-    """The probability that every postselected measurement comes out right, without noise.
-
-    Args:
-        tape: Any tape of gates, quantum neurons, mid-circuit measurements and conditions.
-
-    Returns:
-        Of a tape with a batch of parameters, the mean.
-
-    Raises:
-        ValueError: If the wires are too many, or the branches, to fit into memory.
-    """
-    with torch.no_grad():
-        (expanded,), _ = decompose(tape, stopping_condition=runs, name="qrnn.torch")
-        check_width(expanded)
-        branches = ExactBranches(expanded, torch.float64, torch.device("cpu"))
-        try:
-            branches.run()
-        except ZeroProbabilityError:
-            return 0.0
-        return float(branches.log_acceptance.exp().mean())
-
-
-def predicted_share(tape: qml.tape.QuantumScript) -> float | None:
-    """The share of shots that postselection keeps without noise; None where that takes long."""
-    if len(tape.wires) > _MAX_PREDICTED_WIRES:
-        return None
-    try:
-        return acceptance(tape)
-    except ValueError:
-        return None
 
 
 def runs(operation: Operator) -> bool:

@@ -1,0 +1,100 @@
+"""Which method runs a tape's mid-circuit measurements: the device itself, or deferral."""
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import pennylane as qml
+from pennylane.devices import MCMConfig
+from pennylane.devices.preprocess import null_postprocessing
+from pennylane.exceptions import DeviceError
+from pennylane.ops import MidMeasure
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.typing import PostprocessingFn
+
+WithoutShots: TypeAlias = Literal["branches", "state", "distribution"]
+"""How a device gets results without shots.
+
+``"branches"``: it follows every outcome. ``"state"``: from one final state, in which each
+measurement has a wire of its own. ``"distribution"``: from the distribution of the bits that are
+read at the end.
+"""
+
+# Of a state in which every mid-circuit measurement has a wire of its own: 64 MB.
+MAX_DEFERRED_WIRES = 22
+
+
+class UnsupportedMethodError(DeviceError, ValueError):  # type: ignore[misc]
+    """A QNode asks for a way to run mid-circuit measurements that the device does not have."""
+
+
+def check_mcm_config(
+    config: MCMConfig, name: str, *, methods: Sequence[str], postselect_modes: Sequence[str]
+) -> None:
+    """Checks how a QNode wants its mid-circuit measurements run.
+
+    Args:
+        config: As PennyLane's QNode has it.
+        name: Of the device, for messages.
+        methods: What ``mcm_method`` may be, besides None.
+        postselect_modes: What ``postselect_mode`` may be, besides None and ``"device"``.
+
+    Raises:
+        UnsupportedMethodError: If the device lacks the method or the mode.
+    """
+    for option, value, accepted in (
+        ("mcm_method", config.mcm_method, (None, *methods)),
+        ("postselect_mode", config.postselect_mode, (None, *postselect_modes, "device")),
+    ):
+        if value not in accepted:
+            raise UnsupportedMethodError(
+                f"{option} must be {' or '.join(map(repr, accepted[1:]))} on {name}, got {value!r}"
+            )
+
+
+def resolve_mcm_method(
+    tape: QuantumScript, method: str | None, without_shots: WithoutShots
+) -> Literal["device", "deferred"]:
+    """The method that runs a tape's mid-circuit measurements.
+
+    Args:
+        tape: Any tape.
+        method: The QNode's ``mcm_method``. Whatever is not ``"deferred"`` leaves measurements to
+            the device, which runs them as they are.
+        without_shots: How the device gets results without shots.
+    """
+    if not any(isinstance(operation, MidMeasure) for operation in tape.operations):
+        return "device"
+    needs_wires = without_shots == "state" and not tape.shots
+    return "deferred" if method == "deferred" or needs_wires else "device"
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def defer_where_needed(
+    tape: QuantumScript, method: str | None, without_shots: WithoutShots
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Gives mid-circuit measurements wires of their own if the method for them is deferral.
+
+    Postselected ones leave projectors.
+
+    Args:
+        tape: Any tape.
+        method: The QNode's ``mcm_method``.
+        without_shots: How the device gets results without shots.
+
+    Raises:
+        ValueError: If one is postselected and the device cannot project the state, or a tape
+            without shots takes more than ``MAX_DEFERRED_WIRES`` wires on a device that needs them.
+    """
+    if resolve_mcm_method(tape, method, without_shots) == "device":
+        return (tape,), null_postprocessing
+    projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)
+    batch, combine = qml.defer_measurements(tape, allow_postselect=projects)
+    for deferred in batch:
+        wires = len(deferred.wires)
+        if without_shots == "state" and not tape.shots and wires > MAX_DEFERRED_WIRES:
+            raise ValueError(
+                "without shots, every mid-circuit measurement takes a wire of its own: the circuit "
+                f"needs {wires} wires, more than {MAX_DEFERRED_WIRES}. Give shots, which take no "
+                "more wires than the circuit has."
+            )
+    return batch, combine

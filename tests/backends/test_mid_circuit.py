@@ -1,0 +1,87 @@
+from typing import Any
+
+import pennylane as qml
+import pytest
+from pennylane.devices import MCMConfig
+from pennylane.exceptions import DeviceError
+from pennylane.ops import MidMeasure
+
+from qrnn_backends.mid_circuit import (
+    MAX_DEFERRED_WIRES,
+    WithoutShots,
+    check_mcm_config,
+    defer_where_needed,
+    resolve_mcm_method,
+)
+from tests.backends.tapes import tape_of
+
+NATIVE = {"methods": ("device", "one-shot"), "postselect_modes": ("hw-like", "fill-shots")}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"mcm_method": "tree-traversal"},
+            "mcm_method must be 'device' or 'one-shot' on a device, got 'tree-traversal'",
+        ),
+        (
+            {"postselect_mode": "pad-invalid-samples"},
+            "postselect_mode must be 'hw-like' or 'fill-shots' or 'device' on a device, got 'pad",
+        ),
+    ],
+)
+def test_what_a_device_does_not_have_is_refused(options: dict[str, Any], message: str) -> None:
+    check_mcm_config(MCMConfig(), "a device", **NATIVE)
+    for error in (DeviceError, ValueError):
+        with pytest.raises(error, match=message):
+            check_mcm_config(MCMConfig(**options), "a device", **NATIVE)
+
+
+def once() -> object:
+    qml.Hadamard(0)
+    qml.measure(0, postselect=0)
+    return qml.probs(wires=0)
+
+
+@pytest.mark.parametrize(
+    ("without_shots", "method", "shots", "expected"),
+    [
+        ("branches", None, None, "device"),
+        ("branches", "tree-traversal", None, "device"),
+        ("branches", "deferred", None, "deferred"),
+        ("branches", "deferred", 10, "deferred"),
+        ("state", None, None, "deferred"),
+        ("state", "one-shot", 10, "device"),
+        ("distribution", None, None, "device"),
+        ("distribution", "deferred", None, "deferred"),
+    ],
+)
+def test_the_method_is_deferral_where_asked_for_or_needed(
+    without_shots: WithoutShots, method: str | None, shots: int | None, expected: str
+) -> None:
+    assert resolve_mcm_method(tape_of(once, shots), method, without_shots) == expected
+    unmeasured = tape_of(lambda: qml.probs(wires=0), shots)
+    assert resolve_mcm_method(unmeasured, method, without_shots) == "device"
+
+
+@pytest.mark.parametrize("shots", [None, 10])
+def test_deferral_leaves_projectors_only_to_devices_that_project(shots: int | None) -> None:
+    (deferred,), _ = defer_where_needed(tape_of(once, shots), "deferred", "branches")
+    assert not any(isinstance(each, MidMeasure) for each in deferred.operations)
+    with pytest.raises(ValueError, match="Postselection is not allowed"):
+        defer_where_needed(tape_of(once, shots), "deferred", "distribution")
+
+
+def test_too_many_measurements_ask_for_shots() -> None:
+    def queue() -> object:
+        for _ in range(MAX_DEFERRED_WIRES):
+            qml.Hadamard(0)
+            qml.measure(0)
+        return qml.probs(wires=[0])
+
+    tape = tape_of(queue)
+    with pytest.raises(ValueError, match=r"needs 23 wires, more than 22. Give shots"):
+        defer_where_needed(tape, None, "state")
+    sampled = tape.copy(shots=10)
+    assert defer_where_needed(sampled, None, "state")[0] == (sampled,)
