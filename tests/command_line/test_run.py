@@ -128,7 +128,7 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
         (
             ("--device", "qrnn.aer", "--noise", "fake_fez", *MITIGATED, "--mitigation", "m4"),
             2,
-            "mitigation must be None or 'm3', got 'm4'",
+            "mitigation must be one of m3, or module:attribute, got 'm4'",
         ),
         ((*TOO_WIDE, "--noise", "fake_manila"), 1, "5 qubits"),
         (("--device", "default.gaussian"), 1, "not allowed on the device"),

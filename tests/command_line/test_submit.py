@@ -65,7 +65,11 @@ def test_too_large_a_usage_sends_nothing(qrnn: Qrnn, trained: Path, store: JobSt
     ("arguments", "exit_code", "expected"),
     [
         (("--backend", "fake_manil"), 2, "close names are fake_manila"),
-        (("--backend", "fake_fez", "--mitigation", "m4"), 2, "must be None or 'm3', got 'm4'"),
+        (
+            ("--backend", "fake_fez", "--mitigation", "m4"),
+            2,
+            "must be one of m3, or module:attribute, got 'm4'",
+        ),
         (("--device", "qrnn.torch", "--mitigation", "m3"), 2, "takes no --mitigation, got 'm3'"),
         ((), 1, "backend must be given to run circuits"),
         (("--device", "qrnn.torch"), 2, "device 'qrnn.torch' keeps no jobs"),

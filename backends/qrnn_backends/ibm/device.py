@@ -151,7 +151,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._generator = np.random.default_rng(seed)
         self._max_usage = max_usage
         self._options = sampler_options(
-            options, max_usage, self._mitigation and self._mitigation.name
+            options, max_usage, None if self._mitigation is None else self._mitigation.name
         )
         self._level = optimization_level
         self._store = JobStore(jobs)

@@ -6,7 +6,6 @@ import pennylane as qml
 import pytest
 import torch
 from hypothesis import given, settings
-from numpy.typing import NDArray
 from pennylane.devices import Tracker
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 

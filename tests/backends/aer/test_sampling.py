@@ -1,7 +1,6 @@
 import numpy as np
 import pennylane as qml
 import pytest
-from pennylane.tape import QuantumScript
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrnn_backends.aer.exact import distributions

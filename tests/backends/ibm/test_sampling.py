@@ -7,7 +7,7 @@ from pennylane.tape import QuantumScript
 
 pytest.importorskip("qiskit")
 
-from qrnn_backends.ibm.batch import (
+from qrnn_backends.ibm.sampling import (
     bundle,
     circuit_hash,
     from_payload,

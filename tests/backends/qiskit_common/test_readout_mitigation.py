@@ -1,5 +1,5 @@
 import sys
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,9 @@ pytest.importorskip("qiskit_aer")
 from qiskit import QuantumCircuit
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
-from qrnn_backends.qiskit_common.readout_mitigation import (
-    assignment_matrices,
-    check_mitigation,
-    nearest_distribution,
-    quasi_probabilities,
-)
+from qrnn_backends.m3 import M3
+from qrnn_backends.mitigation import Correction, check_mitigation, nearest_distribution
+from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError, Readout, on_bits
 from tests.backends.dynamic_circuits import deferred, flat
 
@@ -53,6 +50,10 @@ def shots_of(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     return np.repeat(all_patterns(int(np.log2(counts.size))), counts, axis=0)
 
 
+def by_m3(matrices: Vector) -> Correction:
+    return partial(M3().corrected, matrices=matrices)
+
+
 def inverted(counts: NDArray[np.int64], matrices: Vector) -> Vector:
     """The whole distribution by the inverse of the matrix of all patterns."""
     corrected: Vector = np.linalg.solve(reduce(np.kron, matrices), counts / counts.sum())
@@ -71,7 +72,7 @@ def test_where_every_pattern_is_read_m3_inverts_the_whole_matrix(
 ) -> None:
     matrices = data.draw(errors(size))
     counts = data.draw(arrays(np.int64, 2**size, elements=st.integers(1, 9)))
-    patterns, weights = quasi_probabilities(shots_of(counts), matrices)
+    patterns, weights = M3().corrected(shots_of(counts), matrices)
     np.testing.assert_array_equal(patterns, all_patterns(size))
     np.testing.assert_allclose(weights, inverted(counts, matrices), atol=PRECISION)
 
@@ -83,14 +84,14 @@ def test_where_every_pattern_is_read_m3_inverts_the_whole_matrix(
 def test_only_patterns_that_were_read_have_a_quasi_probability(
     bits: NDArray[np.uint8], data: st.DataObject
 ) -> None:
-    patterns, weights = quasi_probabilities(bits, data.draw(errors(bits.shape[1])))
+    patterns, weights = M3().corrected(bits, data.draw(errors(bits.shape[1])))
     assert set(map(tuple, patterns)) == set(map(tuple, bits))
     assert weights.sum() == pytest.approx(1, abs=PRECISION)
 
 
 def test_without_errors_shares_stay_as_they_are() -> None:
     counts = np.array([3, 0, 1, 4])
-    _, weights = quasi_probabilities(shots_of(counts), np.array([np.eye(2)] * 2))
+    _, weights = M3().corrected(shots_of(counts), np.array([np.eye(2)] * 2))
     np.testing.assert_allclose(weights, [3 / 8, 1 / 8, 4 / 8], atol=1e-6)
 
 
@@ -99,7 +100,7 @@ def test_the_iterative_solution_inverts_as_well() -> None:
     size = 13
     counts = np.random.default_rng(1).integers(1, 4, size=2**size)
     matrices = np.array([matrix(0.01 * (1 + bit % 3), 0.02) for bit in range(size)])
-    _, weights = quasi_probabilities(shots_of(counts), matrices)
+    _, weights = M3().corrected(shots_of(counts), matrices)
     assert np.abs(weights - inverted_bit_by_bit(counts, matrices)).sum() < PRECISION
 
 
@@ -132,7 +133,7 @@ def test_whole_shots_are_corrected_and_then_postselected(
         on_bits(VarianceMP, [0], [1.0, -1.0]),
         shots=counts.sum(),
         kept=True,
-    ).results(shots_of(counts), matrices)
+    ).results(shots_of(counts), by_m3(matrices))
     expectation, probabilities, variance = results
     tolerance = 4 * PRECISION / share
     assert expectation == pytest.approx(values @ corrected.T.ravel(), abs=tolerance)
@@ -151,7 +152,7 @@ def test_expectation_values_are_linear_and_probabilities_a_distribution() -> Non
         on_bits(ProbabilityMP, [0], None),
         on_bits(VarianceMP, [0], [1.0, -1.0]),
         shots=100,
-    ).results(shots_of(counts), matrix(0.1, 0.0)[None])
+    ).results(shots_of(counts), by_m3(matrix(0.1, 0.0)[None]))
     assert expectation == pytest.approx(1 - 2 * one, abs=PRECISION)
     assert probabilities == pytest.approx([1.0, 0.0])
     assert variance == pytest.approx(0.0)
@@ -162,7 +163,7 @@ def test_copies_of_a_shot_vector_are_corrected_on_their_own() -> None:
     counts = np.array([[70, 30], [40, 160]])
     bits = np.concatenate([shots_of(copy) for copy in counts])
     vector = Readout((on_bits(ProbabilityMP, [0], None),), (), (100, 200))
-    for result, copy in zip(vector.results(bits, matrices), counts, strict=True):
+    for result, copy in zip(vector.results(bits, by_m3(matrices)), counts, strict=True):
         assert result == pytest.approx(inverted(copy, matrices), abs=PRECISION)
 
 
@@ -170,7 +171,7 @@ def test_copies_of_a_shot_vector_are_corrected_on_their_own() -> None:
 def test_shots_themselves_are_not_corrected(kind: type[MeasurementProcess], name: str) -> None:
     both = readout(on_bits(ProbabilityMP, [0], None), on_bits(kind, [0], None), shots=4)
     with pytest.raises(ValueError, match=rf"must be None for qml\.{name}: .* takes qml\.probs"):
-        both.results(shots_of(np.array([2, 2])), matrix(0.1, 0.1)[None])
+        both.results(shots_of(np.array([2, 2])), by_m3(matrix(0.1, 0.1)[None]))
 
 
 def test_kept_shots_that_errors_explain_are_none() -> None:
@@ -179,7 +180,7 @@ def test_kept_shots_that_errors_explain_are_none() -> None:
     kept = readout(on_bits(ProbabilityMP, [0], None), shots=100, kept=True)
     assert kept.results(shots_of(counts)) == pytest.approx([0.5, 0.5])
     with pytest.raises(NoShotsKeptError, match=r"kept 10 of 100 shots, .* leaves none of them"):
-        kept.results(shots_of(counts), matrices)
+        kept.results(shots_of(counts), by_m3(matrices))
 
 
 @st.composite
@@ -236,7 +237,7 @@ def test_a_bit_that_says_nothing_is_refused() -> None:
 def test_what_is_no_mitigation_is_refused() -> None:
     check_mitigation(None, noisy=False)
     check_mitigation("m3", noisy=True)
-    with pytest.raises(ValueError, match="mitigation must be None or 'm3', got 'M4'"):
+    with pytest.raises(ValueError, match=r"mitigation must be one of m3, .*, got 'M4'"):
         check_mitigation("M4", noisy=True)
     with pytest.raises(ValueError, match="must be None without noise, got 'm3'"):
         check_mitigation("m3", noisy=False)
@@ -248,7 +249,7 @@ def test_without_mthree_it_is_said_how_to_install_it(monkeypatch: pytest.MonkeyP
     with pytest.raises(ImportError, match=message):
         check_mitigation("m3", noisy=True)
     with pytest.raises(ImportError, match=message):
-        quasi_probabilities(np.zeros((1, 1), np.uint8), matrix(0.1, 0.1)[None])
+        M3().corrected(np.zeros((1, 1), np.uint8), matrix(0.1, 0.1)[None])
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pennylane as qml
 import pytest
 import torch
 from hypothesis import given, settings
-from numpy.typing import NDArray
 from pennylane.measurements import MeasurementProcess
 
 from qrnn_backends.readout import NoShotsKeptError

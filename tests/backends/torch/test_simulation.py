@@ -9,13 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from qrnn_backends.torch.branches import (
-    ExactBranches,
-    SampledBranches,
-    ZeroProbabilityError,
-    acceptance,
-)
-from qrnn_circuits import QRNN
+from qrnn_backends.acceptance import acceptance
+from qrnn_backends.torch.simulation import ExactBranches, SampledBranches
+from qrnn_circuits import QRNN, ZeroProbabilityError
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import RepeatUntilSuccess
 from qrnn_circuits.circuits.sequence import compile_circuit
@@ -161,7 +157,7 @@ def test_impossible_outcomes_are_dropped_and_cannot_be_postselected(
 
 
 def test_too_many_branches_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qrnn_backends.torch.branches.MAX_AMPLITUDES", 16)
+    monkeypatch.setattr("qrnn_backends.torch.simulation.MAX_AMPLITUDES", 16)
 
     def circuit() -> None:
         values: list[Any] = []
