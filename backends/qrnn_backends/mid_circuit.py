@@ -42,12 +42,13 @@ def check_mcm_config(
         UnsupportedMethodError: If the device lacks the method or the mode.
     """
     for option, value, accepted in (
-        ("mcm_method", config.mcm_method, (None, *methods)),
-        ("postselect_mode", config.postselect_mode, (None, *postselect_modes, "device")),
+        ("mcm_method", config.mcm_method, methods),
+        ("postselect_mode", config.postselect_mode, postselect_modes),
     ):
-        if value not in accepted:
+        # PennyLane's own word for the device's choice of a mode.
+        if value not in (None, "device", *accepted):
             raise UnsupportedMethodError(
-                f"{option} must be {' or '.join(map(repr, accepted[1:]))} on {name}, got {value!r}"
+                f"{option} must be {' or '.join(map(repr, accepted))} on {name}, got {str(value)!r}"
             )
 
 

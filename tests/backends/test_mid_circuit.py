@@ -27,7 +27,7 @@ NATIVE = {"methods": ("device", "one-shot"), "postselect_modes": ("hw-like", "fi
         ),
         (
             {"postselect_mode": "pad-invalid-samples"},
-            "postselect_mode must be 'hw-like' or 'fill-shots' or 'device' on a device, got 'pad",
+            "postselect_mode must be 'hw-like' or 'fill-shots' on a device, got 'pad",
         ),
     ],
 )

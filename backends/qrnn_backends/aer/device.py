@@ -16,7 +16,6 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
-from qrnn_backends.acceptance import predicted_share
 from qrnn_backends.aer.exact import distributions, exact_results
 from qrnn_backends.aer.sampling import readout_matrices, sample
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
@@ -25,6 +24,7 @@ from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import flattened, programs
 from qrnn_backends.readout import NoShotsKeptError
+from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:

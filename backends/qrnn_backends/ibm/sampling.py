@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
-from qrnn_backends.acceptance import predicted_share
 from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
+from qrnn_backends.torch.acceptance import predicted_share
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -11,8 +11,8 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
-from qrnn_backends.acceptance import predicted_share
 from qrnn_backends.readout import Readout
+from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
 from qrnn_backends.torch.simulation import (
     MAX_AMPLITUDES,

@@ -71,7 +71,11 @@ def dynamic(
 
 def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     first, second, third = programs(
-        [tape_of(dynamic(0.3)), tape_of(dynamic(0.5)), tape_of(dynamic(0.3, read=qml.counts), 7)]
+        [
+            tape_of(dynamic(0.3), 10),
+            tape_of(dynamic(0.5), 10),
+            tape_of(dynamic(0.3, read=qml.counts), 7),
+        ]
     )
     assert first.circuit is second.circuit is third.circuit
     assert first.structure == second.structure == third.structure

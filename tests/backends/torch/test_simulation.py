@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from qrnn_backends.acceptance import acceptance
+from qrnn_backends.torch.acceptance import acceptance
 from qrnn_backends.torch.simulation import ExactBranches, SampledBranches
 from qrnn_circuits import QRNN, ZeroProbabilityError
 from qrnn_circuits.circuits.neuron import NeuronOperation
