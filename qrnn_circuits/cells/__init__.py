@@ -1,6 +1,6 @@
 """Recurrent cells: one step of a network each."""
 
-from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory
+from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.registry import Registry
 
@@ -27,4 +27,12 @@ def register_cell(name: str, cell: type[Cell]) -> None:
     CELLS.register(name, cell)
 
 
-__all__ = ["CELLS", "Cell", "CircuitStage", "NeuronFactory", "QRNNCell", "register_cell"]
+__all__ = [
+    "CELLS",
+    "Cell",
+    "CircuitStage",
+    "NeuronFactory",
+    "QRNNCell",
+    "register_cell",
+    "symbol_flips",
+]

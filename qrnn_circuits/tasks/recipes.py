@@ -24,9 +24,12 @@ def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: If the file is not TOML.
     """
-    module = sys.modules[task.__module__].__file__
-    path = Path(module or "").parent / "recipes" / f"{task.name}.toml"
-    if not module or not path.is_file():
+    # A notebook is a module without a file.
+    module = getattr(sys.modules.get(task.__module__), "__file__", None)
+    if module is None:
+        return {}
+    path = Path(module).parent / "recipes" / f"{task.name}.toml"
+    if not path.is_file():
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
