@@ -9,11 +9,11 @@ from typing import Any
 import pennylane as qml
 import torch
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
-from qrnn_circuits.tasks.task import require_integer
 from qrnn_circuits.training import TrainedRun
 
 # So many kept shots tell a distribution from another: what is advised where too few would be left.
@@ -137,7 +137,7 @@ def plan_run(
         ZeroProbabilityError: If the model rules a conditioned outcome out altogether.
     """
     if shots is not None:
-        require_integer("shots", shots, 1)
+        check_integer("shots", shots, 1)
     elif mitigation is not None:
         raise ValueError(
             f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
@@ -194,12 +194,12 @@ def shots_advice(share: float) -> str:
 
 def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Tensor, Batch]:
     """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
-    require_integer("sequences", sequences, 1, len(test))
+    check_integer("sequences", sequences, 1, len(test))
     rows = torch.linspace(0, len(test) - 1, sequences, dtype=torch.float64).round().long()
     inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]
     if steps is None:
         return rows, Batch(inputs, outcomes, scored)
-    require_integer("steps", steps, 1, inputs.shape[1])
+    check_integer("steps", steps, 1, inputs.shape[1])
     if not scored[:, :steps].any():
         first = int(scored.any(0).int().argmax())
         raise ValueError(

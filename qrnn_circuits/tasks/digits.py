@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.tasks.digit_data import (
     EMBEDDED_SIDE,
     MNIST_SIDE,
@@ -21,16 +22,7 @@ from qrnn_circuits.tasks.digit_data import (
 )
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
-from qrnn_circuits.tasks.task import (
-    Answers,
-    Batch,
-    Prompt,
-    Task,
-    draw_evenly,
-    option,
-    require_bool,
-    require_integer,
-)
+from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, draw_evenly, option
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork
@@ -114,7 +106,7 @@ class Digits(Task):
             ValueError: If an option is not acceptable, or not together with the others.
         """
         for name in ("generate", "deskewed"):
-            require_bool(name, getattr(self, name))
+            check_bool(name, getattr(self, name))
         for name in ("digits", "data"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
@@ -151,8 +143,8 @@ class Digits(Task):
             object.__setattr__(self, "dims", _DEFAULT_DIMS)
         if self.resolution is None:
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
-        require_integer("dims", self.dims, *_DIMS[reduce])
-        require_integer("resolution", self.resolution, 1, 8)
+        check_integer("dims", self.dims, *_DIMS[reduce])
+        check_integer("resolution", self.resolution, 1, 8)
         if self.data in _NO_FOLDERS:
             raise ValueError(
                 f"reduce needs data to be a folder with the prepared files, got {self.data!r}"
@@ -260,7 +252,7 @@ class Digits(Task):
 
     def prompt(self, count: int, generator: torch.Generator) -> Prompt:
         """Classes in turn to draw, or random test digits to name."""
-        require_integer("count", count, 1)
+        check_integer("count", count, 1)
         if self.generate:
             present = torch.tensor(sorted(set(self._class_of_digit.values())))
             inputs = torch.zeros(count, self.data_steps, dtype=torch.int64)
@@ -333,7 +325,7 @@ class Digits(Task):
         """
         if self.generate:
             return super().answers(model, batch, chunk)
-        require_integer("chunk", chunk, 1)
+        check_integer("chunk", chunk, 1)
         device = next(model.parameters()).device
         symbols = 2**model.cell.lane
         places = symbols ** torch.arange(self.label_steps - 1, -1, -1)

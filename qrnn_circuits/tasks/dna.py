@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, spell
 
 MARK = 4
 """What is added to the marked symbol."""
@@ -35,7 +36,7 @@ class Dna(GeneratedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        require_integer("length", self.length, 2)
+        check_integer("length", self.length, 2)
 
     @property
     def lane(self) -> int:
@@ -44,7 +45,7 @@ class Dna(GeneratedTask):
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the bases and the marked position of every sequence."""
-        require_integer("size", size, 1)
+        check_integer("size", size, 1)
         bases = torch.randint(4, (size, self.length), generator=generator)
         marked = torch.randint(self.length // 2, (size, 1), generator=generator)
         steps = torch.arange(self.length)

@@ -4,7 +4,8 @@ from abc import abstractmethod
 
 import torch
 
-from qrnn_circuits.tasks.task import Batch, Prompt, Task, draw_evenly, require_integer
+from qrnn_circuits.checks import check_integer
+from qrnn_circuits.tasks.task import Batch, Prompt, Task, draw_evenly
 
 
 class FixedTask(Task):
@@ -30,7 +31,7 @@ class FixedTask(Task):
 
     def prompt(self, count: int, generator: torch.Generator) -> Prompt:
         """The first symbol of each sequence in turn; all scored steps are for the network."""
-        require_integer("count", count, 1)
+        check_integer("count", count, 1)
         every = self.sequences()
         rows = torch.arange(count) % len(every)
         return Prompt(

@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, spell
 
 ANY_CONSONANT = 7
 """Outcome of the steps after which any consonant may follow."""
@@ -40,7 +41,7 @@ class Letters(GeneratedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        require_integer("length", self.length, 1)
+        check_integer("length", self.length, 1)
 
     @property
     def lane(self) -> int:
@@ -49,7 +50,7 @@ class Letters(GeneratedTask):
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the consonants of every sequence."""
-        require_integer("size", size, 1)
+        check_integer("size", size, 1)
         # The shortest group has two letters.
         consonants = torch.randint(3, (size, self.length // 2 + 1), generator=generator)
         padded = _GROUPS[consonants].flatten(1)

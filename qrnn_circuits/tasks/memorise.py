@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, spell
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Memorise(FixedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        require_integer("length", self.length, 1)
+        check_integer("length", self.length, 1)
 
     @property
     def lane(self) -> int:

@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_bool
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, option, require_bool, spell
+from qrnn_circuits.tasks.task import Batch, option, spell
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz,.?! \n"
 CONSONANTS = "bcdfghjklmnpqrstvwxyz"
@@ -45,7 +46,7 @@ class Quotes(FixedTask):
         Raises:
             TypeError: If an option has the wrong type.
         """
-        require_bool("advice", self.advice)
+        check_bool("advice", self.advice)
 
     @property
     def lane(self) -> int:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_integer
+
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
-
 
 T = TypeVar("T")
 
@@ -222,7 +223,7 @@ class Task(ABC):
         Raises:
             ValueError: If ``chunk`` is less than 1.
         """
-        require_integer("chunk", chunk, 1)
+        check_integer("chunk", chunk, 1)
         device = next(model.parameters()).device
         correct, probability = [], []
         for part in batch.chunks(chunk):
@@ -250,30 +251,6 @@ def scored_answers(output: "QRNNOutput", batch: Batch) -> Answers:
     )
 
 
-def require_integer(name: str, value: object, least: int, greatest: int | None = None) -> None:
-    """Checks an argument.
-
-    Raises:
-        TypeError: If it is not an integer.
-        ValueError: If it is out of range.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < least or (greatest is not None and value > greatest):
-        accepted = f"at least {least}" if greatest is None else f"from {least} to {greatest}"
-        raise ValueError(f"{name} must be {accepted}, got {value}")
-
-
-def require_bool(name: str, value: object) -> None:
-    """Checks an argument.
-
-    Raises:
-        TypeError: If it is not a bool.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-
-
 def draw_evenly(kinds: int, size: int, generator: torch.Generator) -> Tensor:
     """Draws numbers below ``kinds``, each equally often as far as ``size`` divides.
 
@@ -288,7 +265,7 @@ def draw_evenly(kinds: int, size: int, generator: torch.Generator) -> Tensor:
     Raises:
         ValueError: If ``size`` is less than 1.
     """
-    require_integer("size", size, 1)
+    check_integer("size", size, 1)
     rest = torch.randperm(kinds, generator=generator)[: size % kinds]
     numbers = torch.cat([torch.arange(kinds).repeat(size // kinds), rest])
     return numbers[torch.randperm(size, generator=generator)]

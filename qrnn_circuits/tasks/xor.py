@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, require_integer, spell
+from qrnn_circuits.tasks.task import Batch, option, spell
 
 MARKER = 2
 """Outcome of the steps after which any bit may follow."""
@@ -35,7 +36,7 @@ class Xor(GeneratedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        require_integer("length", self.length, 2)
+        check_integer("length", self.length, 2)
 
     @property
     def lane(self) -> int:
@@ -44,7 +45,7 @@ class Xor(GeneratedTask):
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the bits a and b of every sequence."""
-        require_integer("size", size, 1)
+        check_integer("size", size, 1)
         pairs = torch.randint(2, (size, self.length // 3 + 1, 2), generator=generator)
         triples = torch.cat([pairs, pairs.sum(-1, keepdim=True) % 2], -1)
         stream = triples.flatten(1)[:, : self.length + 1]

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from qrnn_circuits.cells import CELLS
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
 from qrnn_circuits.tasks import TASKS, Task
 from qrnn_circuits.tasks.recipes import choose_recipe
-from qrnn_circuits.training.checks import check_integer
 from qrnn_circuits.training.settings import (
     DTYPES,
     RunSettings,

@@ -10,10 +10,10 @@ from typing import Any, get_args
 
 import torch
 
+from qrnn_circuits.checks import check_choice, check_integer, check_number, similar
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.simulation.strategy import Strategy
-from qrnn_circuits.training.checks import check_choice, check_integer, check_number, similar
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 DEVICES = ("cpu", "cuda")

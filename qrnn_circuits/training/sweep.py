@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from qrnn_circuits.training.checks import check_choice, check_integer
+from qrnn_circuits.checks import check_choice, check_integer
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import RunFolder

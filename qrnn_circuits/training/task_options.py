@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.checks import similar
 from qrnn_circuits.tasks import TASKS, Task
-from qrnn_circuits.training.checks import similar
 
 
 def task_class(task: str) -> type[Task]:

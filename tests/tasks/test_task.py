@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from qrnn_circuits import QRNN
+from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.tasks import TASKS, Answers, Batch, Task
 from qrnn_circuits.tasks.recipes import read_recipes
-from qrnn_circuits.tasks.task import draw_evenly, require_bool, require_integer, spell
+from qrnn_circuits.tasks.task import draw_evenly, spell
 from qrnn_circuits.training.config import RunConfig
 
 
@@ -171,18 +172,18 @@ def test_symbols_beyond_the_alphabet_are_spelt_as_numbers() -> None:
 @pytest.mark.parametrize("value", [1.0, "1", True, None])
 def test_integers_are_required_to_be_integers(value: object) -> None:
     with pytest.raises(TypeError, match="length must be an integer, got"):
-        require_integer("length", value, 1)
+        check_integer("length", value, 1)
 
 
 @pytest.mark.parametrize("value", [0, 5])
 def test_integers_are_required_to_be_in_range(value: int) -> None:
     with pytest.raises(ValueError, match=f"dims must be from 1 to 4, got {value}"):
-        require_integer("dims", value, 1, 4)
+        check_integer("dims", value, 1, 4)
 
 
 def test_switches_are_required_to_be_bools() -> None:
     with pytest.raises(TypeError, match="advice must be True or False, got 1"):
-        require_bool("advice", 1)
+        check_bool("advice", 1)
 
 
 def test_the_test_error_is_the_very_quotient() -> None:

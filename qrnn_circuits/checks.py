@@ -1,4 +1,4 @@
-"""Checks of settings, with messages that name the setting, what was given and what is accepted."""
+"""Checks of arguments and settings, whose messages name what was given and what is accepted."""
 
 import difflib
 import math
@@ -15,17 +15,34 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
-def check_integer(name: str, value: object, minimum: int) -> None:
-    """Checks that a value is an integer of at least ``minimum``.
+def check_integer(name: str, value: object, least: int, greatest: int | None = None) -> None:
+    """Checks that a value is an integer in a range.
+
+    Args:
+        name: Of the argument or setting.
+        value: What was given.
+        least: The least accepted value.
+        greatest: The greatest, if there is one.
 
     Raises:
         TypeError: It is no integer.
-        ValueError: It is less.
+        ValueError: It is out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    if value < least or (greatest is not None and value > greatest):
+        accepted = f"at least {least}" if greatest is None else f"from {least} to {greatest}"
+        raise ValueError(f"{name} must be {accepted}, got {value}")
+
+
+def check_bool(name: str, value: object) -> None:
+    """Checks that a value is a bool.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
 def check_number(name: str, value: object) -> float:
