@@ -28,6 +28,7 @@ def worthwhile_threads(model: RecurrentNetwork, batch: int, steps: int) -> Itera
         steps: Number of their steps T.
 
     Example:
+        >>> from qrnn_circuits import QRNN
         >>> model = QRNN(lane=1, workspace=2)
         >>> inputs = torch.tensor([[0, 1, 1, 0]])
         >>> with worthwhile_threads(model, *inputs.shape):

@@ -132,6 +132,7 @@ def inspect_circuit(
         ValueError: If another argument is not acceptable.
 
     Example:
+        >>> from qrnn_circuits import QRNN
         >>> model = QRNN(lane=1, workspace=2, semantics="unitary")
         >>> inspection = inspect_circuit(model, realisations=["multiplexed"])
         >>> inspection.realisations[0].resources.two_qubit_gates

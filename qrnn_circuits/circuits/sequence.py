@@ -299,6 +299,7 @@ def compile_circuit(
             model's semantics.
 
     Example:
+        >>> from qrnn_circuits import QRNN
         >>> model = QRNN(lane=1, workspace=2, semantics="unitary")
         >>> circuit = compile_circuit(model, [0, 1, 1], [0, None], realisation="amplified,length=5")
         >>> circuit.realisation, circuit.outcomes, circuit.steps

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from qrnn_circuits import QRNN, QRNNOutput
+from qrnn_circuits import QRNNOutput, RecurrentNetwork
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.training import RunConfig
@@ -63,12 +63,14 @@ def test_validation_runs_the_network_once_over_each_sequence(
     config = tiny()
     task, model = config.build_task(), config.build_model()
     rows = []
-    forward = QRNN.forward
+    forward = RecurrentNetwork.forward
 
-    def note(self: QRNN, inputs: torch.Tensor, *arguments: Any, **options: Any) -> QRNNOutput:  # noqa: ANN401
+    def note(
+        self: RecurrentNetwork, inputs: torch.Tensor, *arguments: Any, **options: Any
+    ) -> QRNNOutput:  # noqa: ANN401
         rows.append(len(inputs))
         return forward(self, inputs, *arguments, **options)
 
-    monkeypatch.setattr(QRNN, "forward", note)
+    monkeypatch.setattr(RecurrentNetwork, "forward", note)
     validate(model, task, task.validation(), loss="nll", step=0)
     assert sum(rows) == len(task.validation())
