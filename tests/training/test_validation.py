@@ -67,7 +67,7 @@ def test_validation_runs_the_network_once_over_each_sequence(
 
     def note(
         self: RecurrentNetwork, inputs: torch.Tensor, *arguments: Any, **options: Any
-    ) -> QRNNOutput:  # noqa: ANN401
+    ) -> QRNNOutput:
         rows.append(len(inputs))
         return forward(self, inputs, *arguments, **options)
 
