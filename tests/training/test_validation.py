@@ -66,7 +66,10 @@ def test_validation_runs_the_network_once_over_each_sequence(
     forward = RecurrentNetwork.forward
 
     def note(
-        self: RecurrentNetwork, inputs: torch.Tensor, *arguments: Any, **options: Any
+        self: RecurrentNetwork,
+        inputs: torch.Tensor,
+        *arguments: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
     ) -> QRNNOutput:
         rows.append(len(inputs))
         return forward(self, inputs, *arguments, **options)
