@@ -136,7 +136,7 @@ class WorkspaceGate(NamedTuple):
         target: Position of the target among the workspace wires.
         cos: ``c`` for each input symbol and each pattern of the other workspace wires, shape
             ``(2**I, 2**(W-1))``, or ``(1, 1)`` for a rotation without controls.
-        sin: ``s``, likewise.
+        sin: ``s``, of the shape of ``cos``.
     """
 
     target: int

@@ -149,17 +149,17 @@ class JobStore:
         """Records a new job; it is on disk when this returns.
 
         Args:
-            device: See :class:`JobRecord`, as for all that are not listed here.
-            backend: See there.
-            mode: See there.
-            circuits: See there.
-            shots: See there.
-            circuit_hash: See there.
+            device: Name of the PennyLane device.
+            backend: Name of the chip.
+            mode: ``"job"``, ``"batch"`` or ``"session"``.
+            circuits: Number of circuits with their parameter values.
+            shots: Shots of all circuits together.
+            circuit_hash: Of the circuits, their values and their shots: equal for equal work.
             program: How the device turns bits into results: a JSON object.
             payload: What the device needs to run the job later.
-            usage: See there.
-            seed: See there.
-            context: See there.
+            usage: Estimated seconds of the chip's time, where it is known.
+            seed: Of a simulator's shots, where there is one.
+            context: What the caller wants to find again with the job: a JSON object.
 
         Raises:
             JobStoreError: If the file cannot be written or is not ours.

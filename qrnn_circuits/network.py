@@ -79,7 +79,7 @@ class RecurrentNetwork(nn.Module):
 
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``, in ``[0, 2**I)``.
-            outcomes: The outcome that each step is conditioned on, likewise.
+            outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``: the
                 ``state`` of an earlier output. By default every workspace wire reads 0.
 
@@ -109,10 +109,10 @@ class RecurrentNetwork(nn.Module):
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``.
             outcomes: The right symbol of each scored step, and the symbol that each other step is
-                conditioned on, likewise.
+                conditioned on, int64, shape ``(B, T)``.
             scored: The steps that count, bool, shape ``(B, T)``; by default all.
             kind: ``"nll"`` or ``"paper"``, see :func:`~qrnn_circuits.loss.sequence_loss`.
-            state: As in :meth:`forward`.
+            state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
 
         Returns:
             The mean, shape ``()``.
@@ -150,11 +150,12 @@ class RecurrentNetwork(nn.Module):
 
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``.
-            outcomes: The outcome of each step that is not sampled, likewise; ignored elsewhere.
+            outcomes: The outcome of each step that is not sampled, int64, shape ``(B, T)``; ignored
+                elsewhere.
             sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
             autoregressive: Whether a sampled outcome is the next step's input, in place of the
                 symbol in ``inputs``.
-            state: As in :meth:`forward`.
+            state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
             generator: Source of randomness, on the device of the parameters.
 
         Returns:
@@ -240,6 +241,15 @@ class QRNN(RecurrentNetwork):
         strategy: ``"transfer"`` multiplies states by operators that are built once a call,
             ``"state"`` applies every gate to every state, ``"auto"`` takes the one that is
             estimated to be faster. The numbers are the same.
+
+    Example:
+        >>> import torch
+        >>> model = QRNN(lane=1, workspace=2, generator=torch.Generator().manual_seed(0))
+        >>> inputs, outcomes = torch.tensor([[0, 1, 1]]), torch.tensor([[1, 0, 1]])
+        >>> output = model(inputs, outcomes)
+        >>> tuple(output.log_probs.shape), tuple(output.state.shape)
+        ((1, 3, 2), (1, 4))
+        >>> model.loss(inputs, outcomes).backward()
     """
 
     cell: QRNNCell

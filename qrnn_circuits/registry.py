@@ -116,7 +116,7 @@ class Registry(Generic[T]):
         """The object of a name.
 
         Args:
-            name: As for :meth:`find`.
+            name: A registered name, one of an installed package, or ``"module:attribute"``.
             options: Keyword arguments of the class or function that stands under the name.
 
         Raises:
@@ -156,7 +156,7 @@ class Registry(Generic[T]):
 
         Raises:
             TypeError: If it is neither.
-            ValueError: As for :meth:`make`.
+            ValueError: If there is no such name, or its options do not fit.
         """
         if isinstance(given, self.base):
             return given  # type: ignore[return-value]

@@ -40,6 +40,25 @@ class Cell(nn.Module, ABC):
         workspace: Number W of workspace wires, which hold the state from step to step.
         order: Order of the quantum neurons that the cell is built of; 0 where there are none.
         semantics: What its neurons do to their targets; ``"unitary"`` where there are none.
+
+    Example:
+        A wire of memory that the input flips:
+
+        >>> class Flip(Cell):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.lane, self.workspace = 1, 1
+        ...         self.sign = nn.Parameter(torch.ones(()))
+        ...
+        ...     def forward(self, inputs, state):
+        ...         joint = state.new_zeros(len(inputs), 2, 2)
+        ...         flipped = torch.where(inputs[:, None] == 1, state.flip(1), state)
+        ...         joint[torch.arange(len(inputs)), inputs] = self.sign * flipped
+        ...         return joint
+        >>> cell = Flip()
+        >>> joint = cell(torch.tensor([1]), cell.initial_state(1))
+        >>> cell.weights(joint), cell.condition(joint, torch.tensor([1]))
+        (tensor([[0., 1.]]...), tensor([[0., 1.]]...))
     """
 
     lane: int

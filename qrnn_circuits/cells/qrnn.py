@@ -37,6 +37,14 @@ class QRNNCell(Cell):
             one row for each neuron, in the order in which they act.
         readout_coefficients: Of the neurons onto lane wires, trainable, shape ``(I, P)``.
         theta: Trainable rotation angles in radians, shape ``(stages, W)``.
+
+    Example:
+        >>> cell = QRNNCell(lane=1, workspace=2, stages=1, degree=2)
+        >>> joint = cell(torch.tensor([0, 1]), cell.initial_state(2))
+        >>> joint.shape
+        torch.Size([2, 2, 4])
+        >>> {name: len(group) for name, group in cell.parameter_groups().items()}
+        {'cell': 2, 'readout': 1}
     """
 
     def __init__(

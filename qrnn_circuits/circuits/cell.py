@@ -19,6 +19,11 @@ class Registers(NamedTuple):
         workspace: State of the cell, ``W`` wires.
         ancillas: Shared by all neurons, as many as the realisation needs; they are 0 between
             neurons.
+
+    Example:
+        >>> wires = Registers(lane=range(0, 2), workspace=range(2, 4), ancillas=range(4, 5))
+        >>> list(wires.workspace)
+        [2, 3]
     """
 
     lane: range

@@ -81,6 +81,14 @@ class Inspection:
         outcomes: The outcome that each step is conditioned on, or None where it is sampled.
         target: Name of the target; None without one.
         realisations: One entry for each.
+
+    Example:
+        >>> from qrnn_circuits import QRNN
+        >>> inspection = inspect_circuit(QRNN(lane=1, workspace=1, degree=1), [0, 1], [0])
+        >>> inspection.inputs, inspection.outcomes, inspection.target
+        ((0, 1), (0, None), None)
+        >>> [entry.realisation.name for entry in inspection.realisations]
+        ['postselect']
     """
 
     cell: dict[str, int | str]

@@ -41,6 +41,14 @@ class CompiledCircuit:
         steps: The sampled steps whose lane the QNode returns.
         realisation: How neurons are built.
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
+
+    Example:
+        >>> from qrnn_circuits import QRNN
+        >>> circuit = compile_circuit(QRNN(lane=1, workspace=2, semantics="unitary"), [0, 1], [0])
+        >>> circuit.registers.workspace, circuit.steps
+        (range(1, 3), (1,))
+        >>> len(circuit.qnode("qrnn.torch")()[0])
+        2
     """
 
     model: RecurrentNetwork

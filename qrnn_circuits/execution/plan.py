@@ -34,6 +34,15 @@ class PlannedCircuit:
         predicted_share: Share of the shots in which every ancilla reads 0 and every conditioned
             outcome occurs, by the model; None for a realisation that fails now and then, as
             ``"repeat_until_success"`` does.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> plan = plan_run(run)
+        >>> plan.circuits[0].describe()
+        'step 0 of test sequence 0'
     """
 
     sequence: int
@@ -62,6 +71,17 @@ class Plan:
         tapes: The circuits, in this order. With shots each returns ``qml.sample`` of its lane, one
             row of I bits for each kept shot; without, or with mitigation, ``qml.probs``. Neurons
             are not decomposed. A plan that was read back from JSON has none.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> plan = plan_run(run)
+        >>> len(plan.circuits), plan.wires, plan.sampling
+        (2, 6, 'exact')
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
     """
 
     task: str
@@ -135,6 +155,15 @@ def plan_run(
             no step is scored, there is mitigation but no shots, or the model predicts that a
             circuit keeps less than one shot.
         ZeroProbabilityError: If the model rules a conditioned outcome out altogether.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> plan = plan_run(run)
+        >>> [circuit.step for circuit in plan.circuits]
+        [0, 1]
     """
     if shots is not None:
         check_integer("shots", shots, 1)

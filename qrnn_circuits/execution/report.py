@@ -22,6 +22,17 @@ class CircuitReport:
         shots: Number of shots; None for an exact distribution.
         kept: Number of kept shots as they were read; None for an exact distribution.
         distribution: Probability of each symbol, from the kept shots or as mitigation corrects it.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> from qrnn_circuits.execution import plan_run
+        >>> plan = plan_run(run)
+        >>> circuit = CircuitReport(plan.circuits[0], None, None, plan.circuits[0].exact)
+        >>> circuit.distance, circuit.kept_share
+        (0.0, None)
     """
 
     planned: PlannedCircuit
@@ -105,6 +116,18 @@ class Report:
         device: What the device is called.
         seconds: Wall time of the whole batch; None where nobody waited for it.
         circuits: One entry for each circuit of the plan.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> from qrnn_circuits.execution import plan_run
+        >>> plan = plan_run(run)
+        >>> exact = [circuit.exact for circuit in plan.circuits]
+        >>> report = make_report(plan, exact, device="a model")
+        >>> report.distance, report.accuracy == report.exact_accuracy
+        (0.0, True)
     """
 
     plan: Plan
@@ -190,6 +213,18 @@ def make_report(
     Raises:
         ValueError: If there is not one result for each circuit, a result is of another shape, a
             circuit kept no shot, or kept shots are needed and not one number for each circuit.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> from qrnn_circuits.execution import plan_run
+        >>> plan = plan_run(run)
+        >>> exact = [circuit.exact for circuit in plan.circuits]
+        >>> report = make_report(plan, exact, device="a model")
+        >>> report.to_json()["device"]
+        'a model'
     """
     if len(results) != len(plan.circuits):
         raise ValueError(

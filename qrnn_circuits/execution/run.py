@@ -24,6 +24,16 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
     Raises:
         ValueError: If ``default.qubit`` is too narrow for a circuit without shots, or PennyLane's
             tree traversal meets a circuit that keeps no shots; and whatever the device raises.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, TrainedRun
+        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 2}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
+        >>> from qrnn_circuits.execution import plan_run
+        >>> plan = plan_run(run)
+        >>> [len(result) for result in run_plan(plan, qml.device("qrnn.torch"))]
+        [8, 8]
     """
     tapes: Sequence[qml.tape.QuantumScript] = plan.tapes
     if not device.name.startswith("qrnn."):

@@ -11,7 +11,18 @@ from qrnn_circuits.cells.base import Cell
 
 
 class ZeroProbabilityError(ValueError):
-    """A step was to be conditioned on an outcome that cannot occur."""
+    """A step was to be conditioned on an outcome that cannot occur.
+
+    Example:
+        >>> import torch
+        >>> from qrnn_circuits import QRNN
+        >>> model = QRNN(lane=1, workspace=1, degree=1)
+        >>> for parameter in model.parameters():
+        ...     _ = torch.nn.init.zeros_(parameter)  # the lane keeps reading 0
+        >>> model(torch.tensor([[0]]), torch.tensor([[1]]))
+        Traceback (most recent call last):
+        qrnn_circuits.simulation.base.ZeroProbabilityError: outcomes[0, 0] is 1, which has...
+    """
 
 
 class Step(NamedTuple):

@@ -29,6 +29,13 @@ def register_task(task: type[Task]) -> type[Task]:
 
     Raises:
         ValueError: If the name is not allowed or stands for another task already.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> register_task(Xor) is Xor
+        True
+        >>> TASKS.find("xor") is Xor
+        True
     """
     TASKS.register(task.name, task)
     return task

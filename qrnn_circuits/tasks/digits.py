@@ -62,6 +62,13 @@ class Digits(Task):
         data: ``"embedded"``: 8x8 digits that come with scikit-learn; ``"download"``: MNIST,
             10x10; else a folder with MNIST files.
         deskewed: Read digits that have been set upright; needs the prepared file.
+
+    Example:
+        >>> task = Digits(digits="0,1")
+        >>> task.lane, task.data_steps, task.label_steps, task.default_recipe
+        (2, 64, 1, 'embedded')
+        >>> task.test().inputs.shape
+        torch.Size([90, 64])
     """
 
     digits: str = option("0,1", "Which digits, as 0,1 or 0-9 or 3,6-8.")

@@ -23,6 +23,12 @@ class Dna(GeneratedTask):
 
     Attributes:
         length: Number T of steps, at least 2.
+
+    Example:
+        >>> task = Dna(length=6)
+        >>> batch = task.batch(1, torch.Generator().manual_seed(0))
+        >>> len(task.describe(batch.inputs)[0]), batch.scored[0].tolist()
+        (6, [False, False, False, False, False, True])
     """
 
     length: int = option(20, "Steps of a sequence, at least 2.")

@@ -28,6 +28,12 @@ class Letters(GeneratedTask):
 
     Attributes:
         length: Number T of steps, at least 1.
+
+    Example:
+        >>> task = Letters(length=12)
+        >>> (text,) = task.describe(task.batch(1, torch.Generator().manual_seed(0)).inputs)
+        >>> len(text), set(text) <= set("abdgiu")
+        (12, True)
     """
 
     length: int = option(36, "Steps of a sequence.")

@@ -17,6 +17,11 @@ class Memorise(FixedTask):
 
     Attributes:
         length: Number T of steps, at least 1.
+
+    Example:
+        >>> task = Memorise(length=6)
+        >>> task.describe(task.sequences().inputs)
+        ['012301', '444444']
     """
 
     length: int = option(20, "Steps of a sequence.")

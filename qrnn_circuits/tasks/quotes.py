@@ -34,6 +34,11 @@ class Quotes(FixedTask):
     Attributes:
         advice: Whether the network is told the consonants: steps whose right outcome is a
             consonant are only conditioned, and the vowels, spaces and punctuation are scored.
+
+    Example:
+        >>> task = Quotes(advice=False)
+        >>> task.lane, bool(task.sequences().scored.all())
+        (5, True)
     """
 
     advice: bool = option(True, "Whether the network is told the consonants.")

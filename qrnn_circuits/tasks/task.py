@@ -27,6 +27,14 @@ class Batch:
         outcomes: The right symbol of each scored step, and the symbol that each other step is
             conditioned on, int64, shape ``(B, T)``.
         scored: The steps that count, bool, shape ``(B, T)``.
+
+    Example:
+        >>> from qrnn_circuits.tasks import Memorise
+        >>> batch = Memorise(length=3).validation()
+        >>> batch.inputs.tolist(), batch.outcomes.tolist()
+        ([[0, 1, 2], [4, 4, 4]], [[1, 2, 3], [4, 4, 4]])
+        >>> [len(part) for part in batch.chunks(1)]
+        [1, 1]
     """
 
     inputs: Tensor
@@ -58,9 +66,16 @@ class Prompt:
 
     Attributes:
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The symbol that each step is conditioned on unless it is sampled, likewise.
+        outcomes: The symbol that each step is conditioned on unless it is sampled, int64, shape
+            ``(B, T)``.
         sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
         autoregressive: Whether a drawn outcome is the next step's input.
+
+    Example:
+        >>> from qrnn_circuits.tasks import Memorise
+        >>> prompt = Memorise(length=3).prompt(2, torch.Generator())
+        >>> prompt.inputs[:, 0].tolist(), prompt.autoregressive
+        ([0, 4], True)
     """
 
     inputs: Tensor
@@ -76,6 +91,11 @@ class Answers:
     Attributes:
         correct: Whether the most probable answer is the right one, bool, shape ``(N,)``.
         probability: The probability of the right answer, float, shape ``(N,)``.
+
+    Example:
+        >>> answers = Answers(torch.tensor([True, False]), torch.tensor([0.9, 0.2]))
+        >>> answers.count, answers.test_error, round(answers.sampled_error, 3)
+        (2, 0.5, 0.45)
     """
 
     correct: Tensor
@@ -120,6 +140,13 @@ def option(
 
     Returns:
         A field for ``dataclasses``.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     length: int = option(4, "Steps of a sequence.")
+        >>> Options().length, dataclasses.fields(Options)[0].metadata["help"]
+        (4, 'Steps of a sequence.')
     """
     metadata = {"help": text, "words": words, "variable": variable}
     field: T = dataclasses.field(default=default, metadata=metadata)
@@ -135,6 +162,14 @@ class Task(ABC):
 
     Attributes:
         name: The task's name on the command line.
+
+    Example:
+        >>> from qrnn_circuits.tasks import Xor
+        >>> task: Task = Xor(length=6)
+        >>> task.lane, task.default_recipe
+        (2, 'default')
+        >>> task.batch(8, torch.Generator().manual_seed(0)).inputs.shape
+        torch.Size([8, 6])
     """
 
     name: ClassVar[str]

@@ -23,6 +23,11 @@ class Xor(GeneratedTask):
 
     Attributes:
         length: Number T of steps, at least 2.
+
+    Example:
+        >>> batch = Xor(length=6).batch(2, torch.Generator().manual_seed(0))
+        >>> batch.scored[0].tolist()
+        [False, True, False, False, True, False]
     """
 
     length: int = option(36, "Steps of a sequence, at least 2.")

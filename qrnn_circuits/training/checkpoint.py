@@ -22,7 +22,17 @@ _METADATA_KEY = "qrnn-circuits"
 
 
 class CheckpointError(Exception):
-    """A checkpoint could not be written or read, or belongs to another network."""
+    """A checkpoint could not be written or read, or belongs to another network.
+
+    Example:
+        >>> from pathlib import Path
+        >>> _ = Path("last.safetensors").write_bytes(b"no checkpoint")
+        >>> try:
+        ...     read_checkpoint(Path("last.safetensors"))
+        ... except CheckpointError as error:
+        ...     print("last.safetensors" in str(error))
+        True
+    """
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,17 @@ class Checkpoint:
         optimizer: The ``state_dict()`` of the optimiser.
         generator: State of the generator of batches, uint8.
         standing: What is known from the validations so far.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, RunFolder, Trainer
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> _ = Trainer.start(config, Path("run")).run()
+        >>> model = config.build_model()
+        >>> checkpoint = RunFolder(Path("run")).load("last", config, model)
+        >>> checkpoint.step, checkpoint.differences(model)
+        (2, [])
     """
 
     config: RunConfig

@@ -22,6 +22,16 @@ class TrainedRun:
         task: Its task.
         model: The network, with the parameters of a checkpoint.
         step: Optimiser steps behind them.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer, load_run
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> _ = Trainer.start(config, Path("run")).run()
+        >>> run = load_run(Path("run"))
+        >>> run.task.name, run.step
+        ('memorise', 2)
     """
 
     config: RunConfig
@@ -40,6 +50,11 @@ class Evaluation:
         standard_error: Of the test error, as a binomial proportion.
         count: Number of answers.
         unit: What is counted: ``"images"``, or ``"scored_steps"`` where a sequence has many.
+
+    Example:
+        >>> result = Evaluation(0.1, 0.15, 0.05, 36, "images")
+        >>> result.to_json()["images"]
+        36
     """
 
     test_error: float
@@ -75,6 +90,15 @@ def load_run(
         CheckpointError: The checkpoint cannot be used.
         FileNotFoundError: There is no run in the folder.
         ValueError: The task has no such option or does not accept its value.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer, load_run
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> _ = Trainer.start(config, Path("run")).run()
+        >>> load_run(Path("run"), "last").step
+        2
     """
     run = RunFolder(folder)
     config = run.read_config()
@@ -93,6 +117,15 @@ def evaluate(run: TrainedRun) -> Evaluation:
     Raises:
         FileNotFoundError: The task's data are missing.
         ZeroProbabilityError: The network rules an outcome of the test set out altogether.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> _ = Trainer.start(config, Path("run")).run()
+        >>> evaluate(load_run(Path("run"))).count
+        8
     """
     answers = run.task.answers(run.model, run.task.test())
     return Evaluation(

@@ -16,7 +16,16 @@ from qrnn_circuits.training.validation import Validation
 
 
 class LogError(Exception):
-    """The TensorBoard log could not be written."""
+    """The TensorBoard log could not be written.
+
+    Example:
+        >>> from pathlib import Path
+        >>> try:
+        ...     Log(Path("missing"), first_step=1)
+        ... except LogError as error:
+        ...     print("could not be written" in str(error))
+        True
+    """
 
 
 class Log:
@@ -112,6 +121,15 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
     Raises:
         KeyError: Nothing was logged under this name.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer, read_scalars
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> _ = Trainer.start(config, Path("run")).run()
+        >>> [step for step, _ in read_scalars(Path("run"), "train/loss")]
+        [1, 2]
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

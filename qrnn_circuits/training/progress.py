@@ -15,7 +15,16 @@ from qrnn_circuits.training.validation import Validation
 
 
 class Progress:
-    """Is told how a run goes; this one shows nothing."""
+    """Is told how a run goes; this one shows nothing.
+
+    Example:
+        >>> from qrnn_circuits.training import Progress, RunConfig, Trainer
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> Trainer.start(config, Path("run")).run(Progress()).step
+        2
+    """
 
     def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
         """Begins the display.
@@ -45,7 +54,13 @@ class Progress:
 
 
 class LineProgress(Progress):
-    """Prints a line at every validation: for logs and pipes."""
+    """Prints a line at every validation: for logs and pipes.
+
+    Example:
+        >>> import io
+        >>> progress = LineProgress(Console(file=io.StringIO()))
+        >>> progress.step(1, loss=0.5)
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -78,7 +93,13 @@ class LineProgress(Progress):
 
 
 class LiveProgress(Progress):
-    """Keeps a bar and the latest figures at the bottom of a terminal."""
+    """Keeps a bar and the latest figures at the bottom of a terminal.
+
+    Example:
+        >>> progress = LiveProgress(Console(force_terminal=True))
+        >>> isinstance(progress, Progress)
+        True
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -133,7 +154,13 @@ class _SpeedColumn(ProgressColumn):
 
 
 def progress_for(console: Console) -> Progress:
-    """The display that suits where the console writes to."""
+    """The display that suits where the console writes to.
+
+    Example:
+        >>> import io
+        >>> type(progress_for(Console(file=io.StringIO()))).__name__
+        'LineProgress'
+    """
     live = console.file.isatty() and not console.is_dumb_terminal
     return LiveProgress(console) if live else LineProgress(console)
 

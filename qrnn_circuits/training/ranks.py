@@ -16,7 +16,12 @@ _SET_BY_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 class RankError(Exception):
-    """Another process of the run has ended, or cannot be reached."""
+    """Another process of the run has ended, or cannot be reached.
+
+    Example:
+        >>> issubclass(RankError, Exception)
+        True
+    """
 
 
 class Ranks:
@@ -28,6 +33,11 @@ class Ranks:
         rank: Number of this process, from 0.
         size: Number of processes.
         local_rank: Number of this process among those on this machine.
+
+    Example:
+        >>> ranks = Ranks()
+        >>> ranks.size, ranks.is_first
+        (1, True)
     """
 
     def __init__(self, rank: int = 0, size: int = 1, local_rank: int = 0) -> None:
@@ -146,6 +156,11 @@ def joined_ranks() -> Iterator[Ranks]:
     Raises:
         RankError: Another process cannot be reached.
         ValueError: The environment names several processes, but not all that ``torchrun`` sets.
+
+    Example:
+        >>> with joined_ranks() as ranks:  # under torchrun, one of several
+        ...     ranks.size
+        1
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:

@@ -24,6 +24,11 @@ class RunFolder:
 
     Attributes:
         path: The folder.
+
+    Example:
+        >>> folder = RunFolder(Path("runs/xor"))
+        >>> folder.is_started, folder.checkpoint_path("best").name
+        (False, 'best.safetensors')
     """
 
     def __init__(self, path: Path) -> None:

@@ -56,6 +56,14 @@ class SweepTrial:
         error: Of that validation.
         sampled_error: Of that validation: what a sweep minimises.
         reason: Why the run is over, as a clause for the user.
+
+    Example:
+        >>> from pathlib import Path
+        >>> settings = {"steps": 1, "workspace": 2, "degree": 1, "seed": [0, 1]}
+        >>> space = SweepSpace("memorise", settings)
+        >>> first, _ = Sweep.open(Path("sweep"), space).trials()
+        >>> first.settings, first.state
+        ({'seed': 0}, 'waiting')
     """
 
     number: int
@@ -75,6 +83,17 @@ class Sweep:
     Attributes:
         folder: Of the sweep; each run has a folder in it.
         space: What varies.
+
+    Example:
+        >>> from pathlib import Path
+        >>> settings = {"steps": 1, "workspace": 2, "degree": 1, "seed": [0, 1]}
+        >>> space = SweepSpace("memorise", settings)
+        >>> sweep = Sweep.open(Path("sweep"), space)
+        >>> with sweep.take() as trial:
+        ...     result = sweep.run(trial)
+        ...
+        >>> [trial.settings["seed"] for trial in sweep.trials()]
+        [0, 1]
     """
 
     def __init__(self, folder: Path) -> None:

@@ -50,6 +50,11 @@ class SweepSpace:
             in a table ``task_options``. A list gives the values that a setting takes, a table
             ``{low, high, log}`` the bounds of a range; everything else is the same in all runs.
         varied: The settings that are not the same in all runs, task options among them.
+
+    Example:
+        >>> space = SweepSpace("xor", {"seed": [0, 1], "steps": 5})
+        >>> list(space.varied)
+        ['seed']
     """
 
     task: str

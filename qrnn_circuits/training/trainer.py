@@ -25,7 +25,18 @@ from qrnn_circuits.training.validation import validate
 
 
 class TrainingDiverged(Exception):  # noqa: N818 - it names what happened, as StopIteration does
-    """Training left the region where the loss is a number."""
+    """Training left the region where the loss is a number.
+
+    Example:
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "optimizer": "sgd", "learning_rate": 1e38}
+        >>> trainer = Trainer.start(RunConfig.resolve("memorise", settings), Path("run"))
+        >>> try:
+        ...     trainer.run()
+        ... except TrainingDiverged as error:
+        ...     print(str(error).split(" at ")[0])
+        training diverged
+    """
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,15 @@ class TrainingResult:
         reason: Why it is over, as a clause for the user; ``None`` where a signal interrupted it.
         signal: Number of the signal that interrupted it, or ``None``.
         standing: What is known from the validations.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> result = Trainer.start(config, Path("run")).run()
+        >>> result.step, result.reason
+        (2, 'all 2 steps are done')
     """
 
     first_step: int
@@ -57,6 +77,16 @@ class Trainer:
     Several processes train a run together where each builds its trainer with its
     :class:`~qrnn_circuits.training.Ranks`. All draw the same batches and each computes on its rows;
     only the first one touches the folder.
+
+    Example:
+        >>> from qrnn_circuits.training import RunConfig, Trainer
+        >>> from pathlib import Path
+        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
+        >>> config = RunConfig.resolve("memorise", settings)
+        >>> Trainer.start(config, Path("run")).run().step
+        2
+        >>> Trainer.resume(Path("run"), {"steps": 3}).run().first_step
+        2
     """
 
     def __init__(self, config: RunConfig, folder: Path, ranks: Ranks | None = None) -> None:

@@ -27,6 +27,11 @@ class Validation:
         sampled_error: 1 minus the mean probability of the right answer: what one measurement gives.
         log10_acceptance: Decimal logarithm of the mean probability, over the sequences, that every
             ancilla and every conditioned outcome comes out right.
+
+    Example:
+        >>> validation = Validation(100, 0.2, error=0.0, sampled_error=0.1, log10_acceptance=-3)
+        >>> validation.step, validation.error
+        (100, 0.0)
     """
 
     step: int

@@ -46,7 +46,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
 
     Args:
         wires: Number of wires, or their labels; by default those of each circuit.
-        shots: As for every PennyLane device.
+        shots: Number of shots; None for exact results. PennyLane gives it to the QNode by choice.
         dtype: ``"float64"`` or ``"float32"``; complex numbers are of the same precision.
         torch_device: Where states live, e.g. ``"cpu"`` or ``"cuda"``.
         seed: Seed of all shots.

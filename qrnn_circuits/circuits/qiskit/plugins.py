@@ -20,7 +20,14 @@ from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin  
 
 
 class ParityPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
-    """``polynomial_ry.parity`` and ``polynomial_ry.default``: a walk through the parities."""
+    """``polynomial_ry.parity`` and ``polynomial_ry.default``: a walk through the parities.
+
+    Example:
+        >>> from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager
+        >>> manager = HighLevelSynthesisPluginManager()
+        >>> "parity" in manager.method_names("polynomial_ry")
+        True
+    """
 
     def run(
         self,
@@ -37,7 +44,14 @@ class ParityPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
 
 
 class TextbookPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
-    """``polynomial_ry.textbook``: one multi-controlled RY for each monomial."""
+    """``polynomial_ry.textbook``: one multi-controlled RY for each monomial.
+
+    Example:
+        >>> from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager
+        >>> manager = HighLevelSynthesisPluginManager()
+        >>> "textbook" in manager.method_names("polynomial_ry")
+        True
+    """
 
     def run(
         self,
@@ -54,7 +68,14 @@ class TextbookPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
 
 
 class MultiplexedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
-    """``quantum_neuron.multiplexed`` and ``quantum_neuron.default``: exact, without ancillas."""
+    """``quantum_neuron.multiplexed`` and ``quantum_neuron.default``: exact, without ancillas.
+
+    Example:
+        >>> from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager
+        >>> manager = HighLevelSynthesisPluginManager()
+        >>> "multiplexed" in manager.method_names("quantum_neuron")
+        True
+    """
 
     def run(
         self,
@@ -75,6 +96,12 @@ class AmplifiedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
 
     The option ``length`` is odd. It needs ``order + 1`` clean ancillas, which the transpiler finds
     among qubits that nothing has acted on yet; without them it declines.
+
+    Example:
+        >>> from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager
+        >>> manager = HighLevelSynthesisPluginManager()
+        >>> "amplified" in manager.method_names("quantum_neuron")
+        True
     """
 
     def run(

@@ -19,7 +19,15 @@ _ADVICE = {
 
 
 class UnsupportedTargetError(ValueError):
-    """A target lacks instructions that a circuit needs."""
+    """A target lacks instructions that a circuit needs.
+
+    Example:
+        >>> from qiskit import QuantumCircuit
+        >>> wide = QuantumCircuit(6)
+        >>> resolve_target("fake_manila").transpile(wide)
+        Traceback (most recent call last):
+        qrnn_circuits.circuits.qiskit.target.UnsupportedTargetError: fake_manila has 5 qubits...
+    """
 
 
 @dataclass(frozen=True)

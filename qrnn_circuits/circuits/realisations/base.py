@@ -34,6 +34,14 @@ class Realisation(ABC):
         measures: Whether it measures or resets ancillas, inside of the neuron.
         linear: Whether the angles of all its gates are linear in the coefficients.
         ancilla_label: What pictures write on its ancillas.
+
+    Example:
+        >>> from qrnn_circuits.circuits.realisations import RepeatUntilSuccess
+        >>> realisation = RepeatUntilSuccess(attempts=2)
+        >>> str(realisation), realisation.semantics, realisation.exact
+        ('repeat_until_success,attempts=2', 'unitary', False)
+        >>> realisation.ancillas(order=2)
+        2
     """
 
     name: ClassVar[str]

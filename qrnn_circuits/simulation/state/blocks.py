@@ -29,7 +29,7 @@ class SymbolGroup(NamedTuple):
     Attributes:
         symbols: The different input symbols that they have.
         row_symbols: The symbol of each row, int64, shape ``(b,)``, if there is more than one.
-        rows: Which rows they are, int64, likewise, if there are others.
+        rows: Which rows they are, int64, shape ``(b,)``, if there are others.
     """
 
     symbols: tuple[int, ...]

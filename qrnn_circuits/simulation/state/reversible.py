@@ -130,8 +130,8 @@ def evolve_back(
         blocks: The gates.
         groups: From :func:`symbol_groups`.
         state: Amplitudes before the gates, shape ``(B, 2**W)``.
-        evolved: Amplitudes after them, likewise.
-        grad: The gradient in the amplitudes after the gates, likewise.
+        evolved: Amplitudes after them, of the shape of ``state``.
+        grad: The gradient in the amplitudes after the gates, of the shape of ``state``.
 
     Returns:
         The gradient in the amplitudes before the gates, shape ``(B, 2**W)``.

@@ -41,7 +41,7 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
     Args:
         cell: The cell.
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcome that each step is conditioned on, likewise.
+        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
         state: Normalised amplitudes to start from, shape ``(B, 2**W)``.
 
     Raises:

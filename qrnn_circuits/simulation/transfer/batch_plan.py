@@ -31,7 +31,7 @@ class BatchPlan:
         operators: The operators to build.
         buckets: Which rows meet which of them.
         rows: The sequence of each state that is read, shape ``(R,)``.
-        steps: Its step, likewise.
+        steps: Its step, shape ``(R,)``.
     """
 
     operators: OperatorIndices
@@ -56,9 +56,9 @@ def batch_plan(
 
     Args:
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcomes that each step is conditioned on, likewise.
-        read: The steps whose states are read, bool, likewise, or ``None`` for all. The last step of
-            each sequence is always among them.
+        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+        read: The steps whose states are read, bool, of that shape, or ``None`` for all. The last
+            step of each sequence is always among them.
         symbols: Number of symbols, ``2**I``.
         size: Amplitudes of a state, ``2**W``.
         scale_every: Time indices from one that is scaled to the next.

@@ -134,7 +134,7 @@ def _first_half(blocks: Tensor, before: int, patterns: int) -> Tensor:
 
 
 def _last_half(blocks: Tensor, before: int, patterns: int) -> Tensor:
-    """The neurons onto the last wires, likewise."""
+    """The neurons onto the last wires, which keep the bits of the first ones."""
     tables: Tensor = blocks[:, :, before:].unflatten(4, (patterns, -1))
     return tables.permute(0, 2, 5, 1, 3, 4)
 

@@ -25,10 +25,10 @@ class ConditionedRun(NamedTuple):
             common to all outcomes, shape ``(R, 2**I)``; earlier steps first, and earlier sequences
             first within a step, if all steps were asked for.
         rows: The sequence of each such step, shape ``(R,)``.
-        steps: Its number in the sequence, likewise.
+        steps: Its number in the sequence, shape ``(R,)``.
         final: States after the last step and before its read-out, scaled to a largest amplitude of
             1, shape ``(B, 2**W)``, if all steps were asked for.
-        log_scales: Natural log of the factor that each of them lacks, float64, likewise.
+        log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
         least: The smallest largest amplitude that any state had on the way, shape ``()``.
     """
 
@@ -64,9 +64,9 @@ def run_conditioned(
     Args:
         gates: From :meth:`QRNNCell.step_gates`.
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcomes that each step is conditioned on, likewise.
-        read: The steps whose predictions are asked for, bool, likewise, or ``None`` for all. The
-            last step of each sequence is always among them.
+        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+        read: The steps whose predictions are asked for, bool, of that shape, or ``None`` for
+            all. The last step of each sequence is always among them.
         state: Workspace amplitudes to start from, shape ``(B, 2**W)``.
         scale_every: Operators from one after which states are scaled to the next.
     """
