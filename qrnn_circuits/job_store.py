@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -65,48 +65,52 @@ class JobStatus(StrEnum):
     """It ended without results, or was refused."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """What is known of one job.
 
+    A new one gets its id, the time and the first status by itself.
+
     Attributes:
-        id: Our name of it.
-        created: Time of the submission, UTC, in ISO format.
         device: Name of the PennyLane device.
         backend: Name of the chip.
         mode: ``"job"``, ``"batch"`` or ``"session"``.
-        status: How far it has come.
         circuits: Number of circuits with their parameter values.
         shots: Shots of all circuits together.
         circuit_hash: Of the circuits, their values and their shots: equal for equal work.
         usage: Estimated seconds of the chip's time; None where it is not known.
         seed: Of a local simulation; None for a job of the service.
+        context: Whatever the caller wanted to find again with the results: a JSON object.
+        id: Our name of it.
+        created: Time of the submission, UTC, in ISO format.
+        status: How far it has come.
         service_job: The service's name of the job, once it is known.
         error: Why it failed, or what went wrong last.
-        context: Whatever the caller wanted to find again with the results: a JSON object.
     """
 
-    id: str
-    created: str
     device: str
     backend: str
     mode: str
-    status: JobStatus
     circuits: int
     shots: int
     circuit_hash: str
-    usage: float | None
-    seed: int | None
-    service_job: str | None
-    error: str | None
-    context: dict[str, Any]
+    usage: float | None = None
+    seed: int | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    id: str = field(default_factory=lambda: uuid4().hex[:12])
+    created: str = field(
+        default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds")
+    )
+    status: JobStatus = JobStatus.RECORDED
+    service_job: str | None = None
+    error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a dictionary of plain values."""
         return asdict(self) | {"status": self.status.value}
 
 
-_FIELDS = tuple(field.name for field in fields(JobRecord))
+_FIELDS = tuple(each.name for each in fields(JobRecord))
 
 
 def default_path() -> Path:
@@ -132,55 +136,22 @@ class JobStore:
         self.path = default_path() if path is None else Path(path)
 
     def add(
-        self,
-        *,
-        device: str,
-        backend: str,
-        mode: str,
-        circuits: int,
-        shots: int,
-        circuit_hash: str,
-        program: Mapping[str, Any],
-        payload: bytes | None = None,
-        usage: float | None = None,
-        seed: int | None = None,
-        context: Mapping[str, Any] | None = None,
+        self, record: JobRecord, program: Mapping[str, Any], payload: bytes | None = None
     ) -> JobRecord:
         """Records a new job; it is on disk when this returns.
 
         Args:
-            device: Name of the PennyLane device.
-            backend: Name of the chip.
-            mode: ``"job"``, ``"batch"`` or ``"session"``.
-            circuits: Number of circuits with their parameter values.
-            shots: Shots of all circuits together.
-            circuit_hash: Of the circuits, their values and their shots: equal for equal work.
+            record: The job.
             program: How the device turns bits into results: a JSON object.
             payload: What the device needs to run the job later.
-            usage: Estimated seconds of the chip's time, where it is known.
-            seed: Of a simulator's shots, where there is one.
-            context: What the caller wants to find again with the job: a JSON object.
+
+        Returns:
+            The record.
 
         Raises:
             JobStoreError: If the file cannot be written or is not ours.
-            TypeError: If ``context`` or ``program`` is no JSON object.
+            TypeError: If the record's context or ``program`` is no JSON object.
         """
-        record = JobRecord(
-            id=uuid4().hex[:12],
-            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            device=device,
-            backend=backend,
-            mode=mode,
-            status=JobStatus.RECORDED,
-            circuits=circuits,
-            shots=shots,
-            circuit_hash=circuit_hash,
-            usage=usage,
-            seed=seed,
-            service_job=None,
-            error=None,
-            context=dict(context or {}),
-        )
         row = record.to_json() | {
             "context": _to_text("context", record.context),
             "program": _to_text("program", dict(program)),
@@ -200,7 +171,7 @@ class JobStore:
         """
         if not self.path.exists():
             return []
-        with self._reading() as connection:
+        with self._connection() as connection:
             rows = connection.execute(
                 f"SELECT {', '.join(_FIELDS)} FROM jobs ORDER BY created DESC, rowid DESC"
             ).fetchall()
@@ -216,20 +187,32 @@ class JobStore:
         return _record(self._row(job_id, *_FIELDS))
 
     def program(self, job_id: str) -> dict[str, Any]:
-        """How the device turns a job's bits into results; errors as for :meth:`get`."""
+        """How the device turns a job's bits into results.
+
+        Raises:
+            JobError: If there is no such job.
+            JobStoreError: If the file cannot be read or is not ours.
+        """
         (text,) = self._row(job_id, "program")
         program: dict[str, Any] = json.loads(text)
         return program
 
     def payload(self, job_id: str) -> bytes | None:
-        """What the device needs to run a job; errors as for :meth:`get`."""
+        """What the device needs to run a job.
+
+        Raises:
+            JobError: If there is no such job.
+            JobStoreError: If the file cannot be read or is not ours.
+        """
         (payload,) = self._row(job_id, "payload")
         return payload if payload is None else bytes(payload)
 
     def bits(self, job_id: str) -> bytes | None:
         """What a job gave, as the device packed it; None before it is done.
 
-        Errors as for :meth:`get`.
+        Raises:
+            JobError: If there is no such job.
+            JobStoreError: If the file cannot be read or is not ours.
         """
         (bits,) = self._row(job_id, "bits")
         return bits if bits is None else bytes(bits)
@@ -262,18 +245,13 @@ class JobStore:
     def _row(self, job_id: str, *columns: str) -> tuple[Any, ...]:
         row = None
         if self.path.exists():
-            with self._reading() as connection:
+            with self._connection() as connection:
                 row = connection.execute(
                     f"SELECT {', '.join(columns)} FROM jobs WHERE id = ?", (job_id,)
                 ).fetchone()
         if row is None:
             raise JobError(f"there is no job {job_id!r} in {self.path}; `qrnn jobs` lists all")
         return tuple(row)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

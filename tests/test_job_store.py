@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> JobStore:
     return JobStore(tmp_path / "folder" / "jobs.sqlite")
 
 
-def add(store: JobStore, **changes: object) -> JobRecord:
+def add(store: JobStore, payload: bytes | None = None, **changes: object) -> JobRecord:
     values: dict[str, object] = {
         "device": "qrnn.ibm",
         "backend": "fake_fez",
@@ -33,9 +33,9 @@ def add(store: JobStore, **changes: object) -> JobRecord:
         "circuits": 2,
         "shots": 200,
         "circuit_hash": "0" * 32,
-        "program": {"readouts": []},
     }
-    return store.add(**(values | changes))  # type: ignore[arg-type]
+    record = JobRecord(**(values | changes))  # type: ignore[arg-type]
+    return store.add(record, {"readouts": []}, payload)
 
 
 def test_what_is_added_is_found_by_another_store(store: JobStore) -> None:
@@ -176,11 +176,12 @@ def test_the_path_comes_from_the_environment(
 _WRITER = """
 import sys
 sys.path.append(sys.argv[4])
-from job_store import JobStore
+from job_store import JobRecord, JobStore
 store = JobStore(sys.argv[1])
 for number in range(int(sys.argv[3])):
-    job = store.add(device="qrnn.ibm", backend="fake_fez", mode="job", circuits=1, shots=1,
-                    circuit_hash="", program={}, context={"name": sys.argv[2], "number": number})
+    job = JobRecord(device="qrnn.ibm", backend="fake_fez", mode="job", circuits=1, shots=1,
+                    circuit_hash="", context={"name": sys.argv[2], "number": number})
+    store.add(job, {})
     store.submitted(job.id, f"{sys.argv[2]}{number}")
     store.finished(job.id, job.id.encode())
     store.records()

@@ -35,7 +35,7 @@ def check_mcm_config(
     Args:
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
-        methods: What ``mcm_method`` may be, besides None.
+        methods: What ``mcm_method`` may be, besides None and ``"device"``.
         postselect_modes: What ``postselect_mode`` may be, besides None and ``"device"``.
 
     Raises:

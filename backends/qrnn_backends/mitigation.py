@@ -24,7 +24,8 @@ class Mitigation(ABC):
     """A method that corrects the distribution of whole shots for readout errors.
 
     Example:
-        A method for few bits, which inverts the matrix of all patterns:
+        A method for few bits, which inverts the matrix of all patterns. Devices take the object, or
+        ``"inversion"`` after ``register_mitigation("inversion", Inversion)``:
 
         >>> from functools import reduce
         >>> class Inversion(Mitigation):
@@ -34,10 +35,9 @@ class Mitigation(ABC):
         ...         shares = np.bincount(numbers, minlength=2**size) / len(bits)
         ...         patterns = np.indices((2,) * size).reshape(size, -1).T
         ...         return patterns, np.linalg.solve(reduce(np.kron, matrices), shares)
-        >>> register_mitigation("inversion", Inversion)
         >>> errors = np.array([[[0.9, 0.2], [0.1, 0.8]]])
         >>> bits = np.array([[0]] * 76 + [[1]] * 24)
-        >>> resolve_mitigation("inversion").corrected(bits, errors)[1].round(6)
+        >>> Inversion().corrected(bits, errors)[1].round(6)
         array([0.8, 0.2])
     """
 

@@ -15,7 +15,7 @@ from qrnn_backends.mid_circuit import (
 )
 from tests.backends.tapes import tape_of
 
-NATIVE = {"methods": ("device", "one-shot"), "postselect_modes": ("hw-like", "fill-shots")}
+NATIVE = {"methods": ("deferred", "one-shot"), "postselect_modes": ("hw-like", "fill-shots")}
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ NATIVE = {"methods": ("device", "one-shot"), "postselect_modes": ("hw-like", "fi
     [
         (
             {"mcm_method": "tree-traversal"},
-            "mcm_method must be 'device' or 'one-shot' on a device, got 'tree-traversal'",
+            "mcm_method must be 'deferred' or 'one-shot' on a device, got 'tree-traversal'",
         ),
         (
             {"postselect_mode": "pad-invalid-samples"},

@@ -20,11 +20,10 @@ def add(store: JobStore) -> Callable[..., JobRecord]:
             "circuits": 4,
             "shots": 4000,
             "circuit_hash": "ab" * 16,
-            "program": {},
             "usage": 3.25,
             "context": {"plan": {"task": "xor", "realisation": "multiplexed"}, "folder": "/runs"},
         }
-        return store.add(**(values | changes))
+        return store.add(JobRecord(**(values | changes)), {})
 
     return add
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.job_store import JobStatus, JobStore
+from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
@@ -87,15 +87,10 @@ def test_a_failed_job_is_an_error_with_the_reason(qrnn: Qrnn, job: str, store: J
 
 
 def test_a_job_from_python_says_how_to_fetch_it(qrnn: Qrnn, store: JobStore) -> None:
-    record = store.add(
-        device="qrnn.ibm",
-        backend="ibm_fez",
-        mode="job",
-        circuits=1,
-        shots=1,
-        circuit_hash="",
-        program={},
+    record = JobRecord(
+        device="qrnn.ibm", backend="ibm_fez", mode="job", circuits=1, shots=1, circuit_hash=""
     )
+    store.add(record, {})
     result = qrnn("results", record.id)
     assert result.exit_code == 2
     assert f"qml.device('qrnn.ibm').fetch('{record.id}')" in result.stderr

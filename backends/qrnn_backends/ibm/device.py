@@ -14,21 +14,11 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
+from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
 from qrnn_backends.ibm.options import check_decoupling, sampler_options
 from qrnn_backends.ibm.preprocess import one_circuit_each
-from qrnn_backends.ibm.sampling import (
-    Pub,
-    bundle,
-    circuit_hash,
-    from_payload,
-    kept_shots,
-    layout,
-    pack,
-    results,
-    to_payload,
-    with_shares,
-)
+from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import (
     Backoff,
     ConnectionLostError,
@@ -140,9 +130,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if optimization_level not in range(4):
             raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
         self._mitigation = check_mitigation(mitigation, noisy=noise)
-        if self._mitigation is not None:
-            # Whoever fetches a job finds it by name.
-            resolve_mitigation(self._mitigation.name)
+        mitigated_by = self._mitigation.name if self._mitigation else None
+        if mitigated_by:
+            # Whoever fetches a job finds the method by its name.
+            resolve_mitigation(mitigated_by)
         super().__init__(wires=wires)
         check_backend(backend, 0 if wires is None else len(self.wires))
         self._backend = backend
@@ -150,9 +141,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._noise = noise
         self._generator = np.random.default_rng(seed)
         self._max_usage = max_usage
-        self._options = sampler_options(
-            options, max_usage, None if self._mitigation is None else self._mitigation.name
-        )
+        self._options = sampler_options(options, max_usage, mitigated_by)
         self._level = optimization_level
         self._store = JobStore(jobs)
         self._service = RuntimeService(
@@ -237,7 +226,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             ServiceError: If the service refuses to give the results, or cannot be reached.
         """
-        return results(*self._fetched(job_id, wait))
+        return sampling.results(*self._fetched(job_id, wait))
 
     def execute(
         self,
@@ -258,10 +247,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         """
         plan, bits = self._fetched(self._submit(circuits))
         try:
-            return results(plan, bits)
+            return sampling.results(plan, bits)
         except NoShotsKeptError:
             # Only now is it worth the time to predict how many shots would be kept.
-            return results(with_shares(plan, circuits), bits)
+            return sampling.results(sampling.with_shares(plan, circuits), bits)
 
     def _fetched(self, job_id: str, wait: bool = True) -> tuple[dict[str, Any], bytes]:
         """The layout of a job and its bits."""
@@ -275,11 +264,11 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             if payload is None:
                 bits = self._collect(record, plan, wait)
             else:
-                pubs = from_payload(plan, payload)
-                bits = pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
+                pubs = sampling.from_payload(plan, payload)
+                bits = sampling.pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
             self._store.finished(job_id, bits)
         if self.tracker.active:
-            for kept in kept_shots(plan, bits):
+            for kept in sampling.kept_shots(plan, bits):
                 self.tracker.update(kept_shots=kept)
                 self.tracker.record()
         return plan, bits
@@ -303,7 +292,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 self._transpiled[program.structure] = chip.transpile(program.circuit)
             return self._transpiled[program.structure]
 
-        pubs = bundle(batch, transpile)
+        pubs = sampling.bundle(batch, transpile)
         return _Prepared(chip, batch, pubs, usage(pubs, chip))
 
     def _submit(
@@ -319,11 +308,11 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         logger.info("the job takes %s", estimate)
         estimate.check(self._max_usage)
         errors = None if self._mitigation is None else chip.readout_matrices
-        plan = layout(prepared.programs, prepared.pubs, errors)
+        plan = sampling.layout(prepared.programs, prepared.pubs, errors)
         if self._mitigation is not None:
             plan["mitigation"] = self._mitigation.name
         if predict:
-            plan = with_shares(plan, tapes)
+            plan = sampling.with_shares(plan, tapes)
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.
@@ -331,19 +320,18 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             plan["simulation"] = {"noise": self._noise, "seed": seed}
         elif self._opened is None:
             self._opened = self._service.open(self._mode, chip.backend)
-        record = self._store.add(
+        record = JobRecord(
             device=self.name,
             backend=chip.name,
             mode=self._mode,
             circuits=estimate.circuits,
             shots=estimate.shots,
-            circuit_hash=circuit_hash(prepared.programs),
-            program=plan,
-            payload=to_payload(prepared.pubs) if chip.local else None,
+            circuit_hash=sampling.circuit_hash(prepared.programs),
             usage=None if chip.local else estimate.seconds,
             seed=seed,
-            context=context,
+            context=dict(context or {}),
         )
+        self._store.add(record, plan, sampling.to_payload(prepared.pubs) if chip.local else None)
         if self.tracker.active:
             self.tracker.update(jobs=1)
             self.tracker.record()
@@ -386,7 +374,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 )
             self._store.submitted(record.id, service_job)
         try:
-            return pack(plan, self._service.result(service_job, wait=wait))
+            return sampling.pack(plan, self._service.result(service_job, wait=wait))
         except JobFailedError as error:
             self._store.failed(record.id, str(error))
             raise JobFailedError(f"{where}: {error}") from None

@@ -45,7 +45,7 @@ def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
         config.mcm_config,
         name,
         # Circuits run as they are on the device itself, one shot after another.
-        methods=("device", "one-shot", "deferred"),
+        methods=("one-shot", "deferred"),
         postselect_modes=("hw-like",),
     )
     return replace(refuse_postselected(config), use_device_gradient=False, grad_on_execution=False)

@@ -53,7 +53,7 @@ def resolve_config(
     check_mcm_config(
         config.mcm_config,
         name,
-        methods=("device", "deferred", "one-shot", "tree-traversal"),
+        methods=("deferred", "one-shot", "tree-traversal"),
         postselect_modes=("hw-like", "fill-shots"),
     )
     if config.gradient_method == "best" and backpropagates(config, circuit):

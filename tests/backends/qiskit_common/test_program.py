@@ -82,7 +82,7 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     assert first.values == pytest.approx([0.3, 0.6, 0.9])
     assert second.values == pytest.approx([0.5, 1.0, 1.5])
     assert (first.readout.shots, third.readout.shots) == ((10,), (7,))
-    assert programs([tape_of(dynamic(0.7))])[0].circuit is first.circuit
+    assert programs([tape_of(dynamic(0.7), 10)])[0].circuit is first.circuit
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     ],
 )
 def test_tapes_that_differ_in_anything_else_do_not(other: Callable[[], object]) -> None:
-    first, second = programs([tape_of(dynamic()), tape_of(other, shots=10)])
+    first, second = programs([tape_of(dynamic(), shots=10), tape_of(other, shots=10)])
     assert first.structure != second.structure
     assert first.circuit != second.circuit
 

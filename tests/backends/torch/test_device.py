@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from pennylane import numpy as pnp
 from pennylane.devices import ExecutionConfig
-from pennylane.exceptions import DeviceError, WireError
+from pennylane.exceptions import DeviceError, QuantumFunctionError, WireError
 from pennylane.measurements import MeasurementProcess
 from torch import Tensor
 
@@ -80,6 +80,12 @@ def test_backpropagation_goes_through_postselection_and_conditions() -> None:
     np.testing.assert_allclose(angles.grad, expected, atol=1e-9)
     found = qml.jacobian(lambda angles: total(node(angles)))(pnp.array(ANGLES))
     np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_the_adjoint_method_is_left_to_other_devices() -> None:
+    device = qml.device("qrnn.torch")
+    with pytest.raises(QuantumFunctionError, match=r"qrnn\.torch device.* not support adjoint"):
+        qml.QNode(dynamic, device, diff_method="adjoint")
 
 
 def test_second_derivatives_agree_in_torch_and_autograd() -> None:

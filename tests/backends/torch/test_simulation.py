@@ -1,4 +1,4 @@
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from qrnn_backends.torch.acceptance import acceptance
 from qrnn_backends.torch.simulation import ExactBranches, SampledBranches
-from qrnn_circuits import QRNN, ZeroProbabilityError
+from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations import RepeatUntilSuccess
-from qrnn_circuits.circuits.sequence import compile_circuit
 from tests.backends.dynamic_circuits import Instruction, circuits, queue
 from tests.branches import branches as reference_branches
-from tests.dense import DenseCell
 
 CPU = torch.device("cpu")
 
@@ -174,33 +171,6 @@ def test_too_many_branches_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         acceptance(tape)
     with pytest.raises(ValueError, match="5 wires"):
         acceptance(qml.tape.QuantumScript([qml.X(wire) for wire in range(5)]))
-
-
-@pytest.mark.parametrize("decomposed", [False, True])
-def test_acceptance_is_that_of_the_dense_cell(
-    decomposed: bool,
-    make_model: Callable[..., QRNN],
-    dense_cell: Callable[[QRNN], DenseCell],
-) -> None:
-    model = make_model(lane=1, workspace=1, stages=1, order=2, degree=1)
-    tape = compile_circuit(model, [1, 0, 1], [0, 1, 1]).tape
-    if decomposed:
-        (tape,), _ = qml.transforms.decompose(
-            tape, stopping_condition=lambda operator: not isinstance(operator, NeuronOperation)
-        )
-    _, expected, _ = dense_cell(model).run([1, 0, 1], [0, 1, 1])
-    assert acceptance(tape) == pytest.approx(expected)
-
-
-def test_acceptance_of_repeating_until_success_is_its_closed_form() -> None:
-    coefficients = np.array([1.3, 0.5, -0.9])
-    neuron = NeuronOperation(
-        coefficients, range(5), order=2, degree=1, realisation=RepeatUntilSuccess(3)
-    )
-    gates = [qml.Hadamard(0), qml.Hadamard(1), neuron]
-    angles = coefficients @ [[1, 1, 1, 1], [0, 0, 1, 1], [0, 1, 0, 1]]
-    expected = RepeatUntilSuccess(3).coherence(angles, order=2).diagonal().mean()
-    assert acceptance(qml.tape.QuantumScript(gates)) == pytest.approx(expected)
 
 
 def test_a_long_postselected_sequence_does_not_underflow() -> None:
