@@ -184,9 +184,9 @@ class CompiledCircuit:
             model: A network of the same sizes; by default the compiled one.
 
         Returns:
-            A value for each parameter of the circuit. Where the realisation's angles are linear in
-            the coefficients, a parameter is one coefficient; otherwise, as for the multiplexed one,
-            the angle of one gate. Work stages have a parameter for each theta.
+            A value for each parameter of the circuit. Where an angle is linear in
+            the cell's parameters, these are the circuit's; otherwise, as for multiplexed neurons,
+            the angle of one gate is a parameter.
 
         Raises:
             ValueError: If the circuit is not symbolic, or the model is of another size.
@@ -205,7 +205,7 @@ class CompiledCircuit:
         first = replace(
             self, model=model, inputs=self.inputs[:1], outcomes=self.outcomes[:1], steps=()
         )
-        values = first._angles()
+        values = SymbolicAngles.of_copy(model.cell)
         first._convert(angles=values)
         present = set(self._converted.circuit.parameters)
         by_name = {parameter.name: value for parameter, value in values.values().items()}
@@ -230,7 +230,7 @@ class CompiledCircuit:
         self, *, barriers: bool = False, angles: SymbolicAngles | None = None
     ) -> Converted:
         if angles is None and self.symbolic:
-            angles = self._angles()
+            angles = SymbolicAngles.of_copy(self.model.cell)
         return convert_sequence(
             self._operations_of,
             self.model.cell,
@@ -238,10 +238,6 @@ class CompiledCircuit:
             angles=angles,
             barriers=barriers,
         )
-
-    def _angles(self) -> SymbolicAngles:
-        cell = self.model.cell
-        return SymbolicAngles.of_copy(cell, linear=self.realisation.linear or not cell.order)
 
     def _measurements(
         self,

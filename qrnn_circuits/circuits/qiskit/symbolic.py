@@ -13,24 +13,25 @@ if TYPE_CHECKING:
     from qiskit.circuit import Parameter
 
 
-# Parameters on which the angles of a neuron depend.
-_NEURONS = frozenset({"coefficients", "readout_coefficients"})
+# A constant part of an angle that is no more than this part of the others is rounding.
+_ROUNDING = 1e-12
 
 
 class SymbolicAngles:
     """Turns gate angles that depend on a cell's parameters into Qiskit parameter expressions.
 
+    An angle whose gradient does not itself depend on the parameters is a sum of them and a
+    constant. Any other becomes a parameter of its own, in the order of the calls.
+
     Attributes:
         cell: The cell, whose parameters record gradients.
     """
 
-    def __init__(self, cell: Cell, *, linear: bool) -> None:
+    def __init__(self, cell: Cell) -> None:
         """Names the parameters.
 
         Args:
             cell: The cell.
-            linear: Whether every angle is linear in the neurons' coefficients. If not, each angle
-                that depends on them becomes a parameter of its own, in the order of the calls.
 
         Raises:
             ImportError: If Qiskit is not installed.
@@ -39,7 +40,6 @@ class SymbolicAngles:
         from qiskit.circuit import ParameterVector
 
         self.cell = cell
-        self._linear = linear
         self._parameters = {
             name: ParameterVector(name, parameter.numel())
             for name, parameter in cell.named_parameters()
@@ -48,28 +48,30 @@ class SymbolicAngles:
         self._angle_values: list[float] = []
 
     @classmethod
-    def of_copy(cls, cell: Cell, *, linear: bool) -> "SymbolicAngles":
+    def of_copy(cls, cell: Cell) -> "SymbolicAngles":
         """Symbolic angles in the parameters of a copy of the cell, in float64."""
-        return cls(deepcopy(cell).double().requires_grad_(True), linear=linear)
+        return cls(deepcopy(cell).double().requires_grad_(True))
 
     def __call__(self, angle: Any) -> Any:  # noqa: ANN401
         """A number where the angle is fixed, else an expression in the parameters."""
         if not (isinstance(angle, Tensor) and angle.requires_grad):
             return float(angle)
         names, values = zip(*self.cell.named_parameters(), strict=True)
-        found = torch.autograd.grad(angle, values, retain_graph=True, allow_unused=True)
-        gradients = dict(zip(names, found, strict=True))
-        depends = [name for name, gradient in gradients.items() if gradient is not None]
-        if not self._linear and _NEURONS.intersection(depends):
+        found = torch.autograd.grad(angle, values, create_graph=True, allow_unused=True)
+        if any(gradient is not None and gradient.requires_grad for gradient in found):
             self._angle_values.append(angle.item())
             self._angles.resize(len(self._angle_values))
             return self._angles[-1]
         expression: Any = 0.0
-        for name in depends:
-            flat = gradients[name].reshape(-1)
-            for place in flat.nonzero()[:, 0].tolist():
-                expression = expression + flat[place].item() * self._parameters[name][place]
-        return expression
+        constant, size = angle.item(), abs(angle.item())
+        for name, value, gradient in zip(names, values, found, strict=True):
+            if gradient is not None:
+                flat = gradient.reshape(-1)
+                for index in flat.nonzero()[:, 0].tolist():
+                    expression = expression + flat[index].item() * self._parameters[name][index]
+                    part = flat[index].item() * value.reshape(-1)[index].item()
+                    constant, size = constant - part, size + abs(part)
+        return expression + constant if abs(constant) > _ROUNDING * size else expression
 
     def values(self) -> "dict[Parameter, float]":
         """The value of each parameter for this cell, once all angles have been converted."""

@@ -50,7 +50,6 @@ class Amplified(Realisation):
     name: ClassVar[str] = "amplified"
     semantics: ClassVar[Semantics] = "unitary"
     measures: ClassVar[bool] = True
-    linear: ClassVar[bool] = True
     ancilla_label: ClassVar[str] = "amplify"
 
     length: int = 7

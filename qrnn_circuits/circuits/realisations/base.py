@@ -32,7 +32,6 @@ class Realisation(ABC):
             place of the circuit.
         postselects: Whether it postselects ancillas.
         measures: Whether it measures or resets ancillas, inside of the neuron.
-        linear: Whether the angles of all its gates are linear in the coefficients.
         ancilla_label: What pictures write on its ancillas.
 
     Example:
@@ -49,7 +48,6 @@ class Realisation(ABC):
     exact: ClassVar[bool] = False
     postselects: ClassVar[bool] = False
     measures: ClassVar[bool] = False
-    linear: ClassVar[bool] = False
     ancilla_label: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: object) -> None:

@@ -35,7 +35,6 @@ class Postselect(Realisation):
     exact: ClassVar[bool] = True
     postselects: ClassVar[bool] = True
     measures: ClassVar[bool] = True
-    linear: ClassVar[bool] = True
     ancilla_label: ClassVar[str] = "post-\nselect"
 
     def ancillas(self, order: int) -> int:

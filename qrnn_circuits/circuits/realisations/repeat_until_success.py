@@ -47,7 +47,6 @@ class RepeatUntilSuccess(Realisation):
     semantics: ClassVar[Semantics] = "unitary"
     postselects: ClassVar[bool] = True
     measures: ClassVar[bool] = True
-    linear: ClassVar[bool] = True
     ancilla_label: ClassVar[str] = "repeat"
 
     attempts: int = 3
