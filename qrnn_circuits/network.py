@@ -130,9 +130,9 @@ class RecurrentNetwork(nn.Module):
         if scored is None:
             log_probs = log_distribution(run.predict(inputs, outcomes, state).weights)
             return sequence_loss(log_probs, outcomes, kind=kind)
-        weights, places = run.read(inputs, outcomes, scored, state)
+        weights, positions = run.read(inputs, outcomes, scored, state)
         return sequence_loss(
-            log_distribution(weights), outcomes.take(places), scored.take(places), kind=kind
+            log_distribution(weights), outcomes.take(positions), scored.take(positions), kind=kind
         )
 
     @torch.no_grad()

@@ -22,14 +22,12 @@ from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, run_conditioned
 class NeuronSimulation(Simulation):
     """What both ways share: tables of all gates, from which a step's read-out comes."""
 
-    def __init__(self, cell: QRNNCell) -> None:
-        super().__init__(cell)
-        self._neurons = cell
+    cell: QRNNCell
 
     @cached_property
     def gates(self) -> StepGates:
         """The gates at the present parameters, evaluated when they are first needed."""
-        return self._neurons.step_gates()
+        return self.cell.step_gates()
 
     @cached_property
     def _evolve(self) -> Evolution:
@@ -59,7 +57,7 @@ class StateSimulation(NeuronSimulation):
 
     def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
         """Keeps one state a step for the backward pass; see :meth:`Simulation.predict`."""
-        run = run_states(self._neurons, inputs, outcomes, state)
+        run = run_states(self.cell, inputs, outcomes, state)
         kept = possible(run.weights, outcomes)
         log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
         return Prediction(run.weights, log_acceptance, outcomes, run.state)
@@ -93,9 +91,9 @@ class TransferSimulation(NeuronSimulation):
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
         run = run_conditioned(self.gates, inputs, outcomes, scored, state)
-        places = run.rows * inputs.shape[1] + run.steps
-        if run.reliable(outcomes.take(places)):
-            return run.weights, places
+        positions = run.rows * inputs.shape[1] + run.steps
+        if run.reliable(outcomes.take(positions)):
+            return run.weights, positions
         return super().read(inputs, outcomes, scored, state)
 
 

@@ -86,15 +86,11 @@ class RunConfig(RunSettings):
 
     def _set_names(self) -> None:
         """Names the task and the cell, where they are given as objects."""
-        task: Any = self.task
-        if isinstance(task, Task):
-            own = {f.name: getattr(task, f.name) for f in dataclasses.fields(cast(Any, task))}
-            object.__setattr__(self, "task_options", own | dict(self.task_options))
-        for name, registry in (("task", TASKS), ("cell", CELLS)):
-            value: Any = getattr(self, name)
-            if not isinstance(value, str):
-                kind = type(value) if isinstance(value, Task) else value
-                object.__setattr__(self, name, registry.name_of(kind))
+        task, own = _named(self.task)
+        object.__setattr__(self, "task", task)
+        object.__setattr__(self, "task_options", own | dict(self.task_options))
+        if not isinstance(self.cell, str):
+            object.__setattr__(self, "cell", CELLS.name_of(self.cell))
         task_class(self.task)
         CELLS.find(self.cell)
 

@@ -4,7 +4,9 @@ They are registered in the entry point group ``qiskit.synthesis``. For example
 ``transpile(circuit, hls_config=HLSConfig(polynomial_ry=["textbook"]))``.
 """
 
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from qrnn_circuits.circuits.qiskit.gates import (
     PolynomialRYGate,
@@ -16,10 +18,43 @@ from qrnn_circuits.optional_packages import require_qiskit
 
 require_qiskit()
 from qiskit import QuantumCircuit  # noqa: E402
+from qiskit.circuit import Gate  # noqa: E402
 from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin  # noqa: E402
 
 
-class ParityPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
+class _GateSynthesis(HighLevelSynthesisPlugin):  # type: ignore[misc]
+    """What all methods share: they are offered every gate of a name, and take one class of them.
+
+    Attributes:
+        gate_class: The class.
+    """
+
+    gate_class: ClassVar[type[Gate]]
+
+    def run(
+        self,
+        high_level_object: Any,  # noqa: ANN401
+        coupling_map: Any = None,  # noqa: ANN401
+        target: Any = None,  # noqa: ANN401
+        qubits: Any = None,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> QuantumCircuit | None:
+        """Synthesises a gate of the class; anything else is declined."""
+        if not isinstance(high_level_object, self.gate_class):
+            return None
+        return self.synthesise(high_level_object, options)
+
+    @abstractmethod
+    def synthesise(self, gate: Any, options: Mapping[str, Any]) -> QuantumCircuit | None:  # noqa: ANN401
+        """The circuit of a gate, or None where the method cannot build it.
+
+        Args:
+            gate: Of the method's class.
+            options: What the transpiler and the user say, by name.
+        """
+
+
+class ParityPolynomialRY(_GateSynthesis):
     """``polynomial_ry.parity`` and ``polynomial_ry.default``: a walk through the parities.
 
     Example:
@@ -29,21 +64,16 @@ class ParityPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
         True
     """
 
-    def run(
-        self,
-        high_level_object: Any,  # noqa: ANN401
-        coupling_map: Any = None,  # noqa: ANN401
-        target: Any = None,  # noqa: ANN401
-        qubits: Any = None,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
+    gate_class = PolynomialRYGate
+
+    def synthesise(
+        self, gate: PolynomialRYGate, options: Mapping[str, Any]
     ) -> QuantumCircuit | None:
-        """Synthesises a :class:`PolynomialRYGate`; anything else is declined."""
-        if not isinstance(high_level_object, PolynomialRYGate):
-            return None
-        return high_level_object.synthesised("parity")
+        """The walk through the parities."""
+        return gate.synthesised("parity")
 
 
-class TextbookPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
+class TextbookPolynomialRY(_GateSynthesis):
     """``polynomial_ry.textbook``: one multi-controlled RY for each monomial.
 
     Example:
@@ -53,21 +83,16 @@ class TextbookPolynomialRY(HighLevelSynthesisPlugin):  # type: ignore[misc]
         True
     """
 
-    def run(
-        self,
-        high_level_object: Any,  # noqa: ANN401
-        coupling_map: Any = None,  # noqa: ANN401
-        target: Any = None,  # noqa: ANN401
-        qubits: Any = None,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
+    gate_class = PolynomialRYGate
+
+    def synthesise(
+        self, gate: PolynomialRYGate, options: Mapping[str, Any]
     ) -> QuantumCircuit | None:
-        """Synthesises a :class:`PolynomialRYGate`; anything else is declined."""
-        if not isinstance(high_level_object, PolynomialRYGate):
-            return None
-        return high_level_object.synthesised("textbook")
+        """One multi-controlled RY for each monomial."""
+        return gate.synthesised("textbook")
 
 
-class MultiplexedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
+class MultiplexedQuantumNeuron(_GateSynthesis):
     """``quantum_neuron.multiplexed`` and ``quantum_neuron.default``: exact, without ancillas.
 
     Example:
@@ -77,21 +102,16 @@ class MultiplexedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
         True
     """
 
-    def run(
-        self,
-        high_level_object: Any,  # noqa: ANN401
-        coupling_map: Any = None,  # noqa: ANN401
-        target: Any = None,  # noqa: ANN401
-        qubits: Any = None,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
+    gate_class = QuantumNeuronGate
+
+    def synthesise(
+        self, gate: QuantumNeuronGate, options: Mapping[str, Any]
     ) -> QuantumCircuit | None:
-        """Synthesises a :class:`QuantumNeuronGate`; anything else is declined."""
-        if not isinstance(high_level_object, QuantumNeuronGate):
-            return None
-        return high_level_object.definition
+        """The gate's own definition."""
+        return gate.definition
 
 
-class AmplifiedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
+class AmplifiedQuantumNeuron(_GateSynthesis):
     """``quantum_neuron.amplified``: amplitude amplification, to within the error of its length.
 
     The option ``length`` is odd. It needs ``order + 1`` clean ancillas, which the transpiler finds
@@ -104,19 +124,14 @@ class AmplifiedQuantumNeuron(HighLevelSynthesisPlugin):  # type: ignore[misc]
         True
     """
 
-    def run(
-        self,
-        high_level_object: Any,  # noqa: ANN401
-        coupling_map: Any = None,  # noqa: ANN401
-        target: Any = None,  # noqa: ANN401
-        qubits: Any = None,  # noqa: ANN401
-        **options: Any,  # noqa: ANN401
+    gate_class = QuantumNeuronGate
+
+    def synthesise(
+        self, gate: QuantumNeuronGate, options: Mapping[str, Any]
     ) -> QuantumCircuit | None:
-        """Synthesises a :class:`QuantumNeuronGate`; anything else is declined."""
-        if not isinstance(high_level_object, QuantumNeuronGate):
-            return None
+        """The amplified circuit, if there are clean ancillas enough for it."""
         realisation = Amplified(options["length"]) if "length" in options else Amplified()
-        needed = realisation.ancillas(high_level_object.order)
+        needed = realisation.ancillas(gate.order)
         if options.get("num_clean_ancillas", 0) < needed:
             return None
-        return amplified_circuit(high_level_object, realisation)
+        return amplified_circuit(gate, realisation)
