@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qrnn_circuits.cells.base import Cell
+    from qrnn_circuits.cells.base import UNREAD, Cell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
     from qrnn_circuits.loss import sequence_loss
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "QRNN",
+    "UNREAD",
     "BooleanPolynomial",
     "Cell",
     "Initialisation",
@@ -38,6 +39,7 @@ __all__ = [
 
 _MODULES = {
     "QRNN": "network",
+    "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
     "Initialisation": "neuron",

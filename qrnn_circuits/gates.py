@@ -209,6 +209,12 @@ class StepGates(NamedTuple):
         """Natural log of the product of all scales, shape ``()``, float64."""
         return self.scales.double().log().sum()
 
+    @property
+    def readout_log_scale(self) -> Tensor:
+        """The output stage's part of :attr:`log_scale`, which steps that are not read lack."""
+        lane = self.readout.shape[0].bit_length() - 1
+        return self.scales[-lane:].double().log().sum()
+
 
 def apply_workspace_gates(gates: Sequence[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:
     """Applies the gates of the input and work stages to a batch of states.

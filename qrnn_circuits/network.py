@@ -1,12 +1,13 @@
 """The recurrent network: a cell, stepped along sequences of symbols."""
 
 from dataclasses import dataclass
+from math import nan
 
 import torch
 from torch import Tensor, nn
 
 import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
-from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, sequence_loss
@@ -22,11 +23,13 @@ class QRNNOutput:
 
     Attributes:
         log_probs: Natural log of the distribution of each step's lane before it is conditioned,
-            given all earlier inputs and outcomes, shape ``(B, T, 2**I)``.
+            given all earlier inputs and outcomes, shape ``(B, T, 2**I)``; NaN where a step is
+            unread.
         log_acceptance: Natural log of the probability that every ancilla reads 0 and every
             conditioned outcome occurs, shape ``(B,)``, float64: the share of shots that a
             postselected run keeps.
-        outcomes: The outcome of each step, given or sampled, int64, shape ``(B, T)``.
+        outcomes: The outcome of each step, given or sampled, or ``UNREAD``, int64, shape
+            ``(B, T)``.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``.
 
     Example:
@@ -77,9 +80,13 @@ class RecurrentNetwork(nn.Module):
     ) -> QRNNOutput:
         """Predicts every step, conditioning each on its given outcome.
 
+        A step whose outcome is :data:`UNREAD` has no output stage and no measurement: its lane only
+        carries the input.
+
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``, in ``[0, 2**I)``.
-            outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+            outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
+                ``(B, T)``.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``: the
                 ``state`` of an earlier output. By default every workspace wire reads 0.
 
@@ -91,7 +98,7 @@ class RecurrentNetwork(nn.Module):
             ValueError: If a symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
-        state = self._checked_start(inputs, outcomes, state)
+        state, _ = self._checked_start(inputs, outcomes, state)
         run = simulation(self.cell, self.strategy, *inputs.shape)
         return _output(run.predict(inputs, outcomes, state))
 
@@ -109,8 +116,8 @@ class RecurrentNetwork(nn.Module):
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``.
             outcomes: The right symbol of each scored step, and the symbol that each other step is
-                conditioned on, int64, shape ``(B, T)``.
-            scored: The steps that count, bool, shape ``(B, T)``; by default all.
+                conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
+            scored: The steps that count, bool, shape ``(B, T)``; by default all that are read.
             kind: ``"nll"`` or ``"paper"``, see :func:`~qrnn_circuits.loss.sequence_loss`.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
 
@@ -119,14 +126,18 @@ class RecurrentNetwork(nn.Module):
 
         Raises:
             ZeroProbabilityError: If a conditioned outcome has probability zero.
-            ValueError: If ``kind`` is unknown, no step is scored, or a symbol, shape or parameter
-                is not acceptable.
+            ValueError: If ``kind`` is unknown, no step is scored, one is that is unread, or a
+                symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
         if scored is not None:
             _check_mask("scored", scored, outcomes)
-        state = self._checked_start(inputs, outcomes, state)
+        state, any_unread = self._checked_start(inputs, outcomes, state)
         run = simulation(self.cell, self.strategy, *inputs.shape)
+        if any_unread:
+            unread = outcomes == UNREAD
+            scored = ~unread if scored is None else scored
+            _check_scored(scored, unread)
         if scored is None:
             log_probs = log_distribution(run.predict(inputs, outcomes, state).weights)
             return sequence_loss(log_probs, outcomes, kind=kind)
@@ -150,8 +161,8 @@ class RecurrentNetwork(nn.Module):
 
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``.
-            outcomes: The outcome of each step that is not sampled, int64, shape ``(B, T)``; ignored
-                elsewhere.
+            outcomes: The outcome of each step that is not sampled, or ``UNREAD``, int64, shape
+                ``(B, T)``; ignored elsewhere.
             sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
             autoregressive: Whether a sampled outcome is the next step's input, in place of the
                 symbol in ``inputs``.
@@ -169,7 +180,7 @@ class RecurrentNetwork(nn.Module):
         """
         _check_mask("sampled", sampled, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
-        state = self._checked_start(inputs, outcomes, state)
+        state, _ = self._checked_start(inputs, outcomes, state)
         run = simulation(self.cell, self.strategy, *inputs.shape)
         return _output(
             run.sample(
@@ -191,34 +202,41 @@ class RecurrentNetwork(nn.Module):
         """
         return simulation(self.cell, self.strategy, batch, steps).strategy
 
-    def _checked_start(self, inputs: Tensor, outcomes: Tensor, state: Tensor | None) -> Tensor:
-        """The state to start from, once everything is found acceptable."""
-        self._check_symbols("inputs", inputs)
-        self._check_symbols("outcomes", outcomes)
+    def _checked_start(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
+    ) -> tuple[Tensor, bool]:
+        """The state to start from and whether any step is unread, if everything is acceptable."""
+        self._check_symbols("inputs", inputs, least=0)
+        lowest = self._check_symbols("outcomes", outcomes, least=UNREAD)
         if inputs.shape != outcomes.shape:
             raise ValueError(
                 f"inputs and outcomes must have the same shape, got {tuple(inputs.shape)} and "
                 f"{tuple(outcomes.shape)}"
             )
-        if state is not None:
-            return self._check_state(state, len(inputs))
-        return self.cell.initial_state(len(inputs))
+        if state is None:
+            state = self.cell.initial_state(len(inputs))
+        else:
+            self._check_state(state, len(inputs))
+        return state, lowest == UNREAD
 
-    def _check_symbols(self, name: str, symbols: Tensor) -> None:
+    def _check_symbols(self, name: str, symbols: Tensor, least: int) -> int:
+        """Raises where a symbol is not acceptable, and returns the lowest one."""
         if symbols.dtype != torch.int64:
             raise TypeError(f"{name} must be a tensor of type torch.int64, got {symbols.dtype}")
         if symbols.ndim != 2 or 0 in symbols.shape:
             raise ValueError(
                 f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
             )
-        least, greatest = torch.stack(symbols.aminmax()).tolist()
-        if least < 0 or greatest >= 2**self.cell.lane:
+        lowest, highest = torch.stack(symbols.aminmax()).tolist()
+        if lowest < least or highest >= 2**self.cell.lane:
+            or_unread = f", or UNREAD ({UNREAD})" if least == UNREAD else ""
             raise ValueError(
                 f"{name} must be symbols from 0 to {2**self.cell.lane - 1} (a lane of "
-                f"{self.cell.lane} wires), got {least if least < 0 else greatest}"
+                f"{self.cell.lane} wires){or_unread}, got {lowest if lowest < least else highest}"
             )
+        return int(lowest)
 
-    def _check_state(self, state: Tensor, batch: int) -> Tensor:
+    def _check_state(self, state: Tensor, batch: int) -> None:
         expected = self.cell.initial_state(batch)
         if state.shape != expected.shape:
             raise ValueError(
@@ -230,7 +248,6 @@ class RecurrentNetwork(nn.Module):
             )
         if not torch.isfinite(state).all():
             raise ValueError("state must be finite, but holds NaN or infinity")
-        return state
 
 
 class QRNN(RecurrentNetwork):
@@ -303,12 +320,23 @@ class QRNN(RecurrentNetwork):
 
 
 def _output(prediction: Prediction) -> QRNNOutput:
+    unread = prediction.outcomes == UNREAD
     return QRNNOutput(
-        log_distribution(prediction.weights),
+        log_distribution(prediction.weights).masked_fill(unread[..., None], nan),
         prediction.log_acceptance,
         prediction.outcomes,
         prediction.state,
     )
+
+
+def _check_scored(scored: Tensor, unread: Tensor) -> None:
+    wrong = (scored & unread).nonzero().tolist()
+    if wrong:
+        row, step = wrong[0]
+        raise ValueError(
+            f"scored marks step {step} of sequence {row}, whose outcome is UNREAD ({UNREAD}): a "
+            "scored step is read, so give its right symbol in outcomes"
+        )
 
 
 def _check_mask(name: str, mask: Tensor, outcomes: Tensor) -> None:

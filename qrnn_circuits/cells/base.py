@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NeuronFactory = Callable[[Tensor, Sequence[int], int, int], Any]
 """Makes a neuron's operation of its coefficients, control wires, target wire and degree."""
 
+UNREAD = -1
+"""In place of an outcome: the step's lane is not read, and only carries the input."""
+
 
 class CircuitStage(NamedTuple):
     """A named part of the circuit of one step.
@@ -80,6 +83,25 @@ class Cell(nn.Module, ABC):
             postselects fails.
         """
 
+    def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs one step whose lane is not read: nothing is written on it but the input.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Normalised amplitudes of the workspace, shape ``(B, 2**W)``.
+
+        Returns:
+            Amplitudes of the workspace, shape ``(B, 2**W)``. The squared norm is the probability
+            that nothing which the step postselects fails.
+
+        Raises:
+            NotImplementedError: If the cell must be read at every step.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} must be read at every step: a cell that is to have unread "
+            "steps defines the method evolve, and takes read=False in the method circuit"
+        )
+
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
         parameter = next(self.parameters())
@@ -125,6 +147,7 @@ class Cell(nn.Module, ABC):
         neuron: NeuronFactory,
         *,
         lane_symbol: int = 0,
+        read: bool = True,
     ) -> list[CircuitStage]:
         """The gates of one step as PennyLane operations, which are not queued.
 
@@ -134,10 +157,13 @@ class Cell(nn.Module, ABC):
             workspace: The workspace wires.
             neuron: Makes the operation of a quantum neuron in the chosen realisation.
             lane_symbol: The symbol that the lane still holds from the step before.
+            read: Whether the lane is read after the step. The cell is only asked for steps that are
+                not read if it defines :meth:`evolve`.
 
         Returns:
             The stages in order. On the state that every lane wire but those of ``lane_symbol``
-            reads 0 they do what :meth:`forward` does.
+            reads 0 they do what :meth:`forward` does; what :meth:`evolve` does for a step that is
+            not read, after which the lane still holds the input symbol.
 
         Raises:
             NotImplementedError: If the cell has no circuit.

@@ -26,6 +26,7 @@ class QRNNCell(Cell):
     In order: write the input symbol on the lane; the input stage, one neuron onto each workspace
     wire; ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and then one
     neuron onto each; take the input off the lane; the output stage, one neuron onto each lane wire.
+    A step whose lane is not read ends before the input is taken off.
     A neuron is controlled by every lane and workspace wire but its target, lane wires first.
 
     Attributes:
@@ -159,6 +160,24 @@ class QRNNCell(Cell):
         scale = gates.log_scale.exp().to(state.dtype)
         return scale * evolved[:, None, :] * gates.readout
 
+    def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs the input and work stages of a step whose lane is not read.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Workspace amplitudes, shape ``(B, 2**W)``.
+
+        Returns:
+            Workspace amplitudes, shape ``(B, 2**W)``. With ``"postselected"`` semantics their
+            squared norm is the probability that every ancilla of the step reads 0.
+
+        Raises:
+            ValueError: If a parameter is not finite.
+        """
+        gates = self.step_gates()
+        scale = (gates.log_scale - gates.readout_log_scale).exp().to(state.dtype)
+        return scale * apply_workspace_gates(gates.workspace, state.T, inputs).T
+
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """The neurons onto lane wires, ``"readout"``, and all that acts on the workspace."""
         return {
@@ -185,6 +204,7 @@ class QRNNCell(Cell):
         neuron: NeuronFactory,
         *,
         lane_symbol: int = 0,
+        read: bool = True,
     ) -> list[CircuitStage]:
         """The stages by their names, with only those flips between steps that do not cancel."""
         import pennylane as qml
@@ -209,6 +229,8 @@ class QRNNCell(Cell):
                 ]
             operations = rotations + neurons(rows, workspace)
             stages.append(CircuitStage(f"work stage {number}", operations))
+        if not read:
+            return stages
         stages.append(CircuitStage("remove input", symbol_flips(lane, symbol)))
         stages.append(CircuitStage("output stage", neurons(self.readout_coefficients, lane)))
         return stages

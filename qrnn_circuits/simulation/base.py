@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.cells.base import UNREAD, Cell
 
 
 class ZeroProbabilityError(ValueError):
@@ -46,7 +46,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         weights: The distribution of each step's lane, given all earlier inputs and outcomes, up to
-            a factor for each step, shape ``(B, T, 2**I)``.
+            a factor for each step, shape ``(B, T, 2**I)``; without meaning where a step is unread.
         log_acceptance: Natural log of the probability that nothing postselected fails and every
             conditioned outcome occurs, float64, shape ``(B,)``.
         outcomes: The outcome of each step, given or sampled, int64, shape ``(B, T)``.
@@ -84,12 +84,28 @@ class Simulation:
         log_scale = weights.new_zeros(len(inputs), dtype=torch.float64)
         return Step(weights, log_scale, lambda outcomes: self.cell.condition(joint, outcomes))
 
+    def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes a batch one step on whose lane is not read.
+
+        Args:
+            inputs: Symbols, int64, shape ``(B,)``.
+            state: Normalised states, shape ``(B, S)``.
+
+        Returns:
+            The normalised states after it, and the natural log of the probability that nothing
+            postselected fails, float64, shape ``(B,)``.
+        """
+        # As if the lane could only read one symbol.
+        joint = self.cell.evolve(inputs, state)[:, None]
+        kept = self.cell.weights(joint)[:, 0].double().log()
+        return self.cell.condition(joint, torch.zeros_like(inputs)), kept
+
     def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
         """Runs sequences and conditions every step on its outcome; differentiable.
 
         Args:
             inputs: Symbols, int64, shape ``(B, T)``.
-            outcomes: What each step is conditioned on, int64, shape ``(B, T)``.
+            outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
 
         Raises:
@@ -105,7 +121,7 @@ class Simulation:
 
         Args:
             inputs: Symbols, int64, shape ``(B, T)``.
-            outcomes: What each step is conditioned on, int64, shape ``(B, T)``.
+            outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             scored: The steps that are asked for, bool, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
 
@@ -133,7 +149,8 @@ class Simulation:
 
         Args:
             inputs: Symbols, int64, shape ``(B, T)``.
-            outcomes: The outcome of each step that is not sampled, int64, shape ``(B, T)``.
+            outcomes: The outcome of each step that is not sampled, or ``UNREAD``, int64, shape
+                ``(B, T)``.
             sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``. They do not count in
                 the acceptance.
             state: Normalised states to start from, shape ``(B, S)``.
@@ -143,22 +160,31 @@ class Simulation:
         Raises:
             ZeroProbabilityError: If a conditioned outcome has probability zero.
         """
-        steps = inputs.shape[1]
+        unread = (outcomes == UNREAD) & ~sampled
+        any_read, any_unread = (~unread).any(0).tolist(), unread.any(0).tolist()
         any_sampled = sampled.any(0).tolist()
         symbols, weights, chosen, log_scales = inputs[:, 0], [], [], []
-        for t in range(steps):
-            step = self.step(symbols, state)
-            outcome = outcomes[:, t]
-            if any_sampled[t]:
-                if not torch.isfinite(step.weights).all():
-                    break  # An impossible outcome came before: reported below.
-                drawn = torch.multinomial(step.weights, 1, generator=generator)[:, 0]
-                outcome = torch.where(sampled[:, t], drawn, outcome)
-            state = step.condition(outcome)
-            weights.append(step.weights)
+        for t in range(inputs.shape[1]):
+            before, outcome = state, outcomes[:, t]
+            weight = state.real.new_ones(len(state), 2**self.cell.lane)
+            log_scale = weight.new_zeros(len(state), dtype=torch.float64)
+            if any_read[t]:
+                step = self.step(symbols, before)
+                weight, log_scale = step.weights, step.log_scale
+                if any_sampled[t]:
+                    if not torch.isfinite(weight).all():
+                        break  # An impossible outcome came before: reported below.
+                    drawn = torch.multinomial(weight, 1, generator=generator)[:, 0]
+                    outcome = torch.where(sampled[:, t], drawn, outcome)
+                state = step.condition(outcome.clamp(min=0))
+            if any_unread[t]:
+                evolved, log_norm = self.evolve(symbols, before)
+                state = torch.where(unread[:, t, None], evolved, state)
+                log_scale = torch.where(unread[:, t], log_norm / 2, log_scale)
+            weights.append(weight)
             chosen.append(outcome)
-            log_scales.append(step.log_scale)
-            if t + 1 < steps:
+            log_scales.append(log_scale)
+            if t + 1 < inputs.shape[1]:
                 symbols = inputs[:, t + 1]
                 if autoregressive:
                     symbols = torch.where(sampled[:, t], outcome, symbols)
@@ -176,10 +202,14 @@ def possible(weights: Tensor, outcomes: Tensor) -> Tensor:
         weights: Of all outcomes, shape ``(B, T, 2**I)``.
         outcomes: What the steps are conditioned on, int64, shape ``(B, T)``.
 
+    Returns:
+        The weights, 1 where a step is unread.
+
     Raises:
         ZeroProbabilityError: If one is zero; what follows it in time is NaN.
     """
-    kept = weights.gather(2, outcomes[..., None])[..., 0]
+    kept = weights.gather(2, outcomes.clamp(min=0)[..., None])[..., 0]
+    kept = kept.where(outcomes != UNREAD, 1)
     impossible = ~(kept > 0)
     if impossible.any():
         step = int(impossible.any(0).int().argmax())

@@ -5,6 +5,7 @@ from typing import ClassVar, get_args
 
 from torch import Tensor
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import StepGates
 from qrnn_circuits.simulation.base import Prediction, Simulation, Step, possible, simulation
@@ -37,17 +38,28 @@ class NeuronSimulation(Simulation):
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
         readout = self.gates.readout
-        state = self._evolve(state, inputs)
-        # Largest amplitude 1, so that no square underflows however unlikely the step was.
-        scale = state.detach().abs().amax(-1, keepdim=True)
-        state = state / scale
+        state, log_scale = self._evolved(inputs, state)
         weights = (state * state) @ (readout * readout).T
 
         def condition(outcomes: Tensor) -> Tensor:
             norm = weights.gather(1, outcomes[:, None])
             return state * readout.index_select(0, outcomes) / norm.sqrt()
 
-        return Step(weights, scale[:, 0].double().log() + self.gates.log_scale, condition)
+        return Step(weights, log_scale + self.gates.readout_log_scale, condition)
+
+    def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes a batch one unread step on; see :meth:`Simulation.evolve`."""
+        state, log_scale = self._evolved(inputs, state)
+        square = (state * state).sum(-1)
+        return state / square.sqrt()[:, None], square.double().log() + 2 * log_scale
+
+    def _evolved(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """States before the output stage, and the log of the factor that each lacks, float64."""
+        state = self._evolve(state, inputs)
+        # Largest amplitude 1, so that no square underflows however unlikely the step was.
+        scale = state.detach().abs().amax(-1, keepdim=True)
+        log_scale = self.gates.log_scale - self.gates.readout_log_scale
+        return state / scale, scale[:, 0].double().log() + log_scale
 
 
 class StateSimulation(NeuronSimulation):
@@ -58,9 +70,11 @@ class StateSimulation(NeuronSimulation):
     def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
         """Keeps one state a step for the backward pass; see :meth:`Simulation.predict`."""
         run = run_states(self.cell, inputs, outcomes, state)
-        kept = possible(run.weights, outcomes)
+        kept = possible(
+            run.weights, outcomes.masked_fill(outcomes == UNREAD, 2**self.cell.lane)
+        )
         log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
-        return Prediction(run.weights, log_acceptance, outcomes, run.state)
+        return Prediction(run.weights[..., :-1], log_acceptance, outcomes, run.state)
 
 
 class TransferSimulation(NeuronSimulation):
@@ -81,9 +95,13 @@ class TransferSimulation(NeuronSimulation):
                 break
         weights = run.weights.view(steps, batch, -1).transpose(0, 1)
         possible(weights, outcomes)
-        state = run.final * gates.readout.index_select(0, outcomes[:, -1])
+        unread = outcomes == UNREAD
+        last = outcomes[:, -1].clamp(min=0)
+        readout = gates.readout.index_select(0, last).where(~unread[:, -1:], 1)
+        state = run.final * readout
         square = (state * state).sum(-1)
-        log_acceptance = square.double().log() + 2 * (run.log_scales + steps * gates.log_scale)
+        log_scales = steps * gates.log_scale - unread.sum(1) * gates.readout_log_scale
+        log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
         return Prediction(weights, log_acceptance, outcomes, state / square.sqrt()[:, None])
 
     def read(

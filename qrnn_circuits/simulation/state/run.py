@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.neuron import block_amplitudes
 from qrnn_circuits.simulation.state.blocks import CellBlocks, GivenBlocks, StepBlocks, SymbolGroup
@@ -20,7 +21,8 @@ class StateSequence(NamedTuple):
 
     Attributes:
         weights: The distribution of each step's lane, given all earlier inputs and outcomes, up to
-            a factor for each step, shape ``(B, T, 2**I)``; differentiable.
+            a factor for each step, and last the weight of not reading it, shape
+            ``(B, T, 2**I + 1)``; differentiable.
         log_scales: Natural log of the factor that the square roots of each step's weights lack,
             shape ``(B, T)``, float64.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``;
@@ -41,7 +43,8 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
     Args:
         cell: The cell.
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+        outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
+            ``(B, T)``.
         state: Normalised amplitudes to start from, shape ``(B, 2**W)``.
 
     Raises:
@@ -56,15 +59,22 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
         blocks = GivenBlocks(gates.workspace)
         parameters = tuple(table for gate in gates.workspace for table in (gate.cos, gate.sin))
         readout, log_scale = gates.readout, gates.log_scale
+        readout_log_scale = gates.readout_log_scale
     else:
         blocks = CellBlocks(cell, inputs.unique().tolist())
         parameters = cell.coefficients, cell.theta
         readout, log_scale = _readout(cell)
+        readout_log_scale = log_scale
     groups = symbol_groups(blocks, inputs)
+    # The number after the last symbol's: no outcome, which leaves the state as it is.
+    unread = outcomes == UNREAD
+    outcomes = outcomes.masked_fill(unread, len(readout))
+    readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
     weights, log_scales, state = _StateSequence.apply(  # type: ignore[no-untyped-call]
         blocks, groups, outcomes, torch.is_grad_enabled(), readout, state, *parameters
     )
-    return StateSequence(weights, log_scales + log_scale, state)
+    log_scales += log_scale - readout_log_scale * unread
+    return StateSequence(weights, log_scales, state)
 
 
 class _StateSequence(torch.autograd.Function):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.simulation.transfer.buckets import (
     Buckets,
     distinct_pairs,
@@ -32,12 +33,14 @@ class BatchPlan:
         buckets: Which rows meet which of them.
         rows: The sequence of each state that is read, shape ``(R,)``.
         steps: Its step, shape ``(R,)``.
+        unread: Whether the lane of any step is not read.
     """
 
     operators: OperatorIndices
     buckets: Buckets
     rows: Tensor
     steps: Tensor
+    unread: bool
 
 
 def batch_plan(
@@ -56,7 +59,8 @@ def batch_plan(
 
     Args:
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+        outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
+            ``(B, T)``.
         read: The steps whose states are read, bool, of that shape, or ``None`` for all. The last
             step of each sequence is always among them.
         symbols: Number of symbols, ``2**I``.
@@ -99,6 +103,9 @@ def _planned(
 ) -> BatchPlan:
     mask = mask.copy()
     mask[:, -1] = True
+    unread = outcomes == UNREAD
+    # No outcome, which leaves the state as it is, has the number after the last symbol's.
+    outcomes = np.where(unread, symbols, outcomes)
     sequences = operator_sequences(
         inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size)
     )
@@ -116,4 +123,4 @@ def _planned(
     used = np.flatnonzero(np.bincount(inputs.ravel()))
     operators = operator_indices(used, sequences.products, pairs, symbols, device)
     rows, steps = on_device([sequences.read_row, sequences.read_step], device)
-    return BatchPlan(operators, buckets, rows, steps)
+    return BatchPlan(operators, buckets, rows, steps, bool(unread.any()))

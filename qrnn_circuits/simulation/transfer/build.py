@@ -104,9 +104,11 @@ class _BatchOperators(torch.autograd.Function):
         scales.index_copy_(0, used, scale)
         every.index_copy_(0, used, transfer / scale)
         ctx.levels = []
+        # After the last symbol: no outcome, which leaves the state as it is.
+        amplitudes = torch.cat((readout, readout.new_ones(1, size)))
         for left, outcome, right in products:
             made, scale = (table[count : count + len(left)] for table in (every, scales))
-            between = readout.index_select(0, outcome).unsqueeze(1)
+            between = amplitudes.index_select(0, outcome).unsqueeze(1)
             first, last = every.index_select(0, left), every.index_select(0, right)
             then = last * between
             torch.bmm(then, first, out=made)
@@ -118,9 +120,7 @@ class _BatchOperators(torch.autograd.Function):
         result = every
         if pairs is not None:
             which, outcome = pairs
-            # After the last symbol: no outcome, which leaves the state as it is.
-            before = torch.cat((readout, readout.new_ones(1, size))).index_select(0, outcome)
-            before = before.unsqueeze(1)
+            before = amplitudes.index_select(0, outcome).unsqueeze(1)
             chosen = every.index_select(0, which)
             result = chosen * before
             ctx.pairs = which, outcome, before, chosen

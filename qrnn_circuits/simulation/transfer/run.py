@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.gates import StepGates
 from qrnn_circuits.simulation.transfer.batch_plan import batch_plan
 from qrnn_circuits.simulation.transfer.build import build_operators
@@ -30,6 +31,7 @@ class ConditionedRun(NamedTuple):
             1, shape ``(B, 2**W)``, if all steps were asked for.
         log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
         least: The smallest largest amplitude that any state had on the way, shape ``()``.
+        unread: Whether the lane of any step is not read.
     """
 
     weights: Tensor
@@ -38,6 +40,7 @@ class ConditionedRun(NamedTuple):
     final: Tensor
     log_scales: Tensor
     least: Tensor
+    unread: bool
 
     def reliable(self, outcomes: Tensor) -> bool:
         """Whether nothing underflowed and no step asked for has a conditioned outcome of weight 0.
@@ -45,7 +48,12 @@ class ConditionedRun(NamedTuple):
         Args:
             outcomes: What each step that was asked for is conditioned on, shape ``(R,)``.
         """
-        kept = self.weights.detach().gather(1, outcomes[:, None])
+        weights = self.weights.detach()
+        if self.unread:
+            kept = weights.gather(1, outcomes.clamp(min=0)[:, None])[:, 0]
+            kept = kept.where(outcomes != UNREAD, 1)
+        else:
+            kept = weights.gather(1, outcomes[:, None])
         least_weight, least = torch.stack((kept.min(), self.least)).tolist()
         return bool(least_weight > 0 and least >= _LEAST_AMPLITUDE[self.final.dtype])
 
@@ -64,7 +72,8 @@ def run_conditioned(
     Args:
         gates: From :meth:`QRNNCell.step_gates`.
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The outcome that each step is conditioned on, int64, shape ``(B, T)``.
+        outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
+            ``(B, T)``.
         read: The steps whose predictions are asked for, bool, of that shape, or ``None`` for
             all. The last step of each sequence is always among them.
         state: Workspace amplitudes to start from, shape ``(B, 2**W)``.
@@ -85,5 +94,5 @@ def run_conditioned(
     elif len(scales) > symbols:
         least = torch.minimum(least, scales[symbols:].min())
     return ConditionedRun(
-        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
+        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least, plan.unread
     )
