@@ -206,8 +206,8 @@ class RecurrentNetwork(nn.Module):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
     ) -> tuple[Tensor, bool]:
         """The state to start from and whether any step is unread, if everything is acceptable."""
-        self._check_symbols("inputs", inputs, least=0)
-        lowest = self._check_symbols("outcomes", outcomes, least=UNREAD)
+        self._check_symbols("inputs", inputs)
+        any_unread = self._check_symbols("outcomes", outcomes)
         if inputs.shape != outcomes.shape:
             raise ValueError(
                 f"inputs and outcomes must have the same shape, got {tuple(inputs.shape)} and "
@@ -217,24 +217,28 @@ class RecurrentNetwork(nn.Module):
             state = self.cell.initial_state(len(inputs))
         else:
             self._check_state(state, len(inputs))
-        return state, lowest == UNREAD
+        return state, any_unread
 
-    def _check_symbols(self, name: str, symbols: Tensor, least: int) -> int:
-        """Raises where a symbol is not acceptable, and returns the lowest one."""
+    def _check_symbols(self, name: str, symbols: Tensor) -> bool:
+        """Raises where a symbol is not acceptable, and returns whether any step is unread."""
         if symbols.dtype != torch.int64:
             raise TypeError(f"{name} must be a tensor of type torch.int64, got {symbols.dtype}")
         if symbols.ndim != 2 or 0 in symbols.shape:
             raise ValueError(
                 f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
             )
-        lowest, highest = torch.stack(symbols.aminmax()).tolist()
-        if lowest < least or highest >= 2**self.cell.lane:
-            or_unread = f", or UNREAD ({UNREAD})" if least == UNREAD else ""
+        least, greatest = torch.stack(symbols.aminmax()).tolist()
+        may_be_unread = name == "outcomes"
+        any_unread = may_be_unread and least == UNREAD
+        if any_unread:
+            least = symbols.masked_fill(symbols == UNREAD, 0).amin().item()
+        if least < 0 or greatest >= 2**self.cell.lane:
             raise ValueError(
                 f"{name} must be symbols from 0 to {2**self.cell.lane - 1} (a lane of "
-                f"{self.cell.lane} wires){or_unread}, got {lowest if lowest < least else highest}"
+                f"{self.cell.lane} wires){f' or UNREAD ({UNREAD})' if may_be_unread else ''}, got "
+                f"{least if least < 0 else greatest}"
             )
-        return int(lowest)
+        return any_unread
 
     def _check_state(self, state: Tensor, batch: int) -> None:
         expected = self.cell.initial_state(batch)

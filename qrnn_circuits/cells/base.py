@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 NeuronFactory = Callable[[Tensor, Sequence[int], int, int], Any]
 """Makes a neuron's operation of its coefficients, control wires, target wire and degree."""
 
-UNREAD = -1
+# What PyTorch's losses ignore in a target, which no mistake in counting symbols leads to.
+UNREAD = -100
 """In place of an outcome: the step's lane is not read, and only carries the input."""
 
 
@@ -97,10 +98,7 @@ class Cell(nn.Module, ABC):
         Raises:
             NotImplementedError: If the cell must be read at every step.
         """
-        raise NotImplementedError(
-            f"{type(self).__name__} must be read at every step: a cell that is to have unread "
-            "steps defines the method evolve, and takes read=False in the method circuit"
-        )
+        raise _must_be_read(self)
 
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
@@ -147,7 +145,6 @@ class Cell(nn.Module, ABC):
         neuron: NeuronFactory,
         *,
         lane_symbol: int = 0,
-        read: bool = True,
     ) -> list[CircuitStage]:
         """The gates of one step as PennyLane operations, which are not queued.
 
@@ -157,13 +154,10 @@ class Cell(nn.Module, ABC):
             workspace: The workspace wires.
             neuron: Makes the operation of a quantum neuron in the chosen realisation.
             lane_symbol: The symbol that the lane still holds from the step before.
-            read: Whether the lane is read after the step. The cell is only asked for steps that are
-                not read if it defines :meth:`evolve`.
 
         Returns:
             The stages in order. On the state that every lane wire but those of ``lane_symbol``
-            reads 0 they do what :meth:`forward` does; what :meth:`evolve` does for a step that is
-            not read, after which the lane still holds the input symbol.
+            reads 0 they do what :meth:`forward` does.
 
         Raises:
             NotImplementedError: If the cell has no circuit.
@@ -172,6 +166,45 @@ class Cell(nn.Module, ABC):
             f"{type(self).__name__} has no circuit and runs in simulation only: a cell that "
             "is to be compiled, inspected or run on a device defines the method circuit"
         )
+
+    def evolve_circuit(
+        self,
+        symbol: int,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The gates of one step whose lane is not read: as :meth:`circuit` for :meth:`evolve`.
+
+        Args:
+            symbol: The input symbol.
+            lane: The lane wires.
+            workspace: The workspace wires.
+            neuron: Makes the operation of a quantum neuron in the chosen realisation.
+            lane_symbol: The symbol that the lane still holds from the step before.
+
+        Returns:
+            The stages in order, after which the lane holds the input symbol.
+
+        Raises:
+            NotImplementedError: If the cell must be read at every step.
+        """
+        raise _must_be_read(self)
+
+
+def check_unread(cell: Cell) -> None:
+    """Raises a ``NotImplementedError`` for a cell that must be read at every step."""
+    if type(cell).evolve is Cell.evolve or type(cell).evolve_circuit is Cell.evolve_circuit:
+        raise _must_be_read(cell)
+
+
+def _must_be_read(cell: Cell) -> NotImplementedError:
+    return NotImplementedError(
+        f"{type(cell).__name__} must be read at every step: a cell that is to have unread steps "
+        "defines the methods evolve and evolve_circuit"
+    )
 
 
 def symbol_flips(wires: Sequence[int], symbol: int) -> "list[Operator]":

@@ -1,6 +1,6 @@
 """The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -204,19 +204,28 @@ class QRNNCell(Cell):
         neuron: NeuronFactory,
         *,
         lane_symbol: int = 0,
-        read: bool = True,
     ) -> list[CircuitStage]:
         """The stages by their names, with only those flips between steps that do not cancel."""
+        operations = self._neurons([*lane, *workspace], neuron)
+        return [
+            *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
+            CircuitStage("remove input", symbol_flips(lane, symbol)),
+            CircuitStage("output stage", operations(self.readout_coefficients, lane)),
+        ]
+
+    def evolve_circuit(
+        self,
+        symbol: int,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The stages up to the last work stage."""
         import pennylane as qml
 
-        wires = [*lane, *workspace]
-
-        def neurons(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
-            return [
-                neuron(row, [wire for wire in wires if wire != target], target, self.degree)
-                for row, target in zip(rows, targets, strict=True)
-            ]
-
+        neurons = self._neurons([*lane, *workspace], neuron)
         first, *work = self.coefficients.split(self.workspace)
         stages = [
             CircuitStage("write input", symbol_flips(lane, lane_symbol ^ symbol)),
@@ -229,11 +238,20 @@ class QRNNCell(Cell):
                 ]
             operations = rotations + neurons(rows, workspace)
             stages.append(CircuitStage(f"work stage {number}", operations))
-        if not read:
-            return stages
-        stages.append(CircuitStage("remove input", symbol_flips(lane, symbol)))
-        stages.append(CircuitStage("output stage", neurons(self.readout_coefficients, lane)))
         return stages
+
+    def _neurons(
+        self, wires: Sequence[int], neuron: NeuronFactory
+    ) -> "Callable[[Tensor, Sequence[int]], list[Operator]]":
+        """Makes the operations of some neurons, each controlled by all wires but its target."""
+
+        def operations(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
+            return [
+                neuron(row, [wire for wire in wires if wire != target], target, self.degree)
+                for row, target in zip(rows, targets, strict=True)
+            ]
+
+        return operations
 
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""

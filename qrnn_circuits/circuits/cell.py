@@ -60,6 +60,7 @@ def cell_step(
     realisation: Realisation | str | None = None,
     *,
     lane_symbol: int = 0,
+    read: bool = True,
 ) -> None:
     """Queues one step, from writing the input symbol up to where the lane can be read.
 
@@ -70,6 +71,7 @@ def cell_step(
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds: only the wires in which the input differs
             from it are flipped.
+        read: Whether the lane is to be read. Otherwise it still holds the input symbol at the end.
 
     Raises:
         ValueError: If a symbol is out of range, or the realisation does not exist, cannot be built
@@ -82,7 +84,7 @@ def cell_step(
         >>> [operation.name for operation in tape.operations]
         ['PauliX', 'NeuronOperation', 'RY', 'NeuronOperation', 'PauliX', 'NeuronOperation']
     """
-    for stage in cell_stages(cell, symbol, realisation, lane_symbol=lane_symbol):
+    for stage in cell_stages(cell, symbol, realisation, lane_symbol=lane_symbol, read=read):
         for operation in stage.operations:
             qml.apply(operation)
 
@@ -93,6 +95,7 @@ def cell_stages(
     realisation: Realisation | str | None = None,
     *,
     lane_symbol: int = 0,
+    read: bool = True,
 ) -> list[CircuitStage]:
     """The stages of one step, whose operations are not queued.
 
@@ -102,9 +105,10 @@ def cell_stages(
         realisation: How its neurons are built, see
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds.
+        read: Whether the lane is to be read.
 
     Raises:
-        NotImplementedError: If the cell has no circuit.
+        NotImplementedError: If the cell has no circuit, or none of a step that is not read.
         ValueError: If a symbol is out of range, or the realisation does not exist, cannot be built
             or is not of the cell's semantics.
     """
@@ -122,7 +126,8 @@ def cell_stages(
                 coefficients, wires, order=cell.order, degree=degree, realisation=chosen
             )
 
-    return cell.circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)
+    circuit = cell.circuit if read else cell.evolve_circuit
+    return circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)
 
 
 def condition_lane(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
     Resources,
@@ -78,7 +79,8 @@ class Inspection:
     Attributes:
         cell: Sizes of the cell: lane, workspace, stages, order, degree and semantics.
         inputs: The input symbols of the inspected steps.
-        outcomes: The outcome that each step is conditioned on, or None where it is sampled.
+        outcomes: The outcome that each step is conditioned on, None where it is sampled, ``UNREAD``
+            where it is not read.
         target: Name of the target; None without one.
         realisations: One entry for each.
 
@@ -201,7 +203,9 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
     model, outcomes = circuit.model, circuit.outcomes
     if not circuit.realisation.predictable:
         return None
-    if not circuit.realisation.postselects and all(outcome is None for outcome in outcomes):
+    if not circuit.realisation.postselects and all(
+        outcome is None or outcome == UNREAD for outcome in outcomes
+    ):
         return 1.0
     if None in outcomes[:-1]:
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import without_neurons
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 class CompiledCircuit:
     """The circuit of a sequence: on PennyLane devices, in Qiskit or as OpenQASM 3.
 
-    The lane is measured after each step, reset and used again. The model's parameters are read
-    whenever a circuit is made, so a compiled circuit follows a model that goes on training.
+    The lane is measured after each step that is read, reset and used again. Whenever a circuit is
+    made it takes the model's parameters of that time, so that it follows a model that is trained.
 
     Attributes:
         model: The network.
         inputs: The input symbol of each of T steps.
-        outcomes: For each step the outcome that its lane is conditioned on, or None where the
-            lane is sampled.
+        outcomes: For each step the outcome that its lane is conditioned on, None where the lane is
+            sampled, ``UNREAD`` where it is not read.
         steps: The sampled steps whose lane the QNode returns.
         realisation: How neurons are built.
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
@@ -67,7 +67,7 @@ class CompiledCircuit:
     def tape(self) -> qml.tape.QuantumScript:
         """The circuit, which returns the distribution of each requested step's lane."""
         with qml.QueuingManager.stop_recording():
-            operations, results = self._unread_operations()
+            operations, results = self._tape_operations()
             measurements = self._measurements(results, qml.probs)
         return qml.tape.QuantumScript(operations, measurements)
 
@@ -110,8 +110,8 @@ class CompiledCircuit:
         """
         if not self.steps:
             raise ValueError(
-                "outcomes conditions every step, so that a QNode has nothing to return: leave "
-                "out the last outcome, or put None for a step that is to be sampled"
+                "outcomes conditions every step that is read, so that a QNode has nothing to "
+                "return: leave out the last outcome, or put None for a step that is to be sampled"
             )
         if returns not in ("probs", "sample"):
             raise ValueError(f"returns must be 'probs' or 'sample', got {returns!r}")
@@ -127,7 +127,7 @@ class CompiledCircuit:
 
         def circuit() -> list[qml.measurements.MeasurementProcess]:
             with qml.QueuingManager.stop_recording():
-                operations, results = self._unread_operations()
+                operations, results = self._tape_operations()
                 if not differentiable:
                     # PennyLane cannot combine torch tensors with mid-circuit distributions.
                     operations = [_with_numbers(operation) for operation in operations]
@@ -145,7 +145,7 @@ class CompiledCircuit:
         """The circuit for Qiskit, with dynamic circuits of its own.
 
         Quantum registers: ``lane``, ``workspace``, ``ancilla``. Classical registers: ``outcome``,
-        with the bits of each step's lane, most significant first, step after step; ``flag``, the
+        with the bits of the lane at each step that is read, most significant first; ``flag``, the
         postselected ancilla measurements, which all read 0 in a shot that counts; ``attempt``,
         the failures that a dynamic realisation met and undid. Qiskit has no postselection: see
         :meth:`kept`.
@@ -169,8 +169,8 @@ class CompiledCircuit:
                 ``result.get_counts()`` or ``join_data().get_counts()`` of a sampler gives them.
 
         Returns:
-            How often each sequence of T outcomes was read in the kept shots. The kept share of all
-            shots is the acceptance.
+            How often each sequence of outcomes was read in the kept shots, one outcome for each
+            step that is read. The kept share of all shots is the acceptance.
 
         Raises:
             ValueError: If a bit string does not have one character for each classical bit.
@@ -201,12 +201,17 @@ class CompiledCircuit:
                     f"model must be of the compiled circuit's sizes: {name} is "
                     f"{cell.sizes().get(name)!r}, not {size!r}"
                 )
-        # All steps share their parameters: one tells all values.
-        first = replace(
-            self, model=model, inputs=self.inputs[:1], outcomes=self.outcomes[:1], steps=()
+        # All steps share their parameters: one that is read tells all values.
+        step = next((t for t, outcome in enumerate(self.outcomes) if outcome != UNREAD), 0)
+        one = replace(
+            self,
+            model=model,
+            inputs=(self.inputs[step],),
+            outcomes=(self.outcomes[step],),
+            steps=(),
         )
         values = SymbolicAngles.of_copy(model.cell)
-        first._convert(angles=values)
+        one._convert(angles=values)
         present = set(self._converted.circuit.parameters)
         by_name = {parameter.name: value for parameter, value in values.values().items()}
         return {parameter: by_name[parameter.name] for parameter in present}
@@ -244,7 +249,7 @@ class CompiledCircuit:
         results: Sequence[list[qml.ops.MeasurementValue]],
         measure: Callable[..., qml.measurements.MeasurementProcess],
     ) -> list[qml.measurements.MeasurementProcess]:
-        """What a QNode returns: the lane itself stands for the results of an unread last step."""
+        """What a QNode returns: the lane itself stands for a last step that is not measured."""
         lane = list(self.registers.lane)
         return [
             measure(op=results[step]) if results[step] else measure(wires=lane)
@@ -254,7 +259,7 @@ class CompiledCircuit:
     def _operations_of(self, cell: Cell) -> list[StagedOperation]:
         return sequence_operations(cell, self.inputs, self.outcomes, self.realisation)[0]
 
-    def _unread_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
+    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
         """The operations of a tape, up to where a last step that is sampled can be read."""
         operations, results = sequence_operations(
             self.model.cell, self.inputs, self.outcomes, self.realisation, read_last=False
@@ -285,8 +290,9 @@ def compile_circuit(
     Args:
         model: The network.
         inputs: The input symbols of T steps.
-        outcomes: For each step the symbol that its lane is conditioned on, or None where it is to
-            be sampled; T - 1 entries leave the last step to be sampled. By default every step is.
+        outcomes: For each step the symbol that its lane is conditioned on, None where it is to be
+            sampled, or ``UNREAD`` where it only carries the input: no output stage, no measurement.
+            T - 1 entries leave the last step to be sampled. By default every step is.
         realisation: How neurons are built: an object such as ``Amplified(length=5)``; or a name,
             ``"amplified"`` or with options ``"amplified,length=5"``, or ``"module:attribute"``. It
             must have the model's semantics. By default ``"postselect"`` for postselected and
@@ -299,6 +305,7 @@ def compile_circuit(
         The circuit in its various forms.
 
     Raises:
+        NotImplementedError: If a step is unread and the cell must be read at every step.
         ValueError: If an argument is out of range, or the realisation is unknown or not of the
             model's semantics.
 
@@ -328,13 +335,19 @@ def compile_circuit(
             f"outcomes must hold one symbol or None for each of the {len(inputs)} inputs, or for "
             f"each but the last, got {len(chosen)}"
         )
-    for name, symbols in (("inputs", inputs), ("outcomes", chosen)):
+    read = [symbol for symbol in chosen if symbol is not None and symbol != UNREAD]
+    for name, symbols, others in (
+        ("inputs", inputs, ""),
+        ("outcomes", read, f", None or UNREAD ({UNREAD})"),
+    ):
         for symbol in symbols:
-            if symbol is not None and not 0 <= symbol < 2**cell.lane:
+            if not 0 <= symbol < 2**cell.lane:
                 raise ValueError(
                     f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
-                    f"wires), got {symbol}"
+                    f"wires){others}, got {symbol}"
                 )
+    if UNREAD in chosen:
+        check_unread(cell)
     sampled = [step for step, outcome in enumerate(chosen) if outcome is None]
     requested = sampled if steps is None else [int(step) for step in steps]
     for step in requested:

@@ -6,7 +6,7 @@ from itertools import count
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.cell import cell_stages, condition_lane
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
@@ -26,22 +26,22 @@ def sequence_operations(
     Args:
         cell: The cell.
         inputs: The input symbols of T steps.
-        outcomes: T entries: the symbol that a step's lane is postselected on, or None where it is
-            sampled.
+        outcomes: T entries: the symbol that a step's lane is postselected on, None where it is
+            sampled, ``UNREAD`` where it is not read.
         realisation: How neurons are built.
         read_last: Whether the last step's lane is measured if it is sampled. Otherwise it is left
             to a terminal measurement, and its entry in the results is empty.
 
     Returns:
         The operations with their steps and stages; and for each step the measured bits, the most
-        significant first.
+        significant first, none of a step that is not read.
     """
     operations: list[StagedOperation] = []
     results: list[list[qml.ops.MeasurementValue]] = []
     last = len(inputs) - 1
     held = 0
     for step, (symbol, outcome) in enumerate(zip(inputs, outcomes, strict=True)):
-        neurons = count()
+        neurons, read = count(), outcome != UNREAD
         operations += [
             StagedOperation(
                 operation,
@@ -49,9 +49,13 @@ def sequence_operations(
                 stage.name,
                 next(neurons) if isinstance(operation, NeuronOperation) else None,
             )
-            for stage in cell_stages(cell, symbol, realisation, lane_symbol=held)
+            for stage in cell_stages(cell, symbol, realisation, lane_symbol=held, read=read)
             for operation in stage.operations
         ]
+        if not read:
+            held = symbol
+            results.append([])
+            continue
         if outcome is None and step == last and not read_last:
             results.append([])
             break

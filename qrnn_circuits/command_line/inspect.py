@@ -1,6 +1,7 @@
 """``qrnn inspect``: what a trained network takes as a circuit."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,8 @@ def inspect(
         str | None,
         typer.Option(
             help="Outcomes that the steps are conditioned on, separated by commas, one for each "
-            "input or for each but the last. By default none is."
+            "input or for each but the last; 'sampled' for a step that is not conditioned, "
+            "'unread' for one whose lane only carries the input. By default all are sampled."
         ),
     ] = None,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
@@ -52,17 +54,19 @@ def inspect(
     """Count the qubits and gates of a trained network's circuit, on paper and on a chip."""
     with run_errors(), usage_errors():
         try:
+            from qrnn_circuits.cells.base import UNREAD
             from qrnn_circuits.circuits.draw import draw_step
             from qrnn_circuits.circuits.inspection import inspect_circuit, representative
             from qrnn_circuits.circuits.realisations import REALISATIONS
 
             run = load_run(folder, checkpoint.value)
+            words = {"sampled": None, "unread": UNREAD}
             names = REALISATIONS.names() if "all" in (realisation or []) else realisation
             target = backend.split(",") if backend is not None and "," in backend else backend
             result = inspect_circuit(
                 run.model,
                 _symbols("inputs", inputs),
-                None if outcomes is None else _symbols("outcomes", outcomes),
+                None if outcomes is None else _outcomes("outcomes", outcomes, words),
                 realisations=names or None,
                 target=target,
             )
@@ -82,9 +86,15 @@ def inspect(
 
 
 def _symbols(name: str, text: str) -> list[int]:
+    return [symbol for symbol in _outcomes(name, text, {}) if symbol is not None]
+
+
+def _outcomes(name: str, text: str, words: Mapping[str, int | None]) -> list[int | None]:
     try:
-        return [int(symbol) for symbol in text.split(",")]
+        return [
+            words[symbol] if symbol in words else int(symbol)
+            for symbol in map(str.strip, text.split(","))
+        ]
     except ValueError:
-        raise ValueError(
-            f"{name} must be whole numbers separated by commas, got {text!r}"
-        ) from None
+        accepted = ", ".join(["whole numbers", *map(repr, words)])
+        raise ValueError(f"{name} must be {accepted} separated by commas, got {text!r}") from None

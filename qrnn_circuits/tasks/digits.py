@@ -22,7 +22,17 @@ from qrnn_circuits.tasks.digit_data import (
 )
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
-from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, draw_evenly, option
+from qrnn_circuits.tasks.task import (
+    READING_HELP,
+    Answers,
+    Batch,
+    Prompt,
+    Reading,
+    Task,
+    check_reading,
+    draw_evenly,
+    option,
+)
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork
@@ -44,8 +54,8 @@ class Digits(Task):
 
     A digit is read as ``data_steps`` data symbols. Naming: every data symbol is an input, and from
     the last one on ``label_steps`` scored steps spell the number of the digit's class, its most
-    significant bits first; the input of a further label step is the label symbol before, and all
-    steps before the label are conditioned on 0, as in Bausch, arXiv:2006.14619. Drawing
+    significant bits first; the input of a further label step is the label symbol before. All
+    steps before the label are conditioned on 0, as in Bausch, arXiv:2006.14619, or unread. Drawing
     (``generate``): the first input is the class, each other input is the symbol before, and the
     outcome of step t, which is scored, is data symbol t.
 
@@ -62,6 +72,7 @@ class Digits(Task):
         data: ``"embedded"``: 8x8 digits that come with scikit-learn; ``"download"``: MNIST,
             10x10; else a folder with MNIST files.
         deskewed: Read digits that have been set upright; needs the prepared file.
+        reading: ``"every"``, or ``"scored"`` to leave all steps before the label unread.
 
     Example:
         >>> task = Digits(digits="0,1")
@@ -85,6 +96,7 @@ class Digits(Task):
         variable=DATA_VARIABLE,
     )
     deskewed: bool = option(False, "Read digits that have been set upright.")
+    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "digits"
 
@@ -119,6 +131,7 @@ class Digits(Task):
                 raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
         if not self.data:
             raise ValueError("data must be 'embedded', 'download' or a folder, got ''")
+        check_reading(self.reading)
         if self.labels not in get_args(Labels):
             raise ValueError(f"labels must be one of {get_args(Labels)}, got {self.labels!r}")
         if self.reduce is None:
@@ -238,7 +251,7 @@ class Digits(Task):
         inputs = torch.cat([data, labels[:, :-1]], 1)
         outcomes = torch.cat([torch.zeros_like(data[:, 1:]), labels], 1)
         scored = (torch.arange(outcomes.shape[1]) >= self.data_steps - 1).repeat(len(data), 1)
-        return Batch(inputs, outcomes, scored)
+        return Batch(inputs, outcomes, scored).read(self.reading)
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws digits with replacement, each equally often as far as ``size`` divides."""

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, spell
+from qrnn_circuits.tasks.task import (
+    READING_HELP,
+    Batch,
+    Reading,
+    check_reading,
+    option,
+    spell,
+)
 
 MARK = 4
 """What is added to the marked symbol."""
@@ -23,6 +30,7 @@ class Dna(GeneratedTask):
 
     Attributes:
         length: Number T of steps, at least 2.
+        reading: ``"every"``, or ``"scored"`` to leave all other steps unread.
 
     Example:
         >>> task = Dna(length=6)
@@ -32,6 +40,7 @@ class Dna(GeneratedTask):
     """
 
     length: int = option(20, "Steps of a sequence, at least 2.")
+    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "dna"
 
@@ -43,6 +52,7 @@ class Dna(GeneratedTask):
             ValueError: If an option is out of range.
         """
         check_integer("length", self.length, 2)
+        check_reading(self.reading)
 
     @property
     def lane(self) -> int:
@@ -57,7 +67,8 @@ class Dna(GeneratedTask):
         steps = torch.arange(self.length)
         outcomes = bases.gather(1, marked).where(steps >= marked, torch.tensor(0))
         scored = (steps == self.length - 1).repeat(size, 1)
-        return Batch(bases + MARK * (steps == marked), outcomes, scored)
+        batch = Batch(bases + MARK * (steps == marked), outcomes, scored)
+        return batch.read(self.reading)
 
     def describe(self, symbols: Tensor) -> list[str]:
         """The bases as letters, a marked one in lower case."""

@@ -9,7 +9,14 @@ from torch import Tensor
 
 from qrnn_circuits.checks import check_bool
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, option, spell
+from qrnn_circuits.tasks.task import (
+    READING_HELP,
+    Batch,
+    Reading,
+    check_reading,
+    option,
+    spell,
+)
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz,.?! \n"
 CONSONANTS = "bcdfghjklmnpqrstvwxyz"
@@ -33,7 +40,9 @@ class Quotes(FixedTask):
 
     Attributes:
         advice: Whether the network is told the consonants: steps whose right outcome is a
-            consonant are only conditioned, and the vowels, spaces and punctuation are scored.
+            consonant are not scored, and the vowels, spaces and punctuation are.
+        reading: ``"every"`` to condition the steps that are not scored on their outcomes,
+            ``"scored"`` to leave them unread.
 
     Example:
         >>> task = Quotes(advice=False)
@@ -42,6 +51,7 @@ class Quotes(FixedTask):
     """
 
     advice: bool = option(True, "Whether the network is told the consonants.")
+    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "quotes"
 
@@ -50,8 +60,10 @@ class Quotes(FixedTask):
 
         Raises:
             TypeError: If an option has the wrong type.
+            ValueError: If an option is not acceptable.
         """
         check_bool("advice", self.advice)
+        check_reading(self.reading)
 
     @property
     def lane(self) -> int:
@@ -65,7 +77,7 @@ class Quotes(FixedTask):
         symbols = torch.tensor([[ALPHABET.index(letter) for letter in text] for text in texts])
         inputs, outcomes = symbols[:, :-1], symbols[:, 1:]
         advised = torch.tensor([letter in CONSONANTS and self.advice for letter in ALPHABET])
-        return Batch(inputs, outcomes, ~advised[outcomes])
+        return Batch(inputs, outcomes, ~advised[outcomes]).read(self.reading)
 
     def sequences(self) -> Batch:
         """All lines."""

@@ -5,17 +5,26 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.checks import check_choice, check_integer
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
 
 T = TypeVar("T")
+
+Reading = Literal["every", "scored"]
+"""Which steps of a sequence are read: every one, or only those that are scored."""
+
+READING_HELP = (
+    "every: steps that are not scored are conditioned on an outcome; scored: their lane only "
+    "carries the input, so that no shots are lost."
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Batch:
     Attributes:
         inputs: Input symbols, int64, shape ``(B, T)``.
         outcomes: The right symbol of each scored step, and the symbol that each other step is
-            conditioned on, int64, shape ``(B, T)``.
+            conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
         scored: The steps that count, bool, shape ``(B, T)``.
 
     Example:
@@ -49,6 +58,18 @@ class Batch:
         """The same sequences on another device."""
         return Batch(self.inputs.to(device), self.outcomes.to(device), self.scored.to(device))
 
+    def read(self, reading: Reading) -> "Batch":
+        """The same sequences, of which only some steps are read.
+
+        Args:
+            reading: ``"every"`` for the sequences as they are; ``"scored"`` to leave every step
+                unread that is not scored.
+        """
+        if reading == "every":
+            return self
+        outcomes = self.outcomes.masked_fill(~self.scored, UNREAD)
+        return Batch(self.inputs, outcomes, self.scored)
+
     def chunks(self, size: int) -> Iterator["Batch"]:
         """The same sequences in order, at most ``size`` at a time."""
         for rows in zip(
@@ -66,8 +87,8 @@ class Prompt:
 
     Attributes:
         inputs: Input symbols, int64, shape ``(B, T)``.
-        outcomes: The symbol that each step is conditioned on unless it is sampled, int64, shape
-            ``(B, T)``.
+        outcomes: The symbol that each step is conditioned on unless it is sampled, or ``UNREAD``,
+            int64, shape ``(B, T)``.
         sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
         autoregressive: Whether a drawn outcome is the next step's input.
 
@@ -151,6 +172,11 @@ def option(
     metadata = {"help": text, "words": words, "variable": variable}
     field: T = dataclasses.field(default=default, metadata=metadata)
     return field
+
+
+def check_reading(reading: str) -> None:
+    """Raises a ``ValueError`` if there is no such way to read a sequence."""
+    check_choice("reading", reading, get_args(Reading))
 
 
 class Task(ABC):
@@ -312,12 +338,13 @@ def spell(symbols: Tensor, alphabet: Sequence[str]) -> list[str]:
     Args:
         symbols: Shape ``(B, T)``.
         alphabet: Text of each symbol. A wider lane than the task's can yield symbols beyond it,
-            which are written as a number in angle brackets.
+            which are written as a number in angle brackets. An unread step is an underscore.
 
     Returns:
         One text per sequence.
     """
+    texts = {UNREAD: "_", **dict(enumerate(alphabet))}
     return [
-        "".join(alphabet[s] if s < len(alphabet) else f"<{s}>" for s in sequence)
+        "".join(texts.get(symbol, f"<{symbol}>") for symbol in sequence)
         for sequence in symbols.tolist()
     ]

@@ -8,7 +8,14 @@ from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, spell
+from qrnn_circuits.tasks.task import (
+    READING_HELP,
+    Batch,
+    Reading,
+    check_reading,
+    option,
+    spell,
+)
 
 MARKER = 2
 """Outcome of the steps after which any bit may follow."""
@@ -19,10 +26,11 @@ class Xor(GeneratedTask):
     """A stream of bits a, b, a XOR b, a', b', a' XOR b', ...: predict every third bit.
 
     From Elman, *Finding Structure in Time*, Cognitive Science 14 (1990). The step that reads b is
-    scored, its outcome is a XOR b; every other step is conditioned on :data:`MARKER`.
+    scored, its outcome is a XOR b; every other step is conditioned on :data:`MARKER` or unread.
 
     Attributes:
         length: Number T of steps, at least 2.
+        reading: ``"every"``, or ``"scored"`` to leave all other steps unread.
 
     Example:
         >>> batch = Xor(length=6).batch(2, torch.Generator().manual_seed(0))
@@ -31,6 +39,7 @@ class Xor(GeneratedTask):
     """
 
     length: int = option(36, "Steps of a sequence, at least 2.")
+    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "xor"
 
@@ -42,6 +51,7 @@ class Xor(GeneratedTask):
             ValueError: If an option is out of range.
         """
         check_integer("length", self.length, 2)
+        check_reading(self.reading)
 
     @property
     def lane(self) -> int:
@@ -57,8 +67,8 @@ class Xor(GeneratedTask):
         inputs = stream[:, :-1]
         scored = (torch.arange(self.length) % 3 == 1).repeat(size, 1)
         outcomes = stream[:, 1:].where(scored, torch.tensor(MARKER))
-        return Batch(inputs, outcomes, scored)
+        return Batch(inputs, outcomes, scored).read(self.reading)
 
     def describe(self, symbols: Tensor) -> list[str]:
-        """The bits, with dots for the steps after which any bit may follow."""
-        return spell(symbols, "01.3")
+        """The bits, with dots for the steps after which any bit may follow, read or not."""
+        return [text.replace("_", ".") for text in spell(symbols, "01.3")]
