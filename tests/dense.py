@@ -117,8 +117,11 @@ class DenseCell:
         coefficients = list(self.coefficients[row])
         return neuron(coefficients, self.degree, controls, target, self.order, self.semantics)
 
-    def step(self, symbol: int) -> Matrix:
-        """Everything from writing the symbol to just before the lane is read."""
+    def step(self, symbol: int, read: bool = True) -> Matrix:
+        """Everything from writing the symbol to just before the lane is read.
+
+        A step that is not read ends once the input has been taken off the lane.
+        """
         bits = [symbol >> (self.lane - 1 - wire) & 1 for wire in range(self.lane)]
         write = on_wires({wire: FLIP for wire, bit in enumerate(bits) if bit}, self.system)
         workspace = range(self.lane, self.system)
@@ -135,23 +138,27 @@ class DenseCell:
                 matrix = self.neuron(row, wire) @ matrix
                 row += 1
         matrix = write @ matrix
-        for wire in range(self.lane):
+        for wire in range(self.lane) if read else ():
             matrix = self.neuron(row, wire) @ matrix
             row += 1
         return matrix
 
     def run(
-        self, inputs: Sequence[int], outcomes: Sequence[int]
+        self, inputs: Sequence[int], outcomes: Sequence[int], unread: Sequence[bool] | None = None
     ) -> tuple[Matrix, float, NDArray[np.float64]]:
-        """Step distributions (T, 2**I), acceptance, and the final normalised workspace state."""
+        """Step distributions (T, 2**I), acceptance, and the final normalised workspace state.
+
+        Steps that are not read have the distribution of a lane that holds 0.
+        """
         symbols, size = 2**self.lane, 2**self.workspace
         workspace = np.eye(size)[0]
         distributions = []
-        for symbol, outcome in zip(inputs, outcomes, strict=True):
-            state = self.step(symbol)[:, :size] @ workspace
+        skipped = [False] * len(inputs) if unread is None else unread
+        for symbol, outcome, skip in zip(inputs, outcomes, skipped, strict=True):
+            state = self.step(symbol, read=not skip)[:, :size] @ workspace
             joint = state.reshape(symbols, size)
             probabilities = (joint**2).sum(1)
             distributions.append(probabilities / probabilities.sum())
-            workspace = joint[outcome]
+            workspace = joint[0 if skip else outcome]
         acceptance = float(workspace @ workspace)
         return np.array(distributions), acceptance, workspace / np.sqrt(acceptance)

@@ -9,7 +9,7 @@ import torch
 
 from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.circuits import NeuronOperation
-from qrnn_circuits.execution import Plan, plan_run
+from qrnn_circuits.execution import Plan, plan_run, run_plan
 from qrnn_circuits.tasks import Digits, Dna, Memorise, Xor
 from qrnn_circuits.training import TrainedRun
 from tests.branches import branches
@@ -81,6 +81,17 @@ def test_predicted_shares_are_those_of_the_circuits(make_run: MakeRun, semantics
 def test_the_share_of_repeat_until_success_is_not_predicted(unitary_run: TrainedRun) -> None:
     plan = plan_run(unitary_run, realisation="repeat_until_success,attempts=2", shots=1)
     assert [circuit.predicted_share for circuit in plan.circuits] == [None, None]
+
+
+def test_the_first_scored_step_keeps_every_shot_where_those_before_it_are_unread(
+    make_run: MakeRun,
+) -> None:
+    run = make_run(Xor(length=5, reading="scored"), semantics="unitary", workspace=2)
+    plan = plan_run(run, sequences=3)
+    firsts = [circuit for circuit in plan.circuits if circuit.step == 1]
+    assert [circuit.predicted_share for circuit in firsts] == [pytest.approx(1)] * 3
+    for circuit, result in zip(plan.circuits, run_plan(plan, qml.device("qrnn.aer")), strict=True):
+        assert np.allclose(result, circuit.exact, atol=1e-10)
 
 
 def test_an_unconditioned_first_step_keeps_every_shot(unitary_run: TrainedRun) -> None:

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from qrnn_circuits import QRNN
+from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.checks import check_bool, check_integer
-from qrnn_circuits.tasks import TASKS, Answers, Batch, Task
+from qrnn_circuits.tasks import TASKS, Answers, Batch, Digits, Dna, Quotes, Task, Xor
 from qrnn_circuits.tasks.recipes import read_recipes
 from qrnn_circuits.tasks.task import draw_evenly, spell
 from qrnn_circuits.training.config import RunConfig
@@ -122,6 +123,33 @@ def test_answers_are_the_networks_distributions_at_the_scored_steps(
         assert answers.correct.tolist() == correct
         assert_close(answers.probability, torch.tensor(probability, dtype=torch.float64))
         assert not answers.probability.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(Xor, {"length": 9}), (Dna, {"length": 5}), (Quotes, {}), (Digits, {"digits": "0-9"})],
+)
+def test_reading_only_scored_steps_leaves_the_others_unread(
+    kind: type[Any], options: dict[str, object]
+) -> None:
+    task, scored_only = kind(**options), kind(**options, reading="scored")
+    for every, few in (
+        (task.validation(), scored_only.validation()),
+        (task.test(), scored_only.test()),
+        (
+            task.batch(6, torch.Generator().manual_seed(0)),
+            scored_only.batch(6, torch.Generator().manual_seed(0)),
+        ),
+    ):
+        assert torch.equal(every.inputs, few.inputs)
+        assert torch.equal(every.scored, few.scored)
+        assert torch.equal(few.outcomes, every.outcomes.masked_fill(~every.scored, UNREAD))
+    with pytest.raises(ValueError, match="reading must be one of every, scored, got 'all'"):
+        kind(**options, reading="all")
+
+
+def test_unread_steps_are_spelt_as_underscores() -> None:
+    assert spell(torch.tensor([[UNREAD, 0, UNREAD, 1]]), "ab") == ["_a_b"]
 
 
 def test_answers_refuse_a_chunk_of_no_sequences(
