@@ -109,6 +109,7 @@ class RecurrentNetwork(nn.Module):
         scored: Tensor | None = None,
         *,
         kind: Loss = "nll",
+        acceptance_weight: float = 0.0,
         state: Tensor | None = None,
     ) -> Tensor:
         """Mean loss of the scored steps; every step is conditioned on its outcome.
@@ -119,6 +120,8 @@ class RecurrentNetwork(nn.Module):
                 conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             scored: The steps that count, bool, shape ``(B, T)``; by default all that are read.
             kind: ``"nll"`` or ``"paper"``, see :func:`~qrnn_circuits.loss.sequence_loss`.
+            acceptance_weight: How many times the mean of ``-log_acceptance / T`` over the sequences
+                is added, so that a network learns to keep its shots where steps are conditioned.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
 
         Returns:
@@ -138,9 +141,14 @@ class RecurrentNetwork(nn.Module):
             unread = outcomes == UNREAD
             scored = ~unread if scored is None else scored
             _check_scored(scored, unread)
-        if scored is None:
-            log_probs = log_distribution(run.predict(inputs, outcomes, state).weights)
-            return sequence_loss(log_probs, outcomes, kind=kind)
+        if scored is None or acceptance_weight:
+            prediction = run.predict(inputs, outcomes, state)
+            log_probs = log_distribution(prediction.weights)
+            loss = sequence_loss(log_probs, outcomes, scored, kind=kind)
+            if not acceptance_weight:
+                return loss
+            log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
+            return loss - acceptance_weight * log_acceptance.to(loss.dtype)
         weights, positions = run.read(inputs, outcomes, scored, state)
         return sequence_loss(
             log_distribution(weights), outcomes.take(positions), scored.take(positions), kind=kind

@@ -174,6 +174,18 @@ def test_loss_is_the_mean_negative_log_likelihood_of_the_scored_steps(
     assert torch.allclose(model.loss(inputs, outcomes, scored), expected)
 
 
+@pytest.mark.parametrize("scored", [None, torch.tensor([[True, False, True]] * 4)])
+def test_acceptance_in_the_loss_is_the_mean_log_share_of_shots_lost_in_a_step(
+    scored: torch.Tensor | None, make_model: MakeModel, random_symbols: RandomSymbols
+) -> None:
+    model = make_model(workspace=2, lane=1)
+    inputs, outcomes = random_symbols(model, 4, 3), random_symbols(model, 4, 3, seed=1)
+    kept = model(inputs, outcomes).log_acceptance.mean() / 3
+    plain = model.loss(inputs, outcomes, scored)
+    weighted = model.loss(inputs, outcomes, scored, acceptance_weight=0.25)
+    assert torch.allclose(weighted, plain - 0.25 * kept)
+
+
 def test_sampled_frequencies_follow_the_predicted_distribution(make_model: MakeModel) -> None:
     model = make_model(workspace=2, lane=2)
     shots = 20_000

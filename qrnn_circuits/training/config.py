@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
 from qrnn_circuits.tasks import TASKS, Task
 from qrnn_circuits.tasks.recipes import choose_recipe
+from qrnn_circuits.training.schedule import Schedule
 from qrnn_circuits.training.settings import (
     DTYPES,
     RunSettings,
@@ -83,6 +85,25 @@ class RunConfig(RunSettings):
         if self.lane is None:
             object.__setattr__(self, "lane", task.lane)
         check_integer("lane", self.lane, task.lane)
+        if self.curriculum is not None:
+            self._check_curriculum()
+        _ = self.schedule
+
+    def _check_curriculum(self) -> None:
+        """Raises where the task has no sequences of these lengths."""
+        if not isinstance(self.task_options.get("length"), int):
+            raise ValueError(
+                f"curriculum is for tasks with an option length, which {self.task!r} has not, got "
+                f"{self.curriculum!r}"
+            )
+        for length in self.schedule.lengths:
+            self.build_task(length)
+        longest = self.task_options["length"]
+        if self.schedule.lengths[-1] > longest:
+            raise ValueError(
+                f"curriculum must not go beyond the length of the task, {longest}, got "
+                f"{self.curriculum!r}"
+            )
 
     def _set_names(self) -> None:
         """Names the task and the cell, where they are given as objects."""
@@ -130,6 +151,7 @@ class RunConfig(RunSettings):
             unsuited += ("readout_learning_rate",)
         unsuited += tuple(_unused(given.get("cell", cls.cell)))
         given["task_options"] = recommended["task_options"] | options
+        _fit(recommended, given)
         for unused in unsuited:
             recommended.pop(unused, None)
         config = cls(**{**recommended, **given})
@@ -220,19 +242,30 @@ class RunConfig(RunSettings):
         Args:
             step: Optimiser steps taken before it, from 0 to ``steps - 1``.
         """
-        if self.decay == "none":
-            return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * step / self.steps)) / 2
+        return self.schedule.learning_rate(step)
 
-    def build_task(self) -> Task:
-        """The task with its options."""
-        return build_task(self.task, self.task_options)
+    @cached_property
+    def schedule(self) -> Schedule:
+        """What changes from step to step."""
+        return Schedule(self)
 
-    def build_model(self, device: torch.device | None = None) -> RecurrentNetwork:
+    def build_task(self, length: int | None = None) -> Task:
+        """The task with its options.
+
+        Args:
+            length: Of its sequences, if not that of the options.
+        """
+        options = self.task_options if length is None else {**self.task_options, "length": length}
+        return build_task(self.task, options)
+
+    def build_model(
+        self, device: torch.device | None = None, *, trial: int = 0
+    ) -> RecurrentNetwork:
         """The untrained network, its parameters drawn with :attr:`seed`.
 
         Args:
             device: Where it lives, by default on the CPU.
+            trial: Number of the trial, each of which has initial parameters of its own.
 
         Raises:
             ValueError: The network cannot be built, for example because the degree exceeds the
@@ -243,7 +276,7 @@ class RunConfig(RunSettings):
             "initialisation": Initialisation(
                 self.bias_spread, self.weight_spread, self.theta_spread
             ),
-            "generator": self._generator(0),
+            "generator": self._generator(0, trial),
             "device": device,
             "dtype": DTYPES[self.dtype],
         }
@@ -257,19 +290,32 @@ class RunConfig(RunSettings):
         """The source of the batches at the start of a run, independent of the initialisation."""
         return self._generator(1)
 
-    def _generator(self, stream: int) -> torch.Generator:
-        seeds = np.random.SeedSequence(self.seed).generate_state(2, np.uint64)
+    def _generator(self, stream: int, trial: int = 0) -> torch.Generator:
+        key = (trial,) if trial else ()
+        seeds = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2, np.uint64)
         return torch.Generator().manual_seed(int(seeds[stream]))
+
+
+def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Leaves out what a recipe says of more steps or longer sequences than are wanted."""
+    trials = recommended.get("restarts", 0) + 1
+    if given.get("steps", math.inf) < trials * recommended.get("restart_after", 0):
+        del recommended["restarts"], recommended["restart_after"]
+    length = given["task_options"].get("length")
+    if "curriculum" in recommended and isinstance(length, int):
+        lengths = recommended["curriculum"].split(",")
+        shorter = [text for text in lengths if int(text) < length]
+        recommended["curriculum"] = ",".join(shorter) or None
 
 
 def _flat(config: RunConfig) -> dict[str, object]:
     """The fields and task options that stay the same for the whole of a run."""
     changeable = set(_CHANGEABLE)
-    # Where a decay is laid out over all steps, or validations can lead to a retreat, they decide
-    # what a step does.
-    if config.decay != "none":
+    # Where a decay or a curriculum is laid out over all steps, or validations can lead to a retreat
+    # or to the trial that goes on, they decide what a step does.
+    if config.decay != "none" or config.curriculum is not None:
         changeable.remove("steps")
-    if config.retreat is not None:
+    if config.retreat is not None or config.restarts:
         changeable.remove("validate_every")
     values = {k: v for k, v in config.to_json().items() if k not in changeable}
     options: dict[str, object] = values.pop("task_options")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from qrnn_circuits.loss import Loss
-from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
+from qrnn_circuits.loss import Loss, sequence_loss
+from qrnn_circuits.network import QRNNOutput, RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import RankError, Ranks, reaching_the_others
@@ -22,10 +22,12 @@ class Share(NamedTuple):
     Attributes:
         rows: Its sequences, on its device.
         weight: Which part of the batch's scored steps they hold.
+        part: Which part of its sequences they are.
     """
 
     rows: Batch
     weight: float
+    part: float
 
 
 class BatchLoss(NamedTuple):
@@ -76,17 +78,20 @@ class DataParallelLoss:
             device: Where the network lives.
         """
         if self._ranks.size == 1:
-            return Share(batch.to(device), 1.0)
+            return Share(batch.to(device), 1.0, 1.0)
         rows = self._ranks.shard(batch)
         weight = int(rows.scored.sum()) / int(batch.scored.sum())
-        return Share(rows.to(device), weight)
+        return Share(rows.to(device), weight, len(rows) / len(batch))
 
-    def backward(self, share: Share, received: int | None) -> BatchLoss:
+    def backward(
+        self, share: Share, received: int | None, acceptance_weight: float = 0.0
+    ) -> BatchLoss:
         """Adds the gradient of the batch's loss to that of the parameters, which must be 0 or None.
 
         Args:
             share: Of the batch.
             received: Number of the signal that this process has received, or ``None``.
+            acceptance_weight: How many times the mean of ``-log_acceptance / T`` is added.
 
         Raises:
             RankError: Another process has ended or failed.
@@ -96,11 +101,11 @@ class DataParallelLoss:
         threads = worthwhile_threads(self._model, *share.rows.inputs.shape)
         if self._ranks.size == 1:
             with threads:
-                loss: Tensor = self._module.of_rows(share.rows)
+                loss: Tensor = self._module.of_share(share, acceptance_weight)
                 loss.backward()
             return BatchLoss(loss.detach(), received)
         with threads, reaching_the_others():
-            part: Tensor = self._parallel(share)
+            part: Tensor = self._parallel(share, acceptance_weight)
             # DistributedDataParallel takes the mean over the processes.
             (part * self._ranks.size).backward()
         failure = self._module.failure
@@ -131,19 +136,30 @@ class _RowsLoss(nn.Module):
         super().__init__()
         self.parameters_of_model = nn.ParameterList(model.parameters())
         self.failure: Exception | None = None
-        self._loss = model.loss
+        # Not as a module: it is one of the parameters' already.
+        self._network = (model,)
         self._kind = kind
 
-    def of_rows(self, rows: Batch) -> Tensor:
-        """The mean loss of these rows' scored steps."""
-        return self._loss(rows.inputs, rows.outcomes, rows.scored, kind=self._kind)
+    def of_share(self, share: Share, acceptance_weight: float) -> Tensor:
+        """The part of the batch's loss that the share makes up."""
+        (network,), rows = self._network, share.rows
+        if not acceptance_weight:
+            loss = network.loss(rows.inputs, rows.outcomes, rows.scored, kind=self._kind)
+            return loss if share.weight == 1 else share.weight * loss
+        output: QRNNOutput = network(rows.inputs, rows.outcomes)
+        kept = output.log_acceptance.mean() / rows.inputs.shape[1]
+        loss = -acceptance_weight * share.part * kept.to(output.log_probs.dtype)
+        if share.weight > 0:
+            scored = sequence_loss(output.log_probs, rows.outcomes, rows.scored, kind=self._kind)
+            loss = loss + share.weight * scored
+        return loss
 
-    def forward(self, share: Share) -> Tensor:
+    def forward(self, share: Share, acceptance_weight: float) -> Tensor:
         """The part of the batch's loss that the share makes up; 0 where it has failed."""
         self.failure = None
         try:
-            if share.weight > 0:
-                return share.weight * self.of_rows(share.rows)
+            if share.weight > 0 or acceptance_weight:
+                return self.of_share(share, acceptance_weight)
         except Exception as error:
             self.failure = error
         return torch.stack([0 * parameter.sum() for parameter in self.parameters()]).sum()

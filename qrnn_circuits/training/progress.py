@@ -49,6 +49,14 @@ class Progress:
             best_step: Optimiser steps behind the checkpoint.
         """
 
+    def restart(self, step: int, trial: int) -> None:
+        """Takes note that the run starts anew.
+
+        Args:
+            step: Optimiser steps taken so far.
+            trial: Number of the trial that begins, from 1.
+        """
+
     def stop(self) -> None:
         """Ends the display, also where a run ends with an error."""
 
@@ -91,6 +99,10 @@ class LineProgress(Progress):
         """Prints what happened."""
         self._console.print(_retreat_text(step, best_step), highlight=False, soft_wrap=True)
 
+    def restart(self, step: int, trial: int) -> None:
+        """Prints what happened."""
+        self._console.print(_restart_text(step, trial), highlight=False, soft_wrap=True)
+
 
 class LiveProgress(Progress):
     """Keeps a bar and the latest figures at the bottom of a terminal.
@@ -132,6 +144,10 @@ class LiveProgress(Progress):
     def retreat(self, step: int, best_step: int) -> None:
         """Prints what happened above the display."""
         self._console.print(_retreat_text(step, best_step), highlight=False)
+
+    def restart(self, step: int, trial: int) -> None:
+        """Prints what happened above the display."""
+        self._console.print(_restart_text(step, trial), highlight=False)
 
     def stop(self) -> None:
         """Leaves the last state of the display on the terminal."""
@@ -178,3 +194,7 @@ def _retreat_text(step: int, best_step: int) -> str:
 
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
+
+
+def _restart_text(step: int, trial: int) -> str:
+    return f"step {step}: trial {trial + 1} begins, with other initial parameters"

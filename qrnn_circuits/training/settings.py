@@ -29,6 +29,7 @@ def _setting(
     choices: tuple[str, ...] | None = None,
     least: int | None = None,
     positive: bool = False,
+    number: bool = True,
 ) -> Any:  # noqa: ANN401 - as dataclasses.field is typed
     """A field of :class:`RunSettings` with all that options, files and checks need to know of it.
 
@@ -39,6 +40,7 @@ def _setting(
         choices: The accepted texts.
         least: The least accepted integer.
         positive: Whether a number must not be 0.
+        number: Whether it is a number if it is neither one of the choices nor an integer.
     """
     metadata = {
         "panel": panel,
@@ -46,6 +48,7 @@ def _setting(
         "choices": choices,
         "least": least,
         "positive": positive,
+        "number": number,
     }
     return field(default=default, metadata=metadata)
 
@@ -76,7 +79,9 @@ class RunSettings:
     cell: str = "qrnn"
     cell_options: Mapping[str, Any] = field(default_factory=dict)
     workspace: int = _network(4, "Workspace wires: the size of the cell's state.", least=1)
-    lane: int | None = _network(None, "Lane wires, where more than the task needs are wanted.")
+    lane: int | None = _network(
+        None, "Lane wires, where more than the task needs are wanted.", number=False
+    )
     stages: int = _network(1, "Work stages of the cell.", least=0)
     order: int = _network(2, "Order of the neurons.", least=1)
     degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
@@ -113,9 +118,32 @@ class RunSettings:
     )
     history: int = _optimisation(40, "Past updates that lbfgs remembers.", least=1)
     loss: Loss = _optimisation("nll", "nll or paper.", choices=get_args(Loss))
+    acceptance_weight: float = _optimisation(
+        0.0,
+        "Adds so many times the mean of -log(acceptance) for each step to the loss, so that the "
+        "network learns to keep its shots.",
+    )
+    acceptance_warmup: int = _optimisation(
+        0,
+        "Steps over which that weight grows from 0: at once it may be all that is learnt.",
+        least=0,
+    )
     batch_size: int = _optimisation(16, "Sequences in a step.", least=1)
     seed: int = _optimisation(0, "Of the initial parameters and the batches.", least=0)
     steps: int = _schedule(1000, "Optimiser steps, from the start of the run.", least=1)
+    curriculum: str | None = _schedule(
+        None,
+        "Lengths of the training sequences over the first two thirds of the steps, such as 3,6,12, "
+        "before that of the task.",
+        number=False,
+    )
+    restarts: int = _schedule(
+        0,
+        "Times that training starts anew, with other initial parameters, before it goes on from "
+        "the best validation of all these trials.",
+        least=0,
+    )
+    restart_after: int | None = _schedule(None, "Steps of each of these trials.", least=1)
     validate_every: int = _schedule(50, "Steps between two validations.", least=1)
     checkpoint_every: int = _schedule(50, "Steps between two checkpoints.", least=1)
     retreat: int | None = _schedule(
@@ -148,7 +176,7 @@ class RunSettings:
             check_choice(name, value, known["choices"])
         elif known["least"] is not None:
             check_integer(name, value, known["least"])
-        elif name != "lane":
+        elif known["number"]:
             number = check_number(name, value)
             if number == 0 and known["positive"]:
                 raise ValueError(f"{name} must be greater than 0, got 0.0")

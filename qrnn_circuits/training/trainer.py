@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.tasks import Task
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.gradient import DataParallelLoss
@@ -113,6 +114,9 @@ class Trainer:
         with self.ranks.all_or_none():
             self.device = self.ranks.device(config.device)
             self.task = config.build_task()
+            self._tasks: dict[int | None, Task] = {None: self.task}
+            for length in config.schedule.lengths:
+                self._tasks[length] = config.build_task(length)
             self.model = config.build_model(self.device)
             self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
@@ -225,12 +229,18 @@ class Trainer:
     ) -> tuple[str | None, int | None]:
         """Takes steps until there is a reason to stop or a signal, and returns both."""
         while True:
+            if self.config.schedule.begins(self.step):
+                self._begin(progress)
             loss, received = self._take_step(signals)
             if log is not None:
                 log.step(self.step, loss)
             progress.step(self.step, loss)
             saved = False
-            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
+            if (
+                self.step % self.config.validate_every == 0
+                or self.step == self.config.steps
+                or self.config.schedule.begins(self.step)
+            ):
                 saved = self._validate(log, progress)
             reason = self.standing.reason_to_stop(self.config, self.step)
             interrupted = None
@@ -251,19 +261,22 @@ class Trainer:
         Returns:
             The training loss before it, and the signal that some process had received by then.
         """
-        batch = self.task.batch(self.config.batch_size, self._generator)
+        schedule = self.config.schedule
+        acceptance_weight = schedule.acceptance_weight(self.step)
+        task = self._tasks[schedule.length(self.step)]
+        batch = task.batch(self.config.batch_size, self._generator)
         share = self._loss.share(batch, self.device)
         received: int | None = None
 
         def closure() -> Tensor:
             nonlocal received
             self.optimizer.zero_grad()
-            loss, received = self._loss.backward(share, signals.received)
+            loss, received = self._loss.backward(share, signals.received, acceptance_weight)
             if self.config.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             return loss
 
-        decay = self.config.learning_rate_at(self.step) / self.config.learning_rate
+        decay = schedule.learning_rate(self.step) / self.config.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * decay / 2**self.standing.retreats
         self.step += 1
@@ -306,16 +319,34 @@ class Trainer:
             self._save("last")
             self._save("best")
             return True
-        if self.standing.calls_for_retreat(self.config):
+        # During the trials the best checkpoint may be another one's.
+        trying = self.config.schedule.trial(self.step) is not None
+        if not trying and self.standing.calls_for_retreat(self.config):
             self._retreat(progress)
         return False
 
+    def _begin(self, progress: Progress) -> None:
+        """Begins another trial, or goes on from the best one."""
+        trial = self.config.schedule.trial(self.step)
+        if trial is None:
+            self._go_back(progress)
+        else:
+            untrained = self.config.build_model(self.device, trial=trial)
+            self.model.load_state_dict(untrained.state_dict())
+            self.optimizer = build_optimizer(self.config, self.model)
+            progress.restart(self.step, trial)
+        self.standing = replace(self.standing, without_improvement=0)
+
     def _retreat(self, progress: Progress) -> None:
-        """Goes back to the best checkpoint's parameters and optimiser, at half the rate."""
+        """Goes back to the best checkpoint, at half the rate."""
+        self._go_back(progress)
+        self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
+
+    def _go_back(self, progress: Progress) -> None:
+        """Takes over the parameters and the optimiser of the best checkpoint."""
         best = self.ranks.from_first(lambda: self.folder.load("best", self.config, self.model))
         best.load_parameters(self.model)
         self.optimizer.load_state_dict(dict(best.optimizer))
-        self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
         progress.retreat(self.step, best.step)
 
     @torch.no_grad()

@@ -7,21 +7,30 @@ from tests.two_processes import Pair, generic
 
 
 def gradient(
-    ranks: Ranks, task: str, rows: int, stages: int, device: str = "cpu"
+    ranks: Ranks,
+    task: str,
+    rows: int,
+    stages: int,
+    device: str = "cpu",
+    acceptance_weight: float = 0.0,
 ) -> tuple[float, list[torch.Tensor]]:
     config = generic(RunConfig.resolve(task, {"workspace": 2, "degree": 2, "stages": stages}))
     own = ranks.device(device)
     model = config.build_model(own)
     batch = config.build_task().batch(rows, config.batch_generator())
     shared = DataParallelLoss(model, "nll", ranks)
-    found = shared.backward(shared.share(batch, own), None)
+    found = shared.backward(shared.share(batch, own), None, acceptance_weight)
     gradients = (parameter.grad for parameter in model.parameters())
     return found.loss.item(), [grad.cpu() for grad in gradients if grad is not None]
 
 
-def check_gradient(on_both: Pair, task: str, rows: int, stages: int, device: str) -> None:
-    expected_loss, expected = gradient(Ranks(), task, rows, stages)
-    for loss, gradients in on_both(gradient, task, rows, stages, device):
+def check_gradient(
+    on_both: Pair, task: str, rows: int, stages: int, device: str, acceptance_weight: float = 0.0
+) -> None:
+    expected_loss, expected = gradient(
+        Ranks(), task, rows, stages, acceptance_weight=acceptance_weight
+    )
+    for loss, gradients in on_both(gradient, task, rows, stages, device, acceptance_weight):
         assert loss == pytest.approx(expected_loss, rel=1e-13)
         for found, right in zip(gradients, expected, strict=True):
             torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)
@@ -37,6 +46,8 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
         batch = RunConfig.resolve(task).build_task().batch(rows, torch.Generator().manual_seed(0))
         assert len(set(batch.scored.sum(1).tolist())) > 1
     check_gradient(on_both, task, rows, stages, "cpu")
+    # The acceptance is a mean over sequences, however many of their steps are scored.
+    check_gradient(on_both, task, rows, stages, "cpu", acceptance_weight=0.3)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are no two GPUs")
@@ -44,7 +55,9 @@ def test_the_shares_of_two_gpus_add_up_to_the_gradient_of_the_cpu(on_both: Pair)
     check_gradient(on_both, "xor", 5, 1, "cuda")
 
 
-def half_scored(ranks: Ranks, broken: int | None) -> tuple[float, list[torch.Tensor]]:
+def half_scored(
+    ranks: Ranks, broken: int | None, acceptance_weight: float = 0.0
+) -> tuple[float, list[torch.Tensor]]:
     """The gradient of a batch whose last rows are not scored; a broken rank's symbols are wrong."""
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}))
     model = config.build_model()
@@ -54,13 +67,16 @@ def half_scored(ranks: Ranks, broken: int | None) -> tuple[float, list[torch.Ten
     share = shared.share(batch, torch.device("cpu"))
     if ranks.rank == broken:
         share.rows.inputs.fill_(9)
-    loss = shared.backward(share, None).loss.item()
+    loss = shared.backward(share, None, acceptance_weight).loss.item()
     return loss, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 
-def test_a_process_without_a_scored_step_adds_nothing(on_both: Pair) -> None:
-    expected_loss, expected = half_scored(Ranks(), None)
-    for loss, gradients in on_both(half_scored, None):
+@pytest.mark.parametrize("acceptance_weight", [0.0, 0.3])
+def test_a_process_without_a_scored_step_adds_its_acceptance_alone(
+    on_both: Pair, acceptance_weight: float
+) -> None:
+    expected_loss, expected = half_scored(Ranks(), None, acceptance_weight)
+    for loss, gradients in on_both(half_scored, None, acceptance_weight):
         assert loss == pytest.approx(expected_loss, rel=1e-13)
         for found, right in zip(gradients, expected, strict=True):
             torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)

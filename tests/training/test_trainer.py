@@ -74,6 +74,65 @@ def test_a_run_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
     assert [step for step, _ in curves[0]] == list(range(1, 13))
 
 
+@pytest.fixture
+def trying(tiny: Tiny) -> RunConfig:
+    """Three trials of six steps, of which the best goes on."""
+    return tiny(
+        restarts=2,
+        restart_after=6,
+        steps=24,
+        curriculum="2,3",
+        decay="cosine",
+        acceptance_weight=0.1,
+        acceptance_warmup=4,
+        learning_rate=0.1,
+    )
+
+
+class Trials(Progress):
+    """Remembers where trials began and where the best one went on."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, int]] = []
+        self.back: list[tuple[int, int]] = []
+
+    def restart(self, step: int, trial: int) -> None:
+        self.begun.append((step, trial))
+
+    def retreat(self, step: int, best_step: int) -> None:
+        self.back.append((step, best_step))
+
+
+def test_the_best_of_several_trials_goes_on(trying: RunConfig, tmp_path: Path) -> None:
+    trials = Trials()
+    result = Trainer.start(trying, tmp_path / "run").run(trials)
+    assert trials.begun == [(6, 1), (12, 2)]
+    ((step, best),) = trials.back
+    assert step == 18
+    errors = dict(read_scalars(tmp_path / "run", "validation/sampled_error"))
+    assert {6, 12, 18} <= errors.keys()
+    assert errors[best] == min(error for at, error in errors.items() if at <= 18)
+    assert result.standing.best is not None
+    assert result.standing.best.sampled_error == pytest.approx(min(errors.values()))
+
+
+def test_every_trial_has_initial_parameters_of_its_own(trying: RunConfig) -> None:
+    first, second = (trying.build_model(trial=trial) for trial in (0, 1))
+    assert not torch.equal(qrnn_cell(first).theta, qrnn_cell(second).theta)
+    assert torch.equal(qrnn_cell(first).theta, qrnn_cell(trying.build_model()).theta)
+
+
+@pytest.mark.parametrize("step", [5, 6, 7, 12, 17, 18, 19])
+def test_a_run_of_trials_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
+    trying: RunConfig, tmp_path: Path, step: int
+) -> None:
+    Trainer.start(trying, tmp_path / "unbroken").run()
+    with pytest.raises(CrashError):
+        Trainer.start(trying, tmp_path / "broken").run(At(step, crash))
+    Trainer.resume(tmp_path / "broken").run()
+    assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
+
+
 def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(tiny: Tiny, tmp_path: Path) -> None:
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
         Trainer.start(tiny(seed=seed), tmp_path / name).run()
