@@ -58,7 +58,8 @@ def activation_table(
         order: Order of the neuron.
 
     Returns:
-        Angles in [0, pi], shape ``(2**m,)`` or ``(B, 2**m)``.
+        Angles in [0, pi], of order 0 ``phi`` to a multiple of 4 pi, shape ``(2**m,)`` or
+        ``(B, 2**m)``.
     """
     half = angle_table(coefficients, controls, degree) / 2
     cos, sin = qml.math.cos(half) ** 2**order, qml.math.sin(half) ** 2**order
