@@ -179,7 +179,7 @@ def test_every_option_reaches_the_configuration(
         (("xr",), "task must be one of memorise, .* got 'xr'"),
         (("xor", "--workspace", "0"), "workspace must be at least 1, got 0"),
         (("xor", "--degree", "9"), "degree must be .*, got 9"),
-        (("xor", "--order", "0"), "order must be at least 1, got 0"),
+        (("xor", "--order", "-1"), "order must be at least 0, got -1"),
         (("xor", "--optimizer", "adamw"), "optimizer must be one of adam, .* got 'adamw'"),
         (("xor", "--history", "9"), "history is for the optimizer 'lbfgs'"),
         (("xor", "--digits", "0,1"), "'xor' has no option 'digits'; it is an option of digits"),
