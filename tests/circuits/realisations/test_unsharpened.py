@@ -24,6 +24,11 @@ from tests import dense
 Draw = Callable[..., NDArray[np.float64]]
 MakeModel = Callable[..., QRNN]
 
+pytestmark = pytest.mark.filterwarnings(
+    # Raised inside PennyLane's tree traversal for differentiable torch parameters.
+    "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning"
+)
+
 # Controls, degree.
 SIZES = [(1, 1), (2, 1), (3, 2), (3, 3), (4, 2), (4, 4)]
 DEVICES = ["default.qubit", "qrnn.aer", "qrnn.torch"]
