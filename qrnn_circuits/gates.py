@@ -44,7 +44,7 @@ def gate_tables(
             controls, lane wires first, shape ``(W * (1 + stages) + I, 2**(W+I-1))``.
         lane: Number I of lane wires.
         workspace: Number W of workspace wires.
-        order: Order of the neurons.
+        order: Order of the neurons; with order 0 all scales are 1.
         semantics: ``"postselected"`` or ``"unitary"``.
     """
     return GateTables(
@@ -66,20 +66,24 @@ class _GateTables(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         half = angles / 2
         roots = torch.stack((half.cos(), half.sin()))
-        # The powers 2**order - 1 and 2**order of both.
-        lower, powers = roots, roots * roots
-        for _ in range(order - 1):
-            lower, powers = lower * powers, powers * powers
-        norms = torch.hypot(powers[0], powers[1])
-        scales = torch.ones_like(norms[:, :1]) if unitary else norms.amax(-1, keepdim=True)
-        blocks = powers.div_(norms if unitary else scales)
-        # The derivatives of -c and s by the angle.
-        if unitary:
-            # From c = cos(f/2) and s = sin(f/2) with tan(f/2) = tan(phi/2)**(2**order).
-            steepness = 2 ** (order - 1) * lower[0] * lower[1] / (norms * norms)
-            ctx.slopes = blocks.flip(0) * steepness
+        # The slopes are the derivatives of -c and s by the angle.
+        if order == 0:
+            blocks, scales = roots, torch.ones_like(half[:, :1])
+            ctx.slopes = roots.flip(0).div_(2)
         else:
-            ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
+            # The powers 2**order - 1 and 2**order of both.
+            lower, powers = roots, roots * roots
+            for _ in range(order - 1):
+                lower, powers = lower * powers, powers * powers
+            norms = torch.hypot(powers[0], powers[1])
+            scales = torch.ones_like(norms[:, :1]) if unitary else norms.amax(-1, keepdim=True)
+            blocks = powers.div_(norms if unitary else scales)
+            if unitary:
+                # From c = cos(f/2) and s = sin(f/2) with tan(f/2) = tan(phi/2)**(2**order).
+                steepness = 2 ** (order - 1) * lower[0] * lower[1] / (norms * norms)
+                ctx.slopes = blocks.flip(0) * steepness
+            else:
+                ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
 
         neurons = len(angles) - lane
         tables = blocks[:, :neurons].view(2, -1, workspace, 2**lane, 2 ** (workspace - 1))

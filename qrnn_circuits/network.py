@@ -304,7 +304,7 @@ class QRNN(RecurrentNetwork):
             lane: Number I of lane wires, at least 1.
             workspace: Number W of workspace wires, at least 1.
             stages: Number of work stages, at least 0.
-            order: Order of every neuron, from 1 to ``MAX_ORDER``.
+            order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
             semantics: ``"postselected"`` or ``"unitary"``.
             strategy: ``"auto"``, ``"transfer"`` or ``"state"``.

@@ -19,32 +19,53 @@ MAX_ORDER = 6
 class Initialisation:
     """Standard deviations of the normally distributed initial parameters, in radians.
 
+    Sharpened neurons start half way between both ends of their activation. Neurons of order 0 start
+    near the identity, so that a state lasts over many steps.
+
     Attributes:
-        bias_spread: Of the biases, around pi/2.
-        weight_spread: Of the other polynomial coefficients, around 0.
+        bias_spread: Of the biases, around pi/2, of order 0 around 0; by default 0.1, of order 0
+            0.05.
+        weight_spread: Of the other polynomial coefficients, around 0; by default 0, of order 0
+            0.02.
         theta_spread: Of the angles of the work stages' own rotations, around 0.
 
     Example:
-        >>> Initialisation(bias_spread=0.0).coefficients((2, 3))  # two neurons of two controls
+        Two neurons of two controls:
+
+        >>> Initialisation(bias_spread=0.0).coefficients((2, 3), order=1)
         tensor([[1.5708, 0.0000, 0.0000],
                 [1.5708, 0.0000, 0.0000]], dtype=torch.float64)
     """
 
-    bias_spread: float = 0.1
-    weight_spread: float = 0.0
+    bias_spread: float | None = None
+    weight_spread: float | None = None
     theta_spread: float = 0.01
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
+            if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
 
     def coefficients(
-        self, shape: tuple[int, ...], generator: torch.Generator | None = None
+        self, shape: tuple[int, ...], order: int, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Draws polynomial coefficients of the given shape, bias first in the last dimension."""
-        values = self.weight_spread * torch.randn(shape, generator=generator, dtype=torch.float64)
-        values[..., 0] = pi / 2 + self.bias_spread * torch.randn(
+        """Draws polynomial coefficients.
+
+        Args:
+            shape: Their shape, the bias first in the last dimension.
+            order: Order of the neurons.
+            generator: Source of randomness, a CPU generator.
+
+        Returns:
+            Of the given shape, float64.
+        """
+        centre, bias_spread, weight_spread = (pi / 2, 0.1, 0.0) if order else (0.0, 0.05, 0.02)
+        if self.bias_spread is not None:
+            bias_spread = self.bias_spread
+        if self.weight_spread is not None:
+            weight_spread = self.weight_spread
+        values = weight_spread * torch.randn(shape, generator=generator, dtype=torch.float64)
+        values[..., 0] = centre + bias_spread * torch.randn(
             shape[:-1], generator=generator, dtype=torch.float64
         )
         return values
@@ -52,8 +73,8 @@ class Initialisation:
 
 def check_neuron_options(order: int, semantics: str) -> None:
     """Raises a ``ValueError`` where no neuron of this order or semantics exists."""
-    if not 1 <= order <= MAX_ORDER:
-        raise ValueError(f"order must be between 1 and {MAX_ORDER}, got {order}")
+    if not 0 <= order <= MAX_ORDER:
+        raise ValueError(f"order must be between 0 and {MAX_ORDER}, got {order}")
     if semantics not in get_args(Semantics):
         raise ValueError(f"semantics must be one of {get_args(Semantics)}, got {semantics!r}")
 
@@ -63,19 +84,23 @@ def block_amplitudes(angles: Tensor, order: int, semantics: Semantics) -> tuple[
 
     ``c = cos(phi/2)**(2**order)`` and ``s = sin(phi/2)**(2**order)``, after Cao, Guerreschi and
     Aspuru-Guzik, arXiv:1711.11240. For ``"unitary"`` both are divided by ``sqrt(c*c + s*s)``, which
-    gives a rotation by ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``.
+    gives a rotation by ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``. Order 0 is the rotation
+    ``RY(phi)`` itself in both.
 
     Args:
         angles: ``phi`` in radians, any shape.
-        order: From 1 to ``MAX_ORDER``.
+        order: From 0 to ``MAX_ORDER``.
         semantics: ``"postselected"`` or ``"unitary"``.
 
     Returns:
-        ``c`` and ``s``, each of the shape of ``angles``. Both are at least 0. For
-        ``"postselected"``, ``c*c + s*s`` is the probability that every ancilla reads 0.
+        ``c`` and ``s``, each of the shape of ``angles``. Both are at least 0, but of order 0 they
+        have the signs of the cosine and sine. For ``"postselected"``, ``c*c + s*s`` is the
+        probability that every ancilla reads 0; of order 0 there is none, and it is 1.
     """
     half = angles / 2
     cos, sin = half.cos(), half.sin()
+    if order == 0:
+        return cos, sin
     for _ in range(order):
         cos, sin = cos * cos, sin * sin
     if semantics == "unitary":
@@ -119,7 +144,7 @@ class QuantumNeuron(nn.Module):
     Attributes:
         polynomial: The :class:`BooleanPolynomial` of the angle.
         coefficients: Its trainable coefficients, shape ``(P,)``, the bias first.
-        order: How often the activation is sharpened.
+        order: How often the activation is sharpened; 0 for the rotation by ``phi`` itself.
         semantics: ``"postselected"`` or ``"unitary"``.
 
     Example:
@@ -148,7 +173,7 @@ class QuantumNeuron(nn.Module):
 
         Args:
             controls: Number of control wires m, at least 1.
-            order: From 1 to ``MAX_ORDER``.
+            order: From 0 to ``MAX_ORDER``.
             degree: Degree of the polynomial, from 1 to ``controls``.
             semantics: ``"postselected"`` or ``"unitary"``.
             initialisation: Spreads of the initial coefficients.
@@ -165,7 +190,7 @@ class QuantumNeuron(nn.Module):
         self.order = order
         self.semantics: Semantics = semantics
         initial = (initialisation or Initialisation()).coefficients(
-            (self.polynomial.size,), generator
+            (self.polynomial.size,), order, generator
         )
         self.coefficients = nn.Parameter(initial.to(dtype or torch.get_default_dtype()))
         self.to(device)
@@ -175,12 +200,20 @@ class QuantumNeuron(nn.Module):
         return self.polynomial.table(self.coefficients)
 
     def activation(self) -> Tensor:
-        """The angle ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``, in [0, pi], ``(2**m,)``."""
+        """The angle ``f`` with ``tan(f/2) = tan(phi/2)**(2**order)``, shape ``(2**m,)``.
+
+        It is in [0, pi]; of order 0 it is ``phi``, to a multiple of 4 pi.
+        """
         cos, sin = block_amplitudes(self.angles(), self.order, "postselected")
         return 2 * torch.atan2(sin, cos)
 
     def success_probability(self) -> Tensor:
-        """Probability that every ancilla reads 0, for each control pattern, shape ``(2**m,)``."""
+        """Probability that every ancilla reads 0, for each control pattern, shape ``(2**m,)``.
+
+        Of order 0, which has no ancilla, it is 1.
+        """
+        if self.order == 0:
+            return torch.ones_like(self.angles())
         cos, sin = block_amplitudes(self.angles(), self.order, self.semantics)
         return cos * cos + sin * sin
 

@@ -84,6 +84,9 @@ def neuron(
 ) -> Matrix:
     """A neuron on its controls and target, once its ancillas have been found in 0."""
     system = len(controls) + 1
+    if order == 0:
+        angles = [sign * coefficient for coefficient in coefficients]
+        return polynomial_rotation(angles, degree, controls, target, system)
     ancillas = range(system, system + order)
     whole = postselected_neuron(
         coefficients, degree, controls, target, ancillas, system + order, sign=sign

@@ -1,4 +1,5 @@
 from math import pi
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ def random_neuron(
 @pytest.mark.parametrize(
     ("controls", "order", "degree", "target"),
     [
+        (1, 0, 1, 1),
+        (3, 0, 2, 1),
         (1, 1, 1, 0),
         (2, 1, 2, 1),
         (2, 2, 1, 0),
@@ -69,7 +72,21 @@ def test_the_activation_is_the_sharpened_tangent(seed: int, order: int) -> None:
     assert torch.allclose(neuron.activation(), expected, rtol=0, atol=1e-10)
 
 
-@given(seed=SEEDS, order=st.integers(1, 4), target=st.integers(0, 2))
+@given(seed=SEEDS, semantics=st.sampled_from(get_args(Semantics)))
+def test_of_order_0_the_block_is_the_rotation_with_its_signs_and_always_succeeds(
+    seed: int, semantics: Semantics
+) -> None:
+    neuron = random_neuron(seed, 3, 0, 2, semantics)
+    angles = neuron.angles()
+    cos, sin = block_amplitudes(angles, 0, semantics)
+    assert torch.equal(cos, (angles / 2).cos())
+    assert torch.equal(sin, (angles / 2).sin())
+    assert torch.equal(neuron.success_probability(), torch.ones_like(angles))
+    turns = (neuron.activation() - angles) / (4 * pi)
+    assert torch.allclose(turns, turns.round(), rtol=0, atol=1e-12)
+
+
+@given(seed=SEEDS, order=st.integers(0, 4), target=st.integers(0, 2))
 def test_the_norm_after_a_postselected_neuron_is_the_mean_success_probability(
     seed: int, order: int, target: int
 ) -> None:
@@ -81,7 +98,7 @@ def test_the_norm_after_a_postselected_neuron_is_the_mean_success_probability(
     assert torch.allclose((neuron(state, target) ** 2).sum(), expected, rtol=1e-12, atol=0)
 
 
-@given(seed=SEEDS, order=st.integers(1, 6))
+@given(seed=SEEDS, order=st.integers(0, 6))
 def test_a_unitary_neuron_keeps_the_norm_and_postselection_never_raises_it(
     seed: int, order: int
 ) -> None:
@@ -95,8 +112,9 @@ def test_a_unitary_neuron_keeps_the_norm_and_postselection_never_raises_it(
     assert (success >= 2.0 ** (1 - 2**order) * (1 - 1e-12)).all()
 
 
-def test_a_neuron_is_differentiable() -> None:
-    neuron = random_neuron(3, 2, 2, 2, "postselected")
+@pytest.mark.parametrize("order", [0, 2])
+def test_a_neuron_is_differentiable(order: int) -> None:
+    neuron = random_neuron(3, 2, order, 2, "postselected")
     state = torch.randn(2, 8, dtype=torch.float64, requires_grad=True)
 
     def run(coefficients: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
@@ -108,20 +126,35 @@ def test_a_neuron_is_differentiable() -> None:
     assert torch.autograd.gradcheck(run, (coefficients, state))
 
 
-def test_initial_coefficients_have_the_given_spreads() -> None:
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_initial_coefficients_have_the_given_spreads(order: int) -> None:
     spreads = Initialisation(bias_spread=0.1, weight_spread=0.01)
-    drawn = spreads.coefficients((4000, 3), torch.Generator().manual_seed(0))
-    assert abs(drawn[:, 0].mean() - pi / 2) < 0.01
+    drawn = spreads.coefficients((4000, 3), order, torch.Generator().manual_seed(0))
+    assert abs(drawn[:, 0].mean() - (pi / 2 if order else 0)) < 0.01
     assert abs(drawn[:, 0].std() / 0.1 - 1) < 0.05
     assert abs(drawn[:, 1:].mean()) < 0.001
     assert abs(drawn[:, 1:].std() / 0.01 - 1) < 0.05
 
 
+def test_default_spreads_follow_from_the_order() -> None:
+    for order, (bias_spread, weight_spread) in ((0, (0.05, 0.02)), (1, (0.1, 0)), (6, (0.1, 0))):
+        default, given_spreads = (
+            spreads.coefficients((5, 4), order, torch.Generator().manual_seed(0))
+            for spreads in (Initialisation(), Initialisation(bias_spread, weight_spread))
+        )
+        assert torch.equal(default, given_spreads)
+
+
+def test_of_order_0_a_neuron_starts_near_the_identity() -> None:
+    neuron = QuantumNeuron(2, order=0, generator=torch.Generator().manual_seed(0))
+    assert 0 < neuron.angles().abs().max() < 0.5
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"order": 0}, "order must be between 1 and 6, got 0"),
-        ({"order": 7}, "order must be between 1 and 6, got 7"),
+        ({"order": -1}, "order must be between 0 and 6, got -1"),
+        ({"order": 7}, "order must be between 0 and 6, got 7"),
         ({"degree": 3}, "degree must be between 1 and the number of variables"),
         ({"degree": 0}, "degree must be between 1 and the number of variables"),
         ({"semantics": "amplified"}, "semantics must be one of"),

@@ -42,7 +42,8 @@ class Cell(nn.Module, ABC):
     Attributes:
         lane: Number I of lane wires; a symbol is an integer in ``[0, 2**I)``.
         workspace: Number W of workspace wires, which hold the state from step to step.
-        order: Order of the quantum neurons that the cell is built of; 0 where there are none.
+        order: Order of the quantum neurons that the cell is built of; 0 for neurons without
+            sharpening, or none.
         semantics: What its neurons do to their targets; ``"unitary"`` where there are none.
 
     Example:

@@ -68,7 +68,7 @@ class QRNNCell(Cell):
             lane: Number I of lane wires, at least 1.
             workspace: Number W of workspace wires, at least 1.
             stages: Number of work stages, at least 0.
-            order: Order of every neuron, from 1 to ``MAX_ORDER``.
+            order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
             semantics: ``"postselected"`` or ``"unitary"``.
             initialisation: Spreads of the initial parameters.
@@ -99,7 +99,9 @@ class QRNNCell(Cell):
         self.polynomial = BooleanPolynomial(workspace + lane - 1, degree)
         initialisation = initialisation or Initialisation()
         neurons = workspace * (1 + stages) + lane
-        coefficients = initialisation.coefficients((neurons, self.polynomial.size), generator)
+        coefficients = initialisation.coefficients(
+            (neurons, self.polynomial.size), order, generator
+        )
         theta = initialisation.theta_spread * torch.randn(
             (stages, workspace), generator=generator, dtype=torch.float64
         )

@@ -58,7 +58,8 @@ def activation_table(
         order: Order of the neuron.
 
     Returns:
-        Angles in [0, pi], shape ``(2**m,)`` or ``(B, 2**m)``.
+        Angles in [0, pi], of order 0 ``phi`` to a multiple of 4 pi, shape ``(2**m,)`` or
+        ``(B, 2**m)``.
     """
     half = angle_table(coefficients, controls, degree) / 2
     cos, sin = qml.math.cos(half) ** 2**order, qml.math.sin(half) ** 2**order
@@ -84,17 +85,16 @@ def multiplexed_matrix(table: TensorLike) -> TensorLike:
     Returns:
         Shape ``(2**(m+1), 2**(m+1))`` or with a leading B; the target is the last wire.
     """
-    patterns = qml.math.shape(table)[-1]
-    keep = np.eye(patterns)
-    turn = np.array([[0.0, -1.0], [1.0, 0.0]])
-    shape = (*qml.math.shape(table)[:-1], 2 * patterns, 2 * patterns)
-    # One row of each map for each pattern: its 2x2 block, flattened into the whole matrix.
-    identity = np.einsum("xy,yz,ab->xyazb", keep, keep, np.eye(2)).reshape(patterns, -1)
-    turned = np.einsum("xy,yz,ab->xyazb", keep, keep, turn).reshape(patterns, -1)
-    matrix = _linear_map(identity.T, qml.math.cos(table / 2)) + _linear_map(
-        turned.T, qml.math.sin(table / 2)
+    *lead, patterns = qml.math.shape(table)
+    half = qml.math.reshape(table, (*lead, patterns, 1, 1, 1)) / 2
+    # Axes: pattern and bit of the target after the rotation, and before it.
+    keep = np.einsum("xy,ab->xayb", np.eye(patterns), np.eye(2))
+    turn = np.einsum("xy,ab->xayb", np.eye(patterns), np.array([[0.0, -1.0], [1.0, 0.0]]))
+    keep, turn = (
+        qml.math.cast_like(qml.math.convert_like(each, half), half) for each in (keep, turn)
     )
-    return qml.math.reshape(matrix, shape)
+    matrix = qml.math.cos(half) * keep + qml.math.sin(half) * turn
+    return qml.math.reshape(matrix, (*lead, 2 * patterns, 2 * patterns))
 
 
 def _linear_map(matrix: NDArray[np.float64], vectors: TensorLike) -> TensorLike:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, symbol_flips
 from qrnn_circuits.circuits.neuron import NeuronOperation
-from qrnn_circuits.circuits.realisations import Realisation, realisation_of
+from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 
 
 class Registers(NamedTuple):
@@ -48,7 +48,7 @@ def registers(cell: Cell, realisation: Realisation | str | None = None) -> Regis
         Registers(lane=range(0, 1), workspace=range(1, 3), ancillas=range(3, 5))
     """
     chosen = realisation_of(realisation, cell.semantics)
-    ancillas = chosen.ancillas(cell.order) if cell.order else 0
+    ancillas = realisation_at(chosen, cell.order).ancillas(cell.order)
     lane = range(cell.lane)
     workspace = range(lane.stop, lane.stop + cell.workspace)
     return Registers(lane, workspace, range(workspace.stop, workspace.stop + ancillas))

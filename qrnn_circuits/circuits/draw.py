@@ -102,12 +102,11 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
     symbol, realisation = circuit.inputs[0], circuit.realisation
     cell = circuit.model.cell
-    kept = ("order", "degree") if cell.order else ("lane", "workspace")
-    sizes = ", ".join(f"{name} {cell.sizes()[name]}" for name in kept)
-    figure.suptitle(
-        f"One step, input symbol {symbol}: {sizes}, realisation {realisation}",
-        fontsize=13,
-    )
+    kept = ("order", "degree") if "order" in cell.sizes() else ("lane", "workspace")
+    sizes = [f"{name} {cell.sizes()[name]}" for name in kept]
+    if cell.order:
+        sizes.append(f"realisation {realisation}")
+    figure.suptitle(f"One step, input symbol {symbol}: {', '.join(sizes)}", fontsize=13)
     _draw_overview(rows[0], overview, circuit)
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
         _draw_gates(axes, line, circuit, max(len(lines[0]), _LEAST_COLUMNS))

@@ -20,6 +20,7 @@ from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, r
 from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
     Realisation,
+    realisation_at,
     realisation_of,
     realisations_of,
 )
@@ -126,7 +127,8 @@ def inspect_circuit(
         outcomes: As for :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
         realisations: Which to inspect, each as for ``compile_circuit``; by default every one that
             has a name and the model's semantics. Others are counted as well, for a model of the
-            same sizes that has their semantics.
+            same sizes that has their semantics. Of a cell of order 0, whose circuit is the same in
+            all, one is.
         target: Where to transpile to: see :func:`~.qiskit.target.resolve_target`;
             by default nothing is transpiled.
         optimization_level: Qiskit's, from 0 to 3.
@@ -152,11 +154,10 @@ def inspect_circuit(
     chosen = (
         [REALISATIONS.resolve(given) for given in realisations]
         if realisations is not None
-        # Without neurons there is one circuit, whatever builds none of them.
         else realisations_of(cell.semantics)
-        if cell.order
-        else [realisation_of(None, cell.semantics)]
     )
+    if chosen and not cell.order:
+        chosen = [realisation_of(None, cell.semantics)]
     if not 0 <= optimization_level <= 3:
         raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
     chip = None if target is None else resolve_target(target)
@@ -201,9 +202,10 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
         outcome before the last step is sampled in a circuit that conditions on anything.
     """
     model, outcomes = circuit.model, circuit.outcomes
-    if not circuit.realisation.predictable:
+    realisation = realisation_at(circuit.realisation, model.cell.order)
+    if not realisation.predictable:
         return None
-    if not circuit.realisation.postselects and all(
+    if not realisation.postselects and all(
         outcome is None or outcome == UNREAD for outcome in outcomes
     ):
         return 1.0
@@ -248,7 +250,7 @@ def _inspected(
             StageInspection(stage, counts, after.get(stage)) for stage, counts in before.items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
-        error=realisation.error(model.cell.order) if model.cell.order else None,
+        error=realisation_at(realisation, model.cell.order).error(model.cell.order),
     )
 
 

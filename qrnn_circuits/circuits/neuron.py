@@ -11,7 +11,7 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires, WiresLike
 
 from qrnn_circuits.circuits.angles import activation_table, coefficient_count, multiplexed_matrix
-from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
+from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.rotation import check_coefficients
 from qrnn_circuits.neuron import check_neuron_options
 
@@ -22,13 +22,14 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     What it does to the target depends on the semantics of its realisation (see
     :func:`qrnn_circuits.neuron.block_amplitudes`), and how near it comes on the realisation itself:
     see the classes of :mod:`qrnn_circuits.circuits.realisations`. It has a matrix where the
-    realisation is exactly a unitary on the wires, as the multiplexed one is.
+    realisation is exactly a unitary on the wires, as the multiplexed one is. Of order 0 it is the
+    rotation by its polynomial, whichever realisation is given.
 
     Args:
         coefficients: Of the polynomial ``phi``, in radians, shape ``(P,)`` or ``(B, P)``.
         wires: The control wires in the order of the polynomial's variables, the target, then
-            ``realisation.ancillas(order)`` ancillas, which start and end in 0.
-        order: Order of the neuron, from 1 to 6.
+            ``realisation.ancillas(order)`` ancillas, which start and end in 0; none of order 0.
+        order: Order of the neuron, from 0 to 6.
         degree: Degree of the polynomial.
         realisation: The circuit of the neuron, or the name of one, such as
             ``"amplified,length=5"``.
@@ -58,7 +59,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         inverse: bool = False,
     ) -> None:
         wires = Wires(wires)
-        realisation = REALISATIONS.resolve(realisation)
+        realisation = realisation_at(REALISATIONS.resolve(realisation), order)
         check_neuron_options(order, realisation.semantics)
         ancillas = realisation.ancillas(order)
         controls = len(wires) - 1 - ancillas
@@ -79,7 +80,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @property
     def realisation(self) -> Realisation:
-        """The circuit of the neuron."""
+        """The circuit of the neuron: of order 0 :class:`~.realisations.Unsharpened`."""
         realisation: Realisation = self.hyperparameters["realisation"]
         return realisation
 
@@ -115,7 +116,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         )
 
     def matrix(self, wire_order: WiresLike | None = None) -> TensorLike:
-        """The multiplexed rotation.
+        """The rotation of the target for each control pattern.
 
         Raises:
             MatrixUndefinedError: If the realisation measures ancillas or is not exact.

@@ -16,7 +16,7 @@ from qrnn_circuits.circuits.neuron import without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
 from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
-from qrnn_circuits.circuits.realisations import Realisation, realisation_of
+from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.circuits.steps import sequence_operations
 from qrnn_circuits.network import RecurrentNetwork
@@ -296,7 +296,7 @@ def compile_circuit(
         realisation: How neurons are built: an object such as ``Amplified(length=5)``; or a name,
             ``"amplified"`` or with options ``"amplified,length=5"``, or ``"module:attribute"``. It
             must have the model's semantics. By default ``"postselect"`` for postselected and
-            ``"multiplexed"`` for unitary semantics.
+            ``"multiplexed"`` for unitary semantics. Neurons of order 0 are the same in all.
         steps: Positions of the sampled steps whose lane a QNode returns; by default all of them.
         symbolic: Whether trained parameters stay parameters in the Qiskit circuit, so that one
             transpiled circuit serves every parameter set.
@@ -318,8 +318,9 @@ def compile_circuit(
     """
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics)
-    if cell.order:
-        realisation.check(order=cell.order, controls=cell.lane + cell.workspace - 1)
+    realisation_at(realisation, cell.order).check(
+        order=cell.order, controls=cell.lane + cell.workspace - 1
+    )
     inputs = [int(symbol) for symbol in inputs]
     if not inputs:
         raise ValueError("inputs must hold at least one symbol, got none")

@@ -43,6 +43,8 @@ def realisation_table(inspection: Inspection) -> Table:
             f"* other semantics than the model's ({cell['semantics']}): costs only, "
             "not its function"
         )
+    if cell.get("order") == 0:
+        caption.append("neurons of order 0 are the same in every realisation")
     if any(entry.resources.conditions for entry in inspection.realisations):
         caption.append("what is conditioned counts as run")
     if any(entry.estimate is not None for entry in inspection.realisations):

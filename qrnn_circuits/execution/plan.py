@@ -10,7 +10,7 @@ import pennylane as qml
 import torch
 
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
+from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
@@ -175,6 +175,7 @@ def plan_run(
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
     realisation = compile_circuit(model, [0], realisation=realisation).realisation
+    predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):
         chosen = batch.scored[:, step].nonzero()[:, 0]
@@ -195,7 +196,7 @@ def plan_run(
                     step=step,
                     right=int(outcomes[index, -1]),
                     exact=tuple(exact[index].tolist()),
-                    predicted_share=float(shares[index]) if realisation.predictable else None,
+                    predicted_share=float(shares[index]) if predictable else None,
                 )
             )
             compiled.append(circuit)

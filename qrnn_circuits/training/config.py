@@ -130,7 +130,8 @@ class RunConfig(RunSettings):
                 that hold a field, the later one counts. ``task_options`` are merged.
             recipe: Name of the recipe, or ``"none"``; by default the one that the task names. Its
                 learning rates are Adam's, that of the read-out goes with the other, and settings
-                that the cell has no use for are left out.
+                that the cell has no use for are left out, as are the spreads of biases and weights
+                where either the recipe's neurons or those of the run are of order 0.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -149,6 +150,9 @@ class RunConfig(RunSettings):
             unsuited += _FOR_ADAM
         if "learning_rate" in given:
             unsuited += ("readout_learning_rate",)
+        order = recommended.get("order", cls.order)
+        if (given.get("order", order) == 0) != (order == 0):
+            unsuited += ("bias_spread", "weight_spread")
         unsuited += tuple(_unused(given.get("cell", cls.cell)))
         given["task_options"] = recommended["task_options"] | options
         _fit(recommended, given)

@@ -83,7 +83,7 @@ class RunSettings:
         None, "Lane wires, where more than the task needs are wanted.", number=False
     )
     stages: int = _network(1, "Work stages of the cell.", least=0)
-    order: int = _network(2, "Order of the neurons.", least=1)
+    order: int = _network(2, "Order of the neurons; 0 does not sharpen.", least=0)
     degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
     semantics: Semantics = _network(
         "postselected", "postselected or unitary.", choices=get_args(Semantics)
@@ -95,8 +95,16 @@ class RunSettings:
     device: str = _network(
         "cpu", "cpu, or cuda: a GPU, under torchrun one for each process.", choices=DEVICES
     )
-    bias_spread: float = _network(0.1, "Standard deviation of the initial biases around pi/2.")
-    weight_spread: float = _network(0.0, "Standard deviation of the initial weights.")
+    bias_spread: float | None = _network(
+        None,
+        "Standard deviation of the initial biases, around pi/2, with order 0 around 0; by default "
+        "0.1, with order 0 0.05, or what suits the task.",
+    )
+    weight_spread: float | None = _network(
+        None,
+        "Standard deviation of the initial weights; by default 0, with order 0 0.02, or what suits "
+        "the task.",
+    )
     theta_spread: float = _network(0.01, "Standard deviation of the initial angles theta.")
     optimizer: str = _optimisation("adam", "adam, sgd, rmsprop or lbfgs.", choices=OPTIMIZERS)
     learning_rate: float = _optimisation(

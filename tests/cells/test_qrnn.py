@@ -13,6 +13,7 @@ from tests.dense import DenseCell
 
 # Workspace, lane, stages, order, degree.
 SIZES = [
+    (2, 2, 1, 0, 2),
     (1, 1, 1, 1, 1),
     (2, 1, 1, 2, 2),
     (1, 2, 2, 2, 2),
@@ -121,7 +122,7 @@ def test_parameters_that_are_not_finite_are_rejected(name: str, value: float) ->
         ({"lane": 0}, "lane must be at least 1, got 0"),
         ({"workspace": 0}, "workspace must be at least 1, got 0"),
         ({"stages": -1}, "stages must be at least 0, got -1"),
-        ({"order": 0}, "order must be between 1"),
+        ({"order": -1}, "order must be between 0"),
         ({"degree": 3}, r"degree must be between 1 and the number of variables \(here 2"),
         ({"semantics": "exact"}, "semantics must be one of"),
         ({"dtype": torch.float16}, "dtype must be torch.float32 or torch.float64"),

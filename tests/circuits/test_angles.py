@@ -51,7 +51,7 @@ def test_angles_of_all_parities_add_up_to_any_table(controls: int) -> None:
     np.testing.assert_allclose(angles @ signs(controls, controls).T, table, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("order", [1, 2, 6])
+@pytest.mark.parametrize("order", [0, 1, 2, 6])
 def test_the_activation_is_that_of_the_torch_neuron(order: int, draw_coefficients: Draw) -> None:
     neuron = TorchNeuron(3, order=order, degree=2, dtype=torch.float64)
     with torch.no_grad():

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 # Workspace, lane, stages, order, degree, steps.
 SIZES = [
+    (2, 1, 1, 0, 2, 3),
+    (1, 2, 1, 0, 1, 2),
     (1, 1, 1, 1, 1, 3),
     (2, 1, 1, 1, 2, 2),
     (2, 1, 1, 2, 2, 3),
@@ -90,7 +92,9 @@ def test_the_gate_level_circuit_and_its_gradients_equal_the_fast_path(
             assert torch.allclose(gradient, fast_gradient, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize(("workspace", "lane", "order"), [(1, 1, 1), (2, 1, 1), (1, 1, 2)])
+@pytest.mark.parametrize(
+    ("workspace", "lane", "order"), [(2, 1, 0), (1, 1, 1), (2, 1, 1), (1, 1, 2)]
+)
 def test_the_circuit_is_accepted_as_often_as_the_fast_path_says(
     workspace: int, lane: int, order: int, make_model: Callable[..., QRNN]
 ) -> None:

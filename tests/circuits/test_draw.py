@@ -35,6 +35,12 @@ def test_a_picture_names_wires_stages_and_neurons_and_can_be_written(
     assert (tmp_path / "step.png").stat().st_size > 10_000
 
 
+def test_a_picture_of_order_0_names_no_realisation(make_model: Callable[..., QRNN]) -> None:
+    figure = draw_step(compile_circuit(make_model(lane=1, workspace=2, order=0), [1]))
+    assert figure.get_suptitle() == "One step, input symbol 1: order 0, degree 2"
+    assert "ancilla 0" not in {text.get_text() for text in figure.axes[0].texts}
+
+
 def test_a_long_neuron_is_cut_and_says_so(make_model: Callable[..., QRNN]) -> None:
     model = make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary")
     figure = draw_step(compile_circuit(model, [1], realisation="amplified,length=3"))

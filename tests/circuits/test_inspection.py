@@ -69,6 +69,25 @@ def test_by_default_every_realisation_of_the_models_semantics_is_inspected(
     assert names == [["postselect"], list(REALISATIONS.names()[1:])]
 
 
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+def test_of_order_0_one_circuit_stands_for_all_realisations(
+    semantics: str, make_model: MakeModel
+) -> None:
+    model = make_model(lane=1, workspace=2, order=0, degree=2, semantics=semantics)
+    kept = model(torch.tensor([[1, 0]]), torch.tensor([[1, 0]])).log_acceptance.exp().item()
+    for realisations in (None, EVERY):
+        inspection = inspect_circuit(model, [1, 0], [1, 0], realisations=realisations)
+        (entry,) = inspection.realisations
+        assert entry.realisation.semantics == semantics
+        assert entry.acceptance == pytest.approx(kept)
+        assert entry.error is None
+        assert (entry.resources.qubits, entry.resources.measurements) == (3, 2)
+    words = " ".join(rendered(inspection).split())
+    assert "neurons of order 0 are the same in every realisation" in words
+    (free,) = inspect_circuit(model, [1, 0]).realisations
+    assert free.acceptance == 1
+
+
 def test_a_chip_gives_counts_by_stage_and_an_estimate(unitary: QRNN) -> None:
     inspection = inspect_circuit(unitary, realisations=["multiplexed"], target="fake_fez")
     (entry,) = inspection.realisations

@@ -49,7 +49,7 @@ def signature(operation: qml.operation.Operator) -> tuple[object, ...]:
     return (operation.name, operation.wires, *map(float, operation.data))
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [0, 1, 2])
 @pytest.mark.parametrize("realisation", REALISATIONS.names())
 def test_it_is_a_valid_pennylane_operation(
     realisation: str, order: int, make_neuron: Make, monkeypatch: pytest.MonkeyPatch
@@ -63,7 +63,7 @@ def test_it_is_a_valid_pennylane_operation(
     qml.ops.functions.assert_valid(
         neuron,
         # Of an operation that measures wires no derivative is defined by parameter shifts.
-        skip_differentiation=realisation != "multiplexed",
+        skip_differentiation=neuron.realisation.measures,
     )
 
 
@@ -83,7 +83,7 @@ def test_its_decomposition_is_the_same_each_time_and_on_other_wires(
     ]
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [0, 1, 2])
 @pytest.mark.parametrize("realisation", REALISATIONS.names())
 @pytest.mark.usefixtures("graph_decomposition")
 def test_the_decomposition_system_finds_the_rule_of_the_realisation(
@@ -170,10 +170,11 @@ def test_default_qubit_agrees_on_superposed_controls(
     np.testing.assert_allclose(qnode(), expected / expected.sum(), rtol=0, atol=1e-10)
 
 
-def test_only_a_multiplexed_neuron_has_a_matrix(make_neuron: Make) -> None:
+def test_only_a_multiplexed_neuron_and_one_of_order_0_have_a_matrix(make_neuron: Make) -> None:
     for realisation in REALISATIONS.names():
         neuron = make_neuron(realisation)
         assert neuron.has_matrix is (realisation == "multiplexed")
+        assert make_neuron(realisation, order=0).has_matrix
         if not neuron.has_matrix:
             with pytest.raises(MatrixUndefinedError):
                 neuron.matrix()
@@ -193,7 +194,7 @@ def test_its_wires_are_controls_target_and_ancillas(draw_coefficients: Draw) -> 
         ({"realisation": "dense"}, "realisation must be one of .*got 'dense'"),
         ({"realisation": "amplified,length=4"}, "length must be odd, one of .*got 4"),
         ({"realisation": "repeat_until_success,attempts=0"}, "attempts must be at least 1"),
-        ({"order": 0}, "order must be between 1 and 6, got 0"),
+        ({"order": -1}, "order must be between 0 and 6, got -1"),
         ({"order": 5}, "at least one control, the target and 5 ancillas .*got 6 wires"),
         ({"wires": range(5)}, r"coefficients must have shape \(7,\) or \(B, 7\)"),
         ({"degree": 3}, "degree must be between 1 and the number of controls"),

@@ -65,6 +65,7 @@ def within_error(
 @pytest.mark.parametrize(
     ("sizes", "inputs", "outcomes"),
     [
+        ({"workspace": 2, "stages": 1, "order": 0}, [1, 0], [1, None]),
         ({"workspace": 1, "stages": 0, "order": 1}, [1], [1]),
         ({"workspace": 1, "stages": 0, "order": 2}, [0], [None]),
         ({"workspace": 2, "stages": 0, "order": 1}, [1], [0]),
@@ -96,6 +97,7 @@ def test_aer_keeps_the_predicted_share_of_postselected_shots(
     ("realisation", "sizes"),
     [
         (Postselect(), {"workspace": 2, "stages": 0, "order": 1}),
+        (Postselect(), {"workspace": 2, "stages": 1, "order": 0}),
         (Multiplexed(), {"workspace": 2, "stages": 1, "order": 2}),
         (Amplified(7), {"workspace": 1, "stages": 1, "order": 1}),
         # The input neuron's control is in a basis state, and the read-out is diagonal in that of

@@ -1,3 +1,4 @@
+import json
 import random
 import re
 import signal
@@ -173,13 +174,35 @@ def test_every_option_reaches_the_configuration(
     assert settings.keys() | untouched | named == defaults.to_json().keys()
 
 
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+def test_a_network_of_order_0_is_trained_inspected_and_run(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, semantics: str
+) -> None:
+    folder = tmp_path / "run"
+    options = (*tiny, "--order", 0, "--semantics", semantics)
+    assert qrnn("train", "xor", *options, "--out", folder).exit_code == 0
+    assert RunFolder(folder).read_config().order == 0
+    inspected = qrnn("inspect", folder, "--json", "--realisation", "all")
+    assert inspected.exit_code == 0, inspected.stderr
+    (entry,) = json.loads(inspected.stdout)["realisations"]
+    # Nothing but the two lane wires is measured.
+    assert (entry["resources"]["qubits"], entry["resources"]["measurements"]) == (4, 2)
+    assert qrnn("inspect", folder, "--draw", tmp_path / "step.png").exit_code == 0
+    for device in ("qrnn.torch", "qrnn.aer", "default.qubit"):
+        result = qrnn("run", folder, "--device", device, "--sequences", 2, "--json")
+        assert result.exit_code == 0, result.stderr
+        figures = json.loads(result.stdout)
+        assert figures["distance"] < 1e-9
+        assert figures["wires"] == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("xr",), "task must be one of memorise, .* got 'xr'"),
         (("xor", "--workspace", "0"), "workspace must be at least 1, got 0"),
         (("xor", "--degree", "9"), "degree must be .*, got 9"),
-        (("xor", "--order", "0"), "order must be at least 1, got 0"),
+        (("xor", "--order", "-1"), "order must be at least 0, got -1"),
         (("xor", "--optimizer", "adamw"), "optimizer must be one of adam, .* got 'adamw'"),
         (("xor", "--history", "9"), "history is for the optimizer 'lbfgs'"),
         (("xor", "--digits", "0,1"), "'xor' has no option 'digits'; it is an option of digits"),

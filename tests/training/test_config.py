@@ -95,7 +95,7 @@ def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
         ("workspace", True, "workspace must be an integer, got True"),
         ("lane", 1, "lane must be at least 2, got 1"),
         ("stages", -1, "stages must be at least 0"),
-        ("order", 0, "order must be at least 1"),
+        ("order", -1, "order must be at least 0"),
         ("degree", 1.5, "degree must be an integer, got 1.5"),
         ("semantics", "exact", "semantics must be one of postselected, unitary, got 'exact'"),
         ("strategy", "fast", "strategy must be one of auto"),
@@ -211,6 +211,25 @@ def test_the_spreads_and_the_type_reach_the_network(tiny: Tiny) -> None:
         cell.coefficients[:, 0], torch.full_like(cell.coefficients[:, 0], torch.pi / 2)
     )
     assert cell.coefficients[:, 1:].std().item() == pytest.approx(0.5, rel=0.5)
+
+
+def test_spreads_that_are_left_out_follow_from_the_order(tiny: Tiny) -> None:
+    for order, spreads in ((0, (0.05, 0.02)), (1, (0.1, 0.0))):
+        config = tiny(order=order)
+        assert (config.bias_spread, config.weight_spread) == (None, None)
+        given = tiny(order=order, bias_spread=spreads[0], weight_spread=spreads[1])
+        drawn, expected = (qrnn_cell(each.build_model()).coefficients for each in (config, given))
+        assert torch.equal(drawn, expected)
+        assert RunConfig.from_json(config.to_json()) == config
+
+
+def test_recommended_spreads_of_sharpened_neurons_are_not_for_those_of_order_0() -> None:
+    assert RunConfig.resolve("digits", recipe="coordinates").bias_spread == 0.5
+    assert RunConfig.resolve("digits", {"order": 1}, recipe="coordinates").bias_spread == 0.5
+    config = RunConfig.resolve("digits", {"order": 0}, recipe="coordinates")
+    assert config.bias_spread is None
+    given = RunConfig.resolve("digits", {"order": 0, "bias_spread": 0.2}, recipe="coordinates")
+    assert given.bias_spread == 0.2
 
 
 def test_the_schedule_of_a_run_may_change(tiny: Tiny) -> None:

@@ -133,6 +133,19 @@ def test_a_run_of_trials_that_crashed_and_resumed_ends_where_the_unbroken_run_do
     assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
 
 
+def test_a_network_of_order_0_trains_and_is_read_back(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny(order=0, learning_rate=0.05, steps=60, batch_size=16)
+    Trainer.start(config, tmp_path).run()
+    losses = [loss for _, loss in read_scalars(tmp_path, "train/loss")]
+    assert sum(losses[-5:]) / 5 < losses[0] / 2
+    run = load_run(tmp_path, "last")
+    assert run.config == config
+    assert run.model.cell.order == 0
+    trained = Trainer.resume(tmp_path).model
+    for name, parameter in run.model.named_parameters():
+        assert torch.equal(parameter, trained.get_parameter(name))
+
+
 def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(tiny: Tiny, tmp_path: Path) -> None:
     for name, seed in (("first", 0), ("again", 0), ("other", 1)):
         Trainer.start(tiny(seed=seed), tmp_path / name).run()

@@ -21,6 +21,7 @@ from qrnn_circuits.circuits.realisations import (
     Amplified,
     Multiplexed,
     Realisation,
+    realisation_at,
 )
 from qrnn_circuits.neuron import check_neuron_options
 from qrnn_circuits.optional_packages import require_qiskit
@@ -136,6 +137,7 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
     of its synthesis methods in a ``HLSConfig`` is ``quantum_neuron``: ``"multiplexed"``, the
     default, is exact and needs no ancilla; ``"amplified"``, with the option ``length``, is the
     amplitude amplification of that odd length, needs clean ancillas and holds to within its error.
+    Of order 0 it is the rotation by ``phi`` in both, as a :class:`PolynomialRYGate` is.
 
     Attributes:
         order: How often the activation is sharpened.
@@ -157,7 +159,7 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
             coefficients: Numbers in radians, as for :class:`PolynomialRYGate`. The angles of the
                 circuit are not linear in them, so they cannot be parameters.
             num_controls: Number m of control qubits. Variable i is qubit i.
-            order: From 1 to ``MAX_ORDER``.
+            order: From 0 to ``MAX_ORDER``.
             degree: From 1 to m.
             label: What drawings call the gate.
 
@@ -170,7 +172,7 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
             raise TypeError(
                 "coefficients of a QuantumNeuronGate must be numbers, got a Qiskit parameter: the "
                 "gate's angles are not linear in them. Compile with symbolic=True for a circuit "
-                "whose angles are parameters."
+                "whose angles are parameters, or take a PolynomialRYGate for a neuron of order 0."
             )
         coefficients = _checked(coefficients, num_controls, degree)
         super().__init__("quantum_neuron", num_controls + 1, coefficients, label=label)
@@ -183,6 +185,10 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
         return int(self.num_qubits) - 1
 
     def _define(self) -> None:
+        if self.order == 0:
+            rotation = PolynomialRYGate(self.params, self.num_controls, self.degree)
+            self.definition = rotation.synthesised()
+            return
         Multiplexed().check(order=self.order, controls=self.num_controls)
         angles = table_parity_angles(self._table(), self.num_controls)
         self.definition = _walk_circuit(multiplexed_walk(self.num_controls), list(angles))
@@ -221,7 +227,7 @@ def quantum_neuron_circuit(
         coefficients: Numbers in radians, as for :class:`PolynomialRYGate`.
         num_controls: Number m of control qubits.
         realisation: How it is built: a realisation, or the name of one.
-        order: From 1 to ``MAX_ORDER``.
+        order: From 0 to ``MAX_ORDER``.
         degree: From 1 to m.
 
     Returns:
@@ -232,7 +238,7 @@ def quantum_neuron_circuit(
     Raises:
         ValueError: If an argument is out of range.
     """
-    realisation = REALISATIONS.resolve(realisation)
+    realisation = realisation_at(REALISATIONS.resolve(realisation), order)
     wires = range(num_controls + 1 + realisation.ancillas(order))
     values = np.array(_checked(coefficients, num_controls, degree), dtype=np.float64)
     neuron = NeuronOperation(values, wires, order, degree, realisation)
@@ -249,7 +255,8 @@ def amplified_circuit(
         realisation: The amplification, by default ``Amplified()``.
 
     Returns:
-        A unitary circuit on the gate's qubits and, after them, ``order + 1`` ancillas.
+        A unitary circuit on the gate's qubits and, after them, ``order + 1`` ancillas, of
+        order 0 none.
     """
     realisation = realisation or Amplified()
     wires = range(gate.num_qubits + realisation.ancillas(gate.order))

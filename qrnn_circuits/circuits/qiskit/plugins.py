@@ -114,8 +114,8 @@ class MultiplexedQuantumNeuron(_GateSynthesis):
 class AmplifiedQuantumNeuron(_GateSynthesis):
     """``quantum_neuron.amplified``: amplitude amplification, to within the error of its length.
 
-    The option ``length`` is odd. It needs ``order + 1`` clean ancillas, which the transpiler finds
-    among qubits that nothing has acted on yet; without them it declines.
+    The option ``length`` is odd. It needs ``order + 1`` clean ancillas, of order 0 none, which the
+    transpiler finds among qubits that nothing has acted on yet; without them it declines.
 
     Example:
         >>> from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPluginManager

@@ -7,6 +7,7 @@ from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.multiplexed import Multiplexed
 from qrnn_circuits.circuits.realisations.postselect import Postselect
 from qrnn_circuits.circuits.realisations.repeat_until_success import RepeatUntilSuccess
+from qrnn_circuits.circuits.realisations.unsharpened import Unsharpened
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.registry import Registry
 
@@ -17,6 +18,8 @@ __all__ = [
     "Postselect",
     "Realisation",
     "RepeatUntilSuccess",
+    "Unsharpened",
+    "realisation_at",
     "realisation_of",
     "realisations_of",
     "register_realisation",
@@ -47,6 +50,24 @@ def register_realisation(name: str, item: Realisation | Callable[..., Realisatio
         Multiplexed()
     """
     REALISATIONS.register(name, item)
+
+
+def realisation_at(realisation: Realisation, order: int) -> Realisation:
+    """The realisation that builds a neuron of an order.
+
+    Args:
+        realisation: The chosen one.
+        order: Order of the neuron.
+
+    Returns:
+        The chosen one; for order 0, where there is nothing to sharpen, :class:`Unsharpened`
+        whichever is chosen.
+
+    Example:
+        >>> realisation_at(Amplified(), order=1), realisation_at(Amplified(), order=0)
+        (Amplified(length=7), Unsharpened())
+    """
+    return realisation if order else Unsharpened()
 
 
 def realisations_of(semantics: Semantics) -> list[Realisation]:

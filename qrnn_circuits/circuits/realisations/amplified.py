@@ -63,7 +63,7 @@ class Amplified(Realisation):
 
     def ancillas(self, order: int) -> int:
         """One for each order, and one more, which takes the real part of the polynomial."""
-        return order + 1
+        return order + 1 if order else 0
 
     def rotations(self, order: int) -> int:
         """As many circuits and inverses as the length, at each order, each there and back."""

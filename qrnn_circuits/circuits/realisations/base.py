@@ -21,7 +21,9 @@ class Realisation(ABC):
     ``semantics`` and :meth:`queue` are needed: the defaults are those of a unitary circuit without
     ancillas, and promise nothing of how near it comes. Known instances are
     :class:`~.postselect.Postselect`, :class:`~.repeat_until_success.RepeatUntilSuccess`,
-    :class:`~.amplified.Amplified` and :class:`~.multiplexed.Multiplexed`.
+    :class:`~.amplified.Amplified` and :class:`~.multiplexed.Multiplexed`. They queue
+    neurons of order 1 and higher: those of order 0 are the same in all, namely
+    :class:`~.unsharpened.Unsharpened`.
 
     Attributes:
         name: Under which it is registered. A class that sets none is named by where it can be
@@ -100,7 +102,7 @@ class Realisation(ABC):
         """Raises a ``ValueError`` where there is no such neuron, or it would fill the memory.
 
         Args:
-            order: Order of the neuron, from 1 to ``MAX_ORDER``.
+            order: Order of the neuron, from 0 to ``MAX_ORDER``.
             controls: Number m of control wires.
         """
         check_neuron_options(order, self.semantics)

@@ -32,7 +32,7 @@ class Multiplexed(Realisation):
     def check(self, *, order: int, controls: int) -> None:
         """Raises a ``ValueError`` also where the table has too many angles."""
         super().check(order=order, controls=controls)
-        if controls > MAX_CONTROLS:
+        if order and controls > MAX_CONTROLS:
             raise ValueError(
                 f"realisation 'multiplexed' takes at most {MAX_CONTROLS} controls "
                 f"(lane and workspace wires but the target), got {controls}: each neuron becomes "

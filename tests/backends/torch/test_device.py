@@ -173,13 +173,14 @@ def sequence_gradients(model: QRNN, distribution: Tensor) -> list[Tensor]:
     return list(torch.autograd.grad((weights * distribution).sum(), list(model.parameters())))
 
 
+@pytest.mark.parametrize("order", [0, 2])
 @pytest.mark.parametrize(
     ("semantics", "realisation"), [("postselected", "postselect"), ("unitary", "multiplexed")]
 )
 def test_compiled_sequences_and_their_gradients_are_the_models(
-    semantics: str, realisation: str, make_model: MakeModel
+    semantics: str, realisation: str, order: int, make_model: MakeModel
 ) -> None:
-    model = make_model(lane=2, workspace=2, stages=1, order=2, degree=2, semantics=semantics)
+    model = make_model(lane=2, workspace=2, stages=1, order=order, degree=2, semantics=semantics)
     inputs, outcomes = [1, 3, 0], [2, 0]
     circuit = compile_circuit(model, inputs, [*outcomes, None], realisation=realisation)
     found = circuit.qnode("qrnn.torch")()[0]

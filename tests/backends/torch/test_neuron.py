@@ -55,7 +55,7 @@ def on_system(neuron: NeuronOperation, state: Tensor) -> Tensor:
 @pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize(
     ("realisation", "controls", "order"),
-    [("postselect", 2, 1), ("postselect", 3, 2), ("multiplexed", 2, 3)],
+    [("amplified", 3, 0), ("postselect", 2, 1), ("postselect", 3, 2), ("multiplexed", 2, 3)],
 )
 def test_a_native_neuron_does_what_its_circuit_does(
     realisation: str,
@@ -94,6 +94,10 @@ def test_the_controls_may_be_any_wires() -> None:
     np.testing.assert_allclose(apply_neuron(state, neuron).reshape(16), expected, atol=1e-12)
 
 
-def test_only_exact_realisations_are_native(make_neuron: Callable[..., NeuronOperation]) -> None:
-    native = [name for name in REALISATIONS.names() if is_native(make_neuron(2, realisation=name))]
+def test_only_exact_realisations_and_neurons_of_order_0_are_native(
+    make_neuron: Callable[..., NeuronOperation],
+) -> None:
+    names = REALISATIONS.names()
+    native = [name for name in names if is_native(make_neuron(2, realisation=name))]
     assert native == ["postselect", "multiplexed"]
+    assert all(is_native(make_neuron(2, realisation=name, order=0)) for name in names)

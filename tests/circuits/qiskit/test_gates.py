@@ -15,7 +15,7 @@ from qrnn_circuits.circuits.qiskit.gates import (
 )
 from qrnn_circuits.circuits.realisations import REALISATIONS, Amplified
 from qrnn_circuits.synthesis import parities_up_to
-from tests.dense import polynomial_rotation, postselected_neuron
+from tests.dense import neuron, polynomial_rotation
 
 SIZES = [(1, 1), (2, 1), (2, 2), (3, 2), (3, 3), (4, 2)]
 
@@ -33,12 +33,7 @@ def matrix_of(circuit: QuantumCircuit) -> NDArray[np.complex128]:
 def neuron_matrix(
     coefficients: Sequence[float], degree: int, controls: int, order: int
 ) -> NDArray[np.float64]:
-    """The unitary factor of the postselected block."""
-    wires = controls + 1 + order
-    ancillas = range(controls + 1, wires)
-    whole = postselected_neuron(coefficients, degree, range(controls), controls, ancillas, wires)
-    left, _, right = np.linalg.svd(whole[:: 2**order, :: 2**order])
-    return np.asarray(left @ right)
+    return neuron(coefficients, degree, range(controls), controls, order, "unitary")
 
 
 @pytest.mark.parametrize(("controls", "degree"), SIZES)
@@ -59,13 +54,14 @@ def test_the_matrices_of_the_gates_are_those_of_their_definitions(
     coefficients = random_coefficients(controls, degree)
     for gate in (
         PolynomialRYGate(coefficients, controls, degree),
+        QuantumNeuronGate(coefficients, controls, order=0, degree=degree),
         QuantumNeuronGate(coefficients, controls, order=2, degree=degree),
     ):
         assert np.allclose(np.asarray(gate), Operator(gate.definition).data, atol=1e-10)
 
 
 @pytest.mark.parametrize(("controls", "degree"), [(1, 1), (2, 2), (3, 2)])
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [0, 1, 2])
 def test_a_neuron_gate_is_the_unitary_neuron(controls: int, degree: int, order: int) -> None:
     coefficients = random_coefficients(controls, degree)
     gate = QuantumNeuronGate(coefficients, controls, order=order, degree=degree)
@@ -98,9 +94,9 @@ def test_parameters_may_be_bound_after_synthesis() -> None:
 def test_gates_of_other_degree_or_order_are_not_equal() -> None:
     # One control: both degrees that two controls allow have other numbers of coefficients.
     coefficients = random_coefficients(2, 2)
-    neuron = QuantumNeuronGate(coefficients, 2, order=1, degree=2)
-    assert neuron == QuantumNeuronGate(coefficients, 2, order=1, degree=2)
-    assert neuron != QuantumNeuronGate(coefficients, 2, order=2, degree=2)
+    gate = QuantumNeuronGate(coefficients, 2, order=1, degree=2)
+    assert gate == QuantumNeuronGate(coefficients, 2, order=1, degree=2)
+    assert gate != QuantumNeuronGate(coefficients, 2, order=2, degree=2)
     assert PolynomialRYGate(coefficients, 2, 2) != PolynomialRYGate(coefficients[::-1], 2, 2)
 
 
@@ -145,6 +141,17 @@ def test_circuits_of_a_neuron_have_named_registers(
     assert host.count_ops() == circuit.count_ops()
 
 
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_of_order_0_the_circuit_of_every_realisation_is_the_rotation(realisation: str) -> None:
+    coefficients = random_coefficients(3, 2)
+    expected = polynomial_rotation(coefficients, 2, range(3), 3, 4)
+    circuit = quantum_neuron_circuit(coefficients, 3, realisation, order=0)
+    assert [register.name for register in circuit.qregs + circuit.cregs] == ["control", "target"]
+    assert np.allclose(matrix_of(circuit), expected, atol=1e-10)
+    gate = QuantumNeuronGate(coefficients, 3, order=0)
+    assert circuit.count_ops()["cx"] == gate.definition.count_ops()["cx"]
+
+
 def test_bad_arguments_are_rejected() -> None:
     with pytest.raises(ValueError, match="num_controls must be at least 1, got 0"):
         PolynomialRYGate([0.1], 0, 1)
@@ -158,6 +165,7 @@ def test_bad_arguments_are_rejected() -> None:
         PolynomialRYGate([0.1, 0.2], 1, 1).synthesised("fast")
     with pytest.raises(ValueError, match=r"length must be odd, .* got 4"):
         amplified_circuit(QuantumNeuronGate([0.1, 0.2], 1, order=1, degree=1), Amplified(4))
+    assert QuantumNeuronGate([0.1] * 12, 11, order=0, degree=1).definition.num_qubits == 12
     wide = QuantumNeuronGate([0.1] * 12, 11, order=1, degree=1)
     with pytest.raises(ValueError, match="takes at most 10 controls"):
         wide.definition  # noqa: B018

@@ -13,6 +13,7 @@ from qrnn_circuits.circuits.qiskit.plugins import (
     ParityPolynomialRY,
     TextbookPolynomialRY,
 )
+from qrnn_circuits.synthesis import closed_walk, parities_up_to
 
 BASIS = ["cx", "ry", "rz", "sx", "x", "h"]
 COEFFICIENTS = np.random.default_rng(0).normal(size=7).tolist()
@@ -84,6 +85,18 @@ def test_without_clean_ancillas_amplification_declines() -> None:
     gate = QuantumNeuronGate(COEFFICIENTS, 3, order=1, degree=2)
     assert AmplifiedQuantumNeuron().run(gate, num_clean_ancillas=1) is None
     assert AmplifiedQuantumNeuron().run(gate, num_clean_ancillas=2) is not None
+
+
+def test_of_order_0_every_method_is_the_walk_through_the_parities_of_the_degree() -> None:
+    coefficients = np.random.default_rng(0).normal(size=11).tolist()
+    circuit = QuantumCircuit(5)
+    circuit.append(QuantumNeuronGate(coefficients, 4, order=0, degree=2), range(5))
+    walk = closed_walk(4, parities_up_to(4, 2))
+    for method in ("multiplexed", "amplified"):
+        config = HLSConfig(quantum_neuron=[method])
+        transpiled = transpile(circuit, basis_gates=BASIS, hls_config=config, optimization_level=0)
+        assert transpiled.count_ops()["cx"] == walk.two_qubit_gates < 2**4
+        assert np.allclose(Operator(transpiled).data, Operator(circuit).data, atol=1e-10)
 
 
 def test_other_gates_are_declined() -> None:

@@ -16,7 +16,7 @@ MakeModel = Callable[..., QRNN]
     workspace=st.integers(1, 5),
     lane=st.integers(1, 3),
     stages=st.integers(0, 2),
-    order=st.integers(1, 6),
+    order=st.integers(0, 6),
     semantics=st.sampled_from(["postselected", "unitary"]),
     data=st.data(),
 )

@@ -20,7 +20,14 @@ MakeModel = Callable[..., QRNN]
 RandomSymbols = Callable[..., Tensor]
 
 # Workspace, lane, stages, order, degree.
-SIZES = [(1, 1, 1, 1, 1), (2, 1, 2, 2, 2), (1, 2, 1, 3, 2), (2, 2, 1, 2, 3), (3, 1, 0, 2, 1)]
+SIZES = [
+    (2, 2, 1, 0, 2),
+    (1, 1, 1, 1, 1),
+    (2, 1, 2, 2, 2),
+    (1, 2, 1, 3, 2),
+    (2, 2, 1, 2, 3),
+    (3, 1, 0, 2, 1),
+]
 
 
 @pytest.fixture(params=["all at once", "kept", "evaluated again"])
