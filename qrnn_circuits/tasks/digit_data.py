@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,13 +63,50 @@ def load_embedded() -> DigitSplits:
     A pixel counts the ink in a block of 4x4; it is taken as ink from half a block on. Of each digit
     60 % are for training, 15 % for validation and 25 % for the test, by a fixed permutation.
     """
+    images, digits = _embedded_images()
+    return _embedded_splits(scan(images >= 8), digits)
+
+
+def load_embedded_coordinates(digits: Sequence[int], dims: int) -> DigitSplits:
+    """Loads some of scikit-learn's digits as the first principal components of their images.
+
+    The components are those of the training images of these digits, and each is scaled so that it
+    goes from 0 to 255 on them; what lies beyond in other images is cut off.
+
+    Args:
+        digits: Which digits.
+        dims: Number of coordinates, from 1 to 64.
+
+    Returns:
+        The splits, with ``dims`` features.
+    """
+    from sklearn.decomposition import PCA
+
+    images, shown = _embedded_images()
+    chosen = np.isin(shown, digits)
+    pixels, shown = images[chosen].reshape(-1, EMBEDDED_SIDE**2), shown[chosen]
+    numbers = _embedded_splits(torch.arange(len(pixels)), shown)
+    train = pixels[numbers.train.features.numpy()]
+    components = PCA(dims, svd_solver="full").fit(train)
+    lowest, highest = (edge(components.transform(train), axis=0) for edge in (np.min, np.max))
+    scaled = (components.transform(pixels) - lowest) / (highest - lowest)
+    levels = torch.from_numpy(np.clip(256 * scaled, 0, 255).astype(np.uint8))
+    return _embedded_splits(levels, shown)
+
+
+def _embedded_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Images of 8x8 pixels with grey levels from 0 to 16, and which digit each shows."""
     from sklearn.datasets import load_digits
 
     images, digits = load_digits(return_X_y=True)
-    symbols = scan(images.reshape(-1, EMBEDDED_SIDE, EMBEDDED_SIDE) >= 8)
+    return images.reshape(-1, EMBEDDED_SIDE, EMBEDDED_SIDE), digits
+
+
+def _embedded_splits(features: Tensor, digits: NDArray[np.int64]) -> DigitSplits:
+    """Shares rows out, those of each digit by a permutation of their own."""
     rng = np.random.default_rng(_EMBEDDED_SEED)
     parts: dict[str, list[NDArray[np.int64]]] = {"train": [], "validation": [], "test": []}
-    for digit in range(10):
+    for digit in np.unique(digits):
         rows = rng.permutation(np.flatnonzero(digits == digit))
         first = round(_EMBEDDED_SHARES["train"] * len(rows))
         second = first + round(_EMBEDDED_SHARES["validation"] * len(rows))
@@ -77,7 +114,7 @@ def load_embedded() -> DigitSplits:
             parts[name].append(part)
     return DigitSplits(
         **{
-            name: _grouped(symbols[np.concatenate(rows)], digits[np.concatenate(rows)])
+            name: _grouped(features[np.concatenate(rows)], digits[np.concatenate(rows)])
             for name, rows in parts.items()
         }
     )

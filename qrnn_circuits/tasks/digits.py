@@ -17,6 +17,7 @@ from qrnn_circuits.tasks.digit_data import (
     DigitSplits,
     load_coordinates,
     load_embedded,
+    load_embedded_coordinates,
     load_mnist,
     load_pixels,
 )
@@ -65,7 +66,8 @@ class Digits(Task):
             even digits are class 0 and odd digits are class 1.
         generate: Draw digits in place of naming them.
         reduce: Read coordinates in place of pixels, one bit of each a step: ``"umap"`` or
-            ``"pca"``. They come from prepared files in a folder.
+            ``"pca"``. They come from prepared files in a folder; the principal components of the
+            embedded digits are found anew.
         dims: Number of coordinates with ``reduce``: 2 to 4 for UMAP and 1 to 8 for PCA, by
             default 2.
         resolution: Number of bits of each coordinate with ``reduce``, 1 to 8, by default 4.
@@ -165,9 +167,10 @@ class Digits(Task):
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
         check_integer("dims", self.dims, *_DIMS[reduce])
         check_integer("resolution", self.resolution, 1, 8)
-        if self.data in _NO_FOLDERS:
+        if self.data in _NO_FOLDERS and (reduce, self.data) != ("pca", "embedded"):
             raise ValueError(
-                f"reduce needs data to be a folder with the prepared files, got {self.data!r}"
+                f"reduce needs data to be a folder with the prepared files, got {self.data!r} with "
+                f"{reduce!r}; only the 'embedded' digits need none, and only for 'pca'"
             )
         for name in ("generate", "deskewed"):
             if getattr(self, name):
@@ -208,8 +211,10 @@ class Digits(Task):
 
     @cached_property
     def _splits(self) -> DigitSplits:
-        if self.data == "embedded":
+        if self.data == "embedded" and self.reduce is None:
             splits = load_embedded()
+        elif self.data == "embedded":
+            splits = load_embedded_coordinates(list(self._class_of_digit), self.lane)
         elif self.data == "download":
             splits = load_mnist(download_mnist())
         elif self.reduce is None:

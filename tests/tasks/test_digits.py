@@ -130,6 +130,29 @@ def test_labels_are_spelt_in_as_few_steps_as_hold_them(
     assert spelt == [d % 2 if labels == "even-odd" else d for d in shown]
 
 
+def test_embedded_digits_are_reduced_to_their_principal_components() -> None:
+    from sklearn.datasets import load_digits
+
+    task = Digits(digits="0,1", reduce="pca", dims=2, resolution=3)
+    batch = task.test()
+    assert batch.inputs.shape == (90, 3)
+    bits = torch.stack((batch.inputs >> 1, batch.inputs & 1), 2)
+    levels = (bits * torch.tensor([4, 2, 1])[:, None]).sum(1).double()
+    # Components are uncorrelated, the first has the larger variance, and both span their range.
+    images, digits = load_digits(return_X_y=True)
+    chosen = images[digits < 2]
+    variances = np.sort(np.linalg.eigvalsh(np.cov(chosen.T)))[::-1]
+    first, second = levels.var(0).tolist()
+    assert first > second * variances[1] / variances[0]
+    assert abs(np.corrcoef(levels.T.numpy())[0, 1]) < 0.25
+    assert levels.amin(0).tolist() == [0, 0]
+    assert levels.amax(0).max() == 7
+    # What the digits are can be told from the first component alone.
+    right = batch.outcomes[:, -1]
+    errors = [((levels[:, 0] >= cut).long() != right).double().mean() for cut in range(8)]
+    assert min(*errors, *(1 - error for error in errors)) < 0.1
+
+
 def test_reduced_digits_are_the_top_bits_of_their_coordinates(reduced_folder: Path) -> None:
     task = Digits(reduce="umap", dims=3, resolution=5, data=str(reduced_folder))
     with np.load(reduced_folder / "mnist-umap-3.npz") as arrays:
@@ -287,6 +310,7 @@ def test_outcomes_of_reading_are_described_by_the_class_they_spell() -> None:
         ({"deskewed": True, "data": "download"}, "deskewed needs data to be a folder"),
         ({"reduce": "tsne", "data": "."}, "reduce must be None or one of .*, got 'tsne'"),
         ({"reduce": "umap"}, "reduce needs data to be a folder"),
+        ({"reduce": "pca", "data": "download"}, "reduce needs data to be a folder"),
         ({"dims": 2}, "dims needs reduce"),
         ({"resolution": 4}, "resolution needs reduce"),
         ({"reduce": "umap", "dims": 1, "data": "."}, "dims must be from 2 to 4, got 1"),
