@@ -78,15 +78,15 @@ def test_devices_apply_the_dense_rotation_to_superposed_controls(
     start = np.random.default_rng(0).normal(size=16)
     start /= np.linalg.norm(start)
 
-    @qml.qnode(qml.device(device, wires=4))
-    def state() -> qml.measurements.StateMP:
+    def circuit() -> qml.measurements.StateMP:
         qml.StatePrep(start, wires=range(4))
         NeuronOperation(coefficients, range(4), 0, 2, "postselect", inverse)
         return qml.state()
 
     sign = -1 if inverse else 1
     block = dense.neuron(list(coefficients), 2, range(3), 3, 0, "unitary", sign)
-    np.testing.assert_allclose(state(), block @ start, rtol=0, atol=1e-10)
+    state = qml.QNode(circuit, qml.device(device, wires=4))()
+    np.testing.assert_allclose(state, block @ start, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize(("controls", "degree"), SIZES)
