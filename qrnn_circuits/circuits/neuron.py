@@ -157,7 +157,8 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         """The circuit, in which gates that repeat are the same objects: to be looked at only."""
         with SharedGates() as recorded:
             _queue(self.data[0], self.wires, **self.hyperparameters)
-        return recorded.operations
+        operations: Gates = recorded.operations
+        return operations
 
     def adjoint(self) -> "NeuronOperation":
         """The neuron that rotates the other way: the adjoint of each block."""

@@ -54,11 +54,7 @@ def submit_plan(
     typer.echo(f"usage    {usage}", err=err)
     title = device_title(device.name, backend=usage.backend)
     context = {"plan": plan.to_json(), "device": title, "folder": str(folder.absolute())}
-    doing(
-        f"sending {circuits} to {usage.backend}",
-        "If the job is on record already, qrnn jobs lists it, and qrnn results looks whether it was "
-        "received.",
-    )
+    doing(f"sending {circuits} to {usage.backend}", "If the job is on record, qrnn jobs lists it.")
     job = device.submit(plan.tapes, context=context)
     doing("finishing", advice_on(job))
     return Submission(job, usage.backend, usage.seconds, title)

@@ -154,14 +154,11 @@ def test_a_worker_ends_with_the_process_that_watches(program: Program) -> None:
     assert run.process.stdout is not None
     worker = int(run.process.stdout.readline())
     assert worker != run.process.pid
+    start = time.monotonic()
     run.process.kill()
     # The worker holds the terminal open as long as it lives.
     run.read()
-    with pytest.raises(ProcessLookupError):
-        deadline = time.monotonic() + LIMIT
-        while time.monotonic() < deadline:
-            os.kill(worker, 0)
-            time.sleep(0.05)
+    assert time.monotonic() - start < LIMIT
 
 
 # A shell's background jobs ignore Ctrl-C, and these tests may be run in one.
