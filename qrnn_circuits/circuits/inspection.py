@@ -235,7 +235,8 @@ def _inspected(
     seed: int,
 ) -> RealisationInspection:
     first = f"0: {circuit.staged_operations()[0].stage}"
-    before = _by_stage(section_resources(staged, first))
+    # A barrier takes nothing.
+    before, sections = section_resources(staged, first)
     transpiled, estimated, after = None, None, {}
     if chip is not None:
         whole = without_sections(staged)
@@ -244,17 +245,17 @@ def _inspected(
         if chip.target is not None:
             estimated = estimate(chosen, chip.target)
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
-        after = _by_stage(section_resources(chosen, first))
+        after = _by_stage(section_resources(chosen, first)[1])
     realisation = circuit.realisation
     ours = model.cell.semantics == realisation.semantics
     return RealisationInspection(
         realisation=realisation,
-        # A barrier takes nothing.
-        resources=resources(staged),
+        resources=before,
         transpiled=transpiled,
         estimate=estimated,
         stages=tuple(
-            StageInspection(stage, counts, after.get(stage)) for stage, counts in before.items()
+            StageInspection(stage, counts, after.get(stage))
+            for stage, counts in _by_stage(sections).items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
         error=realisation.error(model.cell.order) if model.cell.order else None,

@@ -153,6 +153,23 @@ def test_too_few_shots_are_refused_with_the_share_and_with_shots_that_would_do(
     assert plan_run(run, shots=advised).shots == advised
 
 
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+def test_a_refusal_names_the_settings_that_keep_more_shots(
+    make_run: MakeRun, semantics: str
+) -> None:
+    run = make_run(Dna(length=30), semantics=semantics)
+    with pytest.raises(ValueError, match="would be left") as caught:
+        plan_run(run, shots=1)
+    advice = str(caught.value)
+    assert ("--semantics unitary" in advice) == (semantics == "postselected")
+    assert "--reading scored" in advice
+    assert "Fewer --steps keep more" in advice
+    assert "without --shots, qrnn.torch gives exact distributions" in advice
+    # Networks that follow the advice have nothing to be advised of.
+    read = make_run(Dna(length=30, reading="scored"), semantics="unitary")
+    assert plan_run(read, shots=1).shots == 1
+
+
 @pytest.mark.parametrize("length", [20, 500])
 def test_shares_that_no_shots_make_up_for_are_refused(make_run: MakeRun, length: int) -> None:
     with pytest.raises(ValueError, match="none of 1,000 would be left: no number of shots will do"):

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from qiskit.circuit import CircuitInstruction, Clbit, Qubit
     from qiskit.transpiler import Target
 
+_LOOPS = frozenset({"for_loop", "while_loop", "switch_case", "box"})
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -59,29 +61,34 @@ def resources(circuit: "QuantumCircuit") -> Resources:
     Raises:
         ValueError: If the circuit holds control flow other than ``if``.
     """
-    return _resources(circuit.data)
+    return _resources(_read(circuit.data))
 
 
-def section_resources(circuit: "QuantumCircuit", first: str) -> dict[str, Resources]:
-    """Counts the sections of a circuit, each of which begins with a barrier labelled by its name.
+def section_resources(
+    circuit: "QuantumCircuit", first: str
+) -> tuple[Resources, dict[str, Resources]]:
+    """Counts a circuit and its sections, each of which begins with a barrier labelled by its name.
 
     Args:
         circuit: The circuit.
         first: Name of the section that begins without a barrier.
 
     Returns:
-        The resources of each section; those of one name are counted together, in order.
+        The resources of the circuit, and those of each section; sections of one name are counted
+        together, in order.
+
+    Raises:
+        ValueError: If the circuit holds control flow other than ``if``.
     """
-    sections: dict[str, list[CircuitInstruction]] = {first: []}
-    current = first
+    sections: dict[str, list[_Step]] = {first: []}
+    current, whole = sections[first], []
     for instruction in circuit.data:
-        operation = instruction.operation
-        if operation.name == "barrier" and operation.label is not None:
-            current = operation.label
-            sections.setdefault(current, [])
-        else:
-            sections[current].append(instruction)
-    return {name: _resources(instructions) for name, instructions in sections.items()}
+        if instruction.name == "barrier" and instruction.label is not None:
+            current = sections.setdefault(instruction.label, [])
+        elif (step := _step(instruction)) is not None:
+            current.append(step)
+            whole.append(step)
+    return _resources(whole), {name: _resources(steps) for name, steps in sections.items()}
 
 
 def estimate(circuit: "QuantumCircuit", target: "Target") -> Estimate | None:
@@ -133,32 +140,36 @@ class _Step(NamedTuple):
 def _read(
     instructions: Iterable["CircuitInstruction"], outer: Mapping[Any, Any] | None = None
 ) -> list[_Step]:
-    """The instructions without barriers.
+    """The instructions without barriers, see :func:`_step`."""
+    steps = (_step(instruction, outer) for instruction in instructions)
+    return [step for step in steps if step is not None]
+
+
+def _step(
+    instruction: "CircuitInstruction", outer: Mapping[Any, Any] | None = None
+) -> _Step | None:
+    """An instruction that is no barrier.
 
     Args:
-        instructions: Of a circuit, or of a block.
+        instruction: Of a circuit, or of a block.
         outer: The bits of the whole circuit that those of a block stand for.
     """
-    steps = []
-    for instruction in instructions:
-        name, qubits, clbits = instruction.name, instruction.qubits, instruction.clbits
-        if name == "barrier":
-            continue
-        if outer is not None:
-            qubits = tuple([outer[qubit] for qubit in qubits])
-            clbits = tuple([outer[bit] for bit in clbits])
-        if name in ("for_loop", "while_loop", "switch_case", "box"):
-            raise ValueError(f"the circuit's control flow must be if_else, got {name}")
-        blocks = instruction.operation.blocks if name == "if_else" else ()
-        inside = [
-            _read(
-                block.data,
-                dict(zip((*block.qubits, *block.clbits), (*qubits, *clbits), strict=True)),
-            )
-            for block in blocks
-        ]
-        steps.append(_Step(name, qubits, clbits, tuple(inside)))
-    return steps
+    name, qubits, clbits = instruction.name, instruction.qubits, instruction.clbits
+    if name == "barrier":
+        return None
+    if outer is not None:
+        qubits = tuple([outer[qubit] for qubit in qubits])
+        clbits = tuple([outer[bit] for bit in clbits])
+    if name in _LOOPS:
+        raise ValueError(f"the circuit's control flow must be if_else, got {name}")
+    if name != "if_else":
+        return _Step(name, qubits, clbits, ())
+    acted = (*qubits, *clbits)
+    blocks = [
+        _read(block.data, dict(zip((*block.qubits, *block.clbits), acted, strict=True)))
+        for block in instruction.operation.blocks
+    ]
+    return _Step(name, qubits, clbits, tuple(blocks))
 
 
 def _flat(steps: Iterable[_Step]) -> Iterator[_Step]:
@@ -169,8 +180,7 @@ def _flat(steps: Iterable[_Step]) -> Iterator[_Step]:
             yield from _flat(block)
 
 
-def _resources(instructions: Iterable["CircuitInstruction"]) -> Resources:
-    steps = _read(instructions)
+def _resources(steps: Sequence[_Step]) -> Resources:
     conditions = [step for step in steps if step.blocks]
     inside = [step for condition in conditions for b in condition.blocks for step in _flat(b)]
     conditioned = _counts(inside)
