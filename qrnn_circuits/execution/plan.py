@@ -255,7 +255,7 @@ def _remedies(run: TrainedRun, realisation: Realisation) -> str:
     options = ["--acceptance-weight"]
     if getattr(run.task, "reading", "scored") != "scored":
         options.insert(0, "--reading scored")
-    if realisation.postselects:
+    if realisation.postselects and run.model.cell.order:
         options.insert(0, "--semantics unitary")
     return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
 
