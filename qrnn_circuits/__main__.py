@@ -1,5 +1,5 @@
 """``python -m qrnn_circuits``: the ``qrnn`` command, as ``torchrun -m`` starts it."""
 
-from qrnn_circuits.command_line import app
+from qrnn_circuits.command_line import start
 
-app(prog_name="qrnn")
+start()

@@ -1,14 +1,15 @@
 """What a model's circuit takes, on paper and on a chip."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from math import exp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.circuits.qiskit.convert import without_sections
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
     Resources,
@@ -27,6 +28,9 @@ from qrnn_circuits.circuits.realisations import (
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ def inspect_circuit(
     target: Any = None,  # noqa: ANN401
     optimization_level: int = 3,
     seed: int = 0,
+    progress: Callable[[str], None] = lambda doing: None,
 ) -> Inspection:
     """Counts the circuits of a sequence, by default of one step.
 
@@ -133,6 +138,7 @@ def inspect_circuit(
             by default nothing is transpiled.
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
+        progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
 
     Returns:
         The counts.
@@ -167,18 +173,24 @@ def inspect_circuit(
         )
         for realisation in chosen
     ]
-    if chip is not None:
-        for circuit in circuits:
-            _check_instructions(chip, circuit)
+    staged = []
+    for place, circuit in enumerate(circuits):
+        progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
+        staged.append(circuit.to_qiskit(barriers=True))
+        if chip is not None:
+            _check_instructions(chip, circuit, staged[-1])
+    entries = []
+    for place, (circuit, sections) in enumerate(zip(circuits, staged, strict=True)):
+        doing = "counting" if chip is None else "transpiling"
+        progress(f"{doing} realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
+        entries.append(_inspected(circuit, sections, model, chip, optimization_level, seed))
     first = circuits[0] if circuits else compile_circuit(model, inputs, outcomes)
     return Inspection(
         cell={**cell.sizes(), "semantics": cell.semantics},
         inputs=first.inputs,
         outcomes=first.outcomes,
         target=None if chip is None else chip.name,
-        realisations=tuple(
-            _inspected(circuit, model, chip, optimization_level, seed) for circuit in circuits
-        ),
+        realisations=tuple(entries),
     )
 
 
@@ -222,32 +234,34 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
 
 def _inspected(
     circuit: CompiledCircuit,
+    staged: "QuantumCircuit",
     model: RecurrentNetwork,
     chip: Chip | None,
     optimization_level: int,
     seed: int,
 ) -> RealisationInspection:
-    whole = circuit.to_qiskit()
-    staged = circuit.to_qiskit(barriers=True)
     first = f"0: {circuit.staged_operations()[0].stage}"
-    before = _by_stage(section_resources(staged, first))
+    # A barrier takes nothing.
+    before, sections = section_resources(staged, first)
     transpiled, estimated, after = None, None, {}
     if chip is not None:
+        whole = without_sections(staged)
         chosen = chip.transpile(whole, optimization_level=optimization_level, seed=seed)
         transpiled = resources(chosen)
         if chip.target is not None:
             estimated = estimate(chosen, chip.target)
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
-        after = _by_stage(section_resources(chosen, first))
+        after = _by_stage(section_resources(chosen, first)[1])
     realisation = circuit.realisation
     ours = model.cell.semantics == realisation.semantics
     return RealisationInspection(
         realisation=realisation,
-        resources=resources(whole),
+        resources=before,
         transpiled=transpiled,
         estimate=estimated,
         stages=tuple(
-            StageInspection(stage, counts, after.get(stage)) for stage, counts in before.items()
+            StageInspection(stage, counts, after.get(stage))
+            for stage, counts in _by_stage(sections).items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
         error=realisation_at(realisation, model.cell.order).error(model.cell.order),
@@ -272,9 +286,9 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
     return stages
 
 
-def _check_instructions(chip: Chip, circuit: CompiledCircuit) -> None:
+def _check_instructions(chip: Chip, circuit: CompiledCircuit, converted: "QuantumCircuit") -> None:
     """Raises where the target lacks control flow, naming realisations that run there."""
-    missing = chip.missing(circuit.to_qiskit())
+    missing = chip.missing(converted)
     if not missing:
         return
     fitting = [

@@ -11,6 +11,7 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires, WiresLike
 
 from qrnn_circuits.circuits.angles import activation_table, coefficient_count, multiplexed_matrix
+from qrnn_circuits.circuits.gate_lists import Gates, SharedGates
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.rotation import check_coefficients
 from qrnn_circuits.neuron import check_neuron_options
@@ -151,6 +152,13 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         if qml.QueuingManager.recording():
             for operation in operations:
                 qml.apply(operation)
+        return operations
+
+    def shared_decomposition(self) -> Gates:
+        """The circuit, in which gates that repeat are the same objects: to be looked at only."""
+        with SharedGates() as recorded:
+            _queue(self.data[0], self.wires, **self.hyperparameters)
+        operations: Gates = recorded.operations
         return operations
 
     def adjoint(self) -> "NeuronOperation":

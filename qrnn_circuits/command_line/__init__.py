@@ -1,5 +1,5 @@
 """The ``qrnn`` command."""
 
-from qrnn_circuits.command_line.app import app
+from qrnn_circuits.command_line.app import app, start
 
-__all__ = ["app"]
+__all__ = ["app", "start"]

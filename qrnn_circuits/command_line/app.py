@@ -1,6 +1,7 @@
 """The ``qrnn`` command and its subcommands."""
 
 import sys
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
+from qrnn_circuits.command_line.waiting import watched
 
 COMMANDS = {
     "train": "Train a network on a task.",
@@ -22,6 +24,9 @@ COMMANDS = {
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
+
+WATCHED = ("inspect", "run", "submit", "results")
+"""Commands that wait for native code or the network."""
 
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,
@@ -63,6 +68,12 @@ def _print_version(wanted: bool) -> None:
 app = typer.Typer(name="qrnn", cls=LazyGroup, no_args_is_help=True, **_SETTINGS)
 for _name, _help in COMMANDS.items():
     app.command(_name, help=_help)(_entry)
+
+
+def start() -> None:
+    """The program: runs a command, while another process watches it if it is a slow one."""
+    with watched() if sys.argv[1:2] and sys.argv[1] in WATCHED else nullcontext():
+        app(prog_name="qrnn")
 
 
 @app.callback()

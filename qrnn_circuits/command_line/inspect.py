@@ -10,6 +10,7 @@ from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
 
 
@@ -69,12 +70,15 @@ def inspect(
                 None if outcomes is None else _outcomes("outcomes", outcomes, words),
                 realisations=names or None,
                 target=target,
+                progress=doing,
             )
             if draw is not None:
+                doing("drawing")
                 circuit = representative(run.model, result)
                 draw_step(circuit).savefig(draw, dpi=150)
         except ImportError as error:
             raise ValueError(str(error)) from error
+    clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
         return

@@ -24,7 +24,8 @@ from qrnn_circuits.command_line.options import (
     SequencesOption,
     StepsOption,
 )
-from qrnn_circuits.command_line.submission import submit_plan
+from qrnn_circuits.command_line.submission import advice_on, submit_plan
+from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def run(
 
         if chart is not None:
             check_chart_path(chart)
+        doing("compiling the circuits")
         plan = plan_run(
             load_run(folder, checkpoint.value),
             realisation=realisation,
@@ -103,7 +105,11 @@ def run(
         if hasattr(chosen, "submit"):
             sent = submit_plan(plan, chosen, folder, err=True)
             title = sent.device
+            clear()
             typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
+            doing(f"waiting for job {sent.job} on {sent.backend}", advice_on(sent.job))
+        else:
+            doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
         with qml.Tracker(chosen) as tracker:
             results = run_plan(plan, chosen) if sent is None else chosen.fetch(sent.job)
         seconds = time.perf_counter() - start
@@ -116,6 +122,7 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
     from qrnn_circuits.execution.table import report_table
 
+    clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
     else:
@@ -126,5 +133,6 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     if chart is not None:
         from qrnn_circuits.execution.chart import draw_report
 
+        doing("drawing")
         with usage_errors():
             draw_report(result).savefig(chart, dpi=150)

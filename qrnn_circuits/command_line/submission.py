@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from qrnn_circuits.command_line.devices import device_title
+from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
     from qrnn_circuits.execution import Plan
@@ -46,9 +47,19 @@ def submit_plan(
         folder: Of the trained network.
         err: Whether to print to the standard error.
     """
+    circuits = f"{len(plan.tapes):,} circuit(s)"
+    doing(f"transpiling {circuits}", "Nothing was sent.")
     usage = device.estimate(plan.tapes)
+    clear()
     typer.echo(f"usage    {usage}", err=err)
     title = device_title(device.name, backend=usage.backend)
     context = {"plan": plan.to_json(), "device": title, "folder": str(folder.absolute())}
+    doing(f"sending {circuits} to {usage.backend}", "If the job is on record, qrnn jobs lists it.")
     job = device.submit(plan.tapes, context=context)
+    doing("finishing", advice_on(job))
     return Submission(job, usage.backend, usage.seconds, title)
+
+
+def advice_on(job: str) -> str:
+    """What a user is to know who no longer waits for a job."""
+    return f"The job is on record, get it with: qrnn results {job}"

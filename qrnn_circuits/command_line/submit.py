@@ -22,6 +22,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
 )
 from qrnn_circuits.command_line.submission import submit_plan
+from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
 
 
@@ -56,6 +57,7 @@ def submit(
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import plan_run
 
+        doing("compiling the circuits")
         plan = plan_run(
             load_run(folder, checkpoint.value),
             realisation=realisation,
@@ -77,6 +79,7 @@ def submit(
             raise ValueError(f"device {device!r} keeps no jobs: qrnn run runs it and waits")
     with device_errors():
         sent = submit_plan(plan, chosen, folder, err=as_json)
+    clear()
     if as_json:
         answer = {"job": sent.job, "backend": sent.backend, "usage": sent.seconds}
         typer.echo(json.dumps(answer))

@@ -201,7 +201,7 @@ def plan_run(
             )
             compiled.append(circuit)
     if shots is not None:
-        _check_kept(planned, shots)
+        _check_kept(planned, shots, _remedies(run, realisation))
     order = sorted(range(len(planned)), key=lambda i: (planned[i].sequence, planned[i].step))
     return Plan(
         task=run.task.name,
@@ -251,7 +251,17 @@ def _predictions(
     return output.log_probs[:, -1].exp(), output.log_acceptance.exp().clamp(max=1)
 
 
-def _check_kept(planned: list[PlannedCircuit], shots: int) -> None:
+def _remedies(run: TrainedRun, realisation: Realisation) -> str:
+    """Options of ``qrnn train`` that lead to networks which keep more shots."""
+    options = ["--acceptance-weight"]
+    if getattr(run.task, "reading", "scored") != "scored":
+        options.insert(0, "--reading scored")
+    if realisation.postselects and run.model.cell.order:
+        options.insert(0, "--semantics unitary")
+    return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+
+
+def _check_kept(planned: list[PlannedCircuit], shots: int, remedies: str) -> None:
     """Raises where a circuit would hardly keep a shot."""
     predictable = [circuit for circuit in planned if circuit.predicted_share is not None]
     worst = min(predictable, key=lambda circuit: circuit.predicted_share or 0, default=None)
@@ -260,8 +270,8 @@ def _check_kept(planned: list[PlannedCircuit], shots: int) -> None:
     raise ValueError(
         f"{worst.describe()} keeps a share of {worst.predicted_share:.3g} of the shots, as the "
         f"model predicts, so that none of {shots:,} would be left: "
-        f"{shots_advice(worst.predicted_share)}. Fewer steps keep more; without shots, "
-        "simulators give exact distributions"
+        f"{shots_advice(worst.predicted_share)}. Fewer --steps keep more, and so does a network "
+        f"trained with {remedies}; without --shots, qrnn.torch gives exact distributions"
     )
 
 

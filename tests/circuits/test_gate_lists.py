@@ -2,6 +2,7 @@ import numpy as np
 import pennylane as qml
 
 from qrnn_circuits.circuits.gate_lists import (
+    SharedGates,
     inverse_gates,
     queue,
     queue_conditioned,
@@ -49,3 +50,31 @@ def test_one_list_can_be_queued_again_and_again() -> None:
     assert [operation.base.name for operation in conditioned] == [gate.name for gate in gates]
     assert all(operation.meas_val.measurements == bit.measurements for operation in conditioned)
     assert len(recorded.queue) == 4 * len(gates) + 1
+
+
+def test_a_shared_recording_holds_parts_once_and_gates_as_often_as_they_are_queued() -> None:
+    gates = walk_gates(STEPS, np.array([0.1, 0.2]), [0, 1], 2)
+    with SharedGates() as recorded:
+        queue(gates)
+        bit = qml.measure(2)
+        queue_conditioned(bit, gates)
+        queue_conditioned(bit, gates)
+        sum_of = qml.prod(qml.X(0), qml.Y(1))
+        qml.adjoint(qml.S(0))
+    first, measurement, conditioned, again, parts = (
+        recorded.operations[start:stop]
+        for start, stop in ((0, 5), (5, 6), (6, 11), (11, 16), (16, None))
+    )
+    assert all(ours is theirs for ours, theirs in zip(first, gates, strict=True))
+    assert measurement == bit.measurements
+    assert all(ours is theirs for ours, theirs in zip(conditioned, again, strict=True))
+    assert all(ours.base is theirs for ours, theirs in zip(conditioned, gates, strict=True))
+    assert parts[0] is sum_of
+    assert [part.name for part in parts] == ["Prod", "Adjoint(S)"]
+
+
+def test_a_gate_that_repeats_has_one_inverse() -> None:
+    (gate,) = walk_gates([Rotate(0)], np.array([0.1]), [0], 1)
+    inverse = inverse_gates([gate, gate])
+    assert inverse[0] is inverse[1]
+    assert inverse[0].data == (-0.1,)

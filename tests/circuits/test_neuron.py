@@ -51,6 +51,18 @@ def signature(operation: qml.operation.Operator) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("order", [0, 1, 2])
 @pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_the_shared_decomposition_is_the_decomposition_of_fewer_objects(
+    realisation: str, order: int, make_neuron: Make
+) -> None:
+    neuron = make_neuron(realisation, order=order, length=3, attempts=2)
+    shared = neuron.shared_decomposition()
+    assert list(map(signature, shared)) == list(map(signature, neuron.decomposition()))
+    if order == 2 and realisation != "multiplexed":
+        assert len(set(map(id, shared))) < len(shared)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
 def test_it_is_a_valid_pennylane_operation(
     realisation: str, order: int, make_neuron: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,8 +31,8 @@ def qrnn() -> Callable[..., Result]:
 _PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from qrnn_circuits.command_line import app
-app()
+from qrnn_circuits.command_line import start
+start()
 """
 
 

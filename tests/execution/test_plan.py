@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pennylane as qml
@@ -10,7 +11,7 @@ import torch
 from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.circuits import NeuronOperation
 from qrnn_circuits.execution import Plan, plan_run, run_plan
-from qrnn_circuits.tasks import Digits, Dna, Memorise, Xor
+from qrnn_circuits.tasks import Digits, Dna, Memorise, Task, Xor
 from qrnn_circuits.training import TrainedRun
 from tests.branches import branches
 
@@ -162,6 +163,37 @@ def test_too_few_shots_are_refused_with_the_share_and_with_shots_that_would_do(
     advised = int(str(caught.value).split(": ")[1].split(" shots")[0].replace(",", ""))
     assert advised * share == pytest.approx(100, rel=1e-3)
     assert plan_run(run, shots=advised).shots == advised
+
+
+@dataclass(frozen=True)
+class ReadDna(Dna):
+    """A task that says which steps are read."""
+
+    reading: Literal["every", "scored"] = "every"
+
+
+@pytest.mark.parametrize(
+    ("task", "semantics", "options"),
+    [
+        (Memorise(length=30), "unitary", "--acceptance-weight"),
+        (Memorise(length=30), "postselected", "--semantics unitary or --acceptance-weight"),
+        (ReadDna(length=30), "unitary", "--reading scored or --acceptance-weight"),
+        (
+            ReadDna(length=30),
+            "postselected",
+            "--semantics unitary, --reading scored or --acceptance-weight",
+        ),
+    ],
+)
+def test_a_refusal_names_the_settings_that_keep_more_shots(
+    make_run: MakeRun, task: Task, semantics: str, options: str
+) -> None:
+    with pytest.raises(ValueError, match="would be left") as caught:
+        plan_run(make_run(task, semantics=semantics), shots=1)
+    assert str(caught.value).endswith(
+        f". Fewer --steps keep more, and so does a network trained with {options}; without "
+        "--shots, qrnn.torch gives exact distributions"
+    )
 
 
 @pytest.mark.parametrize("length", [20, 500])

@@ -16,7 +16,7 @@ from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.qiskit_common.readout_errors import measured_qubits
 from qrnn_backends.readout import NoShotsKeptError
-from qrnn_circuits.circuits.qiskit.convert import basic_operations
+from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
 def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> list[Result]:

@@ -27,7 +27,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.parameter_shift import refuse_postselected
-from qrnn_circuits.circuits.qiskit.convert import basic_operations
+from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
 def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:

@@ -16,7 +16,8 @@ from pennylane.tape import QuantumScript
 from pennylane.tape.tape import rotations_and_diagonal_measurements
 
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
-from qrnn_circuits.circuits.qiskit.convert import Converter, Item, basic_operations
+from qrnn_circuits.circuits.qiskit.basic import basic_operations
+from qrnn_circuits.circuits.qiskit.convert import Converter, Item
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pennylane as qml
 from pennylane.operation import Operator
-from pennylane.ops import Conditional, Controlled, MidMeasure
+from pennylane.ops import Conditional, MidMeasure
 
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.basic import basic_operations, qiskit_gates
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
     from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
-    from qiskit.circuit import Clbit, Gate, Qubit
+    from qiskit.circuit import CircuitInstruction, Clbit, Gate, Qubit
+
+# A basic operation and its Qiskit gate, which measurements and phases do not have.
+_Step = tuple[Operator, "Gate | None"]
 
 
 @dataclass(frozen=True)
@@ -109,25 +113,48 @@ class Converter:
 
     def _expanded(self, items: Iterable[Item]) -> Iterator[tuple[Operator, "Gate | None", str]]:
         """Basic operations with their Qiskit gates and sections."""
-        cache: dict[Hashable, list[tuple[Operator, Gate | None]]] = {}
+        cache: dict[Hashable, list[_Step]] = {}
         for item in items:
             steps = cache.get(item.key) if item.key is not None else None
             if steps is None:
-                steps = [(basic, self._gate(basic)) for basic in basic_operations(item.operation)]
+                steps = self._steps(item.operation)
                 if item.key is not None:
                     cache[item.key] = steps
             for operation, gate in steps:
                 yield operation, gate, item.section
 
-    def _gate(self, operation: Operator) -> "Gate | None":
+    def _steps(self, operation: Operator) -> list[_Step]:
+        """The basic operations of one; what repeats within a neuron is worked out once."""
+        parts = (
+            operation.shared_decomposition()
+            if isinstance(operation, NeuronOperation)
+            else [operation]
+        )
+        known: dict[int, list[_Step]] = {}
+        gates: dict[int, Gate | None] = {}
+        steps: list[_Step] = []
+        for part in parts:
+            found = known.get(id(part))
+            if found is None:
+                found = known[id(part)] = [
+                    (basic, self._gate(basic, gates)) for basic in basic_operations(part)
+                ]
+            steps += found
+        return steps
+
+    def _gate(self, operation: Operator, known: "dict[int, Gate | None]") -> "Gate | None":
+        """Its gate; that of a conditioned operation is kept, for the next one with its base."""
         if isinstance(operation, Conditional):
-            operation = operation.base
+            base = operation.base
+            if id(base) not in known:
+                known[id(base)] = self._gate(base, known)
+            return known[id(base)]
         if isinstance(operation, MidMeasure) or operation.name in ("GlobalPhase", "Barrier"):
             return None
         angles = [self.angle(value) for value in operation.data]
-        if operation.name in _gates():
-            return _gates()[operation.name](*angles)
-        gate = _gates()[operation.base.name](*angles)
+        if operation.name in qiskit_gates():
+            return qiskit_gates()[operation.name](*angles)
+        gate = qiskit_gates()[operation.base.name](*angles)
         values = "".join("01"[bool(value)] for value in operation.control_values)
         # Qiskit counts the bits of a control state from the right.
         return gate.control(len(values), ctrl_state=values[::-1], annotated=False)
@@ -158,7 +185,10 @@ class _Writer:
         self.postselected: list[tuple[int, int]] = []
         # Operations that wait for their common condition to end.
         self.condition: Any = None
-        self.waiting: list[tuple[Gate, list[Qubit]]] = []
+        self.waiting: list[CircuitInstruction] = []
+        # Of operations that repeat, by their identity; conditions until the next measurement.
+        self.instructions: dict[int, CircuitInstruction] = {}
+        self.conditions: dict[int, Any] = {}
 
     def write(self, expanded: Sequence[tuple[Operator, "Gate | None", str]]) -> Converted:
         section = expanded[0][2] if expanded else ""
@@ -173,7 +203,6 @@ class _Writer:
         return Converted(self.circuit, tuple(self.postselected))
 
     def _write_one(self, operation: Operator, gate: "Gate | None") -> None:
-        qubits = [self._qubit(wire) for wire in operation.wires]
         if isinstance(operation, Conditional):
             if gate is None:
                 return  # A phase of a whole branch has no effect.
@@ -184,23 +213,34 @@ class _Writer:
                 if condition != self.condition:
                     self._close()
                     self.condition = condition
-                self.waiting.append((gate, qubits))
+                self.waiting.append(self._instruction(operation, gate))
                 return
-        self._close()
-        if isinstance(operation, MidMeasure):
-            self._measure(operation, qubits[0])
-        elif gate is not None:
-            self.circuit.append(gate, qubits)
+        if self.waiting:
+            self._close()
+        if gate is not None:
+            _append(self.circuit, self._instruction(operation, gate))
+        elif isinstance(operation, MidMeasure):
+            self._measure(operation, self._qubit(operation.wires[0]))
         elif operation.name == "Barrier":
-            self.circuit.barrier(qubits)
+            self.circuit.barrier([self._qubit(wire) for wire in operation.wires])
         else:
             # PennyLane's GlobalPhase(a) is exp(-i a).
             self.circuit.global_phase -= self.converter.angle(operation.data[0])
+
+    def _instruction(self, operation: Operator, gate: "Gate") -> "CircuitInstruction":
+        instruction = self.instructions.get(id(operation))
+        if instruction is None:
+            from qiskit.circuit import CircuitInstruction
+
+            instruction = CircuitInstruction(gate, [self._qubit(wire) for wire in operation.wires])
+            self.instructions[id(operation)] = instruction
+        return instruction
 
     def _measure(self, measurement: MidMeasure, qubit: "Qubit") -> None:
         name = self.converter.classical(measurement, measurement.meas_uid in self.used)
         if name is not None:
             bit = next(self.free[name])
+            self.conditions = {}
             self.bits[measurement.meas_uid] = bit
             self.circuit.measure(qubit, bit)
             if measurement.postselect is not None:
@@ -215,6 +255,12 @@ class _Writer:
 
     def _condition(self, operation: Conditional) -> Any:  # noqa: ANN401
         """A Qiskit condition, or whether the operation acts always or never."""
+        place = id(operation.meas_val)
+        if place not in self.conditions:
+            self.conditions[place] = self._new_condition(operation)
+        return self.conditions[place]
+
+    def _new_condition(self, operation: Conditional) -> Any:  # noqa: ANN401
         measurements = operation.meas_val.measurements
         bits = [self.bits.get(measurement.meas_uid) for measurement in measurements]
         if None in bits:
@@ -248,14 +294,14 @@ class _Writer:
         from qiskit import QuantumCircuit
         from qiskit.circuit.classical import expr
 
-        qubits = list(dict.fromkeys(qubit for _, acted in self.waiting for qubit in acted))
+        qubits = list(dict.fromkeys(qubit for step in self.waiting for qubit in step.qubits))
         if isinstance(self.condition, tuple):
             bits = [self.condition[0]]
         else:
             bits = list(dict.fromkeys(var.var for var in expr.iter_vars(self.condition)))
         body = QuantumCircuit(qubits, bits)
-        for gate, acted in self.waiting:
-            body.append(gate, acted)
+        for instruction in self.waiting:
+            _append(body, instruction)
         self.circuit.if_test(self.condition, body, qubits, bits)
         self.waiting, self.condition = [], None
 
@@ -265,6 +311,23 @@ class _Writer:
         except KeyError:
             registers = {name: list(wires) for name, wires in self.converter.quantum.items()}
             raise ValueError(f"wire {wire} is in none of the registers {registers}") from None
+
+
+def _append(circuit: "QuantumCircuit", instruction: "CircuitInstruction") -> None:
+    """Appends a gate on qubits that the circuit has."""
+    if instruction.is_parameterized():
+        circuit.append(instruction)  # makes a copy, whose parameters are its own
+    else:
+        circuit._append(instruction)
+
+
+def without_sections(circuit: "QuantumCircuit") -> "QuantumCircuit":
+    """A copy without the barriers that are labelled by the name of a section."""
+    whole = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        if instruction.name != "barrier" or instruction.label is None:
+            _append(whole, instruction)
+    return whole
 
 
 def to_qiskit(
@@ -298,71 +361,3 @@ def to_qiskit(
     registers = {"q": list(tape.wires)} if registers is None else registers
     converter = Converter(registers, lambda measurement, used: "c")
     return converter.convert(Item(operation) for operation in tape.operations).circuit
-
-
-def basic_operations(operation: Operator) -> Iterator[Operator]:
-    """Decomposes an operation into gates of Qiskit, measurements and conditioned gates.
-
-    Args:
-        operation: Any operation.
-
-    Raises:
-        TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
-    """
-    name = operation.name
-    if isinstance(operation, Conditional):
-        for basic in basic_operations(operation.base):
-            if isinstance(basic, MidMeasure):
-                raise TypeError(f"{operation} holds a measurement, which cannot be conditioned")
-            yield operation if basic is operation.base else Conditional(operation.meas_val, basic)
-    elif (
-        isinstance(operation, MidMeasure) or name in _gates() or name in ("GlobalPhase", "Barrier")
-    ) or (isinstance(operation, Controlled) and operation.base.name in _gates()):
-        yield operation
-    elif name == "Identity":
-        return
-    elif operation.has_decomposition:
-        for part in operation.decomposition():
-            yield from basic_operations(part)
-    elif operation.has_matrix:
-        unitary = qml.QubitUnitary(qml.matrix(operation), wires=operation.wires)
-        yield from basic_operations(unitary)
-    else:
-        raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
-
-
-@lru_cache(maxsize=1)
-def _gates() -> Mapping[str, Callable[..., "Gate"]]:
-    """Qiskit gates by the names of PennyLane's operations, with parameters in the same order."""
-    require_qiskit()
-    from qiskit.circuit import library
-
-    return {
-        "PauliX": library.XGate,
-        "PauliY": library.YGate,
-        "PauliZ": library.ZGate,
-        "Hadamard": library.HGate,
-        "S": library.SGate,
-        "Adjoint(S)": library.SdgGate,
-        "T": library.TGate,
-        "Adjoint(T)": library.TdgGate,
-        "SX": library.SXGate,
-        "Adjoint(SX)": library.SXdgGate,
-        "RX": library.RXGate,
-        "RY": library.RYGate,
-        "RZ": library.RZGate,
-        "PhaseShift": library.PhaseGate,
-        "CNOT": library.CXGate,
-        "CY": library.CYGate,
-        "CZ": library.CZGate,
-        "CH": library.CHGate,
-        "CRX": library.CRXGate,
-        "CRY": library.CRYGate,
-        "CRZ": library.CRZGate,
-        "ControlledPhaseShift": library.CPhaseGate,
-        "SWAP": library.SwapGate,
-        "Toffoli": library.CCXGate,
-        "IsingXX": library.RXXGate,
-        "IsingYY": library.RYYGate,
-        "IsingZZ": library.RZZGate,
-    }

@@ -1,13 +1,16 @@
 """Counts of a Qiskit circuit, and what a chip's calibration data say about it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import CircuitInstruction, Qubit
+    from qiskit.circuit import CircuitInstruction, Clbit, Qubit
     from qiskit.transpiler import Target
+
+_LOOPS = frozenset({"for_loop", "while_loop", "switch_case", "box"})
 
 
 @dataclass(frozen=True)
@@ -58,29 +61,34 @@ def resources(circuit: "QuantumCircuit") -> Resources:
     Raises:
         ValueError: If the circuit holds control flow other than ``if``.
     """
-    return _resources(circuit.data)
+    return _resources(_read(circuit.data))
 
 
-def section_resources(circuit: "QuantumCircuit", first: str) -> dict[str, Resources]:
-    """Counts the sections of a circuit, each of which begins with a barrier labelled by its name.
+def section_resources(
+    circuit: "QuantumCircuit", first: str
+) -> tuple[Resources, dict[str, Resources]]:
+    """Counts a circuit and its sections, each of which begins with a barrier labelled by its name.
 
     Args:
         circuit: The circuit.
         first: Name of the section that begins without a barrier.
 
     Returns:
-        The resources of each section; those of one name are counted together, in order.
+        The resources of the circuit, and those of each section; sections of one name are counted
+        together, in order.
+
+    Raises:
+        ValueError: If the circuit holds control flow other than ``if``.
     """
-    sections: dict[str, list[CircuitInstruction]] = {first: []}
-    current = first
+    sections: dict[str, list[_Step]] = {first: []}
+    current, whole = sections[first], []
     for instruction in circuit.data:
-        operation = instruction.operation
-        if operation.name == "barrier" and operation.label is not None:
-            current = operation.label
-            sections.setdefault(current, [])
-        else:
-            sections[current].append(instruction)
-    return {name: _resources(instructions) for name, instructions in sections.items()}
+        if instruction.name == "barrier" and instruction.label is not None:
+            current = sections.setdefault(instruction.label, [])
+        elif (step := _step(instruction)) is not None:
+            current.append(step)
+            whole.append(step)
+    return _resources(whole), {name: _resources(steps) for name, steps in sections.items()}
 
 
 def estimate(circuit: "QuantumCircuit", target: "Target") -> Estimate | None:
@@ -94,44 +102,104 @@ def estimate(circuit: "QuantumCircuit", target: "Target") -> Estimate | None:
         The estimate, or None if the target has no calibration data for the circuit's gates.
     """
     places = {qubit: place for place, qubit in enumerate(circuit.qubits)}
-    fidelity, known = 1.0, False
+    steps = _read(circuit.data)
+    known: dict[tuple[str, tuple[Qubit, ...]], Any] = {}
 
-    def properties(operation: Any, qubits: Sequence["Qubit"]) -> Any:  # noqa: ANN401
-        if operation.name not in target.operation_names:
-            return None
-        return target[operation.name].get(tuple(places[qubit] for qubit in qubits))
+    def properties(step: _Step) -> Any:  # noqa: ANN401
+        key = (step.name, step.qubits)
+        if key not in known:
+            acted = tuple(places[qubit] for qubit in step.qubits)
+            known[key] = (
+                target[step.name].get(acted) if step.name in target.operation_names else None
+            )
+        return known[key]
 
-    for operation, qubits, _ in _operations(circuit.data):
-        data = properties(operation, qubits)
+    fidelity, calibrated = 1.0, False
+    for step in _flat(steps):
+        data = properties(step)
         if data is not None and data.error is not None:
-            known = True
+            calibrated = True
             fidelity *= 1 - data.error
 
-    def duration(operation: Any, qubits: Sequence["Qubit"]) -> float:  # noqa: ANN401
-        data = properties(operation, qubits)
+    def duration(step: _Step) -> float:
+        data = properties(step)
         return 0.0 if data is None or data.duration is None else float(data.duration)
 
-    return Estimate(_longest_path(circuit.data, duration), fidelity) if known else None
+    return Estimate(_longest_path(steps, duration), fidelity) if calibrated else None
 
 
-def _resources(instructions: Sequence["CircuitInstruction"]) -> Resources:
-    qubits: set[Qubit] = set()
+class _Step(NamedTuple):
+    """An instruction with its bits of the whole circuit, and the blocks of a condition."""
+
+    name: str
+    qubits: "tuple[Qubit, ...]"
+    clbits: "tuple[Clbit, ...]"
+    blocks: "tuple[list[_Step], ...]"
+
+
+def _read(
+    instructions: Iterable["CircuitInstruction"], outer: Mapping[Any, Any] | None = None
+) -> list[_Step]:
+    """The instructions without barriers, see :func:`_step`."""
+    steps = (_step(instruction, outer) for instruction in instructions)
+    return [step for step in steps if step is not None]
+
+
+def _step(
+    instruction: "CircuitInstruction", outer: Mapping[Any, Any] | None = None
+) -> _Step | None:
+    """An instruction that is no barrier.
+
+    Args:
+        instruction: Of a circuit, or of a block.
+        outer: The bits of the whole circuit that those of a block stand for.
+    """
+    name, qubits, clbits = instruction.name, instruction.qubits, instruction.clbits
+    if name == "barrier":
+        return None
+    if outer is not None:
+        qubits = tuple([outer[qubit] for qubit in qubits])
+        clbits = tuple([outer[bit] for bit in clbits])
+    if name in _LOOPS:
+        raise ValueError(f"the circuit's control flow must be if_else, got {name}")
+    if name != "if_else":
+        return _Step(name, qubits, clbits, ())
+    acted = (*qubits, *clbits)
+    blocks = [
+        _read(block.data, dict(zip((*block.qubits, *block.clbits), acted, strict=True)))
+        for block in instruction.operation.blocks
+    ]
+    return _Step(name, qubits, clbits, tuple(blocks))
+
+
+def _flat(steps: Iterable[_Step]) -> Iterator[_Step]:
+    """All steps, also inside of conditions."""
+    for step in steps:
+        yield step
+        for block in step.blocks:
+            yield from _flat(block)
+
+
+def _resources(steps: Sequence[_Step]) -> Resources:
+    conditions = [step for step in steps if step.blocks]
+    inside = [step for condition in conditions for b in condition.blocks for step in _flat(b)]
+    conditioned = _counts(inside)
+    counts = _counts(steps) + conditioned
     gates = {1: 0, 2: 0, 3: 0}
     other = {"measure": 0, "reset": 0, "if_else": 0}
-    conditioned = 0
-    for operation, acted, depends in _operations(instructions):
-        qubits.update(acted)
-        conditioned += depends and len(acted) == 2 and operation.name != "if_else"
-        if operation.name in other:
-            other[operation.name] += 1
-        elif operation.name != "delay" and acted:
-            gates[min(len(acted), 3)] += 1
+    for (name, size), count in counts.items():
+        if name in other:
+            other[name] += count
+        elif name != "delay" and size:
+            gates[min(size, 3)] += count
     return Resources(
-        qubits=len(qubits),
-        depth=int(_longest_path(instructions, lambda operation, qubits: 1)),
+        qubits=len(set().union(*{step.qubits for step in (*steps, *inside)})),
+        depth=int(_longest_path(steps, lambda step: 1)),
         one_qubit_gates=gates[1],
         two_qubit_gates=gates[2],
-        conditioned_two_qubit_gates=conditioned,
+        conditioned_two_qubit_gates=sum(
+            count for (name, size), count in conditioned.items() if size == 2 and name != "if_else"
+        ),
         larger_gates=gates[3],
         measurements=other["measure"],
         resets=other["reset"],
@@ -139,53 +207,30 @@ def _resources(instructions: Sequence["CircuitInstruction"]) -> Resources:
     )
 
 
-def _operations(
-    instructions: Sequence["CircuitInstruction"], conditioned: bool = False
-) -> Iterator[tuple[Any, list["Qubit"], bool]]:
-    """All operations, also inside of conditions, with their qubits and whether they are inside."""
-    for instruction in instructions:
-        operation = instruction.operation
-        if operation.name == "barrier":
-            continue
-        qubits = list(instruction.qubits)
-        if operation.name in ("for_loop", "while_loop", "switch_case", "box"):
-            raise ValueError(f"the circuit's control flow must be if_else, got {operation.name}")
-        yield operation, qubits, conditioned
-        if operation.name == "if_else":
-            for block in operation.blocks:
-                outer = dict(zip(block.qubits, qubits, strict=True))
-                for inner, acted, _ in _operations(block.data, True):
-                    yield inner, [outer[qubit] for qubit in acted], True
+def _counts(steps: Iterable[_Step]) -> Counter[tuple[str, int]]:
+    """How often each name occurs on each number of qubits."""
+    return Counter((step.name, len(step.qubits)) for step in steps)
 
 
-def _longest_path(
-    instructions: Sequence["CircuitInstruction"],
-    weight: Callable[[Any, Sequence["Qubit"]], float],
-) -> float:
+def _longest_path(steps: Sequence[_Step], weight: Callable[[_Step], float]) -> float:
     """The largest sum of weights along operations that share a qubit or a classical bit."""
     finish: dict[object, float] = {}
 
-    def run(instructions: Sequence["CircuitInstruction"], outer: dict[Any, Any]) -> None:
-        for instruction in instructions:
-            operation = instruction.operation
-            if operation.name == "barrier":
-                continue
-            bits = [outer.get(bit, bit) for bit in (*instruction.qubits, *instruction.clbits)]
-            start = max((finish.get(bit, 0.0) for bit in bits), default=0.0)
-            if operation.name == "if_else":
-                for bit in bits:
-                    finish[bit] = start
-                ends = [start]
-                for block in operation.blocks:
-                    inside = (*block.qubits, *block.clbits)
-                    run(block.data, dict(zip(inside, bits, strict=True)))
-                    ends += [finish[bit] for bit in bits]
+    def run(steps: Sequence[_Step]) -> None:
+        for step in steps:
+            bits = (*step.qubits, *step.clbits)
+            start = max([finish.get(bit, 0.0) for bit in bits], default=0.0)
+            end = start
+            if step.blocks:
+                finish.update(dict.fromkeys(bits, start))
+                for block in step.blocks:
+                    run(block)
+                    end = max([end, *(finish[bit] for bit in bits)])
                     finish.update(dict.fromkeys(bits, start))
-                end = max(ends)
             else:
-                qubits = [outer.get(qubit, qubit) for qubit in instruction.qubits]
-                end = start + weight(operation, qubits)
-            finish.update(dict.fromkeys(bits, end))
+                end += weight(step)
+            for bit in bits:
+                finish[bit] = end
 
-    run(instructions, {})
+    run(steps)
     return max(finish.values(), default=0.0)

@@ -5,14 +5,24 @@ from itertools import pairwise
 from math import acosh, atan, cosh, pi, sqrt, tan
 
 import numpy as np
-import pennylane as qml
 from numpy.typing import NDArray
 
 # The least success amplitude of an order 1 circuit: cos**4 + sin**4 is at least 1/2.
 _LEAST_AMPLITUDE = sqrt(0.5)
 
-# At exactly 1 in absolute value a polynomial has no phases that a numerical solver finds.
-_MARGIN = 1e-6
+# Of qml.poly_to_angles(polynomial * (1 - 1e-6), "QSVT", angle_solver="iterative"), which takes
+# seconds: at exactly 1 in absolute value a polynomial has no phases that it finds.
+_REAL_PART_PHASES = {
+    3: (-1.2604224635900816, 0.6231292510441069, 0.623129251044107, 0.31037386320481475),
+    5: (
+        *(-4.861172627783831, 2.019158339340694, 0.4865178529658736),
+        *(0.4865178529658707, 2.0191583393406938, -0.14878364739913885),
+    ),
+    7: (
+        *(-1.4948891618826616, 1.3210699286092742, 2.153045469511814, 0.3988624956047879),
+        *(0.39886249560478815, 2.153045469511812, 1.3210699286092744, 0.0759071649122347),
+    ),
+}
 
 
 @lru_cache(maxsize=8)
@@ -55,20 +65,17 @@ def flat_polynomial(length: int) -> tuple[NDArray[np.float64], float]:
     return coefficients, float(2 * abs(error) / scale)
 
 
-@lru_cache(maxsize=8)
 def real_part_phases(length: int) -> tuple[float, ...]:
     """Phases of the singular value transformation whose real part is :func:`flat_polynomial`.
 
     Args:
-        length: Degree of the polynomial, odd.
+        length: Degree of the polynomial: 3, 5 or 7.
 
     Returns:
         ``length + 1`` phases p, each of ``exp(i p Z)`` on the ancilla that reads 0 on success: one
         before, between and after ``length`` circuits and inverses in turn.
     """
-    coefficients, _ = flat_polynomial(length)
-    phases = qml.poly_to_angles(coefficients * (1 - _MARGIN), "QSVT", angle_solver="iterative")
-    return tuple(map(float, phases))
+    return _REAL_PART_PHASES[length]
 
 
 @lru_cache(maxsize=8)

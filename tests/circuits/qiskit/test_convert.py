@@ -8,7 +8,9 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
-from qrnn_circuits.circuits.qiskit.convert import Converter, Item, to_qiskit
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.convert import Converter, Item, to_qiskit, without_sections
+from qrnn_circuits.circuits.realisations import REALISATIONS
 
 SHOTS = 20_000
 
@@ -175,6 +177,31 @@ def test_sections_are_separated_by_labelled_barriers() -> None:
         ("barrier", "two"),
         ("z", None),
     ]
+
+
+def test_without_its_sections_a_circuit_is_the_one_that_was_converted_without_barriers() -> None:
+    items = [Item(qml.X(0), section="one"), Item(qml.Barrier([0]), section="two")]
+    with_barriers, without = (
+        Converter({"q": [0, 1]}, lambda measurement, used: "c", barriers=barriers)
+        .convert(items)
+        .circuit
+        for barriers in (True, False)
+    )
+    assert with_barriers != without
+    assert without_sections(with_barriers) == without
+    assert dict(without.count_ops()) == {"x": 1, "barrier": 1}
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_a_neuron_becomes_the_circuit_of_its_decomposition(realisation: str) -> None:
+    kind = REALISATIONS.make(realisation)
+    wires = range(4 + kind.ancillas(2))
+    neuron = NeuronOperation(np.linspace(0.1, 0.7, 7), wires, 2, 2, kind)
+    converter = Converter({"q": wires}, lambda measurement, used: "c")
+    whole = converter.convert([Item(neuron)]).circuit
+    with qml.queuing.AnnotatedQueue() as copies:
+        neuron.decomposition()
+    assert whole == converter.convert(map(Item, copies.queue)).circuit
 
 
 def test_what_cannot_be_converted_is_named() -> None:

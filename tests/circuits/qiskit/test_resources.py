@@ -53,7 +53,8 @@ def test_sections_begin_at_their_barriers_and_add_up() -> None:
     circuit.x(1)
     circuit.barrier(label="first")
     circuit.x(0)
-    sections = section_resources(circuit, "first")
+    whole, sections = section_resources(circuit, "first")
+    assert whole == resources(circuit)
     assert list(sections) == ["first", "second"]
     assert sections["first"].one_qubit_gates == 2
     assert (sections["second"].two_qubit_gates, sections["second"].depth) == (1, 2)
