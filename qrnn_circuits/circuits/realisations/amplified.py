@@ -62,7 +62,7 @@ class Amplified(Realisation):
             )
 
     def ancillas(self, order: int) -> int:
-        """One for each order, if there is any to sharpen, and one for the polynomial's real part."""
+        """One for each order, and one more for the real part of the polynomial; none of order 0."""
         return order + 1 if order else 0
 
     def rotations(self, order: int) -> int:
