@@ -23,10 +23,10 @@ class Initialisation:
     near the identity, so that a state lasts over many steps.
 
     Attributes:
-        bias_spread: Of the biases, around pi/2, of order 0 around 0; by default 0.1, of order 0
-            0.05.
-        weight_spread: Of the other polynomial coefficients, around 0; by default 0, of order 0
-            0.02.
+        bias_spread: Of the biases, around pi/2 and by default 0.1; of order 0, around 0 and by
+            default 0.05.
+        weight_spread: Of the other polynomial coefficients, around 0, by default 0; of order 0, by
+            default 0.02.
         theta_spread: Of the angles of the work stages' own rotations, around 0.
 
     Example:

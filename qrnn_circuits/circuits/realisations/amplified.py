@@ -62,7 +62,7 @@ class Amplified(Realisation):
             )
 
     def ancillas(self, order: int) -> int:
-        """One for each order, and one more, which takes the real part of the polynomial."""
+        """One for each order, and one more for the real part of the polynomial; none of order 0."""
         return order + 1 if order else 0
 
     def rotations(self, order: int) -> int:
