@@ -1,12 +1,13 @@
 """A step of a cell as PennyLane operations."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pennylane as qml
 from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, symbol_flips
+from qrnn_circuits.circuits.dropping import kept_parities, spectrum_of
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 
@@ -93,6 +94,7 @@ def cell_stages(
     realisation: Realisation | str | None = None,
     *,
     lane_symbol: int = 0,
+    tolerance: float = 0.0,
 ) -> list[CircuitStage]:
     """The stages of one step, whose operations are not queued.
 
@@ -102,6 +104,7 @@ def cell_stages(
         realisation: How its neurons are built, see
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Raises:
         NotImplementedError: If the cell has no circuit.
@@ -117,10 +120,12 @@ def cell_stages(
         coefficients: Tensor, controls: Sequence[int], target: int, degree: int
     ) -> NeuronOperation:
         wires = [*controls, target, *ancillas]
+        options: dict[str, Any] = {"order": cell.order, "degree": degree}
+        if tolerance:
+            spectrum = spectrum_of(chosen, coefficients, len(controls), **options)
+            options["parities"] = kept_parities(spectrum, tolerance)
         with qml.QueuingManager.stop_recording():
-            return NeuronOperation(
-                coefficients, wires, order=cell.order, degree=degree, realisation=chosen
-            )
+            return NeuronOperation(coefficients, wires, realisation=chosen, **options)
 
     return cell.circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)
 

@@ -1,7 +1,7 @@
 """The quantum neuron as a PennyLane operation, which its realisation decomposes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,17 @@ from pennylane.operation import MatrixUndefinedError, Operation, Operator
 from pennylane.typing import TensorLike
 from pennylane.wires import Wires, WiresLike
 
-from qrnn_circuits.circuits.angles import activation_table, coefficient_count, multiplexed_matrix
+from qrnn_circuits.circuits.angles import (
+    activation_table,
+    coefficient_count,
+    multiplexed_matrix,
+    parity_table,
+    select_angles,
+)
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 from qrnn_circuits.circuits.rotation import check_coefficients
 from qrnn_circuits.neuron import check_neuron_options
+from qrnn_circuits.synthesis import Parity
 
 
 class NeuronOperation(Operation):  # type: ignore[misc]
@@ -33,6 +40,9 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         realisation: The circuit of the neuron, or the name of one, such as
             ``"amplified,length=5"``.
         inverse: Whether to rotate the other way.
+        parities: The parities of the controls, of the realisation's ``spectrum``, that the circuit
+            rotates by: without the others it has fewer gates and does less exactly what the
+            coefficients say. None for all. See :func:`~qrnn_circuits.circuits.dropping.kept_parities`.
 
     Raises:
         ValueError: If an option is out of range, or the wires or coefficients do not fit.
@@ -46,7 +56,9 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     num_params = 1
     ndim_params = (1,)
     grad_method = None
-    resource_keys = frozenset({"num_wires", "order", "degree", "realisation", "inverse"})
+    resource_keys = frozenset(
+        {"num_wires", "order", "degree", "realisation", "inverse", "parities"}
+    )
 
     def __init__(
         self,
@@ -56,6 +68,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         degree: int,
         realisation: Realisation | str,
         inverse: bool = False,
+        parities: Sequence[Sequence[int]] | None = None,
     ) -> None:
         wires = Wires(wires)
         realisation = REALISATIONS.resolve(realisation)
@@ -69,11 +82,21 @@ class NeuronOperation(Operation):  # type: ignore[misc]
             )
         realisation.check(order=order, controls=controls)
         coefficients = check_coefficients(coefficients, controls, degree)
+        kept = None if parities is None else tuple(map(tuple, parities))
+        if kept is not None:
+            spectrum = realisation.spectrum(coefficients, controls, order=order, degree=degree)
+            if spectrum is None:
+                raise ValueError(
+                    f"parities must be None for realisation {realisation.name!r}, which can drop "
+                    f"none (it has no spectrum), got {parities}"
+                )
+            select_angles(spectrum.angles, spectrum.parities, kept)
         self._hyperparameters = {
             "order": order,
             "degree": degree,
             "realisation": realisation,
             "inverse": inverse,
+            "parities": kept,
         }
         super().__init__(coefficients, wires=wires)
 
@@ -126,12 +149,21 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @staticmethod
     def compute_matrix(
-        coefficients: TensorLike, order: int, degree: int, inverse: bool = False, **_: object
+        coefficients: TensorLike,
+        order: int,
+        degree: int,
+        realisation: Realisation,
+        inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> TensorLike:
         """Block-diagonal, one rotation for each control pattern; leading B for a batch."""
         size = qml.math.shape(coefficients)[-1]
         controls = next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
-        table = activation_table(coefficients, controls, degree, order)
+        if parities is None:
+            table = activation_table(coefficients, controls, degree, order)
+        else:
+            every, angles = realisation.spectrum(coefficients, controls, order=order, degree=degree)
+            table = parity_table(select_angles(angles, every, parities), parities, controls)
         return multiplexed_matrix(-table if inverse else table)
 
     @staticmethod
@@ -142,10 +174,11 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         degree: int,
         realisation: Realisation,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> list[Operator]:
         """The circuit of the realisation: gates, mid-circuit measurements and conditioned gates."""
         with qml.queuing.AnnotatedQueue() as recorded:
-            _queue(coefficients, wires, order, degree, realisation, inverse)
+            _queue(coefficients, wires, order, degree, realisation, inverse, parities)
         operations = list(recorded.queue)
         if qml.QueuingManager.recording():
             for operation in operations:
@@ -190,10 +223,13 @@ def _queue(
     degree: int,
     realisation: Realisation,
     inverse: bool = False,
+    parities: Sequence[Parity] | None = None,
     **_: object,
 ) -> None:
     wires = list(Wires(wires))
     target = len(wires) - 1 - realisation.ancillas(order)
+    # Only realisations with a spectrum take parities.
+    kept: dict[str, Any] = {} if parities is None else {"parities": parities}
     realisation.queue(
         coefficients,
         wires[:target],
@@ -202,11 +238,17 @@ def _queue(
         order=order,
         degree=degree,
         inverse=inverse,
+        **kept,
     )
 
 
 def _resources(
-    num_wires: int, order: int, degree: int, realisation: Realisation, inverse: bool
+    num_wires: int,
+    order: int,
+    degree: int,
+    realisation: Realisation,
+    inverse: bool,
+    parities: tuple[Parity, ...] | None,
 ) -> dict[Any, int]:
     """Counts the gates of a circuit; their number does not depend on the coefficients."""
     controls = num_wires - 1 - realisation.ancillas(order)
@@ -217,6 +259,7 @@ def _resources(
         degree,
         realisation,
         inverse,
+        parities,
     )
     gates = [
         operation.base if isinstance(operation, qml.ops.Conditional) else operation

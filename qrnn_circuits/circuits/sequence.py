@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 import pennylane as qml
@@ -11,8 +12,14 @@ from pennylane.operation import Operator
 
 from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.circuits.cell import Registers, registers
+from qrnn_circuits.circuits.dropping import (
+    check_tolerance,
+    distribution_bound,
+    largest_change,
+    spectrum_of,
+)
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
 from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
@@ -41,6 +48,8 @@ class CompiledCircuit:
         steps: The sampled steps whose lane the QNode returns.
         realisation: How neurons are built.
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none. See
+            :meth:`distribution_bounds`.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -57,6 +66,7 @@ class CompiledCircuit:
     steps: tuple[int, ...]
     realisation: Realisation
     symbolic: bool = False
+    tolerance: float = 0.0
 
     @property
     def registers(self) -> Registers:
@@ -74,6 +84,31 @@ class CompiledCircuit:
     def staged_operations(self) -> list[StagedOperation]:
         """The operations, each with its step, stage and neuron, up to the last step's read-out."""
         return self._operations_of(self.model.cell)
+
+    def distribution_bounds(self) -> tuple[float, ...]:
+        """How far dropped rotations can move what is read, by step.
+
+        Returns:
+            For each of T steps a bound on the total variation distance between the distributions,
+            with and without dropping, of all that is read up to this step: the lane after each
+            step and, as one more outcome, that something is not what it is conditioned or
+            postselected on. The lane of a step that is sampled has a distribution within this bound
+            where nothing is conditioned on, else within the bound divided by the acceptance. 0
+            without a tolerance, at most 1.
+        """
+        if not self.tolerance:
+            return (0.0,) * len(self.inputs)
+        of_neuron: dict[int, float] = {}
+        changes: list[list[float]] = [[] for _ in self.inputs]
+        for item in self.staged_operations():
+            neuron = item.operation
+            if not isinstance(neuron, NeuronOperation) or item.neuron is None:
+                continue
+            if item.neuron not in of_neuron:
+                of_neuron[item.neuron] = _change(neuron)
+            changes[item.step].append(of_neuron[item.neuron])
+        totals = accumulate(map(sum, changes))
+        return tuple(distribution_bound([total]) for total in totals)
 
     def qnode(
         self,
@@ -252,14 +287,30 @@ class CompiledCircuit:
         ]
 
     def _operations_of(self, cell: Cell) -> list[StagedOperation]:
-        return sequence_operations(cell, self.inputs, self.outcomes, self.realisation)[0]
+        return sequence_operations(
+            cell, self.inputs, self.outcomes, self.realisation, tolerance=self.tolerance
+        )[0]
 
     def _unread_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
         """The operations of a tape, up to where a last step that is sampled can be read."""
         operations, results = sequence_operations(
-            self.model.cell, self.inputs, self.outcomes, self.realisation, read_last=False
+            self.model.cell,
+            self.inputs,
+            self.outcomes,
+            self.realisation,
+            read_last=False,
+            tolerance=self.tolerance,
         )
         return [item.operation for item in operations], results
+
+
+def _change(neuron: NeuronOperation) -> float:
+    """The largest changes of all rotations of a neuron's circuit together, in radians."""
+    order, degree = neuron.hyperparameters["order"], neuron.hyperparameters["degree"]
+    controls = len(neuron.control_wires)
+    spectrum = spectrum_of(neuron.realisation, neuron.data[0], controls, order=order, degree=degree)
+    change = largest_change(spectrum, neuron.hyperparameters["parities"])
+    return neuron.realisation.rotations(order) * change
 
 
 def _with_numbers(operation: Operator) -> Operator:
@@ -279,6 +330,7 @@ def compile_circuit(
     realisation: Realisation | str | None = None,
     steps: Sequence[int] | None = None,
     symbolic: bool = False,
+    tolerance: float = 0.0,
 ) -> CompiledCircuit:
     """Compiles a sequence into one circuit, whose number of wires does not depend on its length.
 
@@ -294,13 +346,17 @@ def compile_circuit(
         steps: Positions of the sampled steps whose lane a QNode returns; by default all of them.
         symbolic: Whether trained parameters stay parameters in the Qiskit circuit, so that one
             transpiled circuit serves every parameter set.
+        tolerance: In radians. Every neuron drops the parities of its controls that it rotates by at
+            most this angle, for fewer gates; :meth:`CompiledCircuit.distribution_bounds` says how
+            far that can move what is read. By default nothing is dropped.
 
     Returns:
         The circuit in its various forms.
 
     Raises:
-        ValueError: If an argument is out of range, or the realisation is unknown or not of the
-            model's semantics.
+        ValueError: If an argument is out of range, the realisation is unknown or not of the
+            model's semantics, or there is a tolerance but the circuit is symbolic or its
+            realisation can drop nothing.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -310,6 +366,12 @@ def compile_circuit(
         (Amplified(length=5), (0, None, None), (1, 2))
     """
     cell = model.cell
+    tolerance = check_tolerance(tolerance)
+    if tolerance and symbolic:
+        raise ValueError(
+            f"tolerance must be 0 with symbolic=True, got {tolerance}: which rotations are small "
+            "depends on the parameters, which are not known yet"
+        )
     realisation = realisation_of(realisation, cell.semantics)
     if cell.order:
         realisation.check(order=cell.order, controls=cell.lane + cell.workspace - 1)
@@ -344,5 +406,5 @@ def compile_circuit(
                 f"{step}"
             )
     return CompiledCircuit(
-        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic
+        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic, tolerance
     )

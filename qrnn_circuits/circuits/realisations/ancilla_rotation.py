@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pennylane as qml
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.circuits.angles import parity_angles
+from qrnn_circuits.circuits.angles import parity_angles, select_angles
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, walk_gates
-from qrnn_circuits.synthesis import Mix, open_walk, parities_up_to
+from qrnn_circuits.synthesis import Mix, Parity, open_walk, parities_up_to
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ def ancilla_rotation(
     ancilla: Hashable,
     degree: int,
     rotations: int,
+    parities: Sequence[Parity] | None = None,
 ) -> AncillaRotation:
     """Synthesises the rotation.
 
@@ -53,12 +54,18 @@ def ancilla_rotation(
         ancilla: The rotated wire.
         degree: Degree of ``phi``.
         rotations: How many rotations forward and backward the circuit holds, an even number.
+        parities: Those of ``phi`` that are kept; None for all.
 
     Returns:
         The gates; not queued.
     """
-    walk = open_walk(len(controls), parities_up_to(len(controls), degree), rotations=rotations)
+    every = parities_up_to(len(controls), degree)
     angles = parity_angles(coefficients, len(controls), degree)
+    if parities is None:
+        walk = open_walk(len(controls), every, rotations=rotations)
+    else:
+        walk = open_walk(len(controls), parities, rotations=rotations, quick=True)
+        angles = select_angles(angles, every, parities)
     shared, steps = walk.steps[: walk.leading_mixes], walk.steps[walk.leading_mixes :]
     start = set(walk.start)
     for mix in shared:
