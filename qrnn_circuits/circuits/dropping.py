@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
 from qrnn_circuits.circuits.angles import Spectrum
+from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.synthesis import Parity
 
@@ -16,18 +17,30 @@ from qrnn_circuits.synthesis import Parity
 _MOST_TABLE_CONTROLS = 20
 
 
-def check_tolerance(tolerance: float) -> float:
-    """Returns a tolerance as a float.
+def check_dropping(tolerance: float, realisation: Realisation | None, *, symbolic: bool) -> None:
+    """Raises where rotations cannot be dropped.
+
+    Args:
+        tolerance: In radians.
+        realisation: How neurons are built; None where there are none.
+        symbolic: Whether angles are parameters.
 
     Raises:
-        ValueError: If it is negative or not finite.
+        ValueError: If the tolerance is negative or not finite; or if it is not 0, but angles are
+            parameters or the realisation does not rotate by parities.
     """
     if not (isfinite(tolerance) and tolerance >= 0):
         raise ValueError(
-            f"tolerance must be an angle of at least 0 radians below which rotations are dropped, "
+            f"tolerance must be an angle of at least 0 radians, up to which rotations are dropped, "
             f"got {tolerance}"
         )
-    return float(tolerance)
+    if tolerance and symbolic:
+        raise ValueError(
+            f"tolerance must be 0 with symbolic=True, got {tolerance}: which rotations are small "
+            "depends on the parameters, and these are given later"
+        )
+    if tolerance and realisation is not None:
+        spectrum_of(realisation, np.zeros(2), 1, order=1, degree=1)
 
 
 def spectrum_of(
@@ -73,19 +86,17 @@ def kept_parities(spectrum: Spectrum, tolerance: float) -> tuple[Parity, ...] | 
     return None if len(kept) == len(spectrum.parities) else kept
 
 
-def largest_change(spectrum: Spectrum, kept: Iterable[Parity] | None) -> float:
+def largest_change(spectrum: Spectrum, kept: Iterable[Parity]) -> float:
     """The largest change, over all control patterns, of an angle whose other parities are dropped.
 
     Args:
         spectrum: Of one neuron, its angles of shape ``(P,)``.
-        kept: The kept parities; None for all.
+        kept: The kept parities.
 
     Returns:
         In radians. Of more than 20 controls in dropped parities a bound on it: the sum of their
         absolute angles.
     """
-    if kept is None:
-        return 0.0
     kept = set(kept)
     dropped = {
         parity: float(angle) for parity, angle in zip(*spectrum, strict=True) if parity not in kept
@@ -100,7 +111,27 @@ def largest_change(spectrum: Spectrum, kept: Iterable[Parity] | None) -> float:
     return float(np.abs(_walsh_hadamard(signed)).max())
 
 
-def distribution_bound(changes: Iterable[float]) -> float:
+def neuron_change(neuron: NeuronOperation) -> float:
+    """By how much all rotations of a neuron's circuit together differ for want of parities.
+
+    Returns:
+        The largest change of an angle, in radians, times the number of rotations.
+    """
+    options = neuron.hyperparameters
+    order, realisation = options["order"], neuron.realisation
+    if options["parities"] is None:
+        return 0.0
+    spectrum = spectrum_of(
+        realisation,
+        neuron.data[0],
+        len(neuron.control_wires),
+        order=order,
+        degree=options["degree"],
+    )
+    return realisation.rotations(order) * largest_change(spectrum, options["parities"])
+
+
+def distribution_bound(change: float) -> float:
     """How far changed angles can move a distribution, in total variation distance.
 
     A rotation by an angle that changes by at most c turns any state by an angle of at most c/2.
@@ -108,16 +139,16 @@ def distribution_bound(changes: Iterable[float]) -> float:
     ``docs/circuits.md``.
 
     Args:
-        changes: The largest change of each rotation of the circuit, in radians.
+        change: The sum of the largest changes of all rotations of the circuit, in radians.
 
     Returns:
         From 0 to 1.
 
     Example:
-        >>> round(distribution_bound([0.02, 0.1]), 4)
+        >>> round(distribution_bound(0.02 + 0.1), 4)
         0.06
     """
-    return sin(min(sum(changes) / 2, pi / 2))
+    return sin(min(change, pi) / 2)
 
 
 def _walsh_hadamard(values: NDArray[np.float64]) -> NDArray[np.float64]:

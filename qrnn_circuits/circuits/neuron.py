@@ -42,7 +42,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         inverse: Whether to rotate the other way.
         parities: The parities of the controls, of the realisation's ``spectrum``, that the circuit
             rotates by: without the others it has fewer gates and does less exactly what the
-            coefficients say. None for all. See :func:`~qrnn_circuits.circuits.dropping.kept_parities`.
+            coefficients say. None for all. See :func:`~.dropping.kept_parities`.
 
     Raises:
         ValueError: If an option is out of range, or the wires or coefficients do not fit.

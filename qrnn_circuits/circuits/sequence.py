@@ -12,12 +12,7 @@ from pennylane.operation import Operator
 
 from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.circuits.cell import Registers, registers
-from qrnn_circuits.circuits.dropping import (
-    check_tolerance,
-    distribution_bound,
-    largest_change,
-    spectrum_of,
-)
+from qrnn_circuits.circuits.dropping import check_dropping, distribution_bound, neuron_change
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
@@ -98,17 +93,14 @@ class CompiledCircuit:
         """
         if not self.tolerance:
             return (0.0,) * len(self.inputs)
-        of_neuron: dict[int, float] = {}
-        changes: list[list[float]] = [[] for _ in self.inputs]
+        changes = [0.0] * len(self.inputs)
+        known: dict[int | None, float] = {}  # Equal neurons recur in every step.
         for item in self.staged_operations():
-            neuron = item.operation
-            if not isinstance(neuron, NeuronOperation) or item.neuron is None:
-                continue
-            if item.neuron not in of_neuron:
-                of_neuron[item.neuron] = _change(neuron)
-            changes[item.step].append(of_neuron[item.neuron])
-        totals = accumulate(map(sum, changes))
-        return tuple(distribution_bound([total]) for total in totals)
+            if isinstance(item.operation, NeuronOperation):
+                if item.neuron not in known:
+                    known[item.neuron] = neuron_change(item.operation)
+                changes[item.step] += known[item.neuron]
+        return tuple(map(distribution_bound, accumulate(changes)))
 
     def qnode(
         self,
@@ -304,15 +296,6 @@ class CompiledCircuit:
         return [item.operation for item in operations], results
 
 
-def _change(neuron: NeuronOperation) -> float:
-    """The largest changes of all rotations of a neuron's circuit together, in radians."""
-    order, degree = neuron.hyperparameters["order"], neuron.hyperparameters["degree"]
-    controls = len(neuron.control_wires)
-    spectrum = spectrum_of(neuron.realisation, neuron.data[0], controls, order=order, degree=degree)
-    change = largest_change(spectrum, neuron.hyperparameters["parities"])
-    return neuron.realisation.rotations(order) * change
-
-
 def _with_numbers(operation: Operator) -> Operator:
     """The operation with numpy arrays for torch tensors."""
     if not operation.data:
@@ -366,15 +349,10 @@ def compile_circuit(
         (Amplified(length=5), (0, None, None), (1, 2))
     """
     cell = model.cell
-    tolerance = check_tolerance(tolerance)
-    if tolerance and symbolic:
-        raise ValueError(
-            f"tolerance must be 0 with symbolic=True, got {tolerance}: which rotations are small "
-            "depends on the parameters, which are not known yet"
-        )
     realisation = realisation_of(realisation, cell.semantics)
     if cell.order:
         realisation.check(order=cell.order, controls=cell.lane + cell.workspace - 1)
+    check_dropping(tolerance, realisation if cell.order else None, symbolic=symbolic)
     inputs = [int(symbol) for symbol in inputs]
     if not inputs:
         raise ValueError("inputs must hold at least one symbol, got none")
