@@ -60,6 +60,8 @@ class RealisationInspection:
             an outcome before the last step is sampled.
         error: How far each neuron may be from its semantics in operator norm, where that is
             bounded; else None.
+        distribution_bounds: How far dropped rotations can move what is read up to each step: see
+            :meth:`~qrnn_circuits.circuits.sequence.CompiledCircuit.distribution_bounds`.
     """
 
     realisation: Realisation
@@ -69,6 +71,7 @@ class RealisationInspection:
     stages: tuple[StageInspection, ...]
     acceptance: float | None
     error: float | None
+    distribution_bounds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Inspection:
         outcomes: The outcome that each step is conditioned on, or None where it is sampled.
         target: Name of the target; None without one.
         realisations: One entry for each.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -96,6 +100,7 @@ class Inspection:
     outcomes: tuple[int | None, ...]
     target: str | None
     realisations: tuple[RealisationInspection, ...]
+    tolerance: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """All figures as plain dictionaries and lists; realisations as their text."""
@@ -115,6 +120,7 @@ def inspect_circuit(
     target: Any = None,  # noqa: ANN401
     optimization_level: int = 3,
     seed: int = 0,
+    tolerance: float = 0.0,
 ) -> Inspection:
     """Counts the circuits of a sequence, by default of one step.
 
@@ -129,6 +135,7 @@ def inspect_circuit(
             by default nothing is transpiled.
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
+        tolerance: As for ``compile_circuit``: up to which angle neurons drop rotations.
 
     Returns:
         The counts.
@@ -160,7 +167,11 @@ def inspect_circuit(
     chip = None if target is None else resolve_target(target)
     circuits = [
         compile_circuit(
-            _of_semantics(model, realisation.semantics), inputs, outcomes, realisation=realisation
+            _of_semantics(model, realisation.semantics),
+            inputs,
+            outcomes,
+            realisation=realisation,
+            tolerance=tolerance,
         )
         for realisation in chosen
     ]
@@ -176,6 +187,7 @@ def inspect_circuit(
         realisations=tuple(
             _inspected(circuit, model, chip, optimization_level, seed) for circuit in circuits
         ),
+        tolerance=tolerance,
     )
 
 
@@ -187,6 +199,7 @@ def representative(model: RecurrentNetwork, inspection: Inspection) -> CompiledC
         inspection.inputs,
         inspection.outcomes,
         realisation=realisation,
+        tolerance=inspection.tolerance,
     )
 
 
@@ -245,6 +258,7 @@ def _inspected(
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
         error=realisation.error(model.cell.order) if model.cell.order else None,
+        distribution_bounds=circuit.distribution_bounds(),
     )
 
 

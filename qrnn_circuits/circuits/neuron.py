@@ -159,11 +159,13 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         """Block-diagonal, one rotation for each control pattern; leading B for a batch."""
         size = qml.math.shape(coefficients)[-1]
         controls = next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
-        if parities is None:
+        options = {"order": order, "degree": degree}
+        spectrum = realisation.spectrum(coefficients, controls, **options)
+        if parities is None or spectrum is None:
             table = activation_table(coefficients, controls, degree, order)
         else:
-            every, angles = realisation.spectrum(coefficients, controls, order=order, degree=degree)
-            table = parity_table(select_angles(angles, every, parities), parities, controls)
+            angles = select_angles(spectrum.angles, spectrum.parities, parities)
+            table = parity_table(angles, parities, controls)
         return multiplexed_matrix(-table if inverse else table)
 
     @staticmethod

@@ -8,7 +8,12 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.command_line.options import (
+    CheckpointChoice,
+    CheckpointOption,
+    RunArgument,
+    ToleranceOption,
+)
 from qrnn_circuits.training import load_run
 
 
@@ -46,6 +51,7 @@ def inspect(
             "input or for each but the last. By default none is."
         ),
     ] = None,
+    tolerance: ToleranceOption = 0.0,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -65,6 +71,7 @@ def inspect(
                 None if outcomes is None else _symbols("outcomes", outcomes),
                 realisations=names or None,
                 target=target,
+                tolerance=tolerance,
             )
             if draw is not None:
                 circuit = representative(run.model, result)

@@ -23,6 +23,7 @@ from qrnn_circuits.command_line.options import (
     SeedOption,
     SequencesOption,
     StepsOption,
+    ToleranceOption,
 )
 from qrnn_circuits.command_line.submission import submit_plan
 from qrnn_circuits.training import load_run
@@ -48,6 +49,7 @@ def run(
         ),
     ] = None,
     realisation: RealisationOption = None,
+    tolerance: ToleranceOption = 0.0,
     backend: BackendOption = None,
     noise: Annotated[
         str | None,
@@ -78,6 +80,7 @@ def run(
         plan = plan_run(
             load_run(folder, checkpoint.value),
             realisation=realisation,
+            tolerance=tolerance,
             sequences=sequences,
             steps=steps,
             shots=shots,
