@@ -99,9 +99,10 @@ def test_simulators_agree_on_a_circuit_that_drops_rotations(
             [0, 1],
             outcomes,
             realisation=realisation,
+            steps=[1],
             tolerance=tolerance,
         )
-        return np.array(circuit.qnode(device)())
+        return np.array(circuit.qnode(device)()).reshape(-1)
 
     expected = run("default.qubit", 0.4)
     assert np.abs(expected - run("default.qubit", 0.0)).max() > 1e-3

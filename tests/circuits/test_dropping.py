@@ -145,7 +145,12 @@ def test_a_multiplexed_neuron_rotates_by_the_parities_that_are_kept(
     for row, pattern in enumerate(patterns):
         angle = sum(
             (-1) ** sum(pattern[i] for i in parity)
-            * np.mean([t * (-1) ** sum(x[i] for i in parity) for t, x in zip(table, patterns)])
+            * np.mean(
+                [
+                    t * (-1) ** sum(x[i] for i in parity)
+                    for t, x in zip(table, patterns, strict=True)
+                ]
+            )
             for parity in kept
         )
         block = dense.rotation(-angle if inverse else angle)
@@ -158,14 +163,13 @@ def test_a_multiplexed_neuron_rotates_by_the_parities_that_are_kept(
     assert names["CNOT"] <= 4
 
 
-@pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("kept", KEPT)
-@pytest.mark.parametrize("realisation", EVERY[1:], ids=str)
+@pytest.mark.parametrize(
+    ("realisation", "order"), [*((realisation, 1) for realisation in EVERY[1:]), (Postselect(), 2)]
+)
 def test_dropping_parities_of_the_polynomial_is_the_neuron_of_another_polynomial(
     realisation: Realisation, kept: tuple[Parity, ...], order: int, draw_coefficients: Draw
 ) -> None:
-    if order == 2 and not realisation.exact:
-        pytest.skip("too many branches")
     coefficients = draw_coefficients(2, 2)
     to_parities = polynomial_to_parities(2, 2)
     mask = np.array([parity in kept for parity in parities_up_to(2, 2)])
@@ -304,5 +308,6 @@ def test_the_spectrum_of_all_neurons_of_a_cell_is_differentiable(make_model: Mak
     coefficients = model.cell.neuron_coefficients
     angles = Multiplexed().spectrum(coefficients, 2, order=1, degree=1).angles
     assert angles.shape == (len(coefficients), 4)
-    angles.abs().sum().backward()
-    assert model.cell.coefficients.grad.abs().min() > 0
+    # The mean angle of every neuron grows with its bias.
+    angles[:, 0].sum().backward()
+    assert model.cell.coefficients.grad[:, 0].min() > 0

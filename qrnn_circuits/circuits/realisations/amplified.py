@@ -125,6 +125,7 @@ class Amplified(Realisation):
         qml.RZ(-2 * last, wires=sign)
         qml.H(sign)
         queue(rotation.unmixing)
+        queue(rotation.realignment)
         for ancilla in ancillas:
             qml.measure(ancilla, reset=True)
 

@@ -1,7 +1,7 @@
 """The rotation of a neuron's first ancilla by its polynomial, and back: what sharpening is of."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pennylane as qml
 from pennylane.typing import TensorLike
@@ -25,12 +25,15 @@ class AncillaRotation:
         backward: Its inverse.
         correction: Gates on mixed controls that supply the missing flips where the ancilla read 1
             after ``backward``.
+        realignment: CZs from the ancilla after ``unmixing``, for circuits that do not correct: what
+            an ancilla that reads 1 has flipped then is the same whichever parities are kept.
     """
 
     mixing: Gates
     forward: Gates
     backward: Gates
     correction: Gates
+    realignment: Gates = field(default_factory=list)
 
     @property
     def unmixing(self) -> Gates:
@@ -61,9 +64,8 @@ def ancilla_rotation(
     """
     every = parities_up_to(len(controls), degree)
     angles = parity_angles(coefficients, len(controls), degree)
-    if parities is None:
-        walk = open_walk(len(controls), every, rotations=rotations)
-    else:
+    walk = whole = open_walk(len(controls), every, rotations=rotations)
+    if parities is not None:
         walk = open_walk(len(controls), parities, rotations=rotations, quick=True)
         angles = select_angles(angles, every, parities)
     shared, steps = walk.steps[: walk.leading_mixes], walk.steps[walk.leading_mixes :]
@@ -74,10 +76,15 @@ def ancilla_rotation(
             start ^= {mix.control}
     with qml.QueuingManager.stop_recording():
         correction = [qml.Z(controls[position]) for position in sorted(start)]
+        realignment = [
+            qml.CZ([ancilla, controls[position]])
+            for position in sorted({*walk.start} ^ {*whole.start})
+        ]
     forward = walk_gates(steps, angles, controls, ancilla, open_ends=True)
     return AncillaRotation(
         walk_gates(shared, angles, controls, ancilla, open_ends=True),
         forward,
         inverse_gates(forward),
         correction,
+        realignment,
     )
