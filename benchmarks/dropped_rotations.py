@@ -6,7 +6,7 @@ circuit, conditioned on the right outcomes before it: "right" is the share whose
 symbol is right, "mean TVD" and "largest" are how far its distribution moves by dropping. "Bound" is
 what the package promises of all 12 steps where nothing is conditioned. Prints markdown.
 
-    python benchmarks/dropped_rotations.py [--steps 1000] [--sequences 8]
+    python benchmarks/dropped_rotations.py [--steps 1000] [--sequences 4]
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     """Prints the table, each row as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=1000, help="of training")
-    parser.add_argument("--sequences", type=int, default=8, help="of the test set")
+    parser.add_argument("--sequences", type=int, default=4, help="of the test set")
     arguments = parser.parse_args()
     chip = resolve_target("fake_fez")
     device = qml.device("qrnn.torch")
