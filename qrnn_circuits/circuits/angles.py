@@ -1,13 +1,32 @@
 """From the coefficients of Boolean polynomials to the angles of gates, in any interface."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.synthesis import parities_up_to, polynomial_to_parities, table_to_parities
+from qrnn_circuits.synthesis import (
+    Parity,
+    parities_up_to,
+    polynomial_to_parities,
+    table_to_parities,
+)
+
+
+class Spectrum(NamedTuple):
+    """An angle as a sum over parities S of the controls x: of ``angles[S] * (-1)**(S.x)``.
+
+    Attributes:
+        parities: P sets of controls, each as sorted positions.
+        angles: In radians, shape ``(P,)`` or ``(B, P)``.
+    """
+
+    parities: tuple[Parity, ...]
+    angles: TensorLike
 
 
 def coefficient_count(controls: int, degree: int) -> int:
@@ -36,6 +55,45 @@ def parity_angles(coefficients: TensorLike, controls: int, degree: int) -> Tenso
         :func:`~qrnn_circuits.synthesis.parities_up_to`.
     """
     return _linear_map(_polynomial_to_parities(controls, degree), coefficients)
+
+
+def polynomial_spectrum(coefficients: TensorLike, controls: int, degree: int) -> Spectrum:
+    """All parities of at most ``degree`` controls, with the angles of :func:`parity_angles`."""
+    angles = parity_angles(coefficients, controls, degree)
+    return Spectrum(parities_up_to(controls, degree), angles)
+
+
+def select_angles(
+    angles: TensorLike, parities: Sequence[Parity], selected: Sequence[Parity]
+) -> TensorLike:
+    """The angles of some of the parities, in the order of these.
+
+    Args:
+        angles: Shape ``(P,)`` or ``(B, P)``.
+        parities: All P of them.
+        selected: Some of them.
+
+    Raises:
+        ValueError: If one of those selected is not among them.
+    """
+    place = {parity: index for index, parity in enumerate(parities)}
+    for parity in selected:
+        if parity not in place:
+            raise ValueError(f"parities must be some of the neuron's {len(place)}, got {parity}")
+    return angles[..., [place[parity] for parity in selected]]
+
+
+def parity_table(angles: TensorLike, parities: Sequence[Parity], controls: int) -> TensorLike:
+    """The sum of parities at all control patterns, shape ``(2**m,)`` or ``(B, 2**m)``.
+
+    Args:
+        angles: Shape ``(P,)`` or ``(B, P)``.
+        parities: The P parities.
+        controls: Number m of controls; control 0 is the most significant bit of a pattern.
+    """
+    masks = np.array([sum(1 << controls - 1 - i for i in parity) for parity in parities], int)
+    signs = (-1.0) ** np.bitwise_count(np.arange(2**controls)[:, None] & masks)
+    return _linear_map(signs, angles)
 
 
 def angle_table(coefficients: TensorLike, controls: int, degree: int) -> TensorLike:

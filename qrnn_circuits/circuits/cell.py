@@ -1,12 +1,13 @@
 """A step of a cell as PennyLane operations."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pennylane as qml
 from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, symbol_flips
+from qrnn_circuits.circuits.dropping import kept_parities, spectrum_of
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 
@@ -96,6 +97,7 @@ def cell_stages(
     *,
     lane_symbol: int = 0,
     read: bool = True,
+    tolerance: float = 0.0,
 ) -> list[CircuitStage]:
     """The stages of one step, whose operations are not queued.
 
@@ -106,6 +108,7 @@ def cell_stages(
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds.
         read: Whether the lane is to be read.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Raises:
         NotImplementedError: If the cell has no circuit, or none of a step that is not read.
@@ -113,6 +116,7 @@ def cell_stages(
             or is not of the cell's semantics.
     """
     chosen = realisation_of(realisation, cell.semantics)
+    built = realisation_at(chosen, cell.order)
     lane, workspace, ancillas = registers(cell, chosen)
     for name, value in (("symbol", symbol), ("lane_symbol", lane_symbol)):
         _check_symbol(cell, name, value)
@@ -121,10 +125,12 @@ def cell_stages(
         coefficients: Tensor, controls: Sequence[int], target: int, degree: int
     ) -> NeuronOperation:
         wires = [*controls, target, *ancillas]
+        options: dict[str, Any] = {"order": cell.order, "degree": degree}
+        if tolerance:
+            spectrum = spectrum_of(built, coefficients, len(controls), **options)
+            options["parities"] = kept_parities(spectrum, tolerance)
         with qml.QueuingManager.stop_recording():
-            return NeuronOperation(
-                coefficients, wires, order=cell.order, degree=degree, realisation=chosen
-            )
+            return NeuronOperation(coefficients, wires, realisation=chosen, **options)
 
     circuit = cell.circuit if read else cell.evolve_circuit
     return circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)

@@ -66,6 +66,8 @@ class RealisationInspection:
             an outcome before the last step is sampled.
         error: How far each neuron may be from its semantics in operator norm, where that is
             bounded; else None.
+        distribution_bounds: How far dropped rotations can move what is read up to each step: see
+            :meth:`~qrnn_circuits.circuits.sequence.CompiledCircuit.distribution_bounds`.
     """
 
     realisation: Realisation
@@ -75,6 +77,7 @@ class RealisationInspection:
     stages: tuple[StageInspection, ...]
     acceptance: float | None
     error: float | None
+    distribution_bounds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Inspection:
             where it is not read.
         target: Name of the target; None without one.
         realisations: One entry for each.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -103,6 +107,7 @@ class Inspection:
     outcomes: tuple[int | None, ...]
     target: str | None
     realisations: tuple[RealisationInspection, ...]
+    tolerance: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """All figures as plain dictionaries and lists; realisations as their text."""
@@ -123,6 +128,7 @@ def inspect_circuit(
     optimization_level: int = 3,
     seed: int = 0,
     progress: Callable[[str], None] = lambda doing: None,
+    tolerance: float = 0.0,
 ) -> Inspection:
     """Counts the circuits of a sequence, by default of one step.
 
@@ -139,6 +145,7 @@ def inspect_circuit(
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
         progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
+        tolerance: As for ``compile_circuit``: up to which angle neurons drop rotations.
 
     Returns:
         The counts.
@@ -169,7 +176,11 @@ def inspect_circuit(
     chip = None if target is None else resolve_target(target)
     circuits = [
         compile_circuit(
-            _of_semantics(model, realisation.semantics), inputs, outcomes, realisation=realisation
+            _of_semantics(model, realisation.semantics),
+            inputs,
+            outcomes,
+            realisation=realisation,
+            tolerance=tolerance,
         )
         for realisation in chosen
     ]
@@ -191,6 +202,7 @@ def inspect_circuit(
         outcomes=first.outcomes,
         target=None if chip is None else chip.name,
         realisations=tuple(entries),
+        tolerance=tolerance,
     )
 
 
@@ -202,6 +214,7 @@ def representative(model: RecurrentNetwork, inspection: Inspection) -> CompiledC
         inspection.inputs,
         inspection.outcomes,
         realisation=realisation,
+        tolerance=inspection.tolerance,
     )
 
 
@@ -265,6 +278,7 @@ def _inspected(
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
         error=realisation_at(realisation, model.cell.order).error(model.cell.order),
+        distribution_bounds=circuit.distribution_bounds(),
     )
 
 

@@ -1,7 +1,7 @@
 """The quantum neuron as a PennyLane operation, which its realisation decomposes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,18 @@ from pennylane.operation import MatrixUndefinedError, Operation, Operator
 from pennylane.typing import TensorLike
 from pennylane.wires import Wires, WiresLike
 
-from qrnn_circuits.circuits.angles import activation_table, coefficient_count, multiplexed_matrix
+from qrnn_circuits.circuits.angles import (
+    activation_table,
+    coefficient_count,
+    multiplexed_matrix,
+    parity_table,
+    select_angles,
+)
 from qrnn_circuits.circuits.gate_lists import Gates, SharedGates
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.rotation import check_coefficients
 from qrnn_circuits.neuron import check_neuron_options
+from qrnn_circuits.synthesis import Parity
 
 
 class NeuronOperation(Operation):  # type: ignore[misc]
@@ -35,6 +42,9 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         realisation: The circuit of the neuron, or the name of one, such as
             ``"amplified,length=5"``.
         inverse: Whether to rotate the other way.
+        parities: The parities of the controls, of the realisation's ``spectrum``, that the circuit
+            rotates by: without the others it has fewer gates and does less exactly what the
+            coefficients say. None for all. See :func:`~.dropping.kept_parities`.
 
     Raises:
         ValueError: If an option is out of range, or the wires or coefficients do not fit.
@@ -48,7 +58,9 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     num_params = 1
     ndim_params = (1,)
     grad_method = None
-    resource_keys = frozenset({"num_wires", "order", "degree", "realisation", "inverse"})
+    resource_keys = frozenset(
+        {"num_wires", "order", "degree", "realisation", "inverse", "parities"}
+    )
 
     def __init__(
         self,
@@ -58,6 +70,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         degree: int,
         realisation: Realisation | str,
         inverse: bool = False,
+        parities: Sequence[Sequence[int]] | None = None,
     ) -> None:
         wires = Wires(wires)
         realisation = realisation_at(REALISATIONS.resolve(realisation), order)
@@ -71,11 +84,21 @@ class NeuronOperation(Operation):  # type: ignore[misc]
             )
         realisation.check(order=order, controls=controls)
         coefficients = check_coefficients(coefficients, controls, degree)
+        kept = None if parities is None else tuple(map(tuple, parities))
+        if kept is not None:
+            spectrum = realisation.spectrum(coefficients, controls, order=order, degree=degree)
+            if spectrum is None:
+                raise ValueError(
+                    f"parities must be None for realisation {realisation.name!r}, which can drop "
+                    f"none (it has no spectrum), got {parities}"
+                )
+            select_angles(spectrum.angles, spectrum.parities, kept)
         self._hyperparameters = {
             "order": order,
             "degree": degree,
             "realisation": realisation,
             "inverse": inverse,
+            "parities": kept,
         }
         super().__init__(coefficients, wires=wires)
 
@@ -128,12 +151,23 @@ class NeuronOperation(Operation):  # type: ignore[misc]
 
     @staticmethod
     def compute_matrix(
-        coefficients: TensorLike, order: int, degree: int, inverse: bool = False, **_: object
+        coefficients: TensorLike,
+        order: int,
+        degree: int,
+        realisation: Realisation,
+        inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> TensorLike:
         """Block-diagonal, one rotation for each control pattern; leading B for a batch."""
         size = qml.math.shape(coefficients)[-1]
         controls = next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
-        table = activation_table(coefficients, controls, degree, order)
+        options = {"order": order, "degree": degree}
+        spectrum = realisation.spectrum(coefficients, controls, **options)
+        if parities is None or spectrum is None:
+            table = activation_table(coefficients, controls, degree, order)
+        else:
+            angles = select_angles(spectrum.angles, spectrum.parities, parities)
+            table = parity_table(angles, parities, controls)
         return multiplexed_matrix(-table if inverse else table)
 
     @staticmethod
@@ -144,10 +178,11 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         degree: int,
         realisation: Realisation,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> list[Operator]:
         """The circuit of the realisation: gates, mid-circuit measurements and conditioned gates."""
         with qml.queuing.AnnotatedQueue() as recorded:
-            _queue(coefficients, wires, order, degree, realisation, inverse)
+            _queue(coefficients, wires, order, degree, realisation, inverse, parities)
         operations = list(recorded.queue)
         if qml.QueuingManager.recording():
             for operation in operations:
@@ -199,10 +234,13 @@ def _queue(
     degree: int,
     realisation: Realisation,
     inverse: bool = False,
+    parities: Sequence[Parity] | None = None,
     **_: object,
 ) -> None:
     wires = list(Wires(wires))
     target = len(wires) - 1 - realisation.ancillas(order)
+    # Only realisations with a spectrum take parities.
+    kept: dict[str, Any] = {} if parities is None else {"parities": parities}
     realisation.queue(
         coefficients,
         wires[:target],
@@ -211,11 +249,17 @@ def _queue(
         order=order,
         degree=degree,
         inverse=inverse,
+        **kept,
     )
 
 
 def _resources(
-    num_wires: int, order: int, degree: int, realisation: Realisation, inverse: bool
+    num_wires: int,
+    order: int,
+    degree: int,
+    realisation: Realisation,
+    inverse: bool,
+    parities: tuple[Parity, ...] | None,
 ) -> dict[Any, int]:
     """Counts the gates of a circuit; their number does not depend on the coefficients."""
     controls = num_wires - 1 - realisation.ancillas(order)
@@ -226,6 +270,7 @@ def _resources(
         degree,
         realisation,
         inverse,
+        parities,
     )
     gates = [
         operation.base if isinstance(operation, qml.ops.Conditional) else operation

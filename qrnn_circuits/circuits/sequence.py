@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 import pennylane as qml
@@ -11,8 +12,9 @@ from pennylane.operation import Operator
 
 from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
 from qrnn_circuits.circuits.cell import Registers, registers
+from qrnn_circuits.circuits.dropping import check_dropping, distribution_bound, neuron_change
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
 from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
@@ -41,6 +43,8 @@ class CompiledCircuit:
         steps: The sampled steps whose lane the QNode returns.
         realisation: How neurons are built.
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none. See
+            :meth:`distribution_bounds`.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -57,6 +61,7 @@ class CompiledCircuit:
     steps: tuple[int, ...]
     realisation: Realisation
     symbolic: bool = False
+    tolerance: float = 0.0
 
     @property
     def registers(self) -> Registers:
@@ -74,6 +79,28 @@ class CompiledCircuit:
     def staged_operations(self) -> list[StagedOperation]:
         """The operations, each with its step, stage and neuron, up to the last step's read-out."""
         return self._operations_of(self.model.cell)
+
+    def distribution_bounds(self) -> tuple[float, ...]:
+        """How far dropped rotations can move what is read, by step.
+
+        Returns:
+            For each of T steps a bound on the total variation distance between the distributions,
+            with and without dropping, of all that is read up to this step: the lane after each
+            step and, as one more outcome, that something is not what it is conditioned or
+            postselected on. The lane of a step that is sampled has a distribution within this bound
+            where nothing is conditioned on, else within the bound divided by the acceptance. 0
+            without a tolerance, at most 1.
+        """
+        if not self.tolerance:
+            return (0.0,) * len(self.inputs)
+        changes = [0.0] * len(self.inputs)
+        known: dict[int | None, float] = {}  # Equal neurons recur in every step.
+        for item in self.staged_operations():
+            if isinstance(item.operation, NeuronOperation):
+                if item.neuron not in known:
+                    known[item.neuron] = neuron_change(item.operation)
+                changes[item.step] += known[item.neuron]
+        return tuple(map(distribution_bound, accumulate(changes)))
 
     def qnode(
         self,
@@ -257,12 +284,19 @@ class CompiledCircuit:
         ]
 
     def _operations_of(self, cell: Cell) -> list[StagedOperation]:
-        return sequence_operations(cell, self.inputs, self.outcomes, self.realisation)[0]
+        return sequence_operations(
+            cell, self.inputs, self.outcomes, self.realisation, tolerance=self.tolerance
+        )[0]
 
     def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
         """The operations of a tape, up to where a last step that is sampled can be read."""
         operations, results = sequence_operations(
-            self.model.cell, self.inputs, self.outcomes, self.realisation, read_last=False
+            self.model.cell,
+            self.inputs,
+            self.outcomes,
+            self.realisation,
+            read_last=False,
+            tolerance=self.tolerance,
         )
         return [item.operation for item in operations], results
 
@@ -284,6 +318,7 @@ def compile_circuit(
     realisation: Realisation | str | None = None,
     steps: Sequence[int] | None = None,
     symbolic: bool = False,
+    tolerance: float = 0.0,
 ) -> CompiledCircuit:
     """Compiles a sequence into one circuit, whose number of wires does not depend on its length.
 
@@ -300,14 +335,18 @@ def compile_circuit(
         steps: Positions of the sampled steps whose lane a QNode returns; by default all of them.
         symbolic: Whether trained parameters stay parameters in the Qiskit circuit, so that one
             transpiled circuit serves every parameter set.
+        tolerance: In radians. Every neuron drops the parities of its controls that it rotates by at
+            most this angle, for fewer gates; :meth:`CompiledCircuit.distribution_bounds` says how
+            far that can move what is read. By default nothing is dropped.
 
     Returns:
         The circuit in its various forms.
 
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
-        ValueError: If an argument is out of range, or the realisation is unknown or not of the
-            model's semantics.
+        ValueError: If an argument is out of range, the realisation is unknown or not of the
+            model's semantics, or there is a tolerance but the circuit is symbolic or its
+            realisation can drop nothing.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -321,6 +360,8 @@ def compile_circuit(
     realisation_at(realisation, cell.order).check(
         order=cell.order, controls=cell.lane + cell.workspace - 1
     )
+    built = realisation_at(realisation, cell.order)
+    check_dropping(tolerance, built, symbolic=symbolic)
     inputs = [int(symbol) for symbol in inputs]
     if not inputs:
         raise ValueError("inputs must hold at least one symbol, got none")
@@ -358,5 +399,5 @@ def compile_circuit(
                 f"{step}"
             )
     return CompiledCircuit(
-        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic
+        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic, tolerance
     )

@@ -20,6 +20,7 @@ def sequence_operations(
     realisation: Realisation,
     *,
     read_last: bool = True,
+    tolerance: float = 0.0,
 ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
     """All operations, and the results of measuring each step's lane.
 
@@ -31,6 +32,7 @@ def sequence_operations(
         realisation: How neurons are built.
         read_last: Whether the last step's lane is measured if it is sampled. Otherwise it is left
             to a terminal measurement, and its entry in the results is empty.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Returns:
         The operations with their steps and stages; and for each step the measured bits, the most
@@ -49,7 +51,9 @@ def sequence_operations(
                 stage.name,
                 next(neurons) if isinstance(operation, NeuronOperation) else None,
             )
-            for stage in cell_stages(cell, symbol, realisation, lane_symbol=held, read=read)
+            for stage in cell_stages(
+                cell, symbol, realisation, lane_symbol=held, read=read, tolerance=tolerance
+            )
             for operation in stage.operations
         ]
         if not read:

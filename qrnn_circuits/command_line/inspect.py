@@ -9,7 +9,12 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.command_line.options import (
+    CheckpointChoice,
+    CheckpointOption,
+    RunArgument,
+    ToleranceOption,
+)
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
 
@@ -49,6 +54,7 @@ def inspect(
             "'unread' for one whose lane only carries the input. By default all are sampled."
         ),
     ] = None,
+    tolerance: ToleranceOption = 0.0,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -70,6 +76,7 @@ def inspect(
                 None if outcomes is None else _outcomes("outcomes", outcomes, words),
                 realisations=names or None,
                 target=target,
+                tolerance=tolerance,
                 progress=doing,
             )
             if draw is not None:

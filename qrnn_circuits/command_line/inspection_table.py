@@ -49,6 +49,11 @@ def realisation_table(inspection: Inspection) -> Table:
         caption.append("what is conditioned counts as run")
     if any(entry.estimate is not None for entry in inspection.realisations):
         caption.append("fidelity: gates and measurements only, no errors of waiting qubits")
+    if inspection.tolerance:
+        caption.append(
+            f"rotations up to {inspection.tolerance:g} rad are dropped, which moves what is read "
+            "by at most so much"
+        )
     table = Table(title=title, caption="\n".join(caption) or None)
     table.add_column("")
     for entry in inspection.realisations:
@@ -79,6 +84,11 @@ def realisation_table(inspection: Inspection) -> Table:
             for entry in inspection.realisations
         ),
     )
+    if inspection.tolerance:
+        table.add_row(
+            "moved by dropping, TVD",
+            *(f"{entry.distribution_bounds[-1]:.2g}" for entry in inspection.realisations),
+        )
     if any(entry.estimate is not None for entry in inspection.realisations):
         table.add_row(
             "duration, about",

@@ -33,6 +33,13 @@ RealisationOption = Annotated[
         show_default=False,
     ),
 ]
+ToleranceOption = Annotated[
+    float,
+    typer.Option(
+        help="Neurons drop rotations up to this angle in radians, for fewer gates; how far that "
+        "can move the results is reported. With 0 nothing is dropped."
+    ),
+]
 SequencesOption = Annotated[
     int, typer.Option(help="How many sequences, spread evenly over the test set.")
 ]

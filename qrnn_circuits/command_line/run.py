@@ -23,6 +23,7 @@ from qrnn_circuits.command_line.options import (
     SeedOption,
     SequencesOption,
     StepsOption,
+    ToleranceOption,
 )
 from qrnn_circuits.command_line.submission import advice_on, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
@@ -49,6 +50,7 @@ def run(
         ),
     ] = None,
     realisation: RealisationOption = None,
+    tolerance: ToleranceOption = 0.0,
     backend: BackendOption = None,
     noise: Annotated[
         str | None,
@@ -80,6 +82,7 @@ def run(
         plan = plan_run(
             load_run(folder, checkpoint.value),
             realisation=realisation,
+            tolerance=tolerance,
             sequences=sequences,
             steps=steps,
             shots=shots,

@@ -20,6 +20,7 @@ from qrnn_circuits.command_line.options import (
     SeedOption,
     SequencesOption,
     StepsOption,
+    ToleranceOption,
 )
 from qrnn_circuits.command_line.submission import submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
@@ -33,6 +34,7 @@ def submit(
     backend: BackendOption = None,
     mitigation: MitigationOption = None,
     realisation: RealisationOption = None,
+    tolerance: ToleranceOption = 0.0,
     sequences: SequencesOption = 1,
     steps: StepsOption = None,
     max_usage: MaxUsageOption = None,
@@ -61,6 +63,7 @@ def submit(
         plan = plan_run(
             load_run(folder, checkpoint.value),
             realisation=realisation,
+            tolerance=tolerance,
             sequences=sequences,
             steps=steps,
             shots=shots,

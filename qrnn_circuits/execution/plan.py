@@ -34,6 +34,8 @@ class PlannedCircuit:
         predicted_share: Share of the shots in which every ancilla reads 0 and every conditioned
             outcome occurs, by the model; None for a realisation that fails now and then, as
             ``"repeat_until_success"`` does.
+        distribution_bound: How far dropped rotations can move the distribution, in total variation
+            distance; None where something is postselected in a share that is not predicted.
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, TrainedRun
@@ -50,6 +52,7 @@ class PlannedCircuit:
     right: int
     exact: tuple[float, ...]
     predicted_share: float | None
+    distribution_bound: float | None = 0.0
 
     def describe(self) -> str:
         """Where the question comes from."""
@@ -68,6 +71,7 @@ class Plan:
         shots: Of each circuit; None for exact distributions.
         circuits: One entry for each circuit, by sequence, then by step.
         mitigation: By which the device is to correct readout errors, or None.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
         tapes: The circuits, in this order. With shots each returns ``qml.sample`` of its lane, one
             row of I bits for each kept shot; without, or with mitigation, ``qml.probs``. Neurons
             are not decomposed. A plan that was read back from JSON has none.
@@ -91,6 +95,7 @@ class Plan:
     shots: int | None
     circuits: tuple[PlannedCircuit, ...]
     mitigation: str | None = None
+    tolerance: float = 0.0
     tapes: tuple[qml.tape.QuantumScript, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -133,6 +138,7 @@ def plan_run(
     steps: int | None = None,
     shots: int | None = None,
     mitigation: str | None = None,
+    tolerance: float = 0.0,
 ) -> Plan:
     """Builds a circuit for every scored step of some test sequences.
 
@@ -144,6 +150,7 @@ def plan_run(
         steps: How many steps of each, from the first; by default all.
         shots: Of each circuit; by default none, for devices that give exact distributions.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
+        tolerance: Up to which angle neurons drop rotations, in radians, as for ``compile_circuit``.
 
     Returns:
         The plan.
@@ -174,7 +181,8 @@ def plan_run(
     model = deepcopy(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
-    realisation = compile_circuit(model, [0], realisation=realisation).realisation
+    checked = compile_circuit(model, [0], realisation=realisation, tolerance=tolerance)
+    realisation = checked.realisation
     predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):
@@ -189,14 +197,17 @@ def plan_run(
                 inputs[index].tolist(),
                 outcomes[index, :-1].tolist(),
                 realisation=realisation,
+                tolerance=tolerance,
             )
+            share = float(shares[index]) if predictable else None
             planned.append(
                 PlannedCircuit(
                     sequence=row,
                     step=step,
                     right=int(outcomes[index, -1]),
                     exact=tuple(exact[index].tolist()),
-                    predicted_share=float(shares[index]) if predictable else None,
+                    predicted_share=share,
+                    distribution_bound=_conditional_bound(circuit, share),
                 )
             )
             compiled.append(circuit)
@@ -211,6 +222,7 @@ def plan_run(
         shots=shots,
         circuits=tuple(planned[i] for i in order),
         mitigation=mitigation,
+        tolerance=tolerance,
         tapes=tuple(_tape(compiled[i], shots, mitigation) for i in order),
     )
 
@@ -259,6 +271,14 @@ def _remedies(run: TrainedRun, realisation: Realisation) -> str:
     if realisation.postselects and run.model.cell.order:
         options.insert(0, "--semantics unitary")
     return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+
+
+def _conditional_bound(circuit: CompiledCircuit, share: float | None) -> float | None:
+    """How far dropping can move the last step's distribution, given all that is conditioned on."""
+    bound = circuit.distribution_bounds()[-1]
+    if share is None:
+        return None if bound else 0.0
+    return min(1.0, bound / max(share, _LEAST_SHARE))
 
 
 def _check_kept(planned: list[PlannedCircuit], shots: int, remedies: str) -> None:

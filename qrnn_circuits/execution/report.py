@@ -170,6 +170,13 @@ class Report:
         known = [share for share in shares if share is not None]
         return _mean(known) if len(known) == len(shares) else None
 
+    @property
+    def distribution_bound(self) -> float | None:
+        """The largest bound on what dropped rotations move; None where one is not known."""
+        bounds = [circuit.planned.distribution_bound for circuit in self.circuits]
+        known = [bound for bound in bounds if bound is not None]
+        return max(known) if len(known) == len(bounds) else None
+
     def to_json(self) -> dict[str, Any]:
         """All figures as plain dictionaries and lists."""
         return {
@@ -180,6 +187,8 @@ class Report:
             "wires": self.plan.wires,
             "shots": self.plan.shots,
             "mitigation": self.plan.mitigation,
+            "tolerance": self.plan.tolerance,
+            "distribution_bound": self.distribution_bound,
             "accuracy": self.accuracy,
             "exact_accuracy": self.exact_accuracy,
             "distance": self.distance,

@@ -28,7 +28,7 @@ def report_table(report: Report) -> Table:
         caption="exact, device: the most probable symbol and its probability\n"
         "TVD: total variation distance to exact; noise: TVD by shots alone\n"
         "kept: share of the shots; predicted: the same by the model\n"
-        "z: standard errors between them; all: share right, and means",
+        "z: standard errors between them; all: share right, and means" + _dropping(report),
         # Ten columns in 80 characters.
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
@@ -63,6 +63,15 @@ def report_table(report: Report) -> Table:
         "",
     )
     return table
+
+
+def _dropping(report: Report) -> str:
+    if not report.plan.tolerance:
+        return ""
+    bound = report.distribution_bound
+    return f"\nrotations up to {report.plan.tolerance:g} rad dropped: TVD by that " + (
+        "not bounded" if bound is None else f"at most {bound:.2g}"
+    )
 
 
 def _distance(value: float) -> str:

@@ -15,8 +15,10 @@ from qrnn_circuits.synthesis.mixing import choose_mixes
 from qrnn_circuits.synthesis.parity_basis import Parity, parities_up_to
 from qrnn_circuits.synthesis.steps import Mix, Rotate, Step, Toggle, two_qubit_gates
 
-# Iterations of the first search over all choices of mixes, and of the second over the best ones.
-_SURVEY, _FINAL, _FINALISTS = 2000, 20000, 6
+# Iterations of the first search over all choices of mixes, those of the second over the best ones,
+# and how many these are.
+_THOROUGH = 2000, 20000, 6
+_QUICK = 200, 2000, 2
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,16 @@ class ParityWalk:
         return rotations * inner + 2 * self.leading_mixes
 
 
-def closed_walk(controls: int, parities: Iterable[Sequence[int]]) -> ParityWalk:
+def closed_walk(
+    controls: int, parities: Iterable[Sequence[int]], *, quick: bool = False
+) -> ParityWalk:
     """The rotation of any target state; toggles are CNOTs (or CZs throughout).
 
     Args:
         controls: Number of control wires m, at least 1.
         parities: Distinct sets of controls, each as sorted positions; the empty one is the part of
             the angle that depends on no control.
+        quick: Whether to search a tenth as long, for parities that each neuron has of its own.
 
     Returns:
         A walk whose steps are the rotation. It has at most ``2**m`` two-qubit gates.
@@ -99,11 +104,11 @@ def closed_walk(controls: int, parities: Iterable[Sequence[int]]) -> ParityWalk:
         >>> closed_walk(3, parities_up_to(3, 2)).two_qubit_gates  # degree 2: 7 of 8 parities
         8
     """
-    return _closed(controls, _checked(controls, parities))
+    return _closed(controls, _checked(controls, parities), quick)
 
 
 def open_walk(
-    controls: int, parities: Iterable[Sequence[int]], *, rotations: int = 2
+    controls: int, parities: Iterable[Sequence[int]], *, rotations: int = 2, quick: bool = False
 ) -> ParityWalk:
     """The rotation of a target in 0, or followed by its inverse; toggles are CZs.
 
@@ -120,6 +125,7 @@ def open_walk(
         rotations: How many times the walk or its inverse is applied before a gate changes a
             control, a positive even number: an ancilla of a quantum neuron of order k takes
             ``2**k``. Mixes before all toggles are paid once for all of them.
+        quick: Whether to search a tenth as long, for parities that each neuron has of its own.
 
     Returns:
         A walk with at most ``2**m - 1`` two-qubit gates for each rotation.
@@ -134,7 +140,7 @@ def open_walk(
     """
     if rotations < 2 or rotations % 2:
         raise ValueError(f"rotations must be a positive even number, got {rotations}")
-    return _open(controls, _checked(controls, parities), rotations)
+    return _open(controls, _checked(controls, parities), rotations, quick)
 
 
 def multiplexed_walk(controls: int, *, closed: bool = True) -> ParityWalk:
@@ -157,14 +163,14 @@ def multiplexed_walk(controls: int, *, closed: bool = True) -> ParityWalk:
     return _gray_walk(controls, parities_up_to(controls, controls), closed)
 
 
-@lru_cache(maxsize=256)
-def _closed(controls: int, parities: tuple[Parity, ...]) -> ParityWalk:
-    return _shortest(controls, parities, True, 1)
+@lru_cache(maxsize=1024)
+def _closed(controls: int, parities: tuple[Parity, ...], quick: bool) -> ParityWalk:
+    return _shortest(controls, parities, True, 1, quick)
 
 
-@lru_cache(maxsize=256)
-def _open(controls: int, parities: tuple[Parity, ...], rotations: int) -> ParityWalk:
-    return _shortest(controls, parities, False, rotations)
+@lru_cache(maxsize=1024)
+def _open(controls: int, parities: tuple[Parity, ...], rotations: int, quick: bool) -> ParityWalk:
+    return _shortest(controls, parities, False, rotations, quick)
 
 
 def _checked(controls: int, parities: Iterable[Sequence[int]]) -> tuple[Parity, ...]:
@@ -183,7 +189,7 @@ def _checked(controls: int, parities: Iterable[Sequence[int]]) -> tuple[Parity, 
 
 
 def _shortest(
-    controls: int, parities: tuple[Parity, ...], closed: bool, rotations: int
+    controls: int, parities: tuple[Parity, ...], closed: bool, rotations: int, quick: bool
 ) -> ParityWalk:
     masks = [sum(1 << wire for wire in parity) for parity in parities]
     indices = list(range(len(masks)))
@@ -194,6 +200,7 @@ def _shortest(
     if len(parities) == 2**used or not masks:
         return _gray_walk(controls, parities, closed)
     leading_cost = 1.0 if closed else 2 / rotations
+    survey, final, finalists = _QUICK if quick else _THOROUGH
 
     def search(mixes: tuple[Mix, ...], iterations: int) -> WalkSearch:
         undone = mixes[::-1] if closed else ()
@@ -212,9 +219,9 @@ def _shortest(
     for disjoint in (True, False):
         mixes = choose_mixes(masks, controls, disjoint=disjoint)
         for count in range(0 if disjoint else 2, len(mixes) + 1):
-            choices.append((search(mixes[:count], _SURVEY), mixes[:count]))
+            choices.append((search(mixes[:count], survey), mixes[:count]))
     choices.sort(key=lambda choice: choice[0].cost)
-    finals = [search(mixes, _FINAL) for _, mixes in choices[:_FINALISTS]]
+    finals = [search(mixes, final) for _, mixes in choices[:finalists]]
     walk = min([choices[0][0], *finals], key=lambda walk: walk.cost)
     if walk.cost > 2**used - (not closed):
         return _gray_walk(controls, parities, closed)

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from pennylane.measurements import ProbabilityMP
 
+from qrnn_circuits import QRNN, compile_circuit
 from tests.backends.dynamic_circuits import deferred, within_error
 
 pytest.importorskip("qiskit_aer")
@@ -80,3 +81,30 @@ def test_simulators_give_the_exact_distribution_without_shots(
         qml.QNode(dynamic_circuit, make_device(name))(), exact, strict=True
     ):
         np.testing.assert_allclose(distribution, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("realisation", ["multiplexed", "postselect", "amplified,length=3"])
+def test_simulators_agree_on_a_circuit_that_drops_rotations(
+    realisation: str,
+    make_model: Callable[..., QRNN],
+    make_device: Callable[[str], qml.devices.Device],
+) -> None:
+    semantics = "postselected" if realisation == "postselect" else "unitary"
+    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics=semantics)
+    outcomes = [1] if realisation == "postselect" else None
+
+    def run(device: "str | qml.devices.Device", tolerance: float) -> NDArray[np.float64]:
+        circuit = compile_circuit(
+            model.requires_grad_(False),
+            [0, 1],
+            outcomes,
+            realisation=realisation,
+            steps=[1],
+            tolerance=tolerance,
+        )
+        return np.array(circuit.qnode(device)()).reshape(-1)
+
+    expected = run("default.qubit", 0.4)
+    assert np.abs(expected - run("default.qubit", 0.0)).max() > 1e-3
+    for name in ("qrnn.torch", "qrnn.aer"):
+        np.testing.assert_allclose(run(make_device(name), 0.4), expected, rtol=0, atol=1e-10)

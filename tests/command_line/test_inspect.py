@@ -63,6 +63,19 @@ def test_gate_names_steps_and_outcomes_can_be_chosen(qrnn: Qrnn, run: Path) -> N
     assert len(figures["realisations"]) == 2
 
 
+def test_a_tolerance_drops_gates_and_reports_its_bound(qrnn: Qrnn, run: Path) -> None:
+    arguments = ("inspect", run, "--realisation", "multiplexed", "--json")
+    (whole,) = json.loads(qrnn(*arguments).stdout)["realisations"]
+    figures = json.loads(qrnn(*arguments, "--tolerance", "0.5").stdout)
+    (entry,) = figures["realisations"]
+    assert figures["tolerance"] == 0.5
+    assert whole["distribution_bounds"] == [0]
+    assert 0 < entry["distribution_bounds"][0] <= 1
+    assert entry["resources"]["two_qubit_gates"] < whole["resources"]["two_qubit_gates"]
+    table = qrnn(*arguments[:-1], "--tolerance", "0.5").stdout
+    assert "moved by dropping, TVD" in table
+
+
 def test_the_picture_is_written(qrnn: Qrnn, run: Path) -> None:
     path = run / "step.svg"
     result = qrnn("inspect", run, "--realisation", "postselect", "--draw", path)

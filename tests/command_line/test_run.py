@@ -63,6 +63,15 @@ def test_the_realisation_can_be_chosen(qrnn: Qrnn, trained: Path, realisation: s
     assert json.loads(result.stdout)["realisation"] == realisation
 
 
+def test_a_tolerance_moves_results_within_the_reported_bound(qrnn: Qrnn, trained: Path) -> None:
+    result = qrnn("run", trained, "--tolerance", "0.03", "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["tolerance"] == 0.03
+    for circuit in figures["circuits"]:
+        assert 0 < circuit["distance"] <= circuit["distribution_bound"]
+
+
 def test_the_table_and_the_chart_are_for_people(qrnn: Qrnn, trained: Path, tmp_path: Path) -> None:
     chart = tmp_path / "chart.svg"
     result = qrnn("run", trained, "--device", "qrnn.torch", "--chart", chart)

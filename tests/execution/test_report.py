@@ -159,6 +159,7 @@ def test_json_holds_every_figure(sampled: Report) -> None:
         "right": 2,
         "exact": [0.25, 0.25, 0.25, 0.25],
         "predicted_share": 0.5,
+        "distribution_bound": 0.0,
         "distribution": [0, 0, 1, 0],
         "prediction": 2,
         "correct": True,
@@ -186,6 +187,22 @@ def test_the_table_fits_a_terminal_and_has_a_row_for_each_circuit(sampled: Repor
         "0 2 2 1 1.000 1 1.000 0.0000 - 0.800 - -",
         "all 33.3% 66.7% 0.2500 0.1649 0.733 -",
     ]
+
+
+def test_dropped_rotations_are_reported_with_the_largest_bound(make_plan: MakePlan) -> None:
+    plan = make_plan(None)
+    circuits = tuple(
+        replace(circuit, distribution_bound=bound)
+        for circuit, bound in zip(plan.circuits, (0.02, 0.03, 0.01), strict=True)
+    )
+    report = make_report(
+        replace(plan, circuits=circuits, tolerance=0.06), list(EXACT), device="a device"
+    )
+    assert (report.to_json()["tolerance"], report.to_json()["distribution_bound"]) == (0.06, 0.03)
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        console.print(report_table(report))
+    assert "rotations up to 0.06 rad dropped: TVD by that at most 0.03" in capture.get()
 
 
 def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:

@@ -123,12 +123,12 @@ def random_angles(count: int) -> Matrix:
 
 
 @settings(max_examples=25, deadline=None)
-@given(parity_sets())
+@given(parity_sets(), st.booleans())
 def test_closed_walk_is_the_multiplexed_rotation_with_either_flip(
-    wanted: tuple[int, tuple[Parity, ...]],
+    wanted: tuple[int, tuple[Parity, ...]], quick: bool
 ) -> None:
     controls, parities = wanted
-    walk = closed_walk(controls, parities)
+    walk = closed_walk(controls, parities, quick=quick)
     angles = list(random_angles(len(parities)))
     expected = multiplexed(parities, angles, controls)
     for flip in (X, Z):
@@ -139,12 +139,12 @@ def test_closed_walk_is_the_multiplexed_rotation_with_either_flip(
 
 
 @settings(max_examples=25, deadline=None)
-@given(parity_sets(), st.sampled_from([2, 4, 8]))
+@given(parity_sets(), st.sampled_from([2, 4, 8]), st.booleans())
 def test_open_walk_and_its_inverse_make_a_neuron(
-    wanted: tuple[int, tuple[Parity, ...]], rotations: int
+    wanted: tuple[int, tuple[Parity, ...]], rotations: int, quick: bool
 ) -> None:
     controls, parities = wanted
-    walk = open_walk(controls, parities, rotations=rotations)
+    walk = open_walk(controls, parities, rotations=rotations, quick=quick)
     angles = list(random_angles(len(parities)))
     # Wires: controls, ancilla, output. The middle gate has the ancilla as control.
     middle = controlled(rotation(np.pi), controls, controls + 1, controls + 2)

@@ -13,9 +13,10 @@ from qrnn_circuits.neuron import block_amplitudes
 def is_native(neuron: NeuronOperation) -> bool:
     """Whether the effect of the realisation is exactly the block of its semantics.
 
-    The others approximate, and how they do is what one runs them for.
+    The others approximate, and how they do is what one runs them for; so does a neuron that drops
+    parities of its controls.
     """
-    return neuron.realisation.exact
+    return neuron.realisation.exact and neuron.hyperparameters["parities"] is None
 
 
 def apply_neuron(state: Tensor, neuron: NeuronOperation) -> Tensor:

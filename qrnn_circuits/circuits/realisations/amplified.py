@@ -8,6 +8,7 @@ from typing import ClassVar
 import pennylane as qml
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, queue
 from qrnn_circuits.circuits.realisations.amplification import (
     fixed_point_phases,
@@ -18,6 +19,7 @@ from qrnn_circuits.circuits.realisations.ancilla_rotation import ancilla_rotatio
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.synthesis import Parity
 
 # Longer ones need more gates than is of use, and their phases take long to find.
 LENGTHS = (3, 5, 7)
@@ -80,6 +82,12 @@ class Amplified(Realisation):
         """
         return order * flat_polynomial(self.length)[1]
 
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum:
+        """The parities of the polynomial."""
+        return polynomial_spectrum(coefficients, controls, degree)
+
     def queue(
         self,
         coefficients: TensorLike,
@@ -90,11 +98,12 @@ class Amplified(Realisation):
         order: int,
         degree: int,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the circuits and inverses in turn, phases between them, and the resets."""
         *levels, sign = ancillas
         rotation = ancilla_rotation(
-            coefficients, controls, levels[0], degree, self.rotations(order)
+            coefficients, controls, levels[0], degree, self.rotations(order), parities
         )
         forward = rotation.forward
         for ancilla, onto in pairwise(levels):
@@ -116,6 +125,7 @@ class Amplified(Realisation):
         qml.RZ(-2 * last, wires=sign)
         qml.H(sign)
         queue(rotation.unmixing)
+        queue(rotation.realignment)
         for ancilla in ancillas:
             qml.measure(ancilla, reset=True)
 

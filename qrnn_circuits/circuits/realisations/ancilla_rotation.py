@@ -1,14 +1,14 @@
 """The rotation of a neuron's first ancilla by its polynomial, and back: what sharpening is of."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pennylane as qml
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.circuits.angles import parity_angles
+from qrnn_circuits.circuits.angles import parity_angles, select_angles
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, walk_gates
-from qrnn_circuits.synthesis import Mix, open_walk, parities_up_to
+from qrnn_circuits.synthesis import Mix, Parity, open_walk, parities_up_to
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,15 @@ class AncillaRotation:
         backward: Its inverse.
         correction: Gates on mixed controls that supply the missing flips where the ancilla read 1
             after ``backward``.
+        realignment: CZs from the ancilla after ``unmixing``, for circuits that do not correct: what
+            an ancilla that reads 1 has flipped then is the same whichever parities are kept.
     """
 
     mixing: Gates
     forward: Gates
     backward: Gates
     correction: Gates
+    realignment: Gates = field(default_factory=list)
 
     @property
     def unmixing(self) -> Gates:
@@ -44,6 +47,7 @@ def ancilla_rotation(
     ancilla: Hashable,
     degree: int,
     rotations: int,
+    parities: Sequence[Parity] | None = None,
 ) -> AncillaRotation:
     """Synthesises the rotation.
 
@@ -53,12 +57,17 @@ def ancilla_rotation(
         ancilla: The rotated wire.
         degree: Degree of ``phi``.
         rotations: How many rotations forward and backward the circuit holds, an even number.
+        parities: Those of ``phi`` that are kept; None for all.
 
     Returns:
         The gates; not queued.
     """
-    walk = open_walk(len(controls), parities_up_to(len(controls), degree), rotations=rotations)
+    every = parities_up_to(len(controls), degree)
     angles = parity_angles(coefficients, len(controls), degree)
+    walk = whole = open_walk(len(controls), every, rotations=rotations)
+    if parities is not None:
+        walk = open_walk(len(controls), parities, rotations=rotations, quick=True)
+        angles = select_angles(angles, every, parities)
     shared, steps = walk.steps[: walk.leading_mixes], walk.steps[walk.leading_mixes :]
     start = set(walk.start)
     for mix in shared:
@@ -67,10 +76,15 @@ def ancilla_rotation(
             start ^= {mix.control}
     with qml.QueuingManager.stop_recording():
         correction = [qml.Z(controls[position]) for position in sorted(start)]
+        realignment = [
+            qml.CZ([ancilla, controls[position]])
+            for position in sorted({*walk.start} ^ {*whole.start})
+        ]
     forward = walk_gates(steps, angles, controls, ancilla, open_ends=True)
     return AncillaRotation(
         walk_gates(shared, angles, controls, ancilla, open_ends=True),
         forward,
         inverse_gates(forward),
         correction,
+        realignment,
     )

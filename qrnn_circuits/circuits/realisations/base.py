@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.circuits.angles import Spectrum
 from qrnn_circuits.neuron import Semantics, check_neuron_options
 
 # Of hundreds of thousands of gates each, neurons would fill the memory.
@@ -95,6 +96,24 @@ class Realisation(ABC):
 
         Returns:
             A bound; None where there is none, or nothing to bound.
+        """
+        return None
+
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum | None:
+        """The parities of the controls by which the circuit rotates, for those that may be dropped.
+
+        Args:
+            coefficients: Of the polynomial, in radians, shape ``(P,)`` or ``(B, P)``.
+            controls: Number m of control wires.
+            order: Order of the neuron.
+            degree: Degree of the polynomial.
+
+        Returns:
+            Parities and their angles, which are differentiable where the coefficients are; None
+            where :meth:`queue` takes no ``parities``. Without ancillas they are those of the
+            neuron's whole rotation; otherwise of what rotates the ancilla :meth:`rotations` times.
         """
         return None
 

@@ -6,11 +6,16 @@ from typing import ClassVar
 
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.circuits.angles import activation_table, table_parity_angles
+from qrnn_circuits.circuits.angles import (
+    Spectrum,
+    activation_table,
+    select_angles,
+    table_parity_angles,
+)
 from qrnn_circuits.circuits.gate_lists import queue, walk_gates
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.neuron import Semantics
-from qrnn_circuits.synthesis import multiplexed_walk
+from qrnn_circuits.synthesis import Parity, closed_walk, multiplexed_walk, parities_up_to
 
 # A table of 2**m angles becomes as many gates through a dense matrix of 4**m numbers.
 MAX_CONTROLS = 10
@@ -40,6 +45,13 @@ class Multiplexed(Realisation):
                 f"'repeat_until_success' and 'amplified' grow with the number of coefficients only"
             )
 
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum:
+        """The parities of the activation, ``2**m`` of them."""
+        table = activation_table(coefficients, controls, degree, order)
+        return Spectrum(parities_up_to(controls, controls), table_parity_angles(table, controls))
+
     def queue(
         self,
         coefficients: TensorLike,
@@ -50,8 +62,13 @@ class Multiplexed(Realisation):
         order: int,
         degree: int,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the rotations and CNOTs of a closed walk through all parities."""
-        table = activation_table(coefficients, len(controls), degree, order)
-        angles = table_parity_angles(-table if inverse else table, len(controls))
-        queue(walk_gates(multiplexed_walk(len(controls)).steps, angles, controls, target))
+        every, angles = self.spectrum(coefficients, len(controls), order=order, degree=degree)
+        if parities is None:
+            walk = multiplexed_walk(len(controls))
+        else:
+            walk = closed_walk(len(controls), parities, quick=True)
+            angles = select_angles(angles, every, parities)
+        queue(walk_gates(walk.steps, -angles if inverse else angles, controls, target))

@@ -8,12 +8,14 @@ from typing import ClassVar, Literal
 import pennylane as qml
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, queue
 from qrnn_circuits.circuits.realisations.ancilla_rotation import AncillaRotation, ancilla_rotation
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
 from qrnn_circuits.circuits.rotation import PolynomialRY
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.synthesis import Parity
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Postselect(Realisation):
         """Forward and backward at each order."""
         return int(2**order)
 
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum:
+        """The parities of the polynomial."""
+        return polynomial_spectrum(coefficients, controls, degree)
+
     def queue(
         self,
         coefficients: TensorLike,
@@ -55,10 +63,11 @@ class Postselect(Realisation):
         order: int,
         degree: int,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the rotations, the turns between them and the measurements."""
         rotation = ancilla_rotation(
-            coefficients, controls, ancillas[0], degree, self.rotations(order)
+            coefficients, controls, ancillas[0], degree, self.rotations(order), parities
         )
 
         def turn(control: Hashable, onto: Hashable, backward: bool) -> Gates:

@@ -10,11 +10,13 @@ import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, queue, queue_conditioned
 from qrnn_circuits.circuits.realisations.ancilla_rotation import AncillaRotation, ancilla_rotation
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.realisations.controlled_pi import controlled_pi
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.synthesis import Parity
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ class RepeatUntilSuccess(Realisation):
         """Forward and backward in each attempt, at each order."""
         return int((2 * self.attempts) ** order)
 
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum:
+        """The parities of the polynomial."""
+        return polynomial_spectrum(coefficients, controls, degree)
+
     def queue(
         self,
         coefficients: TensorLike,
@@ -73,10 +81,11 @@ class RepeatUntilSuccess(Realisation):
         order: int,
         degree: int,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the attempts, all but the first one conditioned."""
         rotation = ancilla_rotation(
-            coefficients, controls, ancillas[0], degree, self.rotations(order)
+            coefficients, controls, ancillas[0], degree, self.rotations(order), parities
         )
         queue(rotation.mixing)
         _queue_order(rotation, target, ancillas, self.attempts, inverse, None)

@@ -6,9 +6,12 @@ from typing import ClassVar
 
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.circuits.angles import Spectrum, parity_angles, select_angles
+from qrnn_circuits.circuits.gate_lists import queue, walk_gates
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.rotation import PolynomialRY
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.synthesis import Parity, closed_walk, parities_up_to
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,13 @@ class Unsharpened(Realisation):
                 "a realisation that sharpens"
             )
 
+    def spectrum(
+        self, coefficients: TensorLike, controls: int, *, order: int, degree: int
+    ) -> Spectrum:
+        """The parities of at most ``degree`` controls."""
+        parities = parities_up_to(controls, degree)
+        return Spectrum(parities, parity_angles(coefficients, controls, degree))
+
     def queue(
         self,
         coefficients: TensorLike,
@@ -45,7 +55,13 @@ class Unsharpened(Realisation):
         order: int,
         degree: int,
         inverse: bool = False,
+        parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the gates of a :class:`~qrnn_circuits.circuits.PolynomialRY`."""
         turned = -coefficients if inverse else coefficients
-        PolynomialRY.compute_decomposition(turned, [*controls, target], degree)
+        if parities is None:
+            PolynomialRY.compute_decomposition(turned, [*controls, target], degree)
+            return
+        every, angles = self.spectrum(turned, len(controls), order=order, degree=degree)
+        walk = closed_walk(len(controls), parities, quick=True)
+        queue(walk_gates(walk.steps, select_angles(angles, every, parities), controls, target))
