@@ -105,9 +105,11 @@ class Digits(Task):
     @property
     def default_recipe(self) -> str:
         """``"embedded"``, ``"pixels"``, or ``"coordinates"``, which is for drawing as well."""
+        if self.reduce is not None:
+            return "coordinates"
         if self.data == "embedded":
             return "embedded"
-        return "pixels" if self.reduce is None and not self.generate else "coordinates"
+        return "coordinates" if self.generate else "pixels"
 
     @property
     def answer_unit(self) -> str:

@@ -1,7 +1,11 @@
 """Settings with which a task trains well, from a file beside the task.
 
 A task of the name ``xor`` has its recipes in ``recipes/xor.toml`` in the folder of its module: a
-table for each recipe, whose keys are fields of :class:`~qrnn_circuits.training.RunConfig`.
+table for each recipe, whose keys are fields of :class:`~qrnn_circuits.training.RunConfig`. By
+convention ``default`` is for learning well, ``paper`` has the settings of Bausch, arXiv:2006.14619,
+and ``chip`` is for networks that keep their shots and need few gates. Where a task has several
+default recipes, as for different data, a table ``chip-NAME`` is what ``chip`` means where NAME is
+the default.
 """
 
 import sys
@@ -42,16 +46,17 @@ def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:
 
     Args:
         task: The task.
-        name: Name of the recipe, or ``"none"`` for no settings at all; by default the one that the
-            task itself names.
+        name: Name of the recipe, or ``"none"`` for no settings at all; by default, and for
+            ``"default"``, the one that the task itself names.
 
     Raises:
         ValueError: If the task has no such recipe.
     """
     recipes = read_recipes(type(task)) | {"none": {}}
-    chosen = task.default_recipe if name is None else name
-    if chosen in recipes:
-        return recipes[chosen]
+    own = task.default_recipe
+    for chosen in (own,) if name in (None, "default") else (f"{name}-{own}", name):
+        if chosen in recipes:
+            return recipes[chosen]
     if name is None:
         return {}
     raise ValueError(f"recipe must be one of {', '.join(recipes)} for {task.name}, got {name!r}")

@@ -55,8 +55,8 @@ class Xor(GeneratedTask):
 
     @property
     def lane(self) -> int:
-        """Number of lane wires, 2."""
-        return 2
+        """Number of lane wires: 2, or 1 where no marker is ever read."""
+        return 2 if self.reading == "every" else 1
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the bits a and b of every sequence."""

@@ -98,12 +98,6 @@ class RunConfig(RunSettings):
             )
         for length in self.schedule.lengths:
             self.build_task(length)
-        longest = self.task_options["length"]
-        if self.schedule.lengths[-1] > longest:
-            raise ValueError(
-                f"curriculum must not go beyond the length of the task, {longest}, got "
-                f"{self.curriculum!r}"
-            )
 
     def _set_names(self) -> None:
         """Names the task and the cell, where they are given as objects."""
@@ -236,6 +230,12 @@ class RunConfig(RunSettings):
         """Raises a ``ValueError`` where a given field has no effect."""
         if "history" in given and self.optimizer != "lbfgs":
             raise ValueError(f"history is for the optimizer 'lbfgs', not for {self.optimizer!r}")
+        longest = self.task_options.get("length")
+        if "curriculum" in given and self.schedule.lengths and self.schedule.lengths[-1] > longest:
+            raise ValueError(
+                f"curriculum must not go beyond the length of the task, {longest}, got "
+                f"{self.curriculum!r}"
+            )
         for name in _unused(self.cell):
             if name in given:
                 raise ValueError(f"the cell {self.cell!r} takes no {name}, got {given[name]!r}")

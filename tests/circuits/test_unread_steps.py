@@ -133,3 +133,28 @@ def test_what_cannot_be_unread_is_refused(model: QRNN) -> None:
     network = RecurrentNetwork(RotationCell(lane=1, workspace=1))
     with pytest.raises(NotImplementedError, match="defines the methods evolve and evolve_circuit"):
         compile_circuit(network, [1, 0], [UNREAD])
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_small_rotations_are_dropped_in_unread_steps_within_the_bound(
+    order: int, make_model: MakeModel
+) -> None:
+    model = make_model(lane=1, workspace=2, order=order, semantics="unitary").requires_grad_(False)
+    outcomes = [UNREAD, UNREAD, None]
+    whole = compile_circuit(model, [0, 1, 1], outcomes)
+    dropped = compile_circuit(model, [0, 1, 1], outcomes, tolerance=0.08)
+    counts = [circuit.to_qiskit().count_ops()["ry"] for circuit in (whole, dropped)]
+    assert counts[1] < counts[0]
+    results = [
+        qml.math.to_numpy(circuit.qnode(device)()[0])
+        for circuit, device in (
+            (whole, "qrnn.torch"),
+            (dropped, "qrnn.torch"),
+            (dropped, "default.qubit"),
+            (dropped, "qrnn.aer"),
+        )
+    ]
+    assert np.allclose(results[2], results[1], atol=1e-10)
+    assert np.allclose(results[3], results[1], atol=1e-10)
+    distance = np.abs(results[0] - results[1]).sum() / 2
+    assert 0 < distance <= dropped.distribution_bounds()[-1] < 1
