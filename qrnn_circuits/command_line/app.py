@@ -1,5 +1,6 @@
 """The ``qrnn`` command and its subcommands."""
 
+import gc
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -72,7 +73,11 @@ for _name, _help in COMMANDS.items():
 
 def start() -> None:
     """The program: runs a command, while another process watches it if it is a slow one."""
-    with watched() if sys.argv[1:2] and sys.argv[1] in WATCHED else nullcontext():
+    slow = sys.argv[1:2] and sys.argv[1] in WATCHED
+    if slow:
+        # By default all objects of PyTorch and Qiskit are looked through again and again.
+        gc.set_threshold(100_000, 20, 100)
+    with watched() if slow else nullcontext():
         app(prog_name="qrnn")
 
 
