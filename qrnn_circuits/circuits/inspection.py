@@ -145,7 +145,7 @@ def inspect_circuit(
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
         progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
-        tolerance: As for ``compile_circuit``: up to which angle neurons drop rotations.
+        tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
 
     Returns:
         The counts.

@@ -22,7 +22,7 @@ def tiny() -> Callable[..., RunConfig]:
             "validate_every": 4,
             "checkpoint_every": 3,
         }
-        return RunConfig.resolve("xor", settings, changes)
+        return RunConfig.resolve("xor", settings, changes, recipe="paper")
 
     return make
 

@@ -24,7 +24,9 @@ def default_recipe(task: str) -> dict[str, Any]:
 def test_the_default_recipe_of_a_task_makes_a_network(task: str) -> None:
     config = RunConfig.resolve(task)
     assert default_recipe(task)
-    for name, value in default_recipe(task).items():
+    recipe = default_recipe(task)
+    assert recipe.pop("task_options", {}).items() <= config.task_options.items()
+    for name, value in recipe.items():
         assert getattr(config, name) == value
     model = config.build_model()
     assert model.cell.lane == config.build_task().lane
