@@ -57,7 +57,7 @@ def run(
         ),
     ] = None,
     mitigation: MitigationOption = None,
-    sequences: SequencesOption = 1,
+    sequences: SequencesOption = None,
     steps: StepsOption = None,
     max_usage: MaxUsageOption = None,
     seed: SeedOption = None,
@@ -120,7 +120,7 @@ def run(
 
 def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
-    from qrnn_circuits.execution.table import report_table
+    from qrnn_circuits.execution.table import accuracy_text, report_table
 
     clear()
     if as_json:
@@ -128,6 +128,7 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     else:
         console = Console()
         console.print(report_table(result))
+        console.print(accuracy_text(result), highlight=False, soft_wrap=True)
         if result.seconds is not None:
             console.print(f"wall time {result.seconds:.2f} s", highlight=False)
     if chart is not None:

@@ -33,7 +33,7 @@ def submit(
     backend: BackendOption = None,
     mitigation: MitigationOption = None,
     realisation: RealisationOption = None,
-    sequences: SequencesOption = 1,
+    sequences: SequencesOption = None,
     steps: StepsOption = None,
     max_usage: MaxUsageOption = None,
     option: Annotated[

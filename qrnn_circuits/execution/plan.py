@@ -19,6 +19,7 @@ from qrnn_circuits.training import TrainedRun
 # So many kept shots tell a distribution from another: what is advised where too few would be left.
 _USEFUL_SHOTS = 100
 _LEAST_SHARE = 1e-12
+_SEQUENCES = 10
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def plan_run(
     run: TrainedRun,
     *,
     realisation: Realisation | str | None = None,
-    sequences: int = 1,
+    sequences: int | None = 1,
     steps: int | None = None,
     shots: int | None = None,
     mitigation: str | None = None,
@@ -140,7 +141,8 @@ def plan_run(
         run: The trained network and its task.
         realisation: How neurons are built, as for
             :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
-        sequences: How many sequences, spread evenly over the test set.
+        sequences: How many sequences, spread evenly over the test set; None for 10, or for all of a
+            smaller test set.
         steps: How many steps of each, from the first; by default all.
         shots: Of each circuit; by default none, for devices that give exact distributions.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
@@ -222,8 +224,9 @@ def shots_advice(share: float) -> str:
     return f"{ceil(_USEFUL_SHOTS / share):,} shots would keep about {_USEFUL_SHOTS}"
 
 
-def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Tensor, Batch]:
+def _questions(test: Batch, sequences: int | None, steps: int | None) -> tuple[torch.Tensor, Batch]:
     """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
+    sequences = min(_SEQUENCES, len(test)) if sequences is None else sequences
     check_integer("sequences", sequences, 1, len(test))
     rows = torch.linspace(0, len(test) - 1, sequences, dtype=torch.float64).round().long()
     inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]

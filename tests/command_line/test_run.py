@@ -34,11 +34,23 @@ def test_without_shots_the_answers_are_those_of_the_network(qrnn: Qrnn, trained:
     assert [circuit["step"] for circuit in figures["circuits"]] == 3 * [1, 4]
 
 
+def test_by_default_ten_sequences_are_run(qrnn: Qrnn, trained: Path) -> None:
+    result = qrnn("run", trained, "--steps", 2, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    rows = [circuit["sequence"] for circuit in figures["circuits"]]
+    assert (figures["sequences"], len(rows), rows[0], rows[-1]) == (10, 10, 0, 1023)
+    assert figures["accuracy_error"] > 0
+    assert figures["sampled_accuracy"] == pytest.approx(figures["exact_sampled_accuracy"])
+    text = qrnn("run", trained, "--steps", 2).stdout
+    assert f"accuracy      {figures['accuracy']:.1%} ± {figures['accuracy_error']:.1%} of" in text
+
+
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer", "default.qubit"])
 def test_with_shots_the_distance_stands_beside_the_noise(
     qrnn: Qrnn, trained: Path, device: str
 ) -> None:
-    options = ("--shots", 3000, "--steps", 2, "--seed", 1)
+    options = ("--shots", 3000, "--steps", 2, "--seed", 1, "--sequences", 1)
     result = qrnn("run", trained, "--device", device, *options, "--json")
     assert result.exit_code == 0, result.stderr
     (circuit,) = json.loads(result.stdout)["circuits"]
@@ -76,6 +88,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
     qrnn: Qrnn, trained: Path, store: JobStore
 ) -> None:
     options = ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", 100, "--steps", 2)
+    options = (*options, "--sequences", 1)
     result = qrnn("run", trained, *options, "--json")
     assert result.exit_code == 0, result.stderr
     (record,) = store.records()
@@ -89,6 +102,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
 
 def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     options = ("--device", "qrnn.aer", "--noise", "fake_manila", "--shots", 1000, "--steps", 2)
+    options = (*options, "--sequences", 1)
     seeded = (*options, "--seed", 1)
     raw, mitigated = (
         json.loads(qrnn("run", trained, *seeded, *more, "--json").stdout)
