@@ -59,6 +59,24 @@ def test_with_shots_the_distance_stands_beside_the_noise(
     assert circuit["kept"] < circuit["shots"] == 3000
 
 
+def test_what_makes_answers_worthless_is_told_after_a_run_with_shots(
+    qrnn: Qrnn, trained: Path
+) -> None:
+    arguments = ("run", trained, "--shots", 60, "--steps", 2, "--seed", 1)
+    figures = json.loads(qrnn(*arguments, "--json").stdout)
+    found = figures["findings"]
+    # The network was hardly trained.
+    assert found["guessing"] >= 0.5
+    assert found["fewest_kept"] == min(circuit["kept"] for circuit in figures["circuits"])
+    assert any(text.startswith("The accuracy of ") for text in found["texts"])
+    words = " ".join(qrnn(*arguments).stdout.split())
+    assert "single shots" in words
+    for text in found["texts"]:
+        assert text in words
+    exact = json.loads(qrnn("run", trained, "--steps", 2, "--json").stdout)
+    assert exact["findings"] is None
+
+
 def test_a_seed_repeats_the_shots(qrnn: Qrnn, trained: Path) -> None:
     options = ("--device", "qrnn.torch", "--shots", 500, "--steps", 2, "--json")
     first, again, other = (
