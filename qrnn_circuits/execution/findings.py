@@ -53,7 +53,7 @@ def find_faults(report: Report) -> Findings | None:
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, TrainedRun
-        >>> settings = {"workspace": 1, "degree": 1, "task_options": {"length": 1}}
+        >>> settings = {"workspace": 1, "semantics": "unitary", "task_options": {"length": 1}}
         >>> config = RunConfig.resolve("memorise", settings)
         >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
         >>> from qrnn_circuits.execution import make_report, plan_run

@@ -87,7 +87,8 @@ def accuracy_text(report: Report) -> str:
 
 
 def _with_error(share: float, error: float | None) -> str:
-    return f"{share:.1%}" if error is None else f"{share:.1%} ± {error:.1%}"
+    # Where all are right, or none, the spread of the answers tells no error.
+    return f"{share:.1%} ± {error:.1%}" if error else f"{share:.1%}"
 
 
 def _distance(value: float) -> str:

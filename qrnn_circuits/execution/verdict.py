@@ -272,7 +272,7 @@ def _judge(
             f"{LEAST_SIGNAL:g}, which no number of shots averages out"
         )
     kept = f"fidelity {fidelity:.2g}, share of kept shots {acceptance:.2g}"
-    number = f"more than {MANY_SHOTS:,}" if shots is None else f"about {shots:,}"
+    number = f"more than {MANY_SHOTS:,}" if shots is None else _about(shots)
     if shots is None or shots > MANY_SHOTS:
         return "cannot work", (
             f"cannot work: {number} shots on {chip} would be needed for the network's answer "
@@ -301,8 +301,14 @@ def _options(
         return "A network that is trained further may be surer"
     if share * margin < LEAST_SIGNAL:
         options = alternatives(fewer_gates(task, model))
-        what = "gates"
+        steps = "Fewer steps take fewer gates"
     else:
         options = alternatives(keeping_shots(task, model, entry.realisation))
-        what = "lost shots"
-    return f"Fewer steps have fewer {what}, and so has a network trained with {options}"
+        steps = "Fewer steps lose fewer shots"
+    return f"{steps}, and so does a network trained with {options}" if options else steps
+
+
+def _about(number: int) -> str:
+    """A number rounded up to two digits."""
+    unit = 10 ** max(0, len(str(number)) - 2)
+    return f"about {-(-number // unit) * unit:,}"

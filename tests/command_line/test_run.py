@@ -106,8 +106,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
     qrnn: Qrnn, trained: Path, store: JobStore
 ) -> None:
     options = ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", 100, "--steps", 2)
-    options = (*options, "--sequences", 1)
-    result = qrnn("run", trained, *options, "--json")
+    result = qrnn("run", trained, *options, "--sequences", 1, "--json")
     assert result.exit_code == 0, result.stderr
     (record,) = store.records()
     usage, waiting = result.stderr.splitlines()
@@ -120,8 +119,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
 
 def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     options = ("--device", "qrnn.aer", "--noise", "fake_manila", "--shots", 1000, "--steps", 2)
-    options = (*options, "--sequences", 1)
-    seeded = (*options, "--seed", 1)
+    seeded = (*options, "--sequences", 1, "--seed", 1)
     raw, mitigated = (
         json.loads(qrnn("run", trained, *seeded, *more, "--json").stdout)
         for more in ((), ("--mitigation", "m3"))
@@ -132,7 +130,7 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     (before,), (after,) = raw["circuits"], mitigated["circuits"]
     assert after["distribution"] != pytest.approx(before["distribution"], abs=1e-3)
     assert sum(after["distribution"]) == pytest.approx(1)
-    result = qrnn("run", trained, *options, "--mitigation", "m3")
+    result = qrnn("run", trained, *seeded, "--mitigation", "m3")
     assert "1,000 shots, mitigation m3" in " ".join(result.stdout.split())
 
 

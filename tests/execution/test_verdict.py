@@ -116,7 +116,7 @@ def test_few_gate_errors_work_and_many_do_not(small: QRNN) -> None:
     assert bad.category == "cannot work"
     assert "which no number of shots averages out" in bad.text
     assert bad.text.endswith(
-        ". Fewer steps have fewer gates, and so has a network trained with --reading scored, a "
+        ". Fewer steps take fewer gates, and so does a network trained with --reading scored, a "
         "lower --degree, fewer --stages or a shorter --length."
     )
 
@@ -147,6 +147,9 @@ def test_a_small_share_of_kept_shots_needs_many_or_cannot_work(small: QRNN) -> N
         assert found.category == category
         assert found.text.startswith(f"{category}: ")
         assert found.shots == pytest.approx(full.kept_shots / share, abs=1)
+        # Rounded up to two digits.
+        told = int(found.text.split("about ")[1].split(" ")[0].replace(",", ""))
+        assert found.shots <= told < 1.1 * found.shots
         assert ("--acceptance-weight" in found.text) == (category != "works")
         assert ("--reading scored" in found.text) == (category != "works")
     (none,) = verdicts(small, with_acceptance(inspection, 0.0), task)
