@@ -144,6 +144,7 @@ def test_a_small_share_of_kept_shots_needs_many_or_cannot_work(small: QRNN) -> N
     for category, share in shares.items():
         (found,) = verdicts(small, with_acceptance(inspection, share), task)
         assert found is not None
+        assert found.shots is not None
         assert found.category == category
         assert found.text.startswith(f"{category}: ")
         assert found.shots == pytest.approx(full.kept_shots / share, abs=1)
