@@ -80,7 +80,7 @@ def train(name: str, options: dict[str, Any], seed: int, perturbation: float) ->
         with torch.no_grad():
             for parameter in trainer.model.parameters():
                 noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-                parameter += perturbation * noise
+                parameter.add_(noise, alpha=perturbation)
         best = trainer.run().standing.best
         seconds = time.perf_counter() - start
         found = evaluate(load_run(Path(folder) / "run"))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,10 +13,14 @@ from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
     RunArgument,
+    StepsOption,
     ToleranceOption,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
+
+if TYPE_CHECKING:
+    from qrnn_circuits.circuits.inspection import Inspection
 
 
 def inspect(
@@ -43,9 +47,22 @@ def inspect(
             help="Write a picture of one step in the first realisation (.png, .svg, .pdf).",
         ),
     ] = None,
+    sequence: Annotated[
+        int | None,
+        typer.Option(
+            help="Inspect the circuit of a test sequence, a row from 0, as qrnn run does: up to "
+            "its last scored step.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: StepsOption = None,
     inputs: Annotated[
-        str, typer.Option(help="Input symbols of the inspected steps, separated by commas.")
-    ] = "0",
+        str | None,
+        typer.Option(
+            help="Input symbols of the inspected steps, separated by commas; by default 0.",
+            show_default=False,
+        ),
+    ] = None,
     outcomes: Annotated[
         str | None,
         typer.Option(
@@ -58,27 +75,46 @@ def inspect(
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count the qubits and gates of a trained network's circuit, on paper and on a chip."""
+    """Count the qubits and gates of a trained network's circuit, on paper and on a chip.
+
+    With a chip, it also says whether the circuit can work there and what would help.
+    """
     with run_errors(), usage_errors():
         try:
             from qrnn_circuits.cells.base import UNREAD
             from qrnn_circuits.circuits.draw import draw_step
             from qrnn_circuits.circuits.inspection import inspect_circuit, representative
             from qrnn_circuits.circuits.realisations import REALISATIONS
+            from qrnn_circuits.execution.verdict import question, verdicts
 
             run = load_run(folder, checkpoint.value)
+            asked = None
+            if sequence is not None:
+                if inputs is not None or outcomes is not None:
+                    raise ValueError(
+                        f"inputs and outcomes must be left out with sequence {sequence}, which "
+                        "gives them"
+                    )
+                asked = question(run.task, sequence, steps)
+            elif steps is not None:
+                raise ValueError(f"steps must be left out without sequence, got {steps}")
             words = {"sampled": None, "unread": UNREAD}
             names = REALISATIONS.names() if "all" in (realisation or []) else realisation
             target = backend.split(",") if backend is not None and "," in backend else backend
             result = inspect_circuit(
                 run.model,
-                _symbols("inputs", inputs),
-                None if outcomes is None else _outcomes("outcomes", outcomes, words),
+                _symbols("inputs", inputs or "0") if asked is None else asked.inputs,
+                asked.outcomes
+                if asked is not None
+                else None
+                if outcomes is None
+                else _outcomes("outcomes", outcomes, words),
                 realisations=names or None,
                 target=target,
                 tolerance=tolerance,
                 progress=doing,
             )
+            judged = verdicts(run.model, result, run.task, None if asked is None else asked.right)
             if draw is not None:
                 doing("drawing")
                 circuit = representative(run.model, result)
@@ -87,13 +123,32 @@ def inspect(
             raise ValueError(str(error)) from error
     clear()
     if as_json:
-        typer.echo(json.dumps(result.to_json()))
+        figures = result.to_json()
+        for entry, verdict in zip(figures["realisations"], judged, strict=True):
+            entry["verdict"] = None if verdict is None else verdict.to_json()
+        typer.echo(json.dumps({"sequence": sequence, **figures}))
         return
     from qrnn_circuits.command_line.inspection_table import inspection_tables
 
     console = Console()
     for table in inspection_tables(result):
         console.print(table)
+    if any(judged):
+        console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, result)}", highlight=False)
+    for entry, verdict in zip(result.realisations, judged, strict=True):
+        if verdict is not None:
+            console.print(f"{entry.realisation} {verdict.text}", highlight=False, markup=False)
+
+
+def _subject(sequence: int | None, inspection: "Inspection") -> str:
+    """What the verdicts are on."""
+    steps = len(inspection.inputs)
+    if sequence is not None:
+        return f"on step {steps - 1} of test sequence {sequence}"
+    return (
+        f"on {steps} step(s) with the given inputs, which may be no sequence of the task; "
+        "--sequence N takes one"
+    )
 
 
 def _symbols(name: str, text: str) -> list[int]:

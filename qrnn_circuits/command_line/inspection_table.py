@@ -48,7 +48,7 @@ def realisation_table(inspection: Inspection) -> Table:
     if any(entry.resources.conditions for entry in inspection.realisations):
         caption.append("what is conditioned counts as run")
     if any(entry.estimate is not None for entry in inspection.realisations):
-        caption.append("fidelity: gates and measurements only, no errors of waiting qubits")
+        caption.append("fidelity: of gates and measurements, and of qubits while they wait")
     if inspection.tolerance:
         caption.append(
             f"rotations up to {inspection.tolerance:g} rad are dropped, which moves what is read "

@@ -41,7 +41,12 @@ ToleranceOption = Annotated[
     ),
 ]
 SequencesOption = Annotated[
-    int, typer.Option(help="How many sequences, spread evenly over the test set.")
+    int | None,
+    typer.Option(
+        help="How many sequences, spread evenly over the test set; by default 10, or all of a "
+        "smaller test set.",
+        show_default=False,
+    ),
 ]
 StepsOption = Annotated[
     int | None,

@@ -59,7 +59,7 @@ def run(
         ),
     ] = None,
     mitigation: MitigationOption = None,
-    sequences: SequencesOption = 1,
+    sequences: SequencesOption = None,
     steps: StepsOption = None,
     max_usage: MaxUsageOption = None,
     seed: SeedOption = None,
@@ -123,14 +123,20 @@ def run(
 
 def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
-    from qrnn_circuits.execution.table import report_table
+    from qrnn_circuits.execution.findings import find_faults
+    from qrnn_circuits.execution.table import accuracy_text, report_table
 
     clear()
+    findings = find_faults(result)
     if as_json:
-        typer.echo(json.dumps(result.to_json()))
+        found = None if findings is None else findings.to_json()
+        typer.echo(json.dumps({**result.to_json(), "findings": found}))
     else:
         console = Console()
         console.print(report_table(result))
+        console.print(accuracy_text(result), highlight=False, soft_wrap=True)
+        for text in () if findings is None else findings.texts:
+            console.print(text, style="bold yellow", highlight=False, markup=False)
         if result.seconds is not None:
             console.print(f"wall time {result.seconds:.2f} s", highlight=False)
     if chart is not None:

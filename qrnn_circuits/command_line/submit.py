@@ -35,7 +35,7 @@ def submit(
     mitigation: MitigationOption = None,
     realisation: RealisationOption = None,
     tolerance: ToleranceOption = 0.0,
-    sequences: SequencesOption = 1,
+    sequences: SequencesOption = None,
     steps: StepsOption = None,
     max_usage: MaxUsageOption = None,
     option: Annotated[

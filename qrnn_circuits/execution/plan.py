@@ -12,13 +12,16 @@ import torch
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.execution.remedies import alternatives, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.training import TrainedRun
 
 # So many kept shots tell a distribution from another: what is advised where too few would be left.
 _USEFUL_SHOTS = 100
-_LEAST_SHARE = 1e-12
+# No number of shots makes up for a smaller share.
+LEAST_SHARE = 1e-12
+_SEQUENCES = 10
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def plan_run(
     run: TrainedRun,
     *,
     realisation: Realisation | str | None = None,
-    sequences: int = 1,
+    sequences: int | None = 1,
     steps: int | None = None,
     shots: int | None = None,
     mitigation: str | None = None,
@@ -146,7 +149,8 @@ def plan_run(
         run: The trained network and its task.
         realisation: How neurons are built, as for
             :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
-        sequences: How many sequences, spread evenly over the test set.
+        sequences: How many sequences, spread evenly over the test set; None for 10, or for all of a
+            smaller test set.
         steps: How many steps of each, from the first; by default all.
         shots: Of each circuit; by default none, for devices that give exact distributions.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
@@ -190,7 +194,7 @@ def plan_run(
         if not len(chosen):
             continue
         inputs, outcomes = batch.inputs[chosen, : step + 1], batch.outcomes[chosen, : step + 1]
-        exact, shares = _predictions(model, inputs, outcomes)
+        exact, shares = predictions(model, inputs, outcomes)
         for index, row in enumerate(rows[chosen].tolist()):
             circuit = compile_circuit(
                 model,
@@ -212,7 +216,7 @@ def plan_run(
             )
             compiled.append(circuit)
     if shots is not None:
-        _check_kept(planned, shots, _remedies(run, realisation))
+        _check_kept(planned, shots, alternatives(keeping_shots(run.task, model, realisation)))
     order = sorted(range(len(planned)), key=lambda i: (planned[i].sequence, planned[i].step))
     return Plan(
         task=run.task.name,
@@ -229,13 +233,14 @@ def plan_run(
 
 def shots_advice(share: float) -> str:
     """How many shots would leave a useful number of them, given the predicted share."""
-    if share < _LEAST_SHARE:
+    if share < LEAST_SHARE:
         return "no number of shots will do"
     return f"{ceil(_USEFUL_SHOTS / share):,} shots would keep about {_USEFUL_SHOTS}"
 
 
-def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Tensor, Batch]:
+def _questions(test: Batch, sequences: int | None, steps: int | None) -> tuple[torch.Tensor, Batch]:
     """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
+    sequences = min(_SEQUENCES, len(test)) if sequences is None else sequences
     check_integer("sequences", sequences, 1, len(test))
     rows = torch.linspace(0, len(test) - 1, sequences, dtype=torch.float64).round().long()
     inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]
@@ -252,10 +257,21 @@ def _questions(test: Batch, sequences: int, steps: int | None) -> tuple[torch.Te
 
 
 @torch.no_grad()
-def _predictions(
+def predictions(
     model: RecurrentNetwork, inputs: torch.Tensor, outcomes: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distributions of the last step, and shares kept by a run conditioned on all earlier ones."""
+    """What a network predicts at the last of some steps, all earlier ones being conditioned.
+
+    Args:
+        model: The network.
+        inputs: Input symbols, int64, shape ``(B, T)``.
+        outcomes: What each earlier step is conditioned on, or ``UNREAD``; the last column does not
+            count; int64, shape ``(B, T)``.
+
+    Returns:
+        The distributions of the last step, shape ``(B, 2**I)``, and the kept shares of the shots,
+        shape ``(B,)``.
+    """
     sampled = torch.zeros_like(outcomes, dtype=torch.bool)
     sampled[:, -1] = True
     # The drawn symbol counts in neither; a generator leaves torch's own as it is.
@@ -263,22 +279,12 @@ def _predictions(
     return output.log_probs[:, -1].exp(), output.log_acceptance.exp().clamp(max=1)
 
 
-def _remedies(run: TrainedRun, realisation: Realisation) -> str:
-    """Options of ``qrnn train`` that lead to networks which keep more shots."""
-    options = ["--acceptance-weight"]
-    if getattr(run.task, "reading", "scored") != "scored":
-        options.insert(0, "--reading scored")
-    if realisation.postselects and run.model.cell.order:
-        options.insert(0, "--semantics unitary")
-    return " or ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
-
-
 def _conditional_bound(circuit: CompiledCircuit, share: float | None) -> float | None:
     """How far dropping can move the last step's distribution, given all that is conditioned on."""
     bound = circuit.distribution_bounds()[-1]
     if share is None:
         return None if bound else 0.0
-    return min(1.0, bound / max(share, _LEAST_SHARE))
+    return min(1.0, bound / max(share, LEAST_SHARE))
 
 
 def _check_kept(planned: list[PlannedCircuit], shots: int, remedies: str) -> None:

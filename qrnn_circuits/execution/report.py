@@ -56,6 +56,11 @@ class CircuitReport:
         return int(np.argmax(self.planned.exact))
 
     @property
+    def right_probability(self) -> float:
+        """Probability of the right symbol: the share of single shots that are right."""
+        return self.distribution[self.planned.right]
+
+    @property
     def distance(self) -> float:
         """Total variation distance to the model's exact distribution."""
         return total_variation_distance(self.distribution, self.planned.exact)
@@ -97,6 +102,7 @@ class CircuitReport:
             "distribution": self.distribution,
             "prediction": self.prediction,
             "correct": self.correct,
+            "right_probability": self.right_probability,
             "distance": self.distance,
             "expected_noise": self.noise,
             "shots": self.shots,
@@ -148,6 +154,50 @@ class Report:
         )
 
     @property
+    def sequences(self) -> int:
+        """Number of sequences that the circuits are of."""
+        return len({circuit.planned.sequence for circuit in self.circuits})
+
+    @property
+    def accuracy_error(self) -> float | None:
+        """Standard error of the accuracy over sequences; None for one sequence.
+
+        Circuits of one sequence are not independent, its number of right answers is: of S
+        sequences with ``n_s`` circuits and ``k_s`` right ones the square is ``S / (S - 1)`` times
+        the sum of ``(k_s - accuracy * n_s)**2``, divided by the square of the number of circuits
+        (Cochran, Sampling Techniques, 1977, section 3.12). With one circuit a sequence that is a
+        binomial proportion's, ``accuracy * (1 - accuracy) / (S - 1)``.
+        """
+        return self._error_over_sequences([float(circuit.correct) for circuit in self.circuits])
+
+    @property
+    def sampled_accuracy(self) -> float:
+        """Mean probability of the right symbol: the share of single shots that are right."""
+        return _mean([circuit.right_probability for circuit in self.circuits])
+
+    @property
+    def sampled_accuracy_error(self) -> float | None:
+        """Standard error of the sampled accuracy over sequences, as of the accuracy."""
+        return self._error_over_sequences([circuit.right_probability for circuit in self.circuits])
+
+    @property
+    def exact_sampled_accuracy(self) -> float:
+        """The same share for the exact distributions."""
+        return _mean([circuit.planned.exact[circuit.planned.right] for circuit in self.circuits])
+
+    def _error_over_sequences(self, values: Sequence[float]) -> float | None:
+        """Standard error of the mean of a value for each circuit."""
+        count, mean = self.sequences, _mean(values)
+        if count == 1:
+            return None
+        totals: dict[int, float] = {}
+        for circuit, value in zip(self.circuits, values, strict=True):
+            row = circuit.planned.sequence
+            totals[row] = totals.get(row, 0.0) + value - mean
+        squares = sum(total**2 for total in totals.values())
+        return sqrt(count / (count - 1) * squares) / len(values)
+
+    @property
     def distance(self) -> float:
         """Mean total variation distance to the exact distributions."""
         return _mean([circuit.distance for circuit in self.circuits])
@@ -189,8 +239,13 @@ class Report:
             "mitigation": self.plan.mitigation,
             "tolerance": self.plan.tolerance,
             "distribution_bound": self.distribution_bound,
+            "sequences": self.sequences,
             "accuracy": self.accuracy,
+            "accuracy_error": self.accuracy_error,
             "exact_accuracy": self.exact_accuracy,
+            "sampled_accuracy": self.sampled_accuracy,
+            "sampled_accuracy_error": self.sampled_accuracy_error,
+            "exact_sampled_accuracy": self.exact_sampled_accuracy,
             "distance": self.distance,
             "expected_noise": self.noise,
             "kept_share": self.kept_share,

@@ -17,25 +17,33 @@ _COLUMNS = (
     "predicted",
     "z",
 )
+_MOST_ROWS = 20
 
 
 def report_table(report: Report) -> Table:
-    """A row for each circuit, red where the device is wrong, and one for all."""
-    plan = report.plan
+    """A row for each circuit, red where the device is wrong, and one for all.
+
+    Of more circuits than fit, the first are shown.
+    """
+    plan, shown = report.plan, report.circuits[:_MOST_ROWS]
+    left_out = len(report.circuits) - len(shown)
+    note = f"\nshown: {len(shown)} of {len(report.circuits):,} circuits, --json has all"
     table = Table(
         title=f"{plan.task} on {report.device}: {plan.realisation}, {plan.wires} wires, "
         f"{plan.sampling}",
         caption="exact, device: the most probable symbol and its probability\n"
         "TVD: total variation distance to exact; noise: TVD by shots alone\n"
         "kept: share of the shots; predicted: the same by the model\n"
-        "z: standard errors between them; all: share right, and means" + _dropping(report),
+        "z: standard errors between them; all: share right, and means"
+        + (note if left_out else "")
+        + _dropping(report),
         # Ten columns in 80 characters.
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
-    for circuit in report.circuits:
+    for circuit in shown:
         planned = circuit.planned
         exact = circuit.exact_prediction
         table.add_row(
@@ -72,6 +80,26 @@ def _dropping(report: Report) -> str:
     return f"\nrotations up to {report.plan.tolerance:g} rad dropped: TVD by that " + (
         "not bounded" if bound is None else f"at most {bound:.2g}"
     )
+
+
+def accuracy_text(report: Report) -> str:
+    """How often the answers are right, beside the exact model's, with standard errors."""
+    circuits, sequences = len(report.circuits), report.sequences
+    lines = [
+        f"accuracy      {_with_error(report.accuracy, report.accuracy_error)} of {circuits:,} "
+        f"circuits of {sequences:,} test sequence(s); exact model {report.exact_accuracy:.1%}"
+    ]
+    if report.plan.shots is not None:
+        shots = _with_error(report.sampled_accuracy, report.sampled_accuracy_error)
+        lines.append(
+            f"single shots  {shots} right; exact model {report.exact_sampled_accuracy:.1%}"
+        )
+    return "\n".join(lines)
+
+
+def _with_error(share: float, error: float | None) -> str:
+    # Where all are right, or none, the spread of the answers tells no error.
+    return f"{share:.1%} ± {error:.1%}" if error else f"{share:.1%}"
 
 
 def _distance(value: float) -> str:

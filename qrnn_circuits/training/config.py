@@ -230,8 +230,8 @@ class RunConfig(RunSettings):
         """Raises a ``ValueError`` where a given field has no effect."""
         if "history" in given and self.optimizer != "lbfgs":
             raise ValueError(f"history is for the optimizer 'lbfgs', not for {self.optimizer!r}")
-        longest = self.task_options.get("length")
-        if "curriculum" in given and self.schedule.lengths and self.schedule.lengths[-1] > longest:
+        longest = self.task_options.get("length", math.inf)
+        if "curriculum" in given and max(self.schedule.lengths, default=0) > longest:
             raise ValueError(
                 f"curriculum must not go beyond the length of the task, {longest}, got "
                 f"{self.curriculum!r}"

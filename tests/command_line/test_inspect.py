@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from qrnn_circuits.tasks import Xor
+from qrnn_circuits.tasks.xor import MARKER
+
 Qrnn = Callable[..., Result]
 
 
@@ -76,6 +79,36 @@ def test_a_tolerance_drops_gates_and_reports_its_bound(qrnn: Qrnn, run: Path) ->
     assert "moved by dropping, TVD" in table
 
 
+def test_a_test_sequence_is_inspected_and_judged_on_a_chip(qrnn: Qrnn, run: Path) -> None:
+    arguments = ("inspect", run, "--sequence", 3, "--steps", 4, "--backend", "fake_fez")
+    result = qrnn(*arguments, "--realisation", "multiplexed", "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    test = Xor(length=6).test()
+    assert figures["sequence"] == 3
+    assert figures["inputs"] == test.inputs[3, :2].tolist()
+    assert figures["outcomes"] == [MARKER, None]
+    (entry,) = figures["realisations"]
+    verdict = entry["verdict"]
+    assert verdict["category"] in ("works", "needs many shots", "cannot work")
+    assert verdict["right"] == test.outcomes[3, 1]
+    assert verdict["fidelity"] == entry["estimate"]["fidelity"]
+    assert verdict["acceptance"] == entry["acceptance"]
+    text = qrnn(*arguments, "--realisation", "multiplexed").stdout
+    words = " ".join(text.split())
+    assert "Verdict on step 1 of test sequence 3" in words
+    assert f"multiplexed {verdict['text']}" in words
+
+
+def test_a_verdict_on_given_inputs_says_so(qrnn: Qrnn, run: Path) -> None:
+    arguments = ("inspect", run, "--realisation", "all", "--backend", "fake_fez")
+    words = " ".join(qrnn(*arguments).stdout.split())
+    assert "Verdict on 1 step(s) with the given inputs, which may be no sequence" in words
+    # Postselected neurons do not compute this network.
+    assert "postselect works" not in words
+    assert "Verdict" not in qrnn("inspect", run).stdout
+
+
 def test_the_picture_is_written(qrnn: Qrnn, run: Path) -> None:
     path = run / "step.svg"
     result = qrnn("inspect", run, "--realisation", "postselect", "--draw", path)
@@ -97,6 +130,9 @@ def test_without_qiskit_the_command_says_how_to_install_it(
     [
         (("--backend", "fake_fex"), "there is no backend 'fake_fex'"),
         (("--inputs", "one"), "inputs must be whole numbers separated by commas, got 'one'"),
+        (("--sequence", "0", "--inputs", "1"), "must be left out with sequence 0"),
+        (("--sequence", "1024"), "sequence must be from 0 to 1023, got 1024"),
+        (("--steps", "2"), "steps must be left out without sequence, got 2"),
         (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
         (("--realisation", "amplified,length=4"), "length must be odd"),
         (("--realisation", "best"), "best"),

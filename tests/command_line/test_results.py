@@ -15,7 +15,7 @@ from tests.backends.runtime_server import RuntimeServer
 
 Qrnn = Callable[..., Result]
 
-OPTIONS = ("--backend", "fake_manila", "--shots", 300, "--steps", 3, "--seed", 1)
+OPTIONS = ("--backend", "fake_manila", "--shots", 300, "--steps", 3, "--seed", 1, "--sequences", 1)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_job_of_the_service_is_waited_for_or_not(
     with RuntimeServer(outcome="Queued") as server:
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
-        options = ("--backend", "ibm_manila", "--shots", 300, "--steps", 3)
+        options = ("--backend", "ibm_manila", "--shots", 300, "--steps", 3, "--sequences", 1)
         result = qrnn("submit", trained, *options)
         assert result.exit_code == 0, result.stderr
         (record,) = store.records()

@@ -34,17 +34,47 @@ def test_without_shots_the_answers_are_those_of_the_network(qrnn: Qrnn, trained:
     assert [circuit["step"] for circuit in figures["circuits"]] == 3 * [1, 4]
 
 
+def test_by_default_ten_sequences_are_run(qrnn: Qrnn, trained: Path) -> None:
+    result = qrnn("run", trained, "--steps", 2, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    rows = [circuit["sequence"] for circuit in figures["circuits"]]
+    assert (figures["sequences"], len(rows), rows[0], rows[-1]) == (10, 10, 0, 1023)
+    assert figures["accuracy_error"] > 0
+    assert figures["sampled_accuracy"] == pytest.approx(figures["exact_sampled_accuracy"])
+    text = qrnn("run", trained, "--steps", 2).stdout
+    assert f"accuracy      {figures['accuracy']:.1%} ± {figures['accuracy_error']:.1%} of" in text
+
+
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer", "default.qubit"])
 def test_with_shots_the_distance_stands_beside_the_noise(
     qrnn: Qrnn, trained: Path, device: str
 ) -> None:
-    options = ("--shots", 3000, "--steps", 2, "--seed", 1)
+    options = ("--shots", 3000, "--steps", 2, "--seed", 1, "--sequences", 1)
     result = qrnn("run", trained, "--device", device, *options, "--json")
     assert result.exit_code == 0, result.stderr
     (circuit,) = json.loads(result.stdout)["circuits"]
     assert 0 < circuit["distance"] < 3 * circuit["expected_noise"]
     assert abs(circuit["share_deviation"]) < 4
     assert circuit["kept"] < circuit["shots"] == 3000
+
+
+def test_what_makes_answers_worthless_is_told_after_a_run_with_shots(
+    qrnn: Qrnn, trained: Path
+) -> None:
+    arguments = ("run", trained, "--shots", 60, "--steps", 2, "--seed", 1)
+    figures = json.loads(qrnn(*arguments, "--json").stdout)
+    found = figures["findings"]
+    # The network was hardly trained.
+    assert found["guessing"] >= 0.5
+    assert found["fewest_kept"] == min(circuit["kept"] for circuit in figures["circuits"])
+    assert any(text.startswith("The accuracy of ") for text in found["texts"])
+    words = " ".join(qrnn(*arguments).stdout.split())
+    assert "single shots" in words
+    for text in found["texts"]:
+        assert text in words
+    exact = json.loads(qrnn("run", trained, "--steps", 2, "--json").stdout)
+    assert exact["findings"] is None
 
 
 def test_a_seed_repeats_the_shots(qrnn: Qrnn, trained: Path) -> None:
@@ -85,7 +115,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
     qrnn: Qrnn, trained: Path, store: JobStore
 ) -> None:
     options = ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", 100, "--steps", 2)
-    result = qrnn("run", trained, *options, "--json")
+    result = qrnn("run", trained, *options, "--sequences", 1, "--json")
     assert result.exit_code == 0, result.stderr
     (record,) = store.records()
     usage, waiting = result.stderr.splitlines()
@@ -98,7 +128,7 @@ def test_a_job_of_a_service_is_recorded_and_fetched(
 
 def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     options = ("--device", "qrnn.aer", "--noise", "fake_manila", "--shots", 1000, "--steps", 2)
-    seeded = (*options, "--seed", 1)
+    seeded = (*options, "--sequences", 1, "--seed", 1)
     raw, mitigated = (
         json.loads(qrnn("run", trained, *seeded, *more, "--json").stdout)
         for more in ((), ("--mitigation", "m3"))
@@ -109,7 +139,7 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     (before,), (after,) = raw["circuits"], mitigated["circuits"]
     assert after["distribution"] != pytest.approx(before["distribution"], abs=1e-3)
     assert sum(after["distribution"]) == pytest.approx(1)
-    result = qrnn("run", trained, *options, "--mitigation", "m3")
+    result = qrnn("run", trained, *seeded, "--mitigation", "m3")
     assert "1,000 shots, mitigation m3" in " ".join(result.stdout.split())
 
 

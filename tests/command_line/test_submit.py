@@ -13,7 +13,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 Qrnn = Callable[..., Result]
 
-OPTIONS = ("--backend", "fake_manila", "--shots", 50, "--steps", 3)
+OPTIONS = ("--backend", "fake_manila", "--shots", 50, "--steps", 3, "--sequences", 1)
 
 
 def test_submit_prints_the_estimate_the_job_and_how_to_get_results(
@@ -102,7 +102,9 @@ def test_without_an_account_nothing_is_sent(
     store: JobStore,
     no_account: None,
 ) -> None:
-    result = qrnn("submit", trained, "--backend", "ibm_fez", "--shots", 50, "--steps", 3)
+    result = qrnn(
+        "submit", trained, "--backend", "ibm_fez", "--shots", 50, "--steps", 3, "--sequences", 1
+    )
     assert result.exit_code == 1
     assert "QiskitRuntimeService.save_account" in result.stderr
     assert store.records() == []
@@ -114,7 +116,7 @@ def test_results_are_there_after_the_submitting_process_was_killed(
     trained: Path,
     store: JobStore,
 ) -> None:
-    options = ("--backend", "fake_manila", "--shots", "200", "--steps", "3")
+    options = ("--backend", "fake_manila", "--shots", "200", "--steps", "3", "--sequences", "1")
     process = qrnn_process("submit", trained, *options)
     assert process.stdout is not None
     lines = [process.stdout.readline(), process.stdout.readline()]

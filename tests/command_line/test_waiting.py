@@ -186,6 +186,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+ONE = ("--steps", 2, "--sequences", 1)
 AMPLIFIED = ("--realisation", "amplified", "--backend", "fake_fez")
 
 
@@ -205,7 +206,7 @@ def test_ctrl_c_ends_qrnn_submit_in_a_transpilation_and_nothing_was_sent(
     qrnn_terminal: Callable[..., Terminal], large: Path, store: JobStore
 ) -> None:
     pytest.importorskip("qiskit_ibm_runtime")
-    run = qrnn_terminal("submit", large, *AMPLIFIED, "--shots", 10**9, "--steps", 2)
+    run = qrnn_terminal("submit", large, *AMPLIFIED, "--shots", 10**9, *ONE)
     run.read("transpiling 1 circuit(s)  0:00:02")
     line = run.interrupt()
     assert line == "Interrupted (SIGINT) while transpiling 1 circuit(s). Nothing was sent."
@@ -217,7 +218,7 @@ def test_ctrl_c_ends_qrnn_run_in_a_simulation(
     qrnn_terminal: Callable[..., Terminal], trained: Path
 ) -> None:
     pytest.importorskip("qiskit_aer")
-    run = qrnn_terminal("run", trained, "--device", "qrnn.aer", "--shots", 10**8, "--steps", 2)
+    run = qrnn_terminal("run", trained, "--device", "qrnn.aer", "--shots", 10**8, *ONE)
     run.read("running 1 circuit(s) on qrnn.aer  0:00:02")
     assert run.interrupt() == "Interrupted (SIGINT) while running 1 circuit(s) on qrnn.aer."
     assert run.process.returncode == 130
@@ -227,7 +228,7 @@ def test_ctrl_c_ends_qrnn_results_in_a_simulation_and_the_job_is_kept(
     qrnn: Qrnn, qrnn_terminal: Callable[..., Terminal], trained: Path, store: JobStore
 ) -> None:
     pytest.importorskip("qiskit_aer")
-    options = ("--backend", "fake_manila", "--shots", 10**8, "--steps", 2)
+    options = ("--backend", "fake_manila", "--shots", 10**8, *ONE)
     assert qrnn("submit", trained, *options).exit_code == 0
     (record,) = store.records()
     run = qrnn_terminal("results", record.id)
@@ -255,7 +256,7 @@ def test_ctrl_c_ends_the_wait_of_qrnn_run_for_the_service_which_keeps_the_job(
         for name, value in server.environment().items():
             monkeypatch.setenv(name, value)
         options = ("--device", "qrnn.ibm", "--backend", "ibm_manila", "--shots", 300)
-        run = qrnn_terminal("run", trained, *options, "--steps", 2, "--json")
+        run = qrnn_terminal("run", trained, *options, *ONE, "--json")
         run.read("on ibm_manila  0:00:01")
         line = run.interrupt()
         (record,) = store.records()

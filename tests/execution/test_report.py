@@ -15,7 +15,7 @@ from qrnn_circuits.circuits import Postselect
 from qrnn_circuits.execution import Plan, PlannedCircuit, Report, make_report
 from qrnn_circuits.execution.chart import check_chart_path, draw_report
 from qrnn_circuits.execution.distance import expected_distance
-from qrnn_circuits.execution.table import report_table
+from qrnn_circuits.execution.table import accuracy_text, report_table
 
 MakePlan = Callable[..., Plan]
 
@@ -80,6 +80,64 @@ def test_the_totals_are_over_all_circuits(sampled: Report) -> None:
     assert sampled.distance == pytest.approx(0.25)
     assert sampled.kept_share == pytest.approx(22 / 30)
     assert sampled.predicted_share is None
+
+
+def test_single_shots_are_right_as_often_as_the_right_symbol_is_drawn(sampled: Report) -> None:
+    assert [circuit.right_probability for circuit in sampled.circuits] == [0.6, 1, 0]
+    assert sampled.sampled_accuracy == pytest.approx(1.6 / 3)
+    assert sampled.exact_sampled_accuracy == pytest.approx((0.6 + 0.25) / 3)
+    assert (sampled.sequences, sampled.accuracy_error, sampled.sampled_accuracy_error) == (
+        *(1, None),
+        None,
+    )
+
+
+@pytest.fixture
+def make_report_of(make_plan: MakePlan) -> Callable[..., Report]:
+    """A report on circuits of some sequences, each with a probability of the right symbol 2."""
+
+    def make(answers: list[tuple[int, float]]) -> Report:
+        plan = make_plan(None)
+        first = plan.circuits[0]
+        circuits = tuple(replace(first, sequence=sequence) for sequence, _ in answers)
+        results = [np.array([1 - right, 0, right, 0]) for _, right in answers]
+        return make_report(replace(plan, circuits=circuits), results, device="a device")
+
+    return make
+
+
+def test_with_one_circuit_a_sequence_the_error_is_a_binomial_proportions(
+    make_report_of: Callable[..., Report],
+) -> None:
+    found = make_report_of([(0, 0.9), (1, 0.8), (2, 0.2), (3, 0.7), (4, 0.6)])
+    assert found.accuracy == pytest.approx(0.8)
+    assert found.accuracy_error == pytest.approx(sqrt(0.8 * 0.2 / 4))
+    shares = np.array([0.9, 0.8, 0.2, 0.7, 0.6])
+    assert found.sampled_accuracy == pytest.approx(shares.mean())
+    assert found.sampled_accuracy_error == pytest.approx(shares.std(ddof=1) / sqrt(5))
+
+
+def test_several_circuits_of_a_sequence_count_as_one_mean(
+    make_report_of: Callable[..., Report],
+) -> None:
+    found = make_report_of([(0, 0.9), (0, 0.8), (1, 0.1), (1, 0.2), (2, 0.9), (2, 0.3)])
+    means = np.array([1.0, 0.0, 0.5])
+    assert found.accuracy == pytest.approx(0.5)
+    assert found.accuracy_error == pytest.approx(means.std(ddof=1) / sqrt(3))
+    # As many answers of as many sequences would be surer.
+    assert (found.accuracy_error or 0) > sqrt(0.5 * 0.5 / 5)
+
+
+def test_the_accuracy_stands_beside_the_exact_models(
+    sampled: Report, make_report_of: Callable[..., Report]
+) -> None:
+    assert accuracy_text(sampled).splitlines() == [
+        "accuracy      66.7% of 3 circuits of 1 test sequence(s); exact model 33.3%",
+        "single shots  53.3% right; exact model 28.3%",
+    ]
+    exact = make_report_of([(0, 0.9), (1, 0.8), (2, 0.2), (3, 0.7), (4, 0.6)])
+    assert accuracy_text(exact).startswith("accuracy      80.0% ± 20.0% of 5 circuits of 5 test")
+    assert "single shots" not in accuracy_text(exact)
 
 
 def test_exact_distributions_have_neither_noise_nor_kept_shots(make_plan: MakePlan) -> None:
@@ -163,6 +221,7 @@ def test_json_holds_every_figure(sampled: Report) -> None:
         "distribution": [0, 0, 1, 0],
         "prediction": 2,
         "correct": True,
+        "right_probability": 1.0,
         "distance": 0.75,
         "expected_noise": sampled.circuits[1].noise,
         "shots": 10,
@@ -203,6 +262,16 @@ def test_dropped_rotations_are_reported_with_the_largest_bound(make_plan: MakePl
     with console.capture() as capture:
         console.print(report_table(report))
     assert "rotations up to 0.06 rad dropped: TVD by that at most 0.03" in capture.get()
+
+
+def test_a_table_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        console.print(report_table(replace(sampled, circuits=20 * sampled.circuits)))
+    text = capture.get()
+    assert sum(line.strip().startswith("0 ") for line in text.splitlines()) == 20
+    assert "shown: 20 of 60 circuits, --json has all" in text
+    assert "66.7%" in text
 
 
 def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ class Estimate:
     Attributes:
         duration: Durations along the longest path in seconds. Conditions count as run; the time
             that the classical control takes to decide is not in the data.
-        fidelity: Product of 1 - error over all gates and measurements whose error is in the data.
-            Errors while qubits wait are left out.
+        fidelity: Product of 1 - error over all gates and measurements whose error is in the data,
+            times the idle fidelity.
+        idle_fidelity: Product of :func:`idle_fidelity` over all qubits, for the time that each
+            waits; 1 where the data have no relaxation times.
     """
 
     duration: float
     fidelity: float
+    idle_fidelity: float
 
 
 def resources(circuit: "QuantumCircuit") -> Resources:
@@ -125,7 +129,37 @@ def estimate(circuit: "QuantumCircuit", target: "Target") -> Estimate | None:
         data = properties(step)
         return 0.0 if data is None or data.duration is None else float(data.duration)
 
-    return Estimate(_longest_path(steps, duration), fidelity) if calibrated else None
+    if not calibrated:
+        return None
+    relaxation = target.qubit_properties or [None] * len(places)
+    waits = _waits(steps, duration)
+    idle = prod(
+        idle_fidelity(wait, getattr(data, "t1", None), getattr(data, "t2", None))
+        for qubit, wait in waits.items()
+        for data in [relaxation[places[qubit]]]
+    )
+    return Estimate(_longest_path(steps, duration), fidelity * idle, idle)
+
+
+def idle_fidelity(duration: float, t1: float | None, t2: float | None) -> float:
+    """Average fidelity of a qubit that waits, relaxing towards 0 and dephasing.
+
+    In the Pauli basis waiting is, but for the drift towards 0, the diagonal
+    ``(1, exp(-t/T2), exp(-t/T2), exp(-t/T1))``. A quarter of its sum is the entanglement fidelity
+    E, and ``(2 E + 1) / 3`` the fidelity averaged over all pure states, as which calibration data
+    give the errors of gates: ``1/2 + exp(-t/T1)/6 + exp(-t/T2)/3`` (Nielsen, Physics Letters A 303
+    (2002) 249).
+
+    Args:
+        duration: How long it waits, in seconds.
+        t1: Its relaxation time in seconds; None if it does not relax.
+        t2: Its dephasing time in seconds; None if it is not known, which leaves only relaxation:
+            ``2 * t1``.
+    """
+    if t2 is None and t1 is not None:
+        t2 = 2 * t1
+    rates = [0.0 if not time else 1 / time for time in (t1, t2)]
+    return 1 / 2 + exp(-duration * rates[0]) / 6 + exp(-duration * rates[1]) / 3
 
 
 class _Step(NamedTuple):
@@ -214,23 +248,50 @@ def _counts(steps: Iterable[_Step]) -> Counter[tuple[str, int]]:
 
 def _longest_path(steps: Sequence[_Step], weight: Callable[[_Step], float]) -> float:
     """The largest sum of weights along operations that share a qubit or a classical bit."""
+    return max(_schedule(steps, weight)[0].values(), default=0.0)
+
+
+def _waits(steps: Sequence[_Step], duration: Callable[[_Step], float]) -> "dict[Qubit, float]":
+    """How long each qubit waits in a state that counts, every operation beginning when it can.
+
+    Before the first gate and after a reset a qubit is in 0, which lasts; what comes before a reset
+    is lost anyway.
+    """
+    return _schedule(steps, duration)[1]
+
+
+def _schedule(
+    steps: Sequence[_Step], weight: Callable[[_Step], float]
+) -> "tuple[dict[object, float], dict[Qubit, float]]":
+    """When each bit is done, and how long each qubit waits, see :func:`_waits`."""
     finish: dict[object, float] = {}
+    waits: dict[Qubit, float] = {}
+    live: set[Qubit] = set()
+
+    def wait(qubits: Iterable["Qubit"], until: float) -> None:
+        for qubit in live.intersection(qubits):
+            waits[qubit] = waits.get(qubit, 0.0) + until - finish[qubit]
 
     def run(steps: Sequence[_Step]) -> None:
         for step in steps:
             bits = (*step.qubits, *step.clbits)
             start = max([finish.get(bit, 0.0) for bit in bits], default=0.0)
             end = start
+            if step.name != "reset":
+                wait(step.qubits, start)
             if step.blocks:
                 finish.update(dict.fromkeys(bits, start))
                 for block in step.blocks:
                     run(block)
-                    end = max([end, *(finish[bit] for bit in bits)])
+                    done = max([start, *(finish[bit] for bit in bits)])
+                    wait(step.qubits, done)
+                    end = max(end, done)
                     finish.update(dict.fromkeys(bits, start))
             else:
                 end += weight(step)
+                (live.difference_update if step.name == "reset" else live.update)(step.qubits)
             for bit in bits:
                 finish[bit] = end
 
     run(steps)
-    return max(finish.values(), default=0.0)
+    return finish, waits

@@ -1,9 +1,17 @@
+from math import exp
+
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.transpiler import InstructionProperties, Target
+from qiskit.quantum_info import average_gate_fidelity
+from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
-from qrnn_circuits.circuits.qiskit.resources import estimate, resources, section_resources
+from qrnn_circuits.circuits.qiskit.resources import (
+    estimate,
+    idle_fidelity,
+    resources,
+    section_resources,
+)
 
 
 @pytest.fixture
@@ -60,7 +68,10 @@ def test_sections_begin_at_their_barriers_and_add_up() -> None:
     assert (sections["second"].two_qubit_gates, sections["second"].depth) == (1, 2)
 
 
-def target_of(**gates: tuple[dict[tuple[int, ...], tuple[float, float | None]], int]) -> Target:
+def target_of(
+    relaxation: list[QubitProperties] | None = None,
+    **gates: tuple[dict[tuple[int, ...], tuple[float, float | None]], int],
+) -> Target:
     from qiskit.circuit import Measure, Parameter, Reset
     from qiskit.circuit.library import CXGate, RYGate, XGate
 
@@ -71,7 +82,7 @@ def target_of(**gates: tuple[dict[tuple[int, ...], tuple[float, float | None]], 
         "measure": Measure(),
         "reset": Reset(),
     }
-    target = Target(num_qubits=3)
+    target = Target(num_qubits=3, qubit_properties=relaxation)
     for name, (properties, _) in gates.items():
         target.add_instruction(
             kinds[name],
@@ -97,6 +108,7 @@ def test_the_estimate_follows_the_longest_path_and_multiplies_all_successes(
     assert found is not None
     assert found.duration == 1 + 8 + 4 + 2 + 16
     assert found.fidelity == pytest.approx(0.9 * 0.8 * 0.7 * 0.6)
+    assert found.idle_fidelity == 1
 
 
 def test_gates_side_by_side_take_the_time_of_the_longer_one() -> None:
@@ -108,6 +120,69 @@ def test_gates_side_by_side_take_the_time_of_the_longer_one() -> None:
     found = estimate(circuit, target)
     assert found is not None
     assert found.duration == 5
+
+
+@pytest.mark.parametrize(("t1", "t2"), [(100.0, 70.0), (100.0, 200.0), (30.0, 5.0)])
+@pytest.mark.parametrize("duration", [0.0, 1.0, 50.0])
+def test_the_idle_fidelity_is_the_average_fidelity_of_thermal_relaxation(
+    t1: float, t2: float, duration: float
+) -> None:
+    noise = pytest.importorskip("qiskit_aer.noise")
+    error = noise.thermal_relaxation_error(t1, t2, duration)
+    expected = average_gate_fidelity(error.to_quantumchannel())
+    assert idle_fidelity(duration, t1, t2) == pytest.approx(expected, abs=1e-12)
+
+
+def test_without_a_dephasing_time_a_qubit_only_relaxes() -> None:
+    assert idle_fidelity(3.0, 2.0, None) == idle_fidelity(3.0, 2.0, 4.0)
+    assert idle_fidelity(3.0, None, None) == 1
+
+
+def test_qubits_lose_fidelity_where_they_wait_in_a_state_that_counts() -> None:
+    times = [QubitProperties(t1=10.0, t2=8.0), QubitProperties(t1=20.0, t2=15.0)]
+    target = target_of(
+        [*times, QubitProperties()],
+        x=({(0,): (1.0, 0.0), (1,): (2.0, 0.0)}, 1),
+        cx=({(0, 1): (3.0, 0.0)}, 2),
+        measure=({(0,): (5.0, 0.0), (1,): (7.0, 0.0)}, 1),
+        reset=({(0,): (4.0, None)}, 1),
+    )
+    circuit = QuantumCircuit(3, 2)
+    circuit.x(0)  # 0 to 1; then waits until 2 for the other
+    circuit.x(1)  # 0 to 2
+    circuit.cx(0, 1)  # 2 to 5
+    circuit.measure(0, 0)  # 5 to 10
+    circuit.reset(0)  # 10 to 14
+    circuit.cx(0, 1)  # 14 to 17; the second has waited from 5
+    circuit.measure(1, 1)  # 17 to 24
+    found = estimate(circuit, target)
+    assert found is not None
+    assert found.duration == 24
+    first = 1 / 2 + exp(-1 / 10) / 6 + exp(-1 / 8) / 3
+    second = 1 / 2 + exp(-9 / 20) / 6 + exp(-9 / 15) / 3
+    assert found.idle_fidelity == pytest.approx(first * second)
+    assert found.fidelity == pytest.approx(first * second)
+
+
+def test_a_qubit_waits_for_the_condition_that_another_is_in() -> None:
+    times = [QubitProperties(t1=10.0, t2=8.0), QubitProperties(), QubitProperties()]
+    target = target_of(
+        times,
+        x=({(0,): (1.0, 0.0), (1,): (2.0, 0.0)}, 1),
+        measure=({(1,): (5.0, 0.0)}, 1),
+    )
+    circuit = QuantumCircuit(2, 1)
+    circuit.x(0)
+    circuit.measure(1, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+        circuit.x(1)
+        circuit.x(1)
+    found = estimate(circuit, target)
+    assert found is not None
+    assert found.duration == 9
+    # From 1 to 5 until the condition, and from 6 to 9 in it.
+    assert found.idle_fidelity == pytest.approx(1 / 2 + exp(-7 / 10) / 6 + exp(-7 / 8) / 3)
 
 
 def test_without_calibration_data_there_is_no_estimate(dynamic: QuantumCircuit) -> None:

@@ -1,0 +1,37 @@
+"""Settings of ``qrnn train`` with which a network asks less of a chip."""
+
+from collections.abc import Sequence
+
+from qrnn_circuits.circuits.realisations import Realisation
+from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.tasks import Task
+
+
+def keeping_shots(task: Task, model: RecurrentNetwork, realisation: Realisation) -> list[str]:
+    """Settings that lead to networks which keep more shots."""
+    options = [*_reading(task), "--acceptance-weight"]
+    if realisation.postselects and model.cell.order:
+        options.insert(0, "--semantics unitary")
+    return options
+
+
+def fewer_gates(task: Task, model: RecurrentNetwork) -> list[str]:
+    """Settings that lead to shorter circuits."""
+    cell = model.cell
+    smaller = {
+        "--order 0": cell.order > 0,
+        "a lower --degree": getattr(cell, "degree", 1) > 1,
+        "fewer --stages": getattr(cell, "stages", 0) > 0,
+        "a smaller --workspace": cell.workspace > 1,
+        "a shorter --length": hasattr(task, "length"),
+    }
+    return [*_reading(task), *(option for option, applies in smaller.items() if applies)]
+
+
+def alternatives(options: Sequence[str]) -> str:
+    """The options in words: ``"a, b or c"``."""
+    return " or ".join(filter(None, [", ".join(options[:-1]), *options[-1:]]))
+
+
+def _reading(task: Task) -> list[str]:
+    return ["--reading scored"] if getattr(task, "reading", "scored") != "scored" else []
