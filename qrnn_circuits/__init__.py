@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qrnn_circuits.cells.base import UNREAD, Cell
+    from qrnn_circuits.cells.base import UNREAD as UNREAD
+    from qrnn_circuits.cells.base import Cell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
     from qrnn_circuits.loss import sequence_loss
@@ -22,7 +23,6 @@ __version__ = "0.1.0"
 
 __all__ = [
     "QRNN",
-    "UNREAD",
     "BooleanPolynomial",
     "Cell",
     "Initialisation",
@@ -65,4 +65,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
 def __dir__() -> list[str]:
     """The names of the module, also those that are not imported yet."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULES})

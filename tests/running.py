@@ -19,3 +19,7 @@ def wait_for_step(process: subprocess.Popen[str], folder: Path, step: int) -> No
             pass
         time.sleep(0.001)
     raise AssertionError(f"the process ended before step {step}: {process.communicate()}")
+
+
+# The paper's settings leave the number of steps open, and a network of four wires and more.
+TRAIN = ("train", "xor", "--recipe", "paper")

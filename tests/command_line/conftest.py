@@ -69,8 +69,9 @@ def tiny() -> tuple[str, ...]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on 4 wires, with unitary semantics."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    options = "--length 6 --workspace 2 --degree 1 --order 1 --semantics unitary --steps 2"
-    arguments = ["train", "xor", *options.split(), "--batch-size", "4", "--out", str(folder)]
+    options = "--recipe paper --length 6 --workspace 2 --degree 1 --order 1 --semantics unitary"
+    arguments = ["train", "xor", *options.split(), "--steps", "2", "--batch-size", "4"]
+    arguments += ["--out", str(folder)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.stderr
     return folder

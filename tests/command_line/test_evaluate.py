@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+from tests.running import TRAIN
+
 Qrnn = Callable[..., Result]
 
 
 @pytest.fixture
 def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
-    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "run").exit_code == 0
+    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "run").exit_code == 0
     return tmp_path / "run"
 
 

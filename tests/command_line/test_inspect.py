@@ -8,6 +8,7 @@ from typer.testing import Result
 
 from qrnn_circuits.tasks import Xor
 from qrnn_circuits.tasks.xor import MARKER
+from tests.running import TRAIN
 
 Qrnn = Callable[..., Result]
 
@@ -15,7 +16,7 @@ Qrnn = Callable[..., Result]
 @pytest.fixture
 def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
     options = (*tiny, "--degree", "1", "--order", "1", "--semantics", "unitary")
-    assert qrnn("train", "xor", *options, "--out", tmp_path / "run").exit_code == 0
+    assert qrnn(*TRAIN, *options, "--out", tmp_path / "run").exit_code == 0
     return tmp_path / "run"
 
 

@@ -20,6 +20,7 @@ Qrnn = Callable[..., Result]
 QrnnProcess = Callable[..., subprocess.Popen[str]]
 
 _SETTINGS = """
+lane = 2
 workspace = 1
 degree = 1
 batch_size = 2

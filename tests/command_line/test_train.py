@@ -14,7 +14,7 @@ from typer.testing import Result
 
 from qrnn_circuits.training import RunConfig, RunFolder
 from qrnn_circuits.training.checkpoint import read_checkpoint
-from tests.running import wait_for_step
+from tests.running import TRAIN, wait_for_step
 
 Qrnn = Callable[..., Result]
 SmallDisk = Callable[[int], AbstractContextManager[None]]
@@ -46,7 +46,15 @@ def test_a_run_killed_at_random_moments_ends_where_the_unbroken_run_does(
     options: tuple[str, ...],
     steps: int,
 ) -> None:
-    arguments = ("train", "xor", *tiny, *options, "--steps", steps, "--checkpoint-every", 1)
+    arguments = (
+        *TRAIN,
+        *tiny,
+        *options,
+        "--steps",
+        steps,
+        "--checkpoint-every",
+        1,
+    )
     assert qrnn(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
     folder = tmp_path / "killed"
     for share, resume in ((0.2, ()), (0.6, ("--resume",))):
@@ -64,7 +72,7 @@ def test_a_run_killed_at_random_moments_ends_where_the_unbroken_run_does(
 def test_ctrl_c_saves_and_says_how_to_go_on(
     qrnn: Qrnn, qrnn_process: QrnnProcess, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
-    arguments = ("train", "xor", *tiny, "--steps", "150")
+    arguments = (*TRAIN, *tiny, "--steps", "150")
     assert qrnn(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
     folder = tmp_path / "a run"
     process = qrnn_process(*arguments, "--checkpoint-every", "1", "--out", folder)
@@ -90,7 +98,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
 def test_a_full_disk_is_one_message_and_the_last_checkpoint_still_evaluates(
     qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, small_disk: SmallDisk
 ) -> None:
-    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "run").exit_code == 0
+    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "run").exit_code == 0
     before = files(tmp_path / "run")
     with small_disk(3000):
         result = qrnn("train", "xor", "--out", tmp_path / "run", "--resume", "--steps", 9)
@@ -112,7 +120,8 @@ def test_options_count_before_the_file_and_the_file_before_what_the_task_recomme
         "[task_options]\nlength = 9\n"
     )
     folder = tmp_path / "run"
-    result = qrnn("train", "xor", "--out", folder, "--config", toml, "--seed", 7)
+    arguments = ("--recipe", "paper", "--out", folder, "--config", toml, "--seed", 7)
+    result = qrnn("train", "xor", *arguments)
     assert result.exit_code == 0
     expected = {
         "steps": 1,
@@ -122,7 +131,7 @@ def test_options_count_before_the_file_and_the_file_before_what_the_task_recomme
         "batch_size": 2,
         "task_options": {"length": 9},
     }
-    assert RunFolder(folder).read_config() == RunConfig.resolve("xor", expected)
+    assert RunFolder(folder).read_config() == RunConfig.resolve("xor", expected, recipe="paper")
 
 
 @pytest.mark.parametrize(
@@ -156,6 +165,9 @@ def test_every_option_reaches_the_configuration(
         "validate_every": 8,
         "checkpoint_every": 9,
         "retreat": 11,
+        "acceptance_weight": 0.1,
+        "acceptance_warmup": 12,
+        "curriculum": "2,3",
         "patience": 10,
         "stop_loss": 0.01,
         "stop_error": 0.02,
@@ -164,12 +176,14 @@ def test_every_option_reaches_the_configuration(
     config = RunConfig(task="xor", task_options={"length": 4}, **settings)  # type: ignore[arg-type]
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     folder = tmp_path / "run"
-    assert qrnn("train", "xor", "--out", folder, "--length", 4, *arguments).exit_code == 0
+    assert qrnn(*TRAIN, "--out", folder, "--length", 4, *arguments).exit_code == 0
     assert RunFolder(folder).read_config() == config
     defaults = RunConfig(task="xor")
     assert all(getattr(config, name) != getattr(defaults, name) for name in settings)
     # Not every machine has another device: see the test of the one that is missing.
     untouched = {"history", "clip_norm", "readout_learning_rate", "device"} - optimisation.keys()
+    # Trials need more steps than one.
+    untouched |= {"restarts", "restart_after"}
     named = {"task", "task_options", "cell", "cell_options"}
     assert settings.keys() | untouched | named == defaults.to_json().keys()
 
@@ -180,7 +194,7 @@ def test_a_network_of_order_0_is_trained_inspected_and_run(
 ) -> None:
     folder = tmp_path / "run"
     options = (*tiny, "--order", 0, "--semantics", semantics)
-    assert qrnn("train", "xor", *options, "--out", folder).exit_code == 0
+    assert qrnn(*TRAIN, *options, "--out", folder).exit_code == 0
     assert RunFolder(folder).read_config().order == 0
     inspected = qrnn("inspect", folder, "--json", "--realisation", "all")
     assert inspected.exit_code == 0, inspected.stderr
@@ -238,9 +252,9 @@ def test_a_folder_with_a_run_needs_resume_and_resume_needs_the_same_settings(
     qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    assert qrnn("train", "xor", *tiny, "--out", folder).exit_code == 0
+    assert qrnn(*TRAIN, *tiny, "--out", folder).exit_code == 0
     before = files(folder)
-    assert "is not empty" in message(qrnn("train", "xor", *tiny, "--out", folder))
+    assert "is not empty" in message(qrnn(*TRAIN, *tiny, "--out", folder))
     resume = ("train", "xor", "--out", folder, "--resume")
     assert "degree is 2, got 1" in message(qrnn(*resume, "--degree", 1))
     assert "a run of the task 'xor', not 'dna'" in message(
@@ -253,7 +267,7 @@ def test_a_finished_run_says_so_and_a_larger_number_of_steps_extends_it(
     qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    assert qrnn("train", "xor", *tiny, "--out", folder).exit_code == 0
+    assert qrnn(*TRAIN, *tiny, "--out", folder).exit_code == 0
     before = files(folder)
     resume = ("train", "xor", "--out", folder, "--resume")
     result = qrnn(*resume, *tiny)
@@ -280,7 +294,7 @@ def test_the_data_folder_comes_from_the_option_or_the_environment_and_only_for_d
     digits = ("train", "digits", "--out", tmp_path / "digits", "--steps", 1, "--workspace", 1)
     assert "no folder /from/environment" in message(qrnn(*digits))
     assert "no folder /from/option" in message(qrnn(*digits, "--data", "/from/option"))
-    assert qrnn("train", "xor", *tiny, "--out", tmp_path / "xor").exit_code == 0
+    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "xor").exit_code == 0
     embedded = (*digits, "--data", "embedded", "--degree", 1, "--stages", 1, "--batch-size", 2)
     assert qrnn(*embedded).exit_code == 0
     resume = ("train", "digits", "--out", tmp_path / "digits", "--resume")
@@ -293,7 +307,7 @@ def test_a_gpu_that_is_not_there_is_one_message(
 ) -> None:
     folder = tmp_path / "run"
     assert "device 'cuda' needs a GPU" in message(
-        qrnn("train", "xor", *tiny, "--device", "cuda", "--out", folder)
+        qrnn(*TRAIN, *tiny, "--device", "cuda", "--out", folder)
     )
     assert not folder.exists()
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
 from qrnn_circuits.job_store import JobStatus, JobStore
+from tests.running import TRAIN
 
 pty = pytest.importorskip("pty")
 
@@ -181,7 +182,14 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run whose amplified neurons have thousands of gates."""
     folder = tmp_path_factory.mktemp("large") / "run"
     options = "--length 6 --workspace 4 --degree 3 --order 2 --semantics unitary --steps 1"
-    arguments = ["train", "xor", *options.split(), "--batch-size", "4", "--out", str(folder)]
+    arguments = [
+        *TRAIN,
+        *options.split(),
+        "--batch-size",
+        "4",
+        "--out",
+        str(folder),
+    ]
     assert CliRunner().invoke(app, arguments).exit_code == 0
     return folder
 

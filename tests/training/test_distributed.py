@@ -27,7 +27,7 @@ from qrnn_circuits.training import (
 from qrnn_circuits.training.checkpoint import read_checkpoint
 from qrnn_circuits.training.validation import validate
 from tests.conftest import qrnn_cell
-from tests.running import wait_for_step
+from tests.running import TRAIN, wait_for_step
 from tests.two_processes import Pair, generic
 
 Tiny = Callable[..., RunConfig]
@@ -261,7 +261,7 @@ def test_torchrun_shares_a_run_and_ctrl_c_saves_it(
 ) -> None:
     folder = tmp_path / "run"
     options = ("--length", 6, "--workspace", 2, "--degree", 2, "--steps", 20000)
-    process = torchrun("train", "xor", *options, "--checkpoint-every", 1, "--out", folder)
+    process = torchrun(*TRAIN, *options, "--checkpoint-every", 1, "--out", folder)
     wait_for_step(process, folder, 2)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)

@@ -59,7 +59,7 @@ def half_scored(
     ranks: Ranks, broken: int | None, acceptance_weight: float = 0.0
 ) -> tuple[float, list[torch.Tensor]]:
     """The gradient of a batch whose last rows are not scored; a broken rank's symbols are wrong."""
-    config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}))
+    config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
     model = config.build_model()
     batch = config.build_task().batch(4, config.batch_generator())
     batch.scored[2:] = False

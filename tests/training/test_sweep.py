@@ -14,7 +14,14 @@ pytest.importorskip("optuna")
 
 
 def space(**changes: Any) -> SweepSpace:  # noqa: ANN401
-    settings = {"workspace": 1, "degree": 1, "batch_size": 2, "steps": 3, "validate_every": 2}
+    settings = {
+        "lane": 2,
+        "workspace": 1,
+        "degree": 1,
+        "batch_size": 2,
+        "steps": 3,
+        "validate_every": 2,
+    }
     return SweepSpace("xor", {**settings, "task_options": {"length": 4}, **changes})
 
 
