@@ -59,7 +59,7 @@ class RunConfig(RunSettings):
     Example:
         >>> config = RunConfig.resolve("xor", {"steps": 10, "task_options": {"length": 9}})
         >>> config.workspace, config.task_options
-        (4, {'length': 9})
+        (2, {'length': 9, 'reading': 'scored'})
     """
 
     def __post_init__(self) -> None:

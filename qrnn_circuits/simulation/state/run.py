@@ -21,8 +21,8 @@ class StateSequence(NamedTuple):
 
     Attributes:
         weights: The distribution of each step's lane, given all earlier inputs and outcomes, up to
-            a factor for each step, and last the weight of not reading it, shape
-            ``(B, T, 2**I + 1)``; differentiable.
+            a factor for each step, shape ``(B, T, 2**I)``; differentiable.
+        unread: The weight of each step if it is not read, shape ``(B, T)``; differentiable.
         log_scales: Natural log of the factor that the square roots of each step's weights lack,
             shape ``(B, T)``, float64.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``;
@@ -30,6 +30,7 @@ class StateSequence(NamedTuple):
     """
 
     weights: Tensor
+    unread: Tensor
     log_scales: Tensor
     state: Tensor
 
@@ -74,7 +75,7 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
         blocks, groups, outcomes, torch.is_grad_enabled(), readout, state, *parameters
     )
     log_scales += log_scale - readout_log_scale * unread
-    return StateSequence(weights, log_scales, state)
+    return StateSequence(weights[..., :-1], weights[..., -1], log_scales, state)
 
 
 class _StateSequence(torch.autograd.Function):

@@ -29,6 +29,7 @@ from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.tasks import Memorise
 from qrnn_circuits.training import RunConfig, TrainedRun
 from tests.dense import DenseCell
+from tests.running import TRAIN
 
 MakeModel = Callable[..., QRNN]
 DenseOf = Callable[[QRNN], DenseCell]
@@ -112,7 +113,7 @@ def test_it_goes_through_qiskit_with_its_parameters(model: QRNN, make_model: Mak
 def test_the_command_inspects_it_by_module_and_attribute(tmp_path: Path) -> None:
     options = "--length 6 --workspace 2 --degree 1 --semantics unitary --steps 1 --batch-size 4"
     folder = str(tmp_path / "run")
-    trained = CliRunner().invoke(app, ["train", "xor", *options.split(), "--out", folder])
+    trained = CliRunner().invoke(app, [*TRAIN, *options.split(), "--out", folder])
     assert trained.exit_code == 0, trained.stderr
     text = f"{PATTERNS},backwards=True"
     picture = str(tmp_path / "step.svg")
