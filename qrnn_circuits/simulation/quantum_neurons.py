@@ -70,7 +70,7 @@ class StateSimulation(NeuronSimulation):
     def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
         """Keeps one state a step for the backward pass; see :meth:`Simulation.predict`."""
         run = run_states(self.cell, inputs, outcomes, state)
-        kept = possible(run.weights, outcomes).where(outcomes != UNREAD, run.unread)
+        kept = possible(run.weights, outcomes)
         log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
         return Prediction(run.weights, log_acceptance, outcomes, run.state)
 

@@ -22,15 +22,14 @@ class StateSequence(NamedTuple):
     Attributes:
         weights: The distribution of each step's lane, given all earlier inputs and outcomes, up to
             a factor for each step, shape ``(B, T, 2**I)``; differentiable.
-        unread: The weight of each step if it is not read, shape ``(B, T)``; differentiable.
         log_scales: Natural log of the factor that the square roots of each step's weights lack,
-            shape ``(B, T)``, float64.
+            shape ``(B, T)``, float64; of an unread step, half the log of the probability that
+            nothing postselected fails, differentiable.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``;
             differentiable.
     """
 
     weights: Tensor
-    unread: Tensor
     log_scales: Tensor
     state: Tensor
 
@@ -75,7 +74,9 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
         blocks, groups, outcomes, torch.is_grad_enabled(), readout, state, *parameters
     )
     log_scales += log_scale - readout_log_scale * unread
-    return StateSequence(weights[..., :-1], weights[..., -1], log_scales, state)
+    kept = weights[..., -1].double().log() / 2
+    log_scales = torch.where(unread, log_scales + kept, log_scales)
+    return StateSequence(weights[..., :-1], log_scales, state)
 
 
 class _StateSequence(torch.autograd.Function):
