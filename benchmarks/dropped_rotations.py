@@ -28,7 +28,7 @@ LENGTH = 12
 
 
 def trained(workspace: int, degree: int, steps: int) -> TrainedRun:
-    """A cell after so many steps of ``qrnn train xor``, with seed 0."""
+    """A cell after so many steps of ``qrnn train xor --recipe paper``, with seed 0."""
     settings = {
         "workspace": workspace,
         "degree": degree,
@@ -39,7 +39,8 @@ def trained(workspace: int, degree: int, steps: int) -> TrainedRun:
         "task_options": {"length": LENGTH},
     }
     with TemporaryDirectory() as folder:
-        Trainer.start(RunConfig.resolve("xor", settings), Path(folder) / "run").run()
+        config = RunConfig.resolve("xor", settings, recipe="paper")
+        Trainer.start(config, Path(folder) / "run").run()
         return load_run(Path(folder) / "run")
 
 

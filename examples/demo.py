@@ -107,13 +107,11 @@ def answers(run: TrainedRun, *, sequences: int, steps: int | None, noise: str | 
 def show_answers(report: Report, name: str, console: Console) -> None:
     """Prints the shares of right answers beside the exact ones."""
     circuits = report.circuits
-    right = [circuit.distribution[circuit.planned.right] for circuit in circuits]
-    exact = [circuit.planned.exact[circuit.planned.right] for circuit in circuits]
     kept = "" if report.kept_share is None else f", {report.kept_share:.1%} of the shots kept"
     console.print(
         f"{name}: {len(circuits)} answers of {SHOTS:,} shots, {report.accuracy:.1%} right by their "
-        f"majority (exactly {report.exact_accuracy:.1%}), {sum(right) / len(right):.1%} of the "
-        f"single shots (exactly {sum(exact) / len(exact):.1%}){kept}.",
+        f"majority (exactly {report.exact_accuracy:.1%}), {report.sampled_accuracy:.1%} of "
+        f"the single shots (exactly {report.exact_sampled_accuracy:.1%}){kept}.",
         highlight=False,
     )
 

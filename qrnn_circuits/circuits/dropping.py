@@ -17,12 +17,12 @@ from qrnn_circuits.synthesis import Parity
 _MOST_TABLE_CONTROLS = 20
 
 
-def check_dropping(tolerance: float, realisation: Realisation | None, *, symbolic: bool) -> None:
+def check_dropping(tolerance: float, realisation: Realisation, *, symbolic: bool) -> None:
     """Raises where rotations cannot be dropped.
 
     Args:
         tolerance: In radians.
-        realisation: How neurons are built; None where there are none.
+        realisation: How neurons are built.
         symbolic: Whether angles are parameters.
 
     Raises:
@@ -39,7 +39,7 @@ def check_dropping(tolerance: float, realisation: Realisation | None, *, symboli
             f"tolerance must be 0 with symbolic=True, got {tolerance}: which rotations are small "
             "depends on the parameters, and these are given later"
         )
-    if tolerance and realisation is not None:
+    if tolerance:
         spectrum_of(realisation, np.zeros(2), 1, order=1, degree=1)
 
 

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.circuits.angles import Spectrum, parity_angles, select_angles
+from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum, select_angles
 from qrnn_circuits.circuits.gate_lists import queue, walk_gates
 from qrnn_circuits.circuits.realisations.base import Realisation
 from qrnn_circuits.circuits.rotation import PolynomialRY
 from qrnn_circuits.neuron import Semantics
-from qrnn_circuits.synthesis import Parity, closed_walk, parities_up_to
+from qrnn_circuits.synthesis import Parity, closed_walk
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Unsharpened(Realisation):
         self, coefficients: TensorLike, controls: int, *, order: int, degree: int
     ) -> Spectrum:
         """The parities of at most ``degree`` controls."""
-        parities = parities_up_to(controls, degree)
-        return Spectrum(parities, parity_angles(coefficients, controls, degree))
+        return polynomial_spectrum(coefficients, controls, degree)
 
     def queue(
         self,
