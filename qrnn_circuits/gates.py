@@ -6,14 +6,17 @@ square, scale and slice.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
+from math import isfinite
 from typing import Any, NamedTuple, overload
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from qrnn_circuits.neuron import Semantics, apply_blocks
+from qrnn_circuits.constants import constant
+from qrnn_circuits.neuron import Semantics, apply_blocks, block_amplitudes
+from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.tracing import is_traced
 
 
 class GateTables(NamedTuple):
@@ -47,11 +50,26 @@ def gate_tables(
         order: Order of the neurons; with order 0 all scales are 1.
         semantics: ``"postselected"`` or ``"unitary"``.
     """
-    return GateTables(
-        *_GateTables.apply(  # type: ignore[no-untyped-call]
-            angles, lane, workspace, order, semantics == "unitary"
-        )
-    )
+    options = (lane, workspace, order, semantics)
+    if is_traced():
+        return _recorded_tables(angles, *options)
+    return GateTables(*_GateTables.apply(angles, *options))  # type: ignore[no-untyped-call]
+
+
+def _recorded_tables(
+    angles: Tensor, lane: int, workspace: int, order: int, semantics: Semantics
+) -> GateTables:
+    """The same of PyTorch's own operations, which have derivatives of any order."""
+    blocks = torch.stack(block_amplitudes(angles, order, semantics))
+    scales = torch.ones_like(angles[:, :1])
+    if order > 0 and semantics == "postselected":
+        scales = torch.hypot(blocks[0], blocks[1]).amax(-1, keepdim=True).detach()
+        blocks = blocks / scales
+    neurons = len(angles) - lane
+    tables = blocks[:, :neurons].reshape(2, -1, workspace, 2**lane, 2 ** (workspace - 1))
+    rows = _readout_rows(lane, neurons, angles.device)
+    factors = blocks.reshape(-1, 2**workspace).index_select(0, rows)
+    return GateTables(tables, factors.view(lane, 2**lane, 2**workspace).prod(0), scales)
 
 
 class _GateTables(torch.autograd.Function):
@@ -62,8 +80,11 @@ class _GateTables(torch.autograd.Function):
         lane: int,
         workspace: int,
         order: int,
-        unitary: bool,
+        semantics: Semantics,
     ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx.save_for_backward(angles)
+        ctx.options = lane, workspace, order, semantics
+        unitary = semantics == "unitary"
         half = angles / 2
         roots = torch.stack((half.cos(), half.sin()))
         # The slopes are the derivatives of -c and s by the angle.
@@ -94,13 +115,20 @@ class _GateTables(torch.autograd.Function):
         return tables, ctx.factors.prod(0), scales
 
     @staticmethod
-    @once_differentiable
     def backward(
         ctx: Any,  # noqa: ANN401
         blocks: Tensor,
         readout: Tensor,
         _: Tensor,
     ) -> tuple[Tensor, None, None, None, None]:
+        (angles,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            # Asked for with create_graph=True, for derivatives of this one.
+            tables = _recorded_tables(angles, *ctx.options)
+            (gradient,) = torch.autograd.grad(
+                tables[:2], angles, (blocks, readout), create_graph=True
+            )
+            return gradient, None, None, None, None
         lane, size = len(ctx.factors), ctx.factors.shape[-1]
         gradient = torch.zeros_like(ctx.slopes)
         neurons = gradient.shape[1] - lane
@@ -111,10 +139,18 @@ class _GateTables(torch.autograd.Function):
         to_factors = (readout * others.prod(1)).view(-1, size)
         gradient.view(-1, size).index_add_(0, ctx.rows, to_factors)
         to_cos, to_sin = gradient.mul_(ctx.slopes).unbind(0)
-        return to_sin - to_cos, None, None, None, None
+        to_angles = to_sin - to_cos
+        if not isfinite(to_angles.sum()):
+            raise PrecisionError(
+                f"the gradient of the neurons' angles is not finite in {angles.dtype}: what is "
+                "differentiated is not finite itself, or some outcome is so unlikely that its "
+                "gradient leaves the range of the type. Build the network with dtype float64 or of "
+                "a lower order"
+            )
+        return to_angles, None, None, None, None
 
 
-@lru_cache(maxsize=16)
+@constant
 def _readout_rows(lane: int, neurons: int, device: torch.device) -> Tensor:
     """The rows of the blocks, ``(2 * N * 2**(I-1), 2**W)``, whose product is the read-out.
 

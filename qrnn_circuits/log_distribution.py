@@ -4,13 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 def log_distribution(weights: Tensor) -> Tensor:
     """Natural logs of weights over their sum in the last dimension.
 
-    Differentiable once. The log of an impossible outcome is minus infinity, and it contributes
+    The log of an impossible outcome is minus infinity, and it contributes
     nothing to the gradient, where plain logs would make that NaN.
 
     Args:
@@ -21,19 +20,21 @@ def log_distribution(weights: Tensor) -> Tensor:
 
 
 class _LogDistribution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, weights: Tensor) -> Tensor:  # noqa: ANN401
-        total = weights.sum(-1, keepdim=True)
-        ctx.save_for_backward(weights, total)
-        return weights.log() - total.log()
+    generate_vmap_rule = True
 
     @staticmethod
-    @once_differentiable
+    def forward(weights: Tensor) -> Tensor:
+        return weights.log() - weights.sum(-1, keepdim=True).log()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ANN401
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
         weights: Tensor
-        weights, total = ctx.saved_tensors
+        (weights,) = ctx.saved_tensors
         possible = weights > 0
         gradient = gradient.where(possible, 0)
-        to_weights: Tensor = gradient / weights.where(possible, 1)
-        to_weights -= gradient.sum(-1, keepdim=True) / total
-        return to_weights
+        total = weights.sum(-1, keepdim=True)
+        return gradient / weights.where(possible, 1) - gradient.sum(-1, keepdim=True) / total

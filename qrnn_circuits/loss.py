@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from qrnn_circuits.tracing import is_traced
+
 Loss = Literal["nll", "paper"]
 
 
@@ -44,6 +46,10 @@ def sequence_loss(
     if kind not in get_args(Loss):
         raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
     log_probs, outcomes = log_probs.flatten(0, -2), outcomes.flatten()
+    if scored is not None and is_traced():
+        # How many steps count is a number that tracing cannot ask for.
+        marked = scored.flatten()
+        return torch.where(marked, _step_losses(log_probs, outcomes, kind), 0).sum() / marked.sum()
     if scored is not None:
         steps = scored.flatten().nonzero()[:, 0]
         if not len(steps):
@@ -52,8 +58,13 @@ def sequence_loss(
             log_probs, outcomes = log_probs.index_select(0, steps), outcomes.index_select(0, steps)
     if kind == "nll":
         return nll_loss(log_probs, outcomes)
-    probabilities = log_probs.exp()
-    symbols = log_probs.shape[-1]
-    smallest = log(e + symbols - 1) - 1
-    right = probabilities.gather(-1, outcomes[..., None])[..., 0]
-    return (torch.logsumexp(probabilities, -1) - right).mean() - smallest
+    return _step_losses(log_probs, outcomes, kind).mean()
+
+
+def _step_losses(log_probs: Tensor, outcomes: Tensor, kind: Loss) -> Tensor:
+    """The loss of each step, shape ``(R,)``; without meaning where a step is unread."""
+    right = log_probs.gather(-1, outcomes.clamp(min=0)[..., None])[..., 0]
+    if kind == "nll":
+        return -right
+    smallest = log(e + log_probs.shape[-1] - 1) - 1
+    return torch.logsumexp(log_probs.exp(), -1) - right.exp() - smallest

@@ -15,6 +15,10 @@ from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
+from qrnn_circuits.tracing import full_precision, is_traced
+
+# A single state of more wires takes more than 64 GiB.
+MOST_WIRES = 34
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,9 @@ class RecurrentNetwork(nn.Module):
             TypeError: If a tensor has the wrong type.
         """
         state, _ = self._checked_start(inputs, outcomes, state)
-        run = simulation(self.cell, self.strategy, *inputs.shape)
-        return _output(run.predict(inputs, outcomes, state))
+        with full_precision(state.device):
+            run = simulation(self.cell, self.strategy, *inputs.shape)
+            return _output(run.predict(inputs, outcomes, state), state.dtype)
 
     def loss(
         self,
@@ -136,23 +141,22 @@ class RecurrentNetwork(nn.Module):
         if scored is not None:
             _check_mask("scored", scored, outcomes)
         state, any_unread = self._checked_start(inputs, outcomes, state)
-        run = simulation(self.cell, self.strategy, *inputs.shape)
         if any_unread:
             unread = outcomes == UNREAD
             scored = ~unread if scored is None else scored
             _check_scored(scored, unread)
-        if scored is None or acceptance_weight:
-            prediction = run.predict(inputs, outcomes, state)
-            log_probs = log_distribution(prediction.weights)
-            loss = sequence_loss(log_probs, outcomes, scored, kind=kind)
-            if not acceptance_weight:
-                return loss
-            log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
-            return loss - acceptance_weight * log_acceptance.to(loss.dtype)
-        weights, positions = run.read(inputs, outcomes, scored, state)
-        return sequence_loss(
-            log_distribution(weights), outcomes.take(positions), scored.take(positions), kind=kind
-        )
+        with full_precision(state.device):
+            run = simulation(self.cell, self.strategy, *inputs.shape)
+            if scored is None or acceptance_weight or is_traced():
+                prediction = run.predict(inputs, outcomes, state)
+                log_probs = log_distribution(prediction.weights)
+                loss = sequence_loss(log_probs, outcomes, scored, kind=kind)
+                log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
+                return (loss - acceptance_weight * log_acceptance).to(state.dtype)
+            weights, positions = run.read(inputs, outcomes, scored, state)
+            outcomes, scored = outcomes.take(positions), scored.take(positions)
+            loss = sequence_loss(log_distribution(weights), outcomes, scored, kind=kind)
+            return loss.to(state.dtype)
 
     @torch.no_grad()
     def sample(
@@ -189,9 +193,9 @@ class RecurrentNetwork(nn.Module):
         _check_mask("sampled", sampled, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
         state, _ = self._checked_start(inputs, outcomes, state)
-        run = simulation(self.cell, self.strategy, *inputs.shape)
-        return _output(
-            run.sample(
+        with full_precision(state.device):
+            run = simulation(self.cell, self.strategy, *inputs.shape)
+            prediction = run.sample(
                 inputs,
                 outcomes,
                 sampled,
@@ -199,7 +203,7 @@ class RecurrentNetwork(nn.Module):
                 autoregressive=autoregressive,
                 generator=generator,
             )
-        )
+        return _output(prediction, state.dtype)
 
     def chosen_strategy(self, batch: int, steps: int) -> str:
         """The way in which a call simulates a batch.
@@ -214,6 +218,13 @@ class RecurrentNetwork(nn.Module):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
     ) -> tuple[Tensor, bool]:
         """The state to start from and whether any step is unread, if everything is acceptable."""
+        wires = self.cell.lane + self.cell.workspace
+        if wires > MOST_WIRES:
+            raise ValueError(
+                f"lane and workspace must have at most {MOST_WIRES} wires in all to be simulated, "
+                f"got {self.cell.lane} and {self.cell.workspace}: a state of them has 2**{wires} "
+                "amplitudes"
+            )
         self._check_symbols("inputs", inputs)
         any_unread = self._check_symbols("outcomes", outcomes)
         if inputs.shape != outcomes.shape:
@@ -229,12 +240,15 @@ class RecurrentNetwork(nn.Module):
 
     def _check_symbols(self, name: str, symbols: Tensor) -> bool:
         """Raises where a symbol is not acceptable, and returns whether any step is unread."""
-        if symbols.dtype != torch.int64:
-            raise TypeError(f"{name} must be a tensor of type torch.int64, got {symbols.dtype}")
+        if not isinstance(symbols, Tensor) or symbols.dtype != torch.int64:
+            found = symbols.dtype if isinstance(symbols, Tensor) else f"a {type(symbols).__name__}"
+            raise TypeError(f"{name} must be a tensor of type torch.int64, got {found}")
         if symbols.ndim != 2 or 0 in symbols.shape:
             raise ValueError(
                 f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
             )
+        if is_traced():
+            return name == "outcomes"
         least, greatest = torch.stack(symbols.aminmax()).tolist()
         may_be_unread = name == "outcomes"
         any_unread = may_be_unread and least == UNREAD
@@ -258,8 +272,16 @@ class RecurrentNetwork(nn.Module):
             raise TypeError(
                 f"state must have the type of the parameters, {expected.dtype}, got {state.dtype}"
             )
+        if is_traced():
+            return
         if not torch.isfinite(state).all():
             raise ValueError("state must be finite, but holds NaN or infinity")
+        off = (torch.linalg.vector_norm(state.detach(), dim=1) - 1).abs().max().item()
+        if off > torch.finfo(state.dtype).eps ** 0.5:
+            raise ValueError(
+                f"state must be normalised, but a row of it has a norm that is {off:.3g} off 1: "
+                "divide it by torch.linalg.vector_norm(state, dim=1, keepdim=True)"
+            )
 
 
 class QRNN(RecurrentNetwork):
@@ -269,7 +291,8 @@ class QRNN(RecurrentNetwork):
         cell: The :class:`QRNNCell`, which holds all parameters.
         strategy: ``"transfer"`` multiplies states by operators that are built once a call,
             ``"state"`` applies every gate to every state, ``"auto"`` takes the one that is
-            estimated to be faster. The numbers are the same.
+            estimated to be faster. Both have first derivatives; ``"stepwise"`` is slower and has
+            derivatives of any order. The numbers are the same.
 
     Example:
         >>> import torch
@@ -307,7 +330,8 @@ class QRNN(RecurrentNetwork):
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
             semantics: ``"postselected"`` or ``"unitary"``.
-            strategy: ``"auto"``, ``"transfer"`` or ``"state"``.
+            strategy: ``"auto"``, ``"transfer"``, ``"state"`` or ``"stepwise"``. What
+                ``torch.func``, ``torch.compile`` or ``torch.export`` follows is run stepwise.
             initialisation: Spreads of the initial parameters.
             generator: Source of randomness for them, a CPU generator.
             device: Where the parameters live.
@@ -331,17 +355,19 @@ class QRNN(RecurrentNetwork):
         super().__init__(cell, strategy=strategy)
 
 
-def _output(prediction: Prediction) -> QRNNOutput:
+def _output(prediction: Prediction, dtype: torch.dtype) -> QRNNOutput:
     unread = prediction.outcomes == UNREAD
     return QRNNOutput(
-        log_distribution(prediction.weights).masked_fill(unread[..., None], nan),
+        log_distribution(prediction.weights).to(dtype).masked_fill(unread[..., None], nan),
         prediction.log_acceptance,
         prediction.outcomes,
-        prediction.state,
+        prediction.state.to(dtype),
     )
 
 
 def _check_scored(scored: Tensor, unread: Tensor) -> None:
+    if is_traced():
+        return
     wrong = (scored & unread).nonzero().tolist()
     if wrong:
         row, step = wrong[0]
@@ -352,6 +378,8 @@ def _check_scored(scored: Tensor, unread: Tensor) -> None:
 
 
 def _check_mask(name: str, mask: Tensor, outcomes: Tensor) -> None:
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name} must be a tensor of type torch.bool, got a {type(mask).__name__}")
     if mask.dtype != torch.bool:
         raise TypeError(f"{name} must be a tensor of type torch.bool, got {mask.dtype}")
     if mask.shape != outcomes.shape:

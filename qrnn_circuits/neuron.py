@@ -1,13 +1,15 @@
 """The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
 
 from dataclasses import dataclass
-from math import pi
+from math import isnan, pi
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.tracing import is_traced
 
 Semantics = Literal["postselected", "unitary"]
 
@@ -64,11 +66,63 @@ class Initialisation:
             bias_spread = self.bias_spread
         if self.weight_spread is not None:
             weight_spread = self.weight_spread
-        values = weight_spread * torch.randn(shape, generator=generator, dtype=torch.float64)
-        values[..., 0] = centre + bias_spread * torch.randn(
-            shape[:-1], generator=generator, dtype=torch.float64
-        )
+        values = weight_spread * _normal(shape, generator)
+        values[..., 0] = centre + bias_spread * _normal(shape[:-1], generator)
         return values
+
+    def theta(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+        """Draws angles of the work stages' own rotations.
+
+        Args:
+            shape: Their shape.
+            generator: Source of randomness, a CPU generator.
+
+        Returns:
+            Of the given shape, float64.
+        """
+        return self.theta_spread * _normal(shape, generator)
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    # Whatever the default device: a generator draws on its own one alone.
+    return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
+
+
+def check_parameters(module: nn.Module) -> None:
+    """Raises where angles in radians that some parameters hold have lost their meaning.
+
+    Nothing is asked of parameters without numbers: those of the meta device, or that are traced.
+
+    Args:
+        module: Its own parameters are checked and those of its parts.
+
+    Raises:
+        TypeError: If they are of another type than float32 and float64.
+        ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
+            are more than about 0.01 radians apart.
+    """
+    named = [(name, p.detach()) for name, p in module.named_parameters() if p.numel()]
+    if is_traced() or any(parameter.is_meta for _, parameter in named):
+        return
+    dtype = named[0][1].dtype
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(
+            f"parameters must be of type torch.float32 or torch.float64, got {dtype}: turn them "
+            "back by the method float() or double()"
+        )
+    most = 2.0**-7 / torch.finfo(dtype).eps
+    # No size is beyond their sum, and all sizes are not known to Python at less cost.
+    if float(sum(parameter.abs().sum() for _, parameter in named)) <= most:
+        return
+    for name, parameter in named:
+        largest = parameter.abs().amax().item()
+        if not largest <= most:
+            found = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
+            raise ParameterRangeError(
+                f"{name} must be finite and at most {most:.6g} radians in size, where "
+                f"{dtype} still tells angles apart, but {found}: a smaller learning rate "
+                "or initial spread keeps parameters small"
+            )
 
 
 def check_neuron_options(order: int, semantics: str) -> None:
@@ -193,10 +247,12 @@ class QuantumNeuron(nn.Module):
             (self.polynomial.size,), order, generator
         )
         self.coefficients = nn.Parameter(initial.to(dtype or torch.get_default_dtype()))
-        self.to(device)
+        check_parameters(self)
+        self.to(device or torch.get_default_device())
 
     def angles(self) -> Tensor:
         """The polynomial ``phi`` for each control pattern, in radians, shape ``(2**m,)``."""
+        check_parameters(self)
         return self.polynomial.table(self.coefficients)
 
     def activation(self) -> Tensor:

@@ -2,9 +2,13 @@
 
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from qrnn_circuits.constants import constant
+from qrnn_circuits.tracing import full_precision
 
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
@@ -24,7 +28,7 @@ class BooleanPolynomial(nn.Module):
         monomials: The sets S as sorted tuples, smaller sets first, then in lexicographic order.
             The first is the empty set, whose coefficient is the bias.
         patterns: The pattern of each: the integer in whose bits exactly its variables are 1,
-            variable 0 the most significant, int64, shape ``(P,)``.
+            variable 0 the most significant, int64, shape ``(P,)``, on the CPU.
 
     Example:
         >>> polynomial = BooleanPolynomial(variables=2, degree=2)
@@ -33,9 +37,6 @@ class BooleanPolynomial(nn.Module):
         >>> polynomial.table(torch.tensor([0.5, 1.0, 2.0, -3.0]))
         tensor([0.5000, 2.5000, 1.5000, 0.5000])
     """
-
-    patterns: Tensor
-    _cells: Tensor | None
 
     def __init__(self, variables: int, degree: int) -> None:
         """Lists the monomials.
@@ -57,17 +58,12 @@ class BooleanPolynomial(nn.Module):
             )
         self.variables = variables
         self.degree = degree
-        self.monomials: tuple[tuple[int, ...], ...] = tuple(
-            monomial
-            for size in range(degree + 1)
-            for monomial in combinations(range(variables), size)
-        )
-        patterns = [sum(1 << (variables - 1 - i) for i in monomial) for monomial in self.monomials]
-        self.register_buffer("patterns", torch.tensor(patterns), persistent=False)
+        self.monomials = _monomials(variables, degree)
+        self.patterns = torch.tensor(_patterns(variables, degree), device="cpu")
         self._table = PolynomialTable(variables, degree, most_values=_MOST_VALUES)
         cells = self._table.cells(self.patterns)
-        in_order = torch.equal(cells, torch.arange(len(cells)))
-        self.register_buffer("_cells", None if in_order else cells, persistent=False)
+        in_order = cells.tolist() == list(range(len(cells)))
+        self._cells: Tensor | None = None if in_order else cells
 
     @property
     def size(self) -> int:
@@ -125,7 +121,7 @@ class BooleanPolynomial(nn.Module):
             )
 
 
-class PolynomialTable(nn.Module):
+class PolynomialTable:
     r"""Evaluates Boolean polynomials of some degree at all bit patterns.
 
     The variables are split into the first few, or none, and the others. Every monomial is a product
@@ -133,27 +129,15 @@ class PolynomialTable(nn.Module):
     where the rows of ``first`` and ``second`` are the values of all monomials of each part. With
     many variables that is about ``2**m * comb(m/2, degree)`` multiplications in matrix products,
     with nothing larger than the table in memory, where the matrix of all monomials would take
-    ``2**m * comb(m, degree)``.
+    ``2**m * comb(m, degree)``. Both follow from the sizes alone and are no buffers of a module,
+    which would lose them where it is made without memory and filled later.
 
     Attributes:
         variables: Number of bits m.
         degree: Largest number of variables in one monomial.
     """
 
-    _first: Tensor
-    _second: Tensor
-    _first_rows: Tensor
-    _second_rows: Tensor
-
-    def __init__(
-        self,
-        variables: int,
-        degree: int,
-        *,
-        most_values: int = 0,
-        dtype: torch.dtype | None = None,
-        device: torch.device | str | None = None,
-    ) -> None:
+    def __init__(self, variables: int, degree: int, *, most_values: int = 0) -> None:
         """Splits the variables where that costs the fewest multiplications.
 
         Args:
@@ -161,13 +145,10 @@ class PolynomialTable(nn.Module):
             degree: Largest number of variables in one monomial, at least 1; a degree beyond
                 ``variables`` allows no more monomials.
             most_values: Up to so many values of all monomials, nothing is split.
-            dtype: Type of the tables, by default torch's default type.
-            device: Where the tables live.
 
         Raises:
             ValueError: If ``variables`` or ``degree`` is out of range.
         """
-        super().__init__()
         if variables < 0:
             raise ValueError(f"variables must be at least 0, got {variables}")
         if degree < 1:
@@ -178,25 +159,23 @@ class PolynomialTable(nn.Module):
         if self._count(variables) << variables > most_values:
             first = min(range(variables + 1), key=self._multiplications)
         self._second_variables = variables - first
-        for name, part in (("_first", first), ("_second", variables - first)):
-            values, rows = _monomial_values(part, degree)
-            values = values.to(device, dtype or torch.get_default_dtype())
-            self.register_buffer(name, values, persistent=False)
-            self.register_buffer(f"{name}_rows", rows.to(device), persistent=False)
+        self._first_rows = _rows(first, degree)[1]
+        self._second_rows = _rows(variables - first, degree)[1]
+        self._second_count = self._count(variables - first)
 
     def cells(self, patterns: Tensor) -> Tensor:
         """Finds where the coefficients of some monomials go.
 
         Args:
             patterns: Monomials of at most ``degree`` variables, named as in
-                :attr:`BooleanPolynomial.patterns`, int64, shape ``(P,)``.
+                :attr:`BooleanPolynomial.patterns`, int64, shape ``(P,)``, on the CPU.
 
         Returns:
             Their positions, int64, shape ``(P,)``, for :meth:`table`.
         """
         first = self._first_rows[patterns >> self._second_variables]
         second = self._second_rows[patterns & (2**self._second_variables - 1)]
-        return first * len(self._second) + second
+        return first * self._second_count + second
 
     def table(self, coefficients: Tensor, cells: Tensor | None) -> Tensor:
         """Evaluates polynomials at all bit patterns; differentiable in the coefficients.
@@ -210,15 +189,18 @@ class PolynomialTable(nn.Module):
             Shape ``(..., 2**variables)``; the entry of index x is the value at the bits of x,
             variable 0 the most significant.
         """
-        lead, first, second = coefficients.shape[:-1], self._first, self._second
+        lead = coefficients.shape[:-1]
+        first, second = (
+            _values(part, self.degree, coefficients.device, coefficients.dtype)
+            for part in (self.variables - self._second_variables, self._second_variables)
+        )
         if cells is not None:
             matrix = coefficients.new_zeros(*lead, len(first) * len(second))
-            coefficients = matrix.index_add(-1, cells, coefficients)
-        second = second.to(coefficients.dtype)
+            coefficients = matrix.index_add(-1, cells.to(coefficients.device), coefficients)
         if len(first) == 1:
-            return coefficients @ second
+            return _times(coefficients, second)
         matrix = coefficients.reshape(*lead, len(first), len(second))
-        return (first.T.to(matrix.dtype) @ (matrix @ second)).flatten(-2)
+        return _times(_times(matrix, second).mT, first).mT.flatten(-2)
 
     def _count(self, variables: int) -> int:
         """How many monomials there are in some of the variables."""
@@ -229,15 +211,57 @@ class PolynomialTable(nn.Module):
         return self._count(first) * ((1 << self.variables) + (self._count(second) << second))
 
 
-def _monomial_values(variables: int, degree: int) -> tuple[Tensor, Tensor]:
-    """The values of all monomials, a row for each, and the row of each pattern.
+def _times(matrix: Tensor, constant: Tensor) -> Tensor:
+    """A product of matrices in full precision, there and back."""
+    product: Tensor = _Product.apply(matrix, constant)  # type: ignore[no-untyped-call]
+    return product
+
+
+class _Product(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(matrix: Tensor, constant: Tensor) -> Tensor:
+        with full_precision(matrix.device):
+            return matrix @ constant
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:  # noqa: ANN401
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
+        (constant,) = ctx.saved_tensors
+        return _times(gradient, constant.T), None
+
+
+@constant
+def _values(variables: int, degree: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The values of all monomials at all bit patterns, a row for each monomial."""
+    monomials, _ = _rows(variables, degree)
+    patterns = torch.arange(2**variables)
+    return ((patterns & monomials[:, None]) == monomials[:, None]).to(device, dtype)
+
+
+def _monomials(variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
+    """See :class:`BooleanPolynomial`; of a degree beyond the variables there are no more."""
+    sizes = range(min(degree, variables) + 1)
+    return tuple(monomial for size in sizes for monomial in combinations(range(variables), size))
+
+
+def _patterns(variables: int, degree: int) -> list[int]:
+    """See :class:`BooleanPolynomial`."""
+    monomials = _monomials(variables, degree)
+    return [sum(1 << (variables - 1 - i) for i in monomial) for monomial in monomials]
+
+
+@constant
+def _rows(variables: int, degree: int) -> tuple[Tensor, Tensor]:
+    """The pattern of each monomial, and the row of each pattern.
 
     The monomials are in the order of :attr:`BooleanPolynomial.monomials`.
     """
-    patterns = torch.arange(2**variables)
-    sizes = sum((patterns >> variable & 1 for variable in range(variables)), 0 * patterns)
-    monomials = (sizes * 2**variables - patterns).argsort()
-    monomials = monomials[sizes[monomials] <= degree]
-    rows = torch.zeros_like(patterns)
+    monomials = torch.tensor(_patterns(variables, degree))
+    rows = torch.zeros(2**variables, dtype=torch.int64)
     rows[monomials] = torch.arange(len(monomials))
-    return (patterns & monomials[:, None]) == monomials[:, None], rows
+    return monomials, rows

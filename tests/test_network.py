@@ -286,6 +286,12 @@ def test_impossible_symbols_that_nothing_is_conditioned_on_leave_gradients_finit
             ValueError,
             "state must be finite",
         ),
+        (
+            {"state": torch.full((1, 8), 0.5, dtype=torch.float64)},
+            ValueError,
+            "state must be normalised, but a row of it has a norm that is 0.414 off 1",
+        ),
+        ({"inputs": [[0, 1]]}, TypeError, "inputs must be a tensor of type .*, got a list"),
     ],
 )
 def test_unacceptable_arguments_are_named(
@@ -296,6 +302,14 @@ def test_unacceptable_arguments_are_named(
     arguments = {"inputs": symbols, "outcomes": symbols} | change
     with pytest.raises(error, match=message):
         model(arguments.pop("inputs"), arguments.pop("outcomes"), **arguments)
+
+
+@pytest.mark.parametrize("workspace", [40, 100])
+def test_more_wires_than_a_computer_holds_are_refused_in_one_line(workspace: int) -> None:
+    model = QRNN(lane=1, workspace=workspace, degree=1)
+    symbols = torch.zeros(1, 2, dtype=torch.int64)
+    with pytest.raises(ValueError, match=f"at most 34 wires in all .*, got 1 and {workspace}"):
+        model(symbols, symbols)
 
 
 def test_unacceptable_masks_are_named(make_model: MakeModel) -> None:

@@ -24,7 +24,7 @@ def test_a_table_holds_the_value_at_every_pattern(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polynomial, "_MOST_VALUES", most_values)
         angles = BooleanPolynomial(*sizes)
-    table = PolynomialTable(*sizes, most_values=most_values, dtype=torch.float64)
+    table = PolynomialTable(*sizes, most_values=most_values)
     generator = torch.Generator().manual_seed(seed)
     coefficients = torch.randn(2, angles.size, dtype=torch.float64, generator=generator)
     found = table.table(coefficients, table.cells(angles.patterns))
@@ -35,14 +35,14 @@ def test_a_table_holds_the_value_at_every_pattern(
 
 def test_a_table_is_differentiable_in_the_coefficients() -> None:
     angles = BooleanPolynomial(5, 3)
-    table = PolynomialTable(5, 3, dtype=torch.float64)
+    table = PolynomialTable(5, 3)
     cells = table.cells(angles.patterns)
     coefficients = torch.randn(angles.size, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda c: table.table(c, cells), coefficients)
 
 
 def test_coefficients_of_a_monomial_that_occurs_twice_add_up() -> None:
-    table = PolynomialTable(2, 1, dtype=torch.float64)
+    table = PolynomialTable(2, 1)
     cells = table.cells(torch.tensor([0, 2, 2]))
     coefficients = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
     assert table.table(coefficients, cells).tolist() == [1, 1, 7, 7]
@@ -60,7 +60,7 @@ def test_float32_tables_agree_with_float64() -> None:
     coefficients = torch.randn(angles.size, dtype=torch.float64, generator=generator)
     tables = []
     for dtype in (torch.float64, torch.float32):
-        table = PolynomialTable(14, 3, dtype=dtype)
+        table = PolynomialTable(14, 3)
         cells = table.cells(angles.patterns)
         tables.append(table.table(coefficients.to(dtype), cells).double())
     exact, single = tables

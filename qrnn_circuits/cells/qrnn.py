@@ -1,7 +1,6 @@
 """The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
 
 from collections.abc import Callable, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +12,7 @@ from qrnn_circuits.neuron import (
     Initialisation,
     Semantics,
     check_neuron_options,
+    check_parameters,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
 
@@ -102,13 +102,12 @@ class QRNNCell(Cell):
         coefficients = initialisation.coefficients(
             (neurons, self.polynomial.size), order, generator
         )
-        theta = initialisation.theta_spread * torch.randn(
-            (stages, workspace), generator=generator, dtype=torch.float64
-        )
+        theta = initialisation.theta((stages, workspace), generator)
         self.coefficients = nn.Parameter(coefficients[:-lane].to(dtype))
         self.readout_coefficients = nn.Parameter(coefficients[-lane:].to(dtype))
         self.theta = nn.Parameter(theta.to(dtype))
-        self.to(device)
+        check_parameters(self)
+        self.to(device or torch.get_default_device())
 
     @property
     def degree(self) -> int:
@@ -120,18 +119,17 @@ class QRNNCell(Cell):
         """Coefficients of all neurons in the order in which they act, shape ``(N, P)``."""
         return torch.cat((self.coefficients, self.readout_coefficients))
 
-    def step_gates(self) -> StepGates:
+    def step_gates(self, dtype: torch.dtype | None = None) -> StepGates:
         """Evaluates the gates of one step at the current parameters.
 
+        Args:
+            dtype: Type of the tables, by default that of the parameters.
+
         Raises:
-            ValueError: If a parameter is not finite.
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
-        # The sum of finite numbers can overflow, but one that is not makes it NaN or infinite.
-        coefficients = self.neuron_coefficients
-        if not isfinite(coefficients.detach().sum() + self.theta.detach().sum()):
-            for name, parameter in self.named_parameters():
-                if not torch.isfinite(parameter).all():
-                    raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        coefficients, theta = self.neuron_coefficients.to(dtype), self.theta.to(dtype)
+        check_parameters(self)
         tables = gate_tables(
             self.polynomial.table(coefficients),
             lane=self.lane,
@@ -139,7 +137,7 @@ class QRNNCell(Cell):
             order=self.order,
             semantics=self.semantics,
         )
-        stages = WorkspaceStages(tables.blocks, self.theta)
+        stages = WorkspaceStages(tables.blocks, theta)
         return StepGates(stages, tables.readout, tables.scales)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
@@ -155,7 +153,7 @@ class QRNNCell(Cell):
             squared norm is the probability that every ancilla of the step reads 0.
 
         Raises:
-            ValueError: If a parameter is not finite.
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
         gates = self.step_gates()
         evolved = apply_workspace_gates(gates.workspace, state.T, inputs).T
@@ -174,7 +172,7 @@ class QRNNCell(Cell):
             squared norm is the probability that every ancilla of the step reads 0.
 
         Raises:
-            ValueError: If a parameter is not finite.
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
         gates = self.step_gates()
         scale = (gates.log_scale - gates.readout_log_scale).exp().to(state.dtype)

@@ -11,6 +11,7 @@ from rich.text import Text
 from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.command_line.waiting import clear
 from qrnn_circuits.job_store import JobError
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.training import CheckpointError, LogError, RankError, Ranks, TrainingDiverged
 
 _USAGE_ERROR = 2
@@ -46,6 +47,8 @@ def run_errors(ranks: Ranks | None = None) -> Iterator[None]:
         CheckpointError,
         JobError,
         LogError,
+        ParameterRangeError,
+        PrecisionError,
         RankError,
         TrainingDiverged,
         ZeroProbabilityError,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD, Cell
+from qrnn_circuits.numerical_errors import PrecisionError
 
 
 class ZeroProbabilityError(ValueError):
@@ -159,11 +160,14 @@ class Simulation:
 
         Raises:
             ZeroProbabilityError: If a conditioned outcome has probability zero.
+            PrecisionError: If amplitudes underflow before a step that is drawn.
         """
         unread = (outcomes == UNREAD) & ~sampled
         any_read, any_unread = (~unread).any(0).tolist(), unread.any(0).tolist()
         any_sampled = sampled.any(0).tolist()
-        symbols, weights, chosen, log_scales = inputs[:, 0], [], [], []
+        weights: list[Tensor] = []
+        chosen: list[Tensor] = []
+        symbols, log_scales = inputs[:, 0], []
         for t in range(inputs.shape[1]):
             before, outcome = state, outcomes[:, t]
             weight = state.real.new_ones(len(state), 2**self.cell.lane)
@@ -173,7 +177,12 @@ class Simulation:
                 weight, log_scale = step.weights, step.log_scale
                 if any_sampled[t]:
                     if not torch.isfinite(weight).all():
-                        break  # An impossible outcome came before: reported below.
+                        possible(torch.stack(weights, 1), torch.stack(chosen, 1))
+                        raise PrecisionError(
+                            f"step {t} has no distribution to draw from in {weight.dtype}: its "
+                            "amplitudes underflow. Build the network with dtype float64 or of a "
+                            "lower order"
+                        )
                     drawn = torch.multinomial(weight, 1, generator=generator)[:, 0]
                     outcome = torch.where(sampled[:, t], drawn, outcome)
                 state = step.condition(outcome.clamp(min=0))
@@ -195,6 +204,17 @@ class Simulation:
         return Prediction(weight, log_acceptance, outcome, state)
 
 
+def conditioned_weights(weights: Tensor, outcomes: Tensor) -> Tensor:
+    """The weight of each conditioned outcome, 1 where a step is unread.
+
+    Args:
+        weights: Of all outcomes, shape ``(..., 2**I)``.
+        outcomes: What the steps are conditioned on, or ``UNREAD``, int64, shape ``(...)``.
+    """
+    kept = weights.gather(-1, outcomes.clamp(min=0)[..., None])[..., 0]
+    return kept.where(outcomes != UNREAD, 1)
+
+
 def possible(weights: Tensor, outcomes: Tensor) -> Tensor:
     """The weight of each conditioned outcome, shape ``(B, T)``.
 
@@ -208,8 +228,7 @@ def possible(weights: Tensor, outcomes: Tensor) -> Tensor:
     Raises:
         ZeroProbabilityError: If one is zero; what follows it in time is NaN.
     """
-    kept = weights.gather(2, outcomes.clamp(min=0)[..., None])[..., 0]
-    kept = kept.where(outcomes != UNREAD, 1)
+    kept = conditioned_weights(weights, outcomes)
     impossible = ~(kept > 0)
     if impossible.any():
         step = int(impossible.any(0).int().argmax())

@@ -1,14 +1,25 @@
 """Cells of quantum neurons along sequences, by transfer operators or on the states themselves."""
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import ClassVar, get_args
 
+import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.gates import StepGates
-from qrnn_circuits.simulation.base import Prediction, Simulation, Step, possible, simulation
+from qrnn_circuits.gates import StepGates, apply_workspace_gates
+from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.simulation.base import (
+    Prediction,
+    Simulation,
+    Step,
+    conditioned_weights,
+    possible,
+    simulation,
+)
+from qrnn_circuits.simulation.precision import is_reliable
 from qrnn_circuits.simulation.state.reversible import ReversibleEvolution
 from qrnn_circuits.simulation.state.run import run_states
 from qrnn_circuits.simulation.strategy import (
@@ -18,6 +29,10 @@ from qrnn_circuits.simulation.strategy import (
     cheaper_strategy,
 )
 from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, run_conditioned
+from qrnn_circuits.tracing import is_traced
+
+# Beyond, the amplitudes of some trained networks underflow within a single step.
+MOST_ORDER_IN_FLOAT32 = 5
 
 
 class NeuronSimulation(Simulation):
@@ -25,15 +40,72 @@ class NeuronSimulation(Simulation):
 
     cell: QRNNCell
 
+    def __init__(self, cell: QRNNCell, dtype: torch.dtype | None = None) -> None:
+        """Takes a cell.
+
+        Args:
+            cell: The cell.
+            dtype: Type of the states, by default that of the parameters, or float64 for orders
+                whose amplitudes float32 cannot hold.
+        """
+        super().__init__(cell)
+        needed = torch.float64 if cell.order > MOST_ORDER_IN_FLOAT32 else None
+        self.dtype = dtype or needed or cell.coefficients.dtype
+
     @cached_property
     def gates(self) -> StepGates:
         """The gates at the present parameters, evaluated when they are first needed."""
-        return self.cell.step_gates()
+        return self.cell.step_gates(self.dtype)
 
     @cached_property
     def _evolve(self) -> Evolution:
         """The input and work stages of a step."""
         return ReversibleEvolution(self.gates.workspace)
+
+    @abstractmethod
+    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
+        """As :meth:`predict`, and whether no amplitude has left the range of the type."""
+
+    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
+        """Goes on to float64 where amplitudes underflow; see :meth:`Simulation.predict`.
+
+        Raises:
+            PrecisionError: If they underflow in float64 as well.
+        """
+        prediction, reliable = self._predict(inputs, outcomes, state.to(self.dtype))
+        if reliable:
+            return prediction
+        if self.dtype != torch.float64:
+            return type(self)(self.cell, torch.float64).predict(inputs, outcomes, state)
+        possible(prediction.weights, outcomes)
+        raise PrecisionError(
+            f"amplitudes of this network (order {self.cell.order}) leave the range of float64: an "
+            "outcome that a step is conditioned on is too unlikely. A lower order or unitary "
+            "semantics avoid that"
+        )
+
+    def sample(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        sampled: Tensor,
+        state: Tensor,
+        *,
+        autoregressive: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Prediction:
+        """See :meth:`Simulation.sample`."""
+        # What has been drawn cannot be taken back once it turns out that amplitudes underflow.
+        risky = self.cell.order > 3 and self.cell.semantics == "postselected"
+        run = type(self)(self.cell, torch.float64) if risky else self
+        return super(NeuronSimulation, run).sample(
+            inputs,
+            outcomes,
+            sampled,
+            state.to(run.dtype),
+            autoregressive=autoregressive,
+            generator=generator,
+        )
 
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
@@ -62,17 +134,53 @@ class NeuronSimulation(Simulation):
         return state / scale, scale[:, 0].double().log() + log_scale
 
 
+class StepwiseSimulation(NeuronSimulation):
+    """Applies every gate to every state by PyTorch's own operations.
+
+    These have derivatives of any order, and transforms of ``torch.func`` follow them.
+    """
+
+    strategy: ClassVar[str] = "stepwise"
+
+    @cached_property
+    def _evolve(self) -> Evolution:
+        gates = self.gates.workspace
+        return lambda state, inputs: apply_workspace_gates(gates, state.T, inputs).T
+
+    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
+        unread = outcomes == UNREAD
+        # The number after the last symbol's: no outcome, which leaves the state as it is.
+        chosen = outcomes.masked_fill(unread, 2**self.cell.lane)
+        readout = self.gates.readout
+        readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
+        weights, log_scales = [], []
+        for t in range(inputs.shape[1]):
+            state, log_scale = self._evolved(inputs[:, t], state)
+            weight = state.square() @ readout.square().T
+            kept = weight.gather(1, chosen[:, t, None])
+            state = state * readout.index_select(0, chosen[:, t]) / kept.sqrt()
+            weights.append(weight)
+            log_scales.append(log_scale)
+        every, log_scale = torch.stack(weights, 1), torch.stack(log_scales, 1)
+        kept = every.gather(2, chosen[..., None])[..., 0]
+        least = log_scale.detach().min().exp().to(kept.dtype)
+        reliable = is_traced() or is_reliable(least, kept)
+        log_scale = log_scale + self.gates.readout_log_scale * ~unread
+        log_acceptance = (kept.double().log() + 2 * log_scale).sum(1)
+        return Prediction(every[..., :-1], log_acceptance, outcomes, state), reliable
+
+
 class StateSimulation(NeuronSimulation):
-    """Applies every gate to every state."""
+    """Applies every gate to every state, and undoes it for the gradient."""
 
     strategy: ClassVar[str] = "state"
 
-    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
-        """Keeps one state a step for the backward pass; see :meth:`Simulation.predict`."""
+    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
         run = run_states(self.cell, inputs, outcomes, state)
-        kept = possible(run.weights, outcomes)
+        kept = conditioned_weights(run.weights, outcomes)
         log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
-        return Prediction(run.weights, log_acceptance, outcomes, run.state)
+        prediction = Prediction(run.weights, log_acceptance, outcomes, run.state)
+        return prediction, is_reliable(run.least, kept)
 
 
 class TransferSimulation(NeuronSimulation):
@@ -84,15 +192,14 @@ class TransferSimulation(NeuronSimulation):
     def _evolve(self) -> Evolution:
         return TransferEvolution(self.gates.workspace, 2**self.cell.lane)
 
-    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
-        """Plans the whole batch as products of matrices; see :meth:`Simulation.predict`."""
+    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
         for scale_every in (SCALE_EVERY, 1):
             run = run_conditioned(gates, inputs, outcomes, None, state, scale_every=scale_every)
-            if run.reliable(outcomes.T.flatten()):
+            weights = run.weights.view(steps, batch, -1).transpose(0, 1)
+            reliable = is_reliable(run.least, conditioned_weights(weights, outcomes))
+            if reliable:
                 break
-        weights = run.weights.view(steps, batch, -1).transpose(0, 1)
-        possible(weights, outcomes)
         unread = outcomes == UNREAD
         last = outcomes[:, -1].clamp(min=0)
         readout = gates.readout.index_select(0, last).where(~unread[:, -1:], 1)
@@ -100,15 +207,16 @@ class TransferSimulation(NeuronSimulation):
         square = (state * state).sum(-1)
         log_scales = steps * gates.log_scale - unread.sum(1) * gates.readout_log_scale
         log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
-        return Prediction(weights, log_acceptance, outcomes, state / square.sqrt()[:, None])
+        state = state / square.sqrt()[:, None]
+        return Prediction(weights, log_acceptance, outcomes, state), reliable
 
     def read(
         self, inputs: Tensor, outcomes: Tensor, scored: Tensor, state: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
-        run = run_conditioned(self.gates, inputs, outcomes, scored, state)
+        run = run_conditioned(self.gates, inputs, outcomes, scored, state.to(self.dtype))
         positions = run.rows * inputs.shape[1] + run.steps
-        if run.reliable(outcomes.take(positions)):
+        if is_reliable(run.least, conditioned_weights(run.weights, outcomes.take(positions))):
             return run.weights, positions
         return super().read(inputs, outcomes, scored, state)
 
@@ -117,7 +225,9 @@ class TransferSimulation(NeuronSimulation):
 def _simulation(cell: QRNNCell, strategy: str, batch: int, steps: int) -> Simulation:
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy must be one of {get_args(Strategy)}, got {strategy!r}")
-    if strategy == "auto":
+    if is_traced():
+        strategy = "stepwise"
+    elif strategy == "auto":
         strategy = cheaper_strategy(
             stages=cell.stages,
             symbols=2**cell.lane,
@@ -125,4 +235,9 @@ def _simulation(cell: QRNNCell, strategy: str, batch: int, steps: int) -> Simula
             batch=batch,
             steps=steps,
         )
-    return TransferSimulation(cell) if strategy == "transfer" else StateSimulation(cell)
+    return _SIMULATIONS[strategy](cell)
+
+
+_SIMULATIONS: dict[str, type[NeuronSimulation]] = {
+    way.strategy: way for way in (StateSimulation, StepwiseSimulation, TransferSimulation)
+}

@@ -13,7 +13,7 @@ from qrnn_circuits.simulation.state.run import MOST_TABLE_BYTES
 from qrnn_circuits.simulation.transfer.costs import cheapest_buckets, expected_recurrence_size
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
 
-Strategy = Literal["auto", "transfer", "state"]
+Strategy = Literal["auto", "transfer", "state", "stepwise"]
 
 
 class Evolution(Protocol):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import Task
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
@@ -283,9 +284,11 @@ class Trainer:
         try:
             # PyTorch says that a closure returns a float, and hands on whatever it returns.
             value: Any = self.optimizer.step(cast(Callable[[], float], closure))
+        except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
+            raise self._diverged(str(error)) from error
         except ValueError as error:
             # The network refuses parameters that are not finite, as L-BFGS can set within a step.
-            if isinstance(error, ZeroProbabilityError) or self._zero_if_finite() != 0:
+            if self._zero_if_finite() != 0:
                 raise self._diverged(str(error)) from error
             raise
         # One transfer from the device for both.
@@ -307,7 +310,7 @@ class Trainer:
                 step=self.step,
                 ranks=self.ranks,
             )
-        except ZeroProbabilityError as error:
+        except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
             raise self._diverged(f"validation: {error}") from error
         self.standing = self.standing.after(validation)
         if log is not None:

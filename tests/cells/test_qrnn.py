@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits import QRNN, Initialisation, QRNNCell
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
 from tests.dense import DenseCell
 
@@ -113,6 +114,39 @@ def test_parameters_that_are_not_finite_are_rejected(name: str, value: float) ->
     with torch.no_grad():
         cell.get_parameter(name)[0, 0] = value
     with pytest.raises(ValueError, match=f"{name} must be finite"):
+        cell.step_gates()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "accepted"),
+    [
+        (torch.float32, 6e4, True),
+        (torch.float32, 7e4, False),
+        (torch.float64, 1e12, True),
+        (torch.float64, 1e14, False),
+    ],
+)
+def test_parameters_are_accepted_while_their_type_tells_angles_apart(
+    dtype: torch.dtype, size: float, accepted: bool
+) -> None:
+    cell = QRNNCell(lane=1, workspace=2, dtype=dtype)
+    with torch.no_grad():
+        cell.coefficients[1, 0] = -size
+    if accepted:
+        cell.step_gates()
+        return
+    with pytest.raises(ParameterRangeError, match="coefficients must be finite and at most"):
+        cell.step_gates()
+
+
+def test_initial_parameters_too_large_for_angles_are_rejected() -> None:
+    with pytest.raises(ParameterRangeError, match="a smaller learning rate or initial spread"):
+        QRNNCell(lane=1, workspace=2, initialisation=Initialisation(bias_spread=1e39))
+
+
+def test_half_precision_is_refused() -> None:
+    cell = QRNNCell(lane=1, workspace=2).half()
+    with pytest.raises(TypeError, match=r"float32 or torch\.float64, got torch\.float16"):
         cell.step_gates()
 
 

@@ -349,6 +349,12 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(
     assert load_run(tmp_path / "run", "last").step == 4
 
 
+def test_a_run_whose_angles_lose_their_meaning_diverges(tiny: Tiny, tmp_path: Path) -> None:
+    trainer = Trainer.start(tiny(learning_rate=1e30), tmp_path / "run")
+    with pytest.raises(TrainingDiverged, match=r"holds one of .*e\+29.* smaller learning_rate"):
+        trainer.run()
+
+
 def test_a_full_disk_ends_a_run_and_keeps_its_last_checkpoint(
     tiny: Tiny, tmp_path: Path, small_disk: SmallDisk
 ) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import WorkspaceGate
-from qrnn_circuits.neuron import block_amplitudes
+from qrnn_circuits.neuron import block_amplitudes, check_parameters
 from qrnn_circuits.polynomial import PolynomialTable
 
 # The blocks of a cell, and what is derived from them, are kept while they take no more than this.
@@ -178,21 +178,21 @@ class CellBlocks(StepBlocks):
 
     mixed = False
 
-    def __init__(self, cell: QRNNCell, symbols: Collection[int]) -> None:
+    def __init__(self, cell: QRNNCell, symbols: Collection[int], dtype: torch.dtype) -> None:
         """Takes the cell's current parameters without their history.
 
         Args:
             cell: The cell.
             symbols: The different input symbols that occur.
+            dtype: Type of the blocks.
 
         Raises:
-            ValueError: If a parameter is not finite.
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
-        for name, parameter in cell.named_parameters():
-            if not torch.isfinite(parameter).all():
-                raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        check_parameters(cell)
         wires, neurons = cell.workspace, cell.workspace * (1 + cell.stages)
-        self._coefficients, self._theta = cell.coefficients.detach(), cell.theta.detach()
+        self._coefficients = cell.coefficients.detach().to(dtype)
+        self._theta = cell.theta.detach().to(dtype)
         self._gates: list[_Gate] = []
         for stage in range(1 + cell.stages):
             if stage > 0:
@@ -201,8 +201,7 @@ class CellBlocks(StepBlocks):
         self.workspace = wires
         self.targets = [gate.target for gate in self._gates]
         self._order, self._semantics = cell.order, cell.semantics
-        dtype, device = self._coefficients.dtype, self._coefficients.device
-        self._table = PolynomialTable(wires - 1, cell.degree, dtype=dtype, device=device)
+        self._table = PolynomialTable(wires - 1, cell.degree)
         self._patterns = cell.polynomial.patterns
         self._cells: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         # Of each neuron and symbol: blocks, inverses, conjugates and gradients.
@@ -313,7 +312,8 @@ class CellBlocks(StepBlocks):
             patterns = self._patterns[monomials] & (1 << others) - 1
             # The wires before the target go behind the others.
             patterns = (patterns << target | patterns >> others - target) & (1 << others) - 1
-            self._cells[key] = monomials, self._table.cells(patterns)
+            device = self._coefficients.device
+            self._cells[key] = monomials.to(device), self._table.cells(patterns).to(device)
         return self._cells[key]
 
     def _known(self, symbol: int) -> list[tuple[Tensor, Tensor]]:

@@ -3,20 +3,25 @@
 Every gate is a set of invertible blocks, so the backward pass recovers the input of each gate from
 its output. A block turns and scales, and inverting a gate can amplify relative errors by the ratio
 of the largest to the smallest scale. Where the product of these ratios grows too large, the inputs
-of a few gates are computed again and kept as fresh starting points.
+of a few gates are computed again and kept as fresh starting points. That bounds errors by the
+largest amplitudes, but a gradient may be that of tiny ones, where an outcome is unlikely: recovered
+inputs are compared with those that are known, and where the gradient would notice the difference,
+all inputs are computed again.
 """
 
 from collections.abc import Sequence
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from qrnn_circuits.gates import WorkspaceGate
 from qrnn_circuits.simulation.state.blocks import GivenBlocks, StepBlocks, SymbolGroup
+from qrnn_circuits.tracing import first_derivative
 
+# Part of what a gradient multiplies that recovered inputs may be off before none is recovered.
+MOST_DEVIATION = {torch.float32: 1e-3, torch.float64: 1e-8}
 # How much inverted gates may amplify rounding errors, in the worst case, before a kept input.
 MOST_AMPLIFICATION = {torch.float32: 1e3, torch.float64: 1e5}
 # Up to so many amplitudes, a batch of several symbols goes through the gates as one group.
@@ -65,14 +70,40 @@ class _ReversibleStep(torch.autograd.Function):
         return evolved
 
     @staticmethod
-    @once_differentiable
+    @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
         grad: Tensor,
     ) -> tuple[Tensor | None, ...]:
         state, evolved, *_ = ctx.saved_tensors
-        grad = evolve_back(ctx.blocks, ctx.groups, state, evolved, grad)
-        return None, None, grad, *ctx.blocks.take_gradients()
+        pulled = evolve_back(ctx.blocks, ctx.groups, state, evolved, grad)
+        if not is_accurate(pulled.deviation, state.dtype):
+            ctx.blocks.take_gradients()
+            pulled = evolve_back(ctx.blocks, ctx.groups, state, evolved, grad, undo=False)
+        return None, None, pulled.gradient, *ctx.blocks.take_gradients()
+
+
+class PulledBack(NamedTuple):
+    """A gradient before some gates.
+
+    Attributes:
+        gradient: In the amplitudes before the gates, shape ``(B, 2**W)``.
+        deviation: How far recovered inputs of gates were off where they are known, as the largest
+            part of what the gradient of a row multiplies, shape ``()``.
+    """
+
+    gradient: Tensor
+    deviation: Tensor
+
+
+def is_accurate(deviation: Tensor, dtype: torch.dtype) -> bool:
+    """Whether inputs that were recovered up to some deviation serve for a gradient.
+
+    Args:
+        deviation: See :class:`PulledBack`.
+        dtype: Type of the amplitudes.
+    """
+    return bool(deviation <= MOST_DEVIATION[dtype])
 
 
 def symbol_groups(blocks: StepBlocks, inputs: Tensor) -> list[list[SymbolGroup]]:
@@ -122,8 +153,14 @@ def evolve(blocks: StepBlocks, groups: list[SymbolGroup], state: Tensor) -> Tens
 
 
 def evolve_back(
-    blocks: StepBlocks, groups: list[SymbolGroup], state: Tensor, evolved: Tensor, grad: Tensor
-) -> Tensor:
+    blocks: StepBlocks,
+    groups: list[SymbolGroup],
+    state: Tensor,
+    evolved: Tensor,
+    grad: Tensor,
+    *,
+    undo: bool = True,
+) -> PulledBack:
     """Pulls a gradient back through the gates of a step, which it adds to their gradients.
 
     Args:
@@ -132,17 +169,17 @@ def evolve_back(
         state: Amplitudes before the gates, shape ``(B, 2**W)``.
         evolved: Amplitudes after them, of the shape of ``state``.
         grad: The gradient in the amplitudes after the gates, of the shape of ``state``.
-
-    Returns:
-        The gradient in the amplitudes before the gates, shape ``(B, 2**W)``.
+        undo: Whether gates may be undone, rather than all their inputs computed again.
     """
     if len(groups) == 1:
-        return _backward(blocks, groups[0], state, evolved, grad)
-    before = torch.empty_like(state)
+        return _backward(blocks, groups[0], state, evolved, grad, undo)
+    before, deviations = torch.empty_like(state), []
     for group in groups:
         rows = group.rows
-        before[rows] = _backward(blocks, group, state[rows], evolved[rows], grad[rows])
-    return before
+        pulled = _backward(blocks, group, state[rows], evolved[rows], grad[rows], undo)
+        before[rows] = pulled.gradient
+        deviations.append(pulled.deviation)
+    return PulledBack(before, torch.stack(deviations).max())
 
 
 def kept_inputs(log_conditions: Sequence[float], limit: float) -> list[int]:
@@ -192,11 +229,19 @@ def _forward(
 
 
 def _backward(
-    blocks: StepBlocks, group: SymbolGroup, state: Tensor, evolved: Tensor, grad: Tensor
-) -> Tensor:
+    blocks: StepBlocks,
+    group: SymbolGroup,
+    state: Tensor,
+    evolved: Tensor,
+    grad: Tensor,
+    undo: bool,
+) -> PulledBack:
     """Undoes the gates on the states of a group, and pulls a gradient back with them."""
-    limit = log(MOST_AMPLIFICATION[state.dtype])
-    inputs = dict.fromkeys(kept_inputs(blocks.log_conditions(group.symbols), limit), state)
+    kept = list(range(1, len(blocks.targets)))
+    if undo:
+        limit = log(MOST_AMPLIFICATION[state.dtype])
+        kept = kept_inputs(blocks.log_conditions(group.symbols), limit)
+    inputs, deviations = dict.fromkeys(kept, state), [state.new_zeros(())]
     if inputs:
         _forward(blocks, group, state, inputs)
     wires, first = blocks.workspace, 0
@@ -207,10 +252,20 @@ def _backward(
         after = _last_wire_pairs(_rotate(both, wires, target + 1 - first))
         before = after * blocks.back(gate, group)
         if gate in inputs:
-            before[0] = inputs.pop(gate)
+            known = inputs.pop(gate)
+            if undo:
+                deviations.append(_deviation(before[0], known, before[1]))
+            before[0] = known
         blocks.add_gradient(gate, group, after[1] * before[0].conj())
         both, first = _split(before), target
-    return _rotate(both[1], wires, -first)
+    return PulledBack(_rotate(both[1], wires, -first), torch.stack(deviations).max())
+
+
+def _deviation(recovered: Tensor, known: Tensor, gradient: Tensor) -> Tensor:
+    """See :class:`PulledBack`; NaN where something recovered is."""
+    size = gradient.abs()
+    off = (size * (recovered - known).abs()).sum(-1)
+    return torch.where(off == 0, 0, off / (size * known.abs()).sum(-1)).max()
 
 
 def _rotate(state: Tensor, wires: int, shift: int) -> Tensor:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from qrnn_circuits.simulation.transfer.buckets import on_device
 from qrnn_circuits.simulation.transfer.products import Integers, Products
+from qrnn_circuits.tracing import first_derivative
 
 
 class BatchOperators(NamedTuple):
@@ -129,7 +129,7 @@ class _BatchOperators(torch.autograd.Function):
         return result, scales
 
     @staticmethod
-    @once_differentiable
+    @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
         gradient: Tensor,

@@ -12,14 +12,14 @@ and the other way round, so that each half is a batch of ``2**(W/2)`` small matr
 its backward pass written out, which takes half the time of the one that torch records.
 """
 
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
+from qrnn_circuits.constants import constant
 from qrnn_circuits.gates import WorkspaceStages
+from qrnn_circuits.tracing import first_derivative
 
 # Up to so many wires, matrices of whole stages are multiplied rather than those of half-stages.
 _MOST_WIRES_AT_ONCE = 5
@@ -85,7 +85,7 @@ class _TransferOperators(torch.autograd.Function):
         return operators.reshape(symbols, size, size)
 
     @staticmethod
-    @once_differentiable
+    @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
         gradient: Tensor,
@@ -196,7 +196,7 @@ class _HalfStages:
         return to_tables.view(self._shape)
 
 
-@lru_cache(maxsize=16)
+@constant
 def _block_entries(wires: int, device: torch.device) -> Tensor:
     """Where to find the entries of n neurons' blocks ``[[c, -s], [s, c]]`` among their tables.
 
@@ -213,7 +213,7 @@ def _block_entries(wires: int, device: torch.device) -> Tensor:
     return torch.cat(rows).to(device)
 
 
-@lru_cache(maxsize=16)
+@constant
 def _table_entries(wires: int, device: torch.device) -> Tensor:
     """Which two entries of :func:`_block_entries` hold each c, and which hold each s and -s.
 
@@ -236,7 +236,7 @@ def _rotations(theta: Tensor) -> Tensor:
     return factors.view(-1, wires, 4**wires).prod(1).view(-1, 1, 1, 2**wires, 2**wires)
 
 
-@lru_cache(maxsize=16)
+@constant
 def _factor_entries(wires: int, device: torch.device) -> Tensor:
     """Which entry of each wire's rotation is a factor of each entry of their product.
 
@@ -255,7 +255,7 @@ def _angles(gradient: Tensor) -> Tensor:
     return angles
 
 
-@lru_cache(maxsize=16)
+@constant
 def _generators(wires: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """``RY(pi) / 2`` on each of n wires, as columns, shape ``(4**n, n)``.
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from qrnn_circuits.simulation.transfer.buckets import Buckets
 from qrnn_circuits.simulation.transfer.propagation import propagation
+from qrnn_circuits.tracing import first_derivative
 
 # Most bytes of a batch's states that are kept; of more, those of one segment at a time are.
 MOST_STATE_BYTES = 2**28
@@ -83,7 +83,7 @@ class _Recurrence(torch.autograd.Function):
         return outputs
 
     @staticmethod
-    @once_differentiable
+    @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
         weights: Tensor | None,

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.gates import StepGates
 from qrnn_circuits.simulation.transfer.batch_plan import batch_plan
 from qrnn_circuits.simulation.transfer.build import build_operators
@@ -14,8 +13,6 @@ from qrnn_circuits.simulation.transfer.recurrence import recur
 
 # Time indices from one whose states are scaled to the next.
 SCALE_EVERY = 8
-# Amplitudes that are smaller by the square of the type's precision are still normal numbers.
-_LEAST_AMPLITUDE = {torch.float32: 2.0**-60, torch.float64: 2.0**-480}
 
 
 class ConditionedRun(NamedTuple):
@@ -31,7 +28,6 @@ class ConditionedRun(NamedTuple):
             1, shape ``(B, 2**W)``, if all steps were asked for.
         log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
         least: The smallest largest amplitude that any state had on the way, shape ``()``.
-        unread: Whether the lane of any step is not read.
     """
 
     weights: Tensor
@@ -40,22 +36,6 @@ class ConditionedRun(NamedTuple):
     final: Tensor
     log_scales: Tensor
     least: Tensor
-    unread: bool
-
-    def reliable(self, outcomes: Tensor) -> bool:
-        """Whether nothing underflowed and no step asked for has a conditioned outcome of weight 0.
-
-        Args:
-            outcomes: What each step that was asked for is conditioned on, shape ``(R,)``.
-        """
-        weights = self.weights.detach()
-        if self.unread:
-            kept = weights.gather(1, outcomes.clamp(min=0)[:, None])[:, 0]
-            kept = kept.where(outcomes != UNREAD, 1)
-        else:
-            kept = weights.gather(1, outcomes[:, None])
-        least_weight, least = torch.stack((kept.min(), self.least)).tolist()
-        return bool(least_weight > 0 and least >= _LEAST_AMPLITUDE[self.final.dtype])
 
 
 def run_conditioned(
@@ -94,5 +74,5 @@ def run_conditioned(
     elif len(scales) > symbols:
         least = torch.minimum(least, scales[symbols:].min())
     return ConditionedRun(
-        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least, plan.unread
+        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
     )

@@ -37,7 +37,7 @@ def test_blocks_of_a_cell_are_its_gates_up_to_their_scale(
     symbol = data.draw(st.integers(0, 2**lane - 1))
     gates = model.cell.step_gates()
     given_blocks = GivenBlocks(gates.workspace)
-    cell_blocks = CellBlocks(model.cell, {symbol})
+    cell_blocks = CellBlocks(model.cell, {symbol}, torch.float64)
     assert cell_blocks.targets == given_blocks.targets
     assert cell_blocks.log_conditions((symbol,)) == pytest.approx(
         given_blocks.log_conditions((symbol,)), abs=1e-9
@@ -71,4 +71,4 @@ def test_parameters_that_are_not_finite_are_rejected(name: str, make_model: Make
     with torch.no_grad():
         cell.get_parameter(name)[0, 0] = torch.nan
     with pytest.raises(ValueError, match=f"{name} must be finite"):
-        CellBlocks(cell, {0})
+        CellBlocks(cell, {0}, torch.float64)

@@ -107,7 +107,8 @@ def step_by_step(
         state = state / state.norm(dim=1, keepdim=True)
         scales.append(gates.log_scale.expand(len(inputs)))
     return predictions(
-        StateSequence(torch.stack(weights, 1), torch.stack(scales, 1), state), outcomes
+        StateSequence(torch.stack(weights, 1), torch.stack(scales, 1), state, torch.ones(())),
+        outcomes,
     )
 
 

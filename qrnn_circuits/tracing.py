@@ -1,0 +1,61 @@
+"""What PyTorch does beside computing: transforms, derivatives of derivatives, mixed precision."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
+from typing import Any
+
+import torch
+
+
+def is_traced() -> bool:
+    """Whether ``torch.func``, ``torch.compile`` or ``torch.export`` follows what is computed now.
+
+    Tensors then hold no numbers that Python could ask for, and only PyTorch's own operations know
+    their derivatives.
+
+    Example:
+        >>> is_traced()
+        False
+        >>> torch.func.grad(lambda x: x * is_traced())(torch.ones(()))
+        tensor(1.)
+    """
+    # PyTorch has no public question for transforms of torch.func; its own functions ask this one.
+    transformed: bool = torch._C._are_functorch_transforms_active()
+    return transformed or torch.compiler.is_compiling()
+
+
+def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a backward pass that is written out, and has no derivative of its own.
+
+    PyTorch's ``once_differentiable`` only raises where a gradient that comes in has a history; of a
+    loss it has none, and the second derivatives would be zeros.
+
+    Args:
+        backward: Of a ``torch.autograd.Function``.
+    """
+
+    @wraps(backward)
+    def checked(ctx: Any, *gradients: Any) -> Any:  # noqa: ANN401
+        # Within a backward pass, only create_graph=True turns this on.
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the strategies 'transfer' and 'state' of a QRNN have first derivatives only: for "
+                "create_graph=True, as Hessians and gradient penalties need it, build the network "
+                "with strategy='stepwise'"
+            )
+        with full_precision(torch.device("cpu")), full_precision(torch.device("cuda")):
+            return backward(ctx, *gradients)
+
+    return checked
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Computes in the type of the operands within ``torch.autocast``, which takes a narrower one.
+
+    Args:
+        device: Of the operands.
+    """
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()

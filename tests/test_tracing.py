@@ -1,0 +1,186 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, jacrev, vmap
+
+from qrnn_circuits import QRNN, UNREAD, Initialisation
+from qrnn_circuits.simulation.strategy import Strategy
+from qrnn_circuits.tracing import is_traced
+
+SYMBOLS = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
+OUTCOMES = torch.tensor([[1, UNREAD, 0, 0], [0, 1, UNREAD, 1]])
+
+
+@pytest.fixture(params=["postselected", "unitary"])
+def make(request: pytest.FixtureRequest) -> Callable[..., QRNN]:
+    def made(**options: Any) -> QRNN:  # noqa: ANN401
+        initialisation = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
+        return QRNN(
+            lane=1,
+            workspace=2,
+            semantics=request.param,
+            initialisation=initialisation,
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.float64,
+            **options,
+        )
+
+    return made
+
+
+class Loss(torch.nn.Module):
+    """The loss as a module's call, which is what ``functional_call`` and ``export`` take."""
+
+    def __init__(self, model: QRNN) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, outcomes: Tensor) -> Tensor:
+        return self.model.loss(inputs, outcomes, acceptance_weight=0.1)
+
+
+def parameters_of(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in module.named_parameters()}
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_stepwise_predictions_are_those_of_the_other_strategies(
+    make: Callable[..., QRNN], order: int
+) -> None:
+    expected, found = (
+        make(order=order, strategy=strategy)(SYMBOLS, OUTCOMES)
+        for strategy in ("transfer", "stepwise")
+    )
+    for name in ("log_probs", "log_acceptance", "state"):
+        one, other = getattr(expected, name), getattr(found, name)
+        assert torch.allclose(one, other, rtol=0, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_a_hessian_equals_finite_differences_of_gradients(
+    make: Callable[..., QRNN], order: int
+) -> None:
+    loss = Loss(make(order=order, strategy="stepwise"))
+    given = tuple(parameters_of(loss).values())
+
+    def of(*values: Tensor) -> Tensor:
+        found: Tensor = functional_call(
+            loss, dict(zip(parameters_of(loss), values, strict=True)), (SYMBOLS, OUTCOMES)
+        )
+        return found
+
+    assert torch.autograd.gradgradcheck(of, [value.requires_grad_() for value in given])
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state"])
+def test_strategies_of_first_derivatives_refuse_second_ones(
+    make: Callable[..., QRNN], strategy: str
+) -> None:
+    model = make(strategy=strategy)
+    loss = model.loss(SYMBOLS, OUTCOMES)
+    with pytest.raises(RuntimeError, match="strategy='stepwise'"):
+        torch.autograd.grad(loss, model.cell.coefficients, create_graph=True)
+
+
+def test_a_gradient_of_torch_func_is_that_of_backward(make: Callable[..., QRNN]) -> None:
+    loss = Loss(make())
+    loss(SYMBOLS, OUTCOMES).backward()
+    found = grad(lambda values: functional_call(loss, values, (SYMBOLS, OUTCOMES)))(
+        parameters_of(loss)
+    )
+    for name, parameter in loss.named_parameters():
+        assert parameter.grad is not None
+        assert torch.allclose(found[name], parameter.grad, rtol=0, atol=1e-12)
+
+
+def test_gradients_per_sequence_by_vmap_are_those_of_single_sequences(
+    make: Callable[..., QRNN],
+) -> None:
+    loss = Loss(make())
+
+    def of(values: dict[str, Tensor], inputs: Tensor, outcomes: Tensor) -> Tensor:
+        found: Tensor = functional_call(loss, values, (inputs[None], outcomes[None]))
+        return found
+
+    found = vmap(grad(of), in_dims=(None, 0, 0))(parameters_of(loss), SYMBOLS, OUTCOMES)
+    for row in range(len(SYMBOLS)):
+        expected = torch.autograd.grad(
+            loss(SYMBOLS[row, None], OUTCOMES[row, None]), list(loss.parameters())
+        )
+        for (name, _), gradient in zip(loss.named_parameters(), expected, strict=True):
+            assert torch.allclose(found[name][row], gradient, rtol=0, atol=1e-12)
+
+
+def test_networks_of_many_seeds_by_vmap_predict_what_each_predicts(
+    make: Callable[..., QRNN],
+) -> None:
+    model = make()
+    many = [
+        {name: value + 0.1 * seed for name, value in parameters_of(model).items()}
+        for seed in range(3)
+    ]
+    stacked = {name: torch.stack([one[name] for one in many]) for name in many[0]}
+
+    def log_probs(values: dict[str, Tensor]) -> Tensor:
+        found: Tensor = functional_call(model, values, (SYMBOLS, SYMBOLS)).log_probs
+        return found
+
+    for found, one in zip(vmap(log_probs)(stacked), many, strict=True):
+        assert torch.allclose(found, log_probs(one), rtol=0, atol=1e-12)
+
+
+def test_a_jacobian_equals_rows_of_gradients(make: Callable[..., QRNN]) -> None:
+    model = make()
+    last = model(SYMBOLS, SYMBOLS).log_probs[:, -1].flatten()
+    found = jacrev(
+        lambda values: functional_call(model, values, (SYMBOLS, SYMBOLS)).log_probs[:, -1]
+    )(parameters_of(model))
+    rows = [torch.autograd.grad(one, model.cell.theta, retain_graph=True)[0] for one in last]
+    jacobian = found["cell.theta"].flatten(0, 1)
+    assert torch.allclose(jacobian, torch.stack(rows), rtol=0, atol=1e-12)
+
+
+def test_an_exported_network_predicts_what_the_network_predicts(
+    make: Callable[..., QRNN],
+) -> None:
+    loss = Loss(make())
+    exported = torch.export.export(loss, (SYMBOLS, OUTCOMES))
+    other = OUTCOMES.flip(0)
+    found, expected = exported.module()(SYMBOLS, other), loss(SYMBOLS, other)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_network_predicts_and_learns_as_the_network(
+    make: Callable[..., QRNN],
+) -> None:
+    loss = Loss(make())
+    expected = torch.autograd.grad(loss(SYMBOLS, SYMBOLS), loss.model.cell.coefficients)
+    compiled = torch.compile(loss, backend="eager")
+    found = torch.autograd.grad(compiled(SYMBOLS, SYMBOLS), loss.model.cell.coefficients)
+    assert torch.allclose(found[0], expected[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state", "stepwise"])
+def test_mixed_precision_leaves_predictions_and_gradients_as_they_are(strategy: Strategy) -> None:
+    model = QRNN(lane=1, workspace=3, strategy=strategy, generator=torch.Generator().manual_seed(1))
+    results = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            output, loss = model(SYMBOLS, SYMBOLS), model.loss(SYMBOLS, SYMBOLS)
+            if strategy == "stepwise":
+                results.append([output.log_probs, output.log_acceptance, loss])
+                continue
+            # PyTorch advises against a backward pass in here, but does not refuse it.
+            (gradient,) = torch.autograd.grad(loss, model.cell.coefficients)
+            results.append([output.log_probs, output.log_acceptance, loss, gradient])
+    for plain, mixed in zip(*results, strict=True):
+        assert torch.equal(plain, mixed)
+
+
+def test_nothing_is_traced_outside_of_transforms() -> None:
+    assert vmap(lambda x: x * is_traced())(torch.ones(1)).item() == 1
+    assert not is_traced()
