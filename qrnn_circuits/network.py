@@ -17,9 +17,6 @@ from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilit
 from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tracing import full_precision, is_traced
 
-# A single state of more wires takes more than 64 GiB.
-MOST_WIRES = 34
-
 
 @dataclass(frozen=True)
 class QRNNOutput:
@@ -218,13 +215,6 @@ class RecurrentNetwork(nn.Module):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
     ) -> tuple[Tensor, bool]:
         """The state to start from and whether any step is unread, if everything is acceptable."""
-        wires = self.cell.lane + self.cell.workspace
-        if wires > MOST_WIRES:
-            raise ValueError(
-                f"lane and workspace must have at most {MOST_WIRES} wires in all to be simulated, "
-                f"got {self.cell.lane} and {self.cell.workspace}: a state of them has 2**{wires} "
-                "amplitudes"
-            )
         self._check_symbols("inputs", inputs)
         any_unread = self._check_symbols("outcomes", outcomes)
         if inputs.shape != outcomes.shape:

@@ -19,6 +19,9 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 if TYPE_CHECKING:
     from pennylane.operation import Operator
 
+# A single state of more wires takes more than 4 GiB in float32.
+MOST_WIRES = 30
+
 
 class QRNNCell(Cell):
     """One step of a QRNN with its trainable parameters (Bausch, arXiv:2006.14619, figure 3).
@@ -66,7 +69,8 @@ class QRNNCell(Cell):
 
         Args:
             lane: Number I of lane wires, at least 1.
-            workspace: Number W of workspace wires, at least 1.
+            workspace: Number W of workspace wires, at least 1; with the lane at most
+                ``MOST_WIRES``.
             stages: Number of work stages, at least 0.
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
@@ -87,6 +91,11 @@ class QRNNCell(Cell):
         ):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
+        if lane + workspace > MOST_WIRES:
+            raise ValueError(
+                f"lane and workspace must have at most {MOST_WIRES} wires in all, got {lane} and "
+                f"{workspace}: a state of them has 2**{lane + workspace} amplitudes"
+            )
         check_neuron_options(order, semantics)
         dtype = dtype or torch.get_default_dtype()
         if dtype not in (torch.float32, torch.float64):
