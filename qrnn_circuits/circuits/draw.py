@@ -8,8 +8,8 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
-from qrnn_circuits.circuits.sequence import CompiledCircuit
 from qrnn_circuits.circuits.stages import StagedOperation
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.convert import without_sections
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
@@ -25,7 +26,7 @@ from qrnn_circuits.circuits.realisations import (
     realisation_of,
     realisations_of,
 )
-from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
 
@@ -67,7 +68,7 @@ class RealisationInspection:
         error: How far each neuron may be from its semantics in operator norm, where that is
             bounded; else None.
         distribution_bounds: How far dropped rotations can move what is read up to each step: see
-            :meth:`~qrnn_circuits.circuits.sequence.CompiledCircuit.distribution_bounds`.
+            :meth:`~qrnn_circuits.circuits.compiled.CompiledCircuit.distribution_bounds`.
     """
 
     realisation: Realisation
