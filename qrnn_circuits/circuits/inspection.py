@@ -193,9 +193,11 @@ def inspect_circuit(
             _check_instructions(chip, circuit, staged[-1])
     entries = []
     for place, (circuit, sections) in enumerate(zip(circuits, staged, strict=True)):
-        doing = "counting" if chip is None else "transpiling"
-        progress(f"{doing} realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
-        entries.append(_inspected(circuit, sections, model, chip, optimization_level, seed))
+        name = f"realisation {place + 1} of {len(circuits)}, {circuit.realisation}"
+        progress(f"counting {name}")
+        entries.append(
+            _inspected(circuit, sections, model, chip, optimization_level, seed, name, progress)
+        )
     first = circuits[0] if circuits else compile_circuit(model, inputs, outcomes)
     return Inspection(
         cell={**cell.sizes(), "semantics": cell.semantics},
@@ -253,17 +255,21 @@ def _inspected(
     chip: Chip | None,
     optimization_level: int,
     seed: int,
+    name: str,
+    progress: Callable[[str], None],
 ) -> RealisationInspection:
     first = f"0: {circuit.staged_operations()[0].stage}"
     # A barrier takes nothing.
     before, sections = section_resources(staged, first)
     transpiled, estimated, after = None, None, {}
     if chip is not None:
+        progress(f"transpiling {name}")
         whole = without_sections(staged)
         chosen = chip.transpile(whole, optimization_level=optimization_level, seed=seed)
         transpiled = resources(chosen)
         if chip.target is not None:
             estimated = estimate(chosen, chip.target)
+        progress(f"transpiling {name}, stage by stage")
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
         after = _by_stage(section_resources(chosen, first)[1])
     realisation = circuit.realisation
