@@ -14,6 +14,7 @@ import torch
 from qiskit import QuantumCircuit
 
 from qrnn_circuits import QRNN, Initialisation
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import to_qiskit
 from qrnn_circuits.circuits.qiskit.resources import resources
@@ -26,7 +27,7 @@ from qrnn_circuits.circuits.realisations import (
     RepeatUntilSuccess,
 )
 from qrnn_circuits.circuits.realisations.postselect import textbook_neuron
-from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.circuits.sequence import compile_circuit
 
 # Workspace W, lane I, degree d.
 CELLS = ((2, 1, 1), (2, 1, 2), (3, 1, 2), (4, 2, 2), (4, 2, 3), (8, 2, 2))

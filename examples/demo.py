@@ -3,9 +3,10 @@
     python examples/demo.py --out demo
 
 1. Reads handwritten zeros and ones, 64 pixels each, and answers once at the end: nothing is
-   postselected. Prints the test error and draws the loss curve and some answers.
-2. Trains two networks for a chip, on XOR and on digits by two principal components, and runs both
-   as circuits on Qiskit Aer: with shots beside the exact answers, then under a chip's noise.
+   postselected. Prints the test error, runs some answers as circuits with shots on Qiskit Aer, and
+   draws the loss curve and these answers beside the exact ones.
+2. Trains two networks for a chip, on digits by two principal components and on XOR, and runs both
+   as circuits: with shots beside the exact answers, then under a chip's noise.
 """
 
 import argparse
@@ -16,13 +17,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pennylane as qml
-import torch
 from rich.console import Console
 
 from qrnn_circuits.circuits.draw import draw_step
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution import Report, make_report, plan_run, run_plan
+from qrnn_circuits.execution.verdict import question
 from qrnn_circuits.tasks import Digits
 from qrnn_circuits.training import (
     RunConfig,
@@ -34,7 +35,7 @@ from qrnn_circuits.training import (
     read_scalars,
 )
 
-SHOWN_DIGITS = 8
+SHOWN_DIGITS = 4
 CHIP = "fake_fez"
 SHOTS = 1000
 # Rotations of the circuits for the chip that are smaller, in radians, are left out.
@@ -55,42 +56,46 @@ def train(task: str, folder: Path, console: Console, **options: Any) -> TrainedR
     return run
 
 
-def draw(run: TrainedRun, folder: Path, picture: Path) -> None:
-    """Saves the loss curve and some test digits with their predicted probabilities."""
+def draw(run: TrainedRun, folder: Path, report: Report, picture: Path) -> None:
+    """Saves the loss curve, and the digits of a report with exact answers and those of shots."""
     task = run.task
     if not isinstance(task, Digits):
         raise TypeError(f"run must be of the task digits, got {task.name}")
-    test = task.test()
-    rows = torch.linspace(0, len(test) - 1, SHOWN_DIGITS).long()
-    with torch.no_grad():
-        output = run.model(test.inputs[rows], test.outcomes[rows])
-    probabilities = output.log_probs[:, -1].exp()
-    images = task.images(test.inputs[rows][:, : task.data_steps])
+    rows = [circuit.planned.sequence for circuit in report.circuits]
+    images = task.images(task.test().inputs[rows][:, : task.data_steps])
 
     figure = plt.figure(figsize=(10, 5.2), layout="constrained")
-    grid = figure.add_gridspec(2, SHOWN_DIGITS, height_ratios=[1.6, 1])
+    grid = figure.add_gridspec(2, len(rows), height_ratios=[1.6, 1])
     curve = figure.add_subplot(grid[0, :])
     curve.plot(*zip(*read_scalars(folder, "train/loss"), strict=True), lw=1, label="training")
     validation = read_scalars(folder, "validation/loss")
     curve.plot(*zip(*validation, strict=True), "o-", ms=3, label="validation")
     curve.set(xlabel="step", ylabel="negative log-likelihood", yscale="log")
     curve.legend()
-    labels = test.outcomes[rows][:, -1].tolist()
-    for column, (image, row, label) in enumerate(zip(images, probabilities, labels, strict=True)):
+    for column, (image, circuit) in enumerate(zip(images, report.circuits, strict=True)):
         axes = figure.add_subplot(grid[1, column])
         axes.imshow(image, cmap="gray", vmin=0, vmax=1)
-        wrong = int(row.argmax()) != label
+        exact, shots = circuit.planned.exact, circuit.distribution
         axes.set_title(
-            f"p(0) = {row[0]:.2f}\np(1) = {row[1]:.2f}",
+            "\n".join(
+                f"p({digit}) = {exact[digit]:.2f}, shots {shots[digit]:.2f}" for digit in (0, 1)
+            ),
             fontsize=9,
-            color="tab:red" if wrong else "black",
+            color="black" if circuit.correct else "tab:red",
         )
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
     figure.savefig(picture, dpi=150)
     plt.close(figure)
 
 
-def answers(run: TrainedRun, *, sequences: int, steps: int | None, noise: str | None) -> Report:
+def answers(
+    run: TrainedRun,
+    *,
+    sequences: int,
+    steps: int | None = None,
+    tolerance: float = 0.0,
+    noise: str | None = None,
+) -> Report:
     """Runs some test sequences on Qiskit Aer."""
     plan = plan_run(
         run,
@@ -98,7 +103,7 @@ def answers(run: TrainedRun, *, sequences: int, steps: int | None, noise: str | 
         sequences=sequences,
         steps=steps,
         shots=SHOTS,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
     )
     device = qml.device("qrnn.aer", wires=plan.wires, noise=noise, seed=0)
     return make_report(plan, run_plan(plan, device), device="qrnn.aer")
@@ -120,24 +125,28 @@ def run_on_chip(
     run: TrainedRun, console: Console, *, sequences: int, steps: int | None = None
 ) -> None:
     """Runs a network with shots, without noise and with that of a chip."""
-    test = run.task.test()
-    inputs = test.inputs[0, :steps].tolist()
-    outcomes = test.outcomes[0, :steps].tolist()
-    last = int(test.scored[0, :steps].nonzero().max())
-    inspection = inspect_circuit(
-        run.model,
-        inputs[: last + 1],
-        outcomes[:last],
-        realisations=["multiplexed"],
-        target=CHIP,
-        tolerance=TOLERANCE,
-    )
+    asked = question(run.task, 0, steps)
+    with console.status(f"transpiling a circuit to {CHIP}"):
+        inspection = inspect_circuit(
+            run.model,
+            asked.inputs,
+            asked.outcomes,
+            realisations=["multiplexed"],
+            target=CHIP,
+            tolerance=TOLERANCE,
+        )
     (entry,) = inspection.realisations
     if entry.transpiled is not None:
-        console.print(f"The circuit of {last + 1} steps on {CHIP}: {entry.transpiled}")
+        console.print(
+            f"The circuit of {len(asked.inputs)} steps on {CHIP}: {entry.transpiled.qubits} qubits,"
+            f" {entry.transpiled.two_qubit_gates:,} two-qubit gates.",
+            highlight=False,
+        )
     for noise, name in ((None, "qrnn.aer"), (CHIP, f"qrnn.aer with the noise of {CHIP}")):
         with console.status(f"running {sequences} test sequences on {name}"):
-            report = answers(run, sequences=sequences, steps=steps, noise=noise)
+            report = answers(
+                run, sequences=sequences, steps=steps, tolerance=TOLERANCE, noise=noise
+            )
         show_answers(report, name, console)
 
 
@@ -151,7 +160,10 @@ def main() -> None:
 
     console.rule("Handwritten digits 0 and 1, 64 pixels, two bits a step, one read-out")
     run = train("digits", out / "digits", console, data="embedded")
-    draw(run, out / "digits", out / "digits.png")
+    with console.status(f"running {SHOWN_DIGITS} test sequences on qrnn.aer"):
+        report = answers(run, sequences=SHOWN_DIGITS)
+    show_answers(report, "qrnn.aer", console)
+    draw(run, out / "digits", report, out / "digits.png")
     console.print(f"Loss curve and answers: {out / 'digits.png'}")
 
     console.rule("Digits by two principal components, for a chip")

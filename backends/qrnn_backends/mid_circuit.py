@@ -65,8 +65,18 @@ def resolve_mcm_method(
     """
     if not any(isinstance(operation, MidMeasure) for operation in tape.operations):
         return "device"
-    needs_wires = without_shots == "state" and not tape.shots
-    return "deferred" if method == "deferred" or needs_wires else "device"
+    return "deferred" if defers(tape, method, without_shots) else "device"
+
+
+def defers(tape: QuantumScript, method: str | None, without_shots: WithoutShots) -> bool:
+    """Whether mid-circuit measurements, if there are any, are deferred.
+
+    Args:
+        tape: Any tape.
+        method: The QNode's ``mcm_method``.
+        without_shots: How the device gets results without shots.
+    """
+    return method == "deferred" or (without_shots == "state" and not tape.shots)
 
 
 @qml.transform  # type: ignore[untyped-decorator]

@@ -1,6 +1,7 @@
 """Gate-level circuits of a QRNN, built from PennyLane operations."""
 
 from qrnn_circuits.circuits.cell import Registers, cell_step, condition_lane, registers
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.neuron import NeuronOperation
@@ -16,7 +17,7 @@ from qrnn_circuits.circuits.realisations import (
     register_realisation,
 )
 from qrnn_circuits.circuits.rotation import PolynomialRY
-from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.circuits.sequence import compile_circuit
 
 __all__ = [
     "REALISATIONS",

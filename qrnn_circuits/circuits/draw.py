@@ -8,8 +8,8 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
-from qrnn_circuits.circuits.sequence import CompiledCircuit
 from qrnn_circuits.circuits.stages import StagedOperation
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _REGISTER_COLOURS = {"lane": "#1f78b4", "workspace": "#33a02c", "ancillas": "#ff7f00"}
 _STAGE_COLOURS = {"input": "#deebf7", "work": "#e5f5e0", "output": "#fee6ce", "other": "#f0f0f0"}
 _COLUMNS_PER_LINE, _MOST_LINES = 40, 4
-_LEAST_COLUMNS = 16
+# In inches.
+_LEAST_WIDTH, _MOST_WIDTH = 8, 16
 
 _LETTERS = {
     "PauliX": "X",
@@ -98,7 +99,10 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     ]
     wires = sum(map(len, circuit.registers))
     height = 0.42 * (wires + 1)
-    figure = Figure(figsize=(16, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
+    # An inch for a column, as far as the page goes.
+    widest = max(len(overview), len(shown[:_COLUMNS_PER_LINE]))
+    width = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
+    figure = Figure(figsize=(width, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
     symbol, realisation = circuit.inputs[0], circuit.realisation
     cell = circuit.model.cell
@@ -107,9 +111,9 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     if cell.order:
         sizes.append(f"realisation {realisation}")
     figure.suptitle(f"One step, input symbol {symbol}: {', '.join(sizes)}", fontsize=13)
-    _draw_overview(rows[0], overview, circuit)
+    _draw_overview(rows[0], overview, circuit, max(len(overview), width))
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
-        _draw_gates(axes, line, circuit, max(len(lines[0]), _LEAST_COLUMNS))
+        _draw_gates(axes, line, circuit, max(len(lines[0]), width))
         if place == 0:
             title = "Gates of neuron f0"
             if len(shown) < len(gates):
@@ -169,8 +173,10 @@ def _draw_wires(axes: "Axes", circuit: CompiledCircuit, columns: int, width: int
             axes.text(-0.7, wire, label, ha="right", va="center", color=colour, fontsize=9)
 
 
-def _draw_overview(axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit) -> None:
-    _draw_wires(axes, circuit, len(columns), max(len(columns), _LEAST_COLUMNS))
+def _draw_overview(
+    axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit, width: int
+) -> None:
+    _draw_wires(axes, circuit, len(columns), width)
     wires = sum(map(len, circuit.registers))
     start = 0
     for place, column in enumerate(columns):

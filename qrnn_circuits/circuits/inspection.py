@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.convert import without_sections
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
@@ -25,7 +26,7 @@ from qrnn_circuits.circuits.realisations import (
     realisation_of,
     realisations_of,
 )
-from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
 
@@ -67,7 +68,7 @@ class RealisationInspection:
         error: How far each neuron may be from its semantics in operator norm, where that is
             bounded; else None.
         distribution_bounds: How far dropped rotations can move what is read up to each step: see
-            :meth:`~qrnn_circuits.circuits.sequence.CompiledCircuit.distribution_bounds`.
+            :meth:`~qrnn_circuits.circuits.compiled.CompiledCircuit.distribution_bounds`.
     """
 
     realisation: Realisation
@@ -192,9 +193,11 @@ def inspect_circuit(
             _check_instructions(chip, circuit, staged[-1])
     entries = []
     for place, (circuit, sections) in enumerate(zip(circuits, staged, strict=True)):
-        doing = "counting" if chip is None else "transpiling"
-        progress(f"{doing} realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
-        entries.append(_inspected(circuit, sections, model, chip, optimization_level, seed))
+        name = f"realisation {place + 1} of {len(circuits)}, {circuit.realisation}"
+        progress(f"counting {name}")
+        entries.append(
+            _inspected(circuit, sections, model, chip, optimization_level, seed, name, progress)
+        )
     first = circuits[0] if circuits else compile_circuit(model, inputs, outcomes)
     return Inspection(
         cell={**cell.sizes(), "semantics": cell.semantics},
@@ -252,17 +255,21 @@ def _inspected(
     chip: Chip | None,
     optimization_level: int,
     seed: int,
+    name: str,
+    progress: Callable[[str], None],
 ) -> RealisationInspection:
     first = f"0: {circuit.staged_operations()[0].stage}"
     # A barrier takes nothing.
     before, sections = section_resources(staged, first)
     transpiled, estimated, after = None, None, {}
     if chip is not None:
+        progress(f"transpiling {name}")
         whole = without_sections(staged)
         chosen = chip.transpile(whole, optimization_level=optimization_level, seed=seed)
         transpiled = resources(chosen)
         if chip.target is not None:
             estimated = estimate(chosen, chip.target)
+        progress(f"transpiling {name}, stage by stage")
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
         after = _by_stage(section_resources(chosen, first)[1])
     realisation = circuit.realisation

@@ -26,8 +26,8 @@ COMMANDS = {
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("inspect", "run", "submit", "results")
-"""Commands that wait for native code or the network."""
+WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results")
+"""Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {
     "add_completion": False,

@@ -11,6 +11,7 @@ from qrnn_circuits.command_line.options import (
     CheckpointOption,
     RunArgument,
 )
+from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import evaluate as evaluate_run
 from qrnn_circuits.training import load_run
 
@@ -32,9 +33,11 @@ def evaluate(
     with run_errors(), usage_errors():
         options = {} if data is None else {"data": data}
         run = load_run(folder, checkpoint.value, options)
-        run.task.test()  # reads the data, which may be missing
+        sequences = len(run.task.test())  # reads the data, which may be missing
     with run_errors():
+        doing(f"testing {sequences:,} sequence(s)")
         result = evaluate_run(run)
+    clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
         return

@@ -7,6 +7,7 @@ import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import load_run
 
 
@@ -22,6 +23,7 @@ def sample(
         run = load_run(folder, checkpoint.value)
         prompt = run.task.prompt(count, generator)
     with run_errors():
+        doing(f"drawing {count:,} sequence(s)")
         output = run.model.sample(
             prompt.inputs,
             prompt.outcomes,
@@ -30,5 +32,6 @@ def sample(
             generator=generator,
         )
     texts = run.task.describe(output.outcomes)
+    clear()
     # A drawing has many lines: keep it apart from the next.
     typer.echo(("\n\n" if any("\n" in text for text in texts) else "\n").join(texts))

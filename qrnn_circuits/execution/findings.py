@@ -6,6 +6,7 @@ from math import sqrt
 from typing import Any
 
 from qrnn_circuits.execution.distance import total_variation_distance
+from qrnn_circuits.execution.remedies import dropping
 from qrnn_circuits.execution.report import Report
 
 LEAST_KEPT = 30
@@ -85,10 +86,11 @@ def find_faults(report: Report) -> Findings | None:
     noisy = report.distance >= NOISY_SHARE * uniform_distance
     # Where shots are few or the exact distributions nearly uniform, distances do not tell.
     if noisy and uniform_distance > 2 * report.noise:
+        ways = ["fewer --steps", *dropping(report.plan.realisation, report.plan.tolerance)]
         texts.append(
             f"The distributions are noise: their distance to the exact ones is "
             f"{report.distance:.3f}, that of uniform ones {uniform_distance:.3f}. Fewer gates "
-            "would help: fewer --steps, or a network with --reading scored, --order 0, fewer "
+            f"would help: {', '.join(ways)}, or a network with --reading scored, --order 0, fewer "
             "--stages, a lower --degree or a smaller --workspace; qrnn inspect DIR --sequence 0 "
             "--backend CHIP tells beforehand what can work."
         )

@@ -10,8 +10,9 @@ import pennylane as qml
 import torch
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
-from qrnn_circuits.circuits.sequence import CompiledCircuit, compile_circuit
+from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch

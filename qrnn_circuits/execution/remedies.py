@@ -1,6 +1,8 @@
-"""Settings of ``qrnn train`` with which a network asks less of a chip."""
+"""Settings with which a network asks less of a chip."""
 
 from collections.abc import Sequence
+
+import numpy as np
 
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.network import RecurrentNetwork
@@ -8,7 +10,7 @@ from qrnn_circuits.tasks import Task
 
 
 def keeping_shots(task: Task, model: RecurrentNetwork, realisation: Realisation) -> list[str]:
-    """Settings that lead to networks which keep more shots."""
+    """Settings of ``qrnn train`` that lead to networks which keep more shots."""
     options = [*_reading(task), "--acceptance-weight"]
     if realisation.postselects and model.cell.order:
         options.insert(0, "--semantics unitary")
@@ -16,7 +18,7 @@ def keeping_shots(task: Task, model: RecurrentNetwork, realisation: Realisation)
 
 
 def fewer_gates(task: Task, model: RecurrentNetwork) -> list[str]:
-    """Settings that lead to shorter circuits."""
+    """Settings of ``qrnn train`` that lead to shorter circuits."""
     cell = model.cell
     smaller = {
         "--order 0": cell.order > 0,
@@ -26,6 +28,17 @@ def fewer_gates(task: Task, model: RecurrentNetwork) -> list[str]:
         "a shorter --length": hasattr(task, "length"),
     }
     return [*_reading(task), *(option for option, applies in smaller.items() if applies)]
+
+
+def dropping(realisation: Realisation, tolerance: float) -> list[str]:
+    """How the circuit of the same network may take fewer gates, where nothing is dropped yet.
+
+    Args:
+        realisation: How neurons are built.
+        tolerance: Up to which angle they drop rotations, in radians.
+    """
+    drops = realisation.spectrum(np.zeros(2), 1, order=1, degree=1) is not None
+    return ["a --tolerance that drops small rotations"] if drops and not tolerance else []
 
 
 def alternatives(options: Sequence[str]) -> str:

@@ -89,9 +89,15 @@ class CircuitReport:
 
     @property
     def share_deviation(self) -> float | None:
-        """Standard errors from the predicted to the kept share; None where there are not both."""
+        """Standard errors from the predicted to the kept share.
+
+        None where there are not both, and where the model expects to keep or to lose less than one
+        shot, of which the standard error says nothing.
+        """
         predicted = self.planned.predicted_share
         if self.kept_share is None or predicted is None or not self.share_error:
+            return None
+        if min(predicted, 1 - predicted) * (self.shots or 0) < 1:
             return None
         return (self.kept_share - predicted) / self.share_error
 

@@ -11,8 +11,9 @@ import torch
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
+from qrnn_circuits.circuits.realisations import realisation_at
 from qrnn_circuits.execution.plan import LEAST_SHARE, predictions
-from qrnn_circuits.execution.remedies import alternatives, fewer_gates, keeping_shots
+from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
 
@@ -236,7 +237,7 @@ def _verdict(
     answer = exact.index(first)
     category, text = _judge(margin, fidelity, acceptance, shots, answer, inspection.target or "")
     if category != "works":
-        options = _options(margin, share, entry, model, task)
+        options = _options(margin, share, entry, model, task, inspection.tolerance)
         text += f". {options}" if options else ""
     if right is not None and right != answer:
         text += f". The network itself is wrong here: the right answer is {right}"
@@ -295,17 +296,21 @@ def _options(
     entry: RealisationInspection,
     model: RecurrentNetwork,
     task: Task,
+    tolerance: float,
 ) -> str:
     """What would help."""
     if margin < LEAST_SIGNAL:
         return "A network that is trained further may be surer"
     if share * margin < LEAST_SIGNAL:
-        options = alternatives(fewer_gates(task, model))
-        steps = "Fewer steps take fewer gates"
+        ways = dropping(realisation_at(entry.realisation, model.cell.order), tolerance)
+        settings, steps = fewer_gates(task, model), "Fewer steps take fewer gates"
     else:
-        options = alternatives(keeping_shots(task, model, entry.realisation))
+        ways = []
+        settings = keeping_shots(task, model, entry.realisation)
         steps = "Fewer steps lose fewer shots"
-    return f"{steps}, and so does a network trained with {options}" if options else steps
+    if settings:
+        ways = [*ways, f"a network trained with {alternatives(settings)}"]
+    return f"{steps}, and so does {', or '.join(ways)}" if ways else steps
 
 
 def _about(number: int) -> str:

@@ -240,14 +240,6 @@ class RunConfig(RunSettings):
             if name in given:
                 raise ValueError(f"the cell {self.cell!r} takes no {name}, got {given[name]!r}")
 
-    def learning_rate_at(self, step: int) -> float:
-        """The learning rate of a step.
-
-        Args:
-            step: Optimiser steps taken before it, from 0 to ``steps - 1``.
-        """
-        return self.schedule.learning_rate(step)
-
     @cached_property
     def schedule(self) -> Schedule:
         """What changes from step to step."""

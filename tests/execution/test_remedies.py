@@ -1,10 +1,16 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits import Multiplexed, Postselect
-from qrnn_circuits.execution.remedies import alternatives, fewer_gates, keeping_shots
+from qrnn_circuits.execution.remedies import (
+    alternatives,
+    dropping,
+    fewer_gates,
+    keeping_shots,
+)
 from qrnn_circuits.tasks import Digits, Xor
 
 
@@ -30,6 +36,15 @@ def test_only_settings_that_would_change_anything_are_named(
     ]
     assert keeping_shots(Xor(reading="scored"), large, Multiplexed()) == ["--acceptance-weight"]
     assert keeping_shots(Xor(), small, Postselect())[0] == "--reading scored"
+
+
+def test_a_tolerance_is_named_where_nothing_is_dropped_that_could_be() -> None:
+    class Whole(Multiplexed):
+        def spectrum(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+            return None
+
+    assert dropping(Multiplexed(), 0.0) == ["a --tolerance that drops small rotations"]
+    assert dropping(Multiplexed(), 0.05) == dropping(Whole(), 0.0) == []
 
 
 @pytest.mark.parametrize(

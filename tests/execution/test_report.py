@@ -15,6 +15,7 @@ from qrnn_circuits.circuits import Postselect
 from qrnn_circuits.execution import Plan, PlannedCircuit, Report, make_report
 from qrnn_circuits.execution.chart import check_chart_path, draw_report
 from qrnn_circuits.execution.distance import expected_distance
+from qrnn_circuits.execution.report import CircuitReport
 from qrnn_circuits.execution.table import accuracy_text, report_table
 
 MakePlan = Callable[..., Plan]
@@ -70,6 +71,16 @@ def test_kept_shares_are_compared_with_the_predicted_ones(sampled: Report) -> No
     assert second.share_deviation == pytest.approx(-0.1 / sqrt(0.25 / 10))
     assert third.share_error == pytest.approx(sqrt(0.8 * 0.2 / 10))
     assert third.share_deviation is None
+
+
+@pytest.mark.parametrize(
+    ("share", "deviates"),
+    [(0.0, False), (1e-7, False), (0.1, True), (0.9, True), (1 - 1e-7, False)],
+)
+def test_a_share_of_less_than_a_shot_has_no_standard_errors(share: float, deviates: bool) -> None:
+    planned = PlannedCircuit(sequence=0, step=0, right=0, exact=(1.0, 0.0), predicted_share=share)
+    result = CircuitReport(planned, shots=1000, kept=500, distribution=(1.0, 0.0))
+    assert (result.share_deviation is not None) == deviates
 
 
 def test_the_totals_are_over_all_circuits(sampled: Report) -> None:

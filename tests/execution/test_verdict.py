@@ -116,8 +116,9 @@ def test_few_gate_errors_work_and_many_do_not(small: QRNN) -> None:
     assert bad.category == "cannot work"
     assert "which no number of shots averages out" in bad.text
     assert bad.text.endswith(
-        ". Fewer steps take fewer gates, and so does a network trained with --reading scored, a "
-        "lower --degree, fewer --stages or a shorter --length."
+        ". Fewer steps take fewer gates, and so does a --tolerance that drops small rotations, or "
+        "a network trained with --reading scored, a lower --degree, fewer --stages or a shorter "
+        "--length."
     )
 
 

@@ -173,9 +173,9 @@ def test_recommended_learning_rates_are_left_out_where_they_do_not_fit() -> None
 
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
-    rates = [config.learning_rate_at(step) for step in range(4)]
+    rates = [config.schedule.learning_rate(step) for step in range(4)]
     assert rates == pytest.approx([0.5, 0.25 * (1 + 0.5**0.5), 0.25, 0.25 * (1 - 0.5**0.5)])
-    assert tiny(learning_rate=0.5).learning_rate_at(3) == 0.5
+    assert tiny(learning_rate=0.5).schedule.learning_rate(3) == 0.5
 
 
 def test_the_steps_of_a_decaying_run_stay_as_they_are(tiny: Tiny) -> None:

@@ -76,6 +76,7 @@ class DirectSimulation:
         # Aer also names its own instructions there, which the transpiler does not know.
         names = set(self._simulator.configuration().basis_gates)
         basis = sorted(names & set(get_standard_gate_name_mapping()))
+        self._known = {*basis, "barrier", "if_else", "measure", "reset"}
         self._chip = Chip(self.name, None, tuple(basis))
         self._transpiled: LRUCache[str, QuantumCircuit] = LRUCache(_CACHED_CIRCUITS)
 
@@ -89,7 +90,9 @@ class DirectSimulation:
         for program in programs:
             circuit = self._transpiled.get(program.structure)
             if circuit is None:
-                circuit = self._chip.transpile(program.circuit, optimization_level=0)
+                circuit = program.circuit
+                if not _names(circuit) <= self._known:
+                    circuit = self._chip.transpile(circuit, optimization_level=0)
                 self._transpiled[program.structure] = circuit
             circuits.append(bind(circuit, program.values))
         return circuits, self._simulator
@@ -120,3 +123,12 @@ class ChipSimulation:
             [bind(self._chip.transpile(program.circuit), program.values) for program in programs]
         )
         return circuits, simulator
+
+
+def _names(circuit: "QuantumCircuit") -> set[str]:
+    """The names of all instructions, those inside of conditions included."""
+    names = set(circuit.count_ops())
+    for instruction in circuit.get_instructions("if_else"):
+        for block in instruction.operation.blocks:
+            names |= _names(block)
+    return names

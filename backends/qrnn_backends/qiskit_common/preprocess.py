@@ -1,6 +1,6 @@
 """Making tapes ready for qrnn.aer and qrnn.ibm: each becomes one circuit with shots."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,13 +20,20 @@ from pennylane.measurements import (
     SampleMeasurement,
     VarianceMP,
 )
+from pennylane.operation import Operator
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn, ResultBatch
 from pennylane.wires import Wires
 
-from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
+from qrnn_backends.mid_circuit import (
+    WithoutShots,
+    check_mcm_config,
+    defer_where_needed,
+    defers,
+)
 from qrnn_backends.parameter_shift import refuse_postselected
+from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
@@ -74,9 +81,10 @@ def sampled_circuits(
         sample_measurements=has_samples,
         name=name,
     )
-    pipeline.add_transform(decompose, name=name)
+    method = config.mcm_config.mcm_method
     without_shots = "distribution" if exact is None else "state"
-    pipeline.add_transform(defer_where_needed, config.mcm_config.mcm_method, without_shots)
+    pipeline.add_transform(decompose, name=name, method=method, without_shots=without_shots)
+    pipeline.add_transform(defer_where_needed, method, without_shots)
     pipeline.add_transform(qml.transforms.broadcast_expand)
     pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
@@ -113,21 +121,38 @@ def measure_all_wires(
 
 
 @qml.transform  # type: ignore[untyped-decorator]
-def decompose(tape: QuantumScript, name: str) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+def decompose(
+    tape: QuantumScript, name: str, method: str | None, without_shots: WithoutShots
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Leaves gates that Qiskit has, measurements and conditions, with numbers for parameters.
 
     PennyLane's own decomposition would leave measurements inside of other operations unseen.
+    Neurons stay whole unless measurements of theirs are to be deferred:
+    :func:`~.program.programs` decomposes equal ones once.
+
+    Args:
+        tape: Any tape.
+        name: Of the device, for messages.
+        method: The QNode's ``mcm_method``.
+        without_shots: How the device gets results without shots.
 
     Raises:
         DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
     """
     # Gradients are taken outside of the device, so that these tensors need none.
     (tape,), combine = qml.transforms.convert_to_numpy_parameters(tape)
+
+    def parts(operation: Operator) -> Iterable[Operator]:
+        deferred = defers(tape, method, without_shots)
+        if isinstance(operation, NeuronOperation) and not (
+            deferred and operation.realisation.measures
+        ):
+            return [operation]
+        return basic_operations(operation)
+
     with qml.QueuingManager.stop_recording():
         try:
-            operations = [
-                basic for operation in tape.operations for basic in basic_operations(operation)
-            ]
+            operations = [part for operation in tape.operations for part in parts(operation)]
         except TypeError as error:
             raise DeviceError(f"not supported on {name}: {error}") from error
     return (tape.copy(operations=operations),), combine

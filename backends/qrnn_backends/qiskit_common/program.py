@@ -16,8 +16,8 @@ from pennylane.tape import QuantumScript
 from pennylane.tape.tape import rotations_and_diagonal_measurements
 
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
-from qrnn_circuits.circuits.qiskit.basic import basic_operations
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
+from qrnn_circuits.circuits.qiskit.shared import shared_operations
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -82,25 +82,23 @@ def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
 def flattened(operations: Iterable[Operator]) -> list[Operator]:
     """Decomposes operations into gates of Qiskit, measurements and conditioned gates.
 
-    Phases of the whole state and operations that never act are left out.
+    Phases of the whole state and operations that never act are left out. What repeats in neurons is
+    one object.
 
     Raises:
         TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
     """
-    with qml.QueuingManager.stop_recording():
-        return [
-            basic
-            for operation in operations
-            for basic in basic_operations(operation)
-            if not _acts_on_nothing(basic)
-        ]
+    shared = shared_operations(operations)
+    idle = {id(basic) for basic in _distinct(shared) if _acts_on_nothing(basic)}
+    return [basic for basic in shared if id(basic) not in idle]
 
 
 def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Program:
     (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
     rotations, measurements = _diagonalized(tape.measurements)
     operations = flattened([*tape.operations, *rotations])
-    places = _recorded(operations, measurements)
+    distinct = _distinct(operations)
+    places = _recorded(distinct, measurements)
     # Classical bits are numbered through both registers: "mid", then "end".
     ends: dict[Hashable, int] = {}
     for measurement in measurements:
@@ -119,12 +117,12 @@ def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Prog
         measurements=tuple(_on_bits(measurement, places, ends) for measurement in measurements),
         postselected=tuple(
             (places[operation.meas_uid], int(operation.postselect))
-            for operation in operations
+            for operation in distinct
             if isinstance(operation, MidMeasure) and operation.postselect is not None
         ),
         shots=tuple(tape.shots),
     )
-    values = [float(value) for operation in operations for value in operation.data]
+    values = [float(value) for operation in distinct for value in operation.data]
     return Program(circuit, np.array(values, dtype=np.float64), readout, structure)
 
 
@@ -210,9 +208,20 @@ def _structure(
         controls = list(operation.control_values) if isinstance(operation, Controlled) else []
         return operation.name, acted, [bool(value) for value in controls]
 
-    described = repr((len(numbers), [key(operation) for operation in operations]))
-    described += repr([numbers[wire] for wire in ends])
-    return blake2b(described.encode(), digest_size=16).hexdigest()
+    described: dict[int, str] = {}
+    parameters = 0
+    for operation in _distinct(operations):
+        # What is one object has one set of parameters.
+        described[id(operation)] = repr((key(operation), parameters))
+        parameters += operation.num_params
+    parts = [str(len(numbers)), *(described[id(operation)] for operation in operations)]
+    parts.append(repr([numbers[wire] for wire in ends]))
+    return blake2b("".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _distinct(operations: Iterable[Operator]) -> list[Operator]:
+    """The different objects, in the order in which they first occur."""
+    return list({id(operation): operation for operation in operations}.values())
 
 
 def _circuit(
@@ -224,13 +233,16 @@ def _circuit(
     from qiskit import ClassicalRegister
     from qiskit.circuit import ParameterVector
 
-    angles = iter(ParameterVector("angle", sum(operation.num_params for operation in operations)))
+    size = sum(operation.num_params for operation in _distinct(operations))
+    angles = iter(ParameterVector("angle", size))
     converter = Converter(
         quantum={"q": wires},
         classical=lambda measurement, used: "mid" if measurement.meas_uid in places else None,
         angle=lambda value: next(angles),
     )
-    circuit = converter.convert(map(Item, operations)).circuit
+    circuit = converter.convert(
+        Item(operation, key=id(operation)) for operation in operations
+    ).circuit
     if ends:
         register = ClassicalRegister(len(ends), "end")
         circuit.add_register(register)

@@ -10,6 +10,7 @@ from pennylane.ops import Conditional, MidMeasure
 
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations, qiskit_gates
+from qrnn_circuits.circuits.qiskit.shared import neuron_operations
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -90,13 +91,13 @@ class Converter:
         expanded = list(self._expanded(items))
         used = {
             measurement.meas_uid
-            for operation, _, _ in expanded
+            for operation in {id(operation): operation for operation, _, _ in expanded}.values()
             if isinstance(operation, Conditional)
             for measurement in operation.meas_val.measurements
         }
         names: dict[str, int] = {}
-        for operation, _, _ in expanded:
-            if isinstance(operation, MidMeasure):
+        for operation, gate, _ in expanded:
+            if gate is None and isinstance(operation, MidMeasure):
                 name = self._register(operation, operation.meas_uid in used)
                 if name is not None:
                     names[name] = names.get(name, 0) + 1
@@ -125,30 +126,20 @@ class Converter:
 
     def _steps(self, operation: Operator) -> list[_Step]:
         """The basic operations of one; what repeats within a neuron is worked out once."""
-        parts = (
-            operation.shared_decomposition()
-            if isinstance(operation, NeuronOperation)
-            else [operation]
+        decompose = (
+            neuron_operations if isinstance(operation, NeuronOperation) else basic_operations
         )
-        known: dict[int, list[_Step]] = {}
         gates: dict[int, Gate | None] = {}
         steps: list[_Step] = []
-        for part in parts:
-            found = known.get(id(part))
-            if found is None:
-                found = known[id(part)] = [
-                    (basic, self._gate(basic, gates)) for basic in basic_operations(part)
-                ]
-            steps += found
+        for basic in decompose(operation):
+            # Conditioned operations share the gate of their base.
+            base = basic.base if isinstance(basic, Conditional) else basic
+            if id(base) not in gates:
+                gates[id(base)] = self._gate(base)
+            steps.append((basic, gates[id(base)]))
         return steps
 
-    def _gate(self, operation: Operator, known: "dict[int, Gate | None]") -> "Gate | None":
-        """Its gate; that of a conditioned operation is kept, for the next one with its base."""
-        if isinstance(operation, Conditional):
-            base = operation.base
-            if id(base) not in known:
-                known[id(base)] = self._gate(base, known)
-            return known[id(base)]
+    def _gate(self, operation: Operator) -> "Gate | None":
         if isinstance(operation, MidMeasure) or operation.name in ("GlobalPhase", "Barrier"):
             return None
         angles = [self.angle(value) for value in operation.data]
@@ -188,6 +179,7 @@ class _Writer:
         self.waiting: list[CircuitInstruction] = []
         # Of operations that repeat, by their identity; conditions until the next measurement.
         self.instructions: dict[int, CircuitInstruction] = {}
+        self.unconditioned: dict[int, CircuitInstruction] = {}
         self.conditions: dict[int, Any] = {}
 
     def write(self, expanded: Sequence[tuple[Operator, "Gate | None", str]]) -> Converted:
@@ -198,7 +190,12 @@ class _Writer:
                 self._close()
                 if self.converter.barriers:
                     self.circuit.barrier(label=section)
-            self._write_one(operation, gate)
+            instruction = self.unconditioned.get(id(operation))
+            if instruction is None:
+                self._write_one(operation, gate)
+            else:
+                self._close()
+                _append(self.circuit, instruction)
         self._close()
         return Converted(self.circuit, tuple(self.postselected))
 
@@ -215,10 +212,11 @@ class _Writer:
                     self.condition = condition
                 self.waiting.append(self._instruction(operation, gate))
                 return
-        if self.waiting:
-            self._close()
+        self._close()
         if gate is not None:
-            _append(self.circuit, self._instruction(operation, gate))
+            instruction = self._instruction(operation, gate)
+            self.unconditioned[id(operation)] = instruction
+            _append(self.circuit, instruction)
         elif isinstance(operation, MidMeasure):
             self._measure(operation, self._qubit(operation.wires[0]))
         elif operation.name == "Barrier":
@@ -315,10 +313,10 @@ class _Writer:
 
 def _append(circuit: "QuantumCircuit", instruction: "CircuitInstruction") -> None:
     """Appends a gate on qubits that the circuit has."""
-    if instruction.is_parameterized():
-        circuit.append(instruction)  # makes a copy, whose parameters are its own
-    else:
+    if instruction.is_standard_gate() or not instruction.is_parameterized():
         circuit._append(instruction)
+    else:
+        circuit.append(instruction)  # makes a copy, whose parameters are its own
 
 
 def without_sections(circuit: "QuantumCircuit") -> "QuantumCircuit":

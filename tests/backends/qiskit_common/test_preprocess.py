@@ -5,6 +5,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.devices import ExecutionConfig, MCMConfig
+from pennylane.devices.default_qubit import accepted_analytic_measurement
 from pennylane.exceptions import DeviceError, WireError
 from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript
@@ -18,6 +19,7 @@ from qrnn_backends.qiskit_common.preprocess import (
     split_observables,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.realisations import REALISATIONS
 
 HAMILTONIAN = qml.Hamiltonian([0.5, 2.0, -1.0, 3.0], [qml.X(0), qml.Z(0), qml.Z(1), qml.I(1)])
 
@@ -104,15 +106,40 @@ def test_measurements_without_wires_are_of_all_wires_in_the_order_of_default_qub
 
 
 def test_measurements_inside_of_operations_come_to_light() -> None:
-    neuron = NeuronOperation(
-        np.array([0.1, 0.2]), [0, 1, 2], order=1, degree=1, realisation="postselect"
-    )
-    tape = QuantumScript([neuron], [qml.probs(wires=0)], shots=10)
+    class Reading(qml.operation.Operation):  # type: ignore[misc]
+        num_wires = 1
+
+        def decomposition(self) -> list[qml.operation.Operator]:
+            return [MidMeasure(self.wires, postselect=0)]
+
+    tape = QuantumScript([Reading(0)], [qml.probs(wires=0)], shots=10)
     config = resolve_config(ExecutionConfig(), "device")
     (decomposed,), _ = sampled_circuits(config, "device", None)((tape,))
-    assert [each.postselect for each in decomposed.operations if isinstance(each, MidMeasure)] == [
-        0
-    ]
+    (measurement,) = decomposed.operations
+    assert measurement.postselect == 0
+
+
+@pytest.mark.parametrize(
+    ("realisation", "method", "shots", "whole"),
+    [
+        ("multiplexed", None, 10, True),
+        ("multiplexed", "deferred", 10, True),
+        ("multiplexed", None, None, True),
+        ("repeat_until_success", None, 10, True),
+        ("repeat_until_success", None, None, False),
+    ],
+)
+def test_neurons_stay_whole_unless_measurements_of_theirs_are_deferred(
+    realisation: str, method: str | None, shots: int | None, whole: bool
+) -> None:
+    wires = range(2 + REALISATIONS.make(realisation).ancillas(1))
+    neuron = NeuronOperation(np.array([0.1, 0.2]), wires, 1, 1, realisation)
+    tape = QuantumScript([neuron], [qml.probs(wires=0)], shots=shots)
+    config = resolve_config(ExecutionConfig(mcm_config=MCMConfig(mcm_method=method)), "device")
+    pipeline = sampled_circuits(config, "device", None, exact=accepted_analytic_measurement)
+    (prepared,), _ = pipeline((tape,))
+    assert [type(each) is NeuronOperation for each in prepared.operations] == [True] or not whole
+    assert not any(isinstance(each, NeuronOperation) for each in prepared.operations) or whole
 
 
 def test_operations_that_cannot_run_are_refused() -> None:

@@ -9,6 +9,9 @@ from pennylane.tape import QuantumScript
 from qiskit.quantum_info import Operator
 
 from qrnn_backends.qiskit_common.program import programs
+from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.qiskit.basic import basic_operations
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from tests.backends.tapes import tape_of
 
 
@@ -164,3 +167,38 @@ def test_values_of_another_circuit_cannot_be_read() -> None:
     other = qml.measure(0)
     with pytest.raises(ValueError, match="is of a measurement that is not in the circuit"):
         programs([QuantumScript([qml.X(0)], [qml.expval(other)], shots=10)])
+
+
+@pytest.mark.parametrize("realisation", REALISATIONS.names())
+def test_equal_neurons_share_parameters_and_become_the_circuit_of_all_their_gates(
+    realisation: str,
+) -> None:
+    kind = REALISATIONS.make(realisation)
+    wires = range(4 + kind.ancillas(2))
+    neuron, other = (
+        NeuronOperation(np.linspace(0.1, end, 7), wires, 2, 2, kind) for end in (0.7, 0.8)
+    )
+    # The first gates tell the order of the qubits.
+    operations = [*map(qml.H, wires), neuron, qml.X(1), other, neuron, neuron.adjoint()]
+    measured = [qml.probs(wires=[3, 1])]
+    gates = [gate for each in operations for gate in basic_operations(each)]
+    whole, expanded = programs(
+        [QuantumScript(each, measured, shots=10) for each in (operations, gates)]
+    )
+    assert whole.bound() == expanded.bound()
+    assert whole.readout.postselected == expanded.readout.postselected
+    assert whole.structure != expanded.structure
+    assert whole.circuit.num_parameters < expanded.circuit.num_parameters
+
+
+def test_tapes_share_a_circuit_only_if_their_neurons_repeat_in_the_same_places() -> None:
+    def structure(*ends: float) -> str:
+        neurons = [
+            NeuronOperation(np.array([0.1, end]), [0, 1], 1, 1, "multiplexed") for end in ends
+        ]
+        (program,) = programs([QuantumScript(neurons, [qml.probs(wires=1)], shots=10)])
+        return program.structure
+
+    assert structure(0.2, 0.3, 0.2) == structure(0.4, 0.5, 0.4)
+    assert structure(0.2, 0.3, 0.2) != structure(0.2, 0.3, 0.3)
+    assert structure(0.2, 0.3, 0.2) != structure(0.2, 0.3, 0.4)
