@@ -1,16 +1,16 @@
-"""Times training to 2 % test error on MNIST 0 against 1 at the paper's size, from nothing.
+"""Trains MNIST pixel by pixel from nothing, times it, and tests what has been learnt.
 
-The run is that of ``qrnn train digits --digits 0,1 --data DIR`` with the recommended settings but
-fewer optimiser steps, over which the learning rates fall to 0: 10x10 pixels read in 100 steps by a
-cell of W = 8, I = 2, two stages and degree 2 (1,212 parameters). Then the best checkpoint is read
-back and tested on all test images. Each seed is a fresh process and a fresh folder, and the clock
-runs from the start of the process to the last test image, so that it counts imports, loading the
-data, validations, checkpoints and logs.
+The run is that of ``qrnn train digits --digits 0,1 --data DIR``: 10x10 pixels of two bits are read
+in 100 steps, and the label once after them, without any postselection. Then the best checkpoint is
+read back and tested on all test images. Each seed is a fresh process and a fresh folder, and the
+clock runs from the start of the process to the last test image, so that it counts imports, loading
+the data, validations, checkpoints and logs. The processor time of the process tells what the run
+takes where others keep the machine busy.
 
 The test error goes by the most probable label; the sampled error is what one measurement of each
-image gives. Takes about a minute a seed. Prints Markdown.
+image gives. Prints Markdown.
 
-    python -m benchmarks.digits_end_to_end --data DIR [--seeds 0 1 2] [--steps 600]
+    python -m benchmarks.digits_end_to_end --data DIR [--digits 0,1] [--seeds 0 1 2] [--steps 600]
 """
 
 import argparse
@@ -24,8 +24,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-GOAL = 0.02
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,6 +36,7 @@ class Outcome:
         sampled_error: By one measurement of each image.
         images: Number of test images.
         seconds: Wall-clock times of importing, loading, training and testing.
+        processor_seconds: Processor time of the process up to its last test image.
     """
 
     step: int
@@ -46,6 +45,7 @@ class Outcome:
     sampled_error: float
     images: int
     seconds: tuple[float, float, float, float]
+    processor_seconds: float
 
 
 def train_and_test(settings: dict[str, Any], folder: Path) -> Outcome:
@@ -79,6 +79,7 @@ def train_and_test(settings: dict[str, Any], folder: Path) -> Outcome:
         sampled_error=evaluation.sampled_error,
         images=evaluation.count,
         seconds=(importing, loading, training, testing),
+        processor_seconds=time.process_time(),
     )
 
 
@@ -97,17 +98,20 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with MNIST files")
+    parser.add_argument("--digits", default="0,1", help="the two digits to tell apart")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=600, help="of the optimiser")
+    parser.add_argument("--steps", type=int, help="of the optimiser, by default the recipe's")
     arguments = parser.parse_args()
 
     settings: dict[str, Any] = {
-        "task_options": {"digits": "0,1", "data": str(arguments.data.resolve())},
-        "steps": arguments.steps,
+        "task_options": {"digits": arguments.digits, "data": str(arguments.data.resolve())},
     }
+    if arguments.steps is not None:
+        settings["steps"] = arguments.steps
     columns = [
         "seed",
         "seconds",
+        "processor seconds",
         "import, load, train, test [s]",
         "best at step",
         "validation error",
@@ -122,6 +126,7 @@ def main() -> None:
         cells = [
             str(seed),
             f"{seconds:.1f}",
+            f"{outcome.processor_seconds:.1f}",
             ", ".join(f"{part:.1f}" for part in outcome.seconds),
             str(outcome.step),
             f"{outcome.validation_error:.2%}",
@@ -130,11 +135,12 @@ def main() -> None:
         ]
         print("| " + " | ".join(cells) + " |", flush=True)
         runs.append((seconds, outcome))
-    reached = sum(outcome.test_error <= GOAL for _, outcome in runs)
+    outcomes = [outcome for _, outcome in runs]
     print(
-        f"\n{reached} of {len(runs)} seeds at or below {GOAL:.0%} on {runs[0][1].images:,} test "
-        f"images; median {statistics.median(seconds for seconds, _ in runs):.1f} s, longest "
-        f"{max(seconds for seconds, _ in runs):.1f} s"
+        f"\nMedians: {statistics.median(seconds for seconds, _ in runs):.1f} s, "
+        f"{statistics.median(outcome.test_error for outcome in outcomes):.2%} test error, "
+        f"{statistics.median(outcome.sampled_error for outcome in outcomes):.2%} sampled error; "
+        f"{outcomes[0].images:,} test images"
     )
 
 

@@ -21,6 +21,12 @@ from qrnn_circuits.tasks.digit_data import (
     load_mnist,
     load_pixels,
 )
+from qrnn_circuits.tasks.digit_labels import (
+    label_length,
+    label_log_probs,
+    label_name,
+    spell_labels,
+)
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
 from qrnn_circuits.tasks.task import (
@@ -201,8 +207,7 @@ class Digits(Task):
     @property
     def label_steps(self) -> int:
         """Number of symbols that spell a class."""
-        bits = (self.classes - 1).bit_length()
-        return max(1, -(-bits // self.lane))
+        return label_length(self.classes, self.lane)
 
     @cached_property
     def _class_of_digit(self) -> dict[int, int]:
@@ -249,12 +254,11 @@ class Digits(Task):
         class_table = torch.zeros(10, dtype=torch.int64)
         for digit, number in self._class_of_digit.items():
             class_table[digit] = number
-        classes = class_table[split.digits][:, None]
+        classes = class_table[split.digits]
         if self.generate:
-            inputs = torch.cat([classes, data[:, :-1]], 1)
+            inputs = torch.cat([classes[:, None], data[:, :-1]], 1)
             return Batch(inputs, data, torch.ones_like(data, dtype=torch.bool))
-        shifts = self.lane * torch.arange(self.label_steps - 1, -1, -1)
-        labels = classes >> shifts & 2**self.lane - 1
+        labels = spell_labels(classes, self.label_steps, self.lane)
         inputs = torch.cat([data, labels[:, :-1]], 1)
         outcomes = torch.cat([torch.zeros_like(data[:, 1:]), labels], 1)
         scored = (torch.arange(outcomes.shape[1]) >= self.data_steps - 1).repeat(len(data), 1)
@@ -303,16 +307,10 @@ class Digits(Task):
                 for image in self.images(symbols).tolist()
             ]
         names = {"digit": list(map(str, self._class_of_digit)), "even-odd": ["even", "odd"]}
-        return [self._class_name(label, names[self.labels]) for label in symbols.tolist()]
-
-    def _class_name(self, outcomes: list[int], names: list[str]) -> str:
-        label = outcomes[-self.label_steps :]
-        number = 0
-        for symbol in label:
-            number = (number << self.lane) + symbol
-        if number < len(names) and max(label) < 2**self.lane:
-            return names[number]
-        return f"none of {', '.join(names)}"
+        return [
+            label_name(label, names[self.labels], self.lane)
+            for label in symbols[:, -self.label_steps :].tolist()
+        ]
 
     def images(self, symbols: Tensor) -> Tensor:
         """Reads images back from pixel symbols.
@@ -358,42 +356,11 @@ class Digits(Task):
         places = symbols ** torch.arange(self.label_steps - 1, -1, -1)
         correct, probability = [], []
         for part in batch.chunks(chunk):
-            log_probs = self._label_log_probs(model, part.to(device)).cpu()
+            log_probs = label_log_probs(model, part.to(device), self.label_steps).cpu()
             right = (part.outcomes[:, -self.label_steps :] * places).sum(1)
             correct.append(log_probs.argmax(1) == right)
             probability.append(log_probs.gather(1, right[:, None])[:, 0].exp())
         return Answers(torch.cat(correct), torch.cat(probability))
-
-    def _label_log_probs(self, model: "RecurrentNetwork", batch: Batch) -> Tensor:
-        """Log-probability of every string of label symbols, shape ``(B, strings)``, in order."""
-        # A label of probability zero is a wrong answer, no error: the steps that spell it must
-        # not be conditioned on it. A sampled outcome is always possible.
-        generator = torch.Generator(batch.inputs.device).manual_seed(0)
-        reading = self.data_steps - 1
-        state = None
-        if reading:
-            state = model(batch.inputs[:, :reading], batch.outcomes[:, :reading]).state
-        inputs = batch.inputs[:, reading : reading + 1]
-        log_probs = torch.zeros(len(batch), 1, device=batch.inputs.device)
-        for step in range(self.label_steps):
-            readout = model.sample(
-                inputs,
-                torch.zeros_like(inputs),
-                sampled=torch.ones_like(inputs, dtype=torch.bool),
-                state=state,
-                generator=generator,
-            )
-            spread = readout.log_probs.reshape(len(batch), log_probs.shape[1], -1)
-            log_probs = (log_probs[:, :, None] + spread).flatten(1)
-            if step + 1 < self.label_steps:
-                symbols = spread.shape[2]
-                each = torch.arange(symbols, device=inputs.device).repeat(len(inputs))[:, None]
-                possible = readout.log_probs.flatten()[:, None] > -torch.inf
-                outcomes = each.where(possible, readout.outcomes.repeat_interleave(symbols, 0))
-                state = None if state is None else state.repeat_interleave(symbols, 0)
-                inputs = inputs.repeat_interleave(symbols, 0)
-                state, inputs = model(inputs, outcomes, state=state).state, each
-        return log_probs
 
 
 def parse_digits(text: str) -> list[int]:

@@ -5,7 +5,7 @@ table for each recipe, whose keys are fields of :class:`~qrnn_circuits.training.
 convention ``default`` is for learning well, ``paper`` has the settings of Bausch, arXiv:2006.14619,
 and ``chip`` is for networks that keep their shots and need few gates. Where a task has several
 default recipes, as for different data, a table ``chip-NAME`` is what ``chip`` means where NAME is
-the default.
+the default. A recipe that has the settings of another one is its name in place of a table.
 """
 
 import sys
@@ -26,7 +26,7 @@ def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
         The settings of each recipe.
 
     Raises:
-        ValueError: If the file is not TOML.
+        ValueError: If the file is not TOML, or a recipe is to be as one that is no table.
     """
     # A notebook is a module without a file.
     module = getattr(sys.modules.get(task.__module__), "__file__", None)
@@ -36,9 +36,21 @@ def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
+    return {name: _table(tables, name, path) for name in tables}
+
+
+def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    """The settings of a recipe, or of the one whose name stands in their place."""
+    named = tables[name]
+    table = tables.get(named) if isinstance(named, str) else named
+    if not isinstance(table, dict):
+        raise ValueError(
+            f"{name} in {path} must be a table of settings or the name of one, got {named!r}"
+        )
+    return table
 
 
 def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from qrnn_circuits.tasks import Digits, Task, Xor
+from qrnn_circuits.tasks.recipes import choose_recipe, read_recipes
+
+
+def task_with_recipes(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> type[Task]:
+    """A task whose module lies in a folder, with these recipes."""
+    (folder / "recipes").mkdir()
+    (folder / "recipes" / "xor.toml").write_text(text)
+    module = SimpleNamespace(__file__=str(folder / "module.py"))
+    monkeypatch.setitem(sys.modules, "module_of_a_test", module)  # type: ignore[arg-type]
+    return type("Own", (Xor,), {"__module__": "module_of_a_test"})
+
+
+def test_a_recipe_that_names_another_has_its_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_with_recipes('chip = "default"\n[default]\nsteps = 7', tmp_path, monkeypatch)
+    assert read_recipes(task) == {"chip": {"steps": 7}, "default": {"steps": 7}}
+
+
+@pytest.mark.parametrize("text", ['chip = "best"', 'chip = "chip"', "chip = 3"])
+def test_a_recipe_that_names_no_table_is_refused(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_with_recipes(text, tmp_path, monkeypatch)
+    with pytest.raises(ValueError, match=r"chip in .* must be a table of settings or the name"):
+        read_recipes(task)
+
+
+def test_a_task_chooses_among_recipes_of_one_purpose_by_its_default() -> None:
+    recipes = read_recipes(Digits)
+    assert choose_recipe(Digits(), "chip") == recipes["chip-embedded"] == recipes["embedded"]
+    reduced = Digits(reduce="pca")
+    assert choose_recipe(reduced, "chip") == recipes["chip-coordinates"] != recipes["coordinates"]
