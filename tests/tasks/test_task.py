@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch.testing import assert_close
 from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.tasks import TASKS, Answers, Batch, Digits, Dna, Quotes, Task, Xor
-from qrnn_circuits.tasks.recipes import read_recipes
+from qrnn_circuits.tasks.recipes import choose_recipe, read_recipes
 from qrnn_circuits.tasks.task import draw_evenly, spell
 from qrnn_circuits.training.config import RunConfig
 
@@ -65,8 +66,25 @@ def test_options_survive_json(task: Task) -> None:
 
 
 def test_every_recipe_makes_a_run(task: Task) -> None:
-    for recipe in read_recipes(type(task)):
-        assert RunConfig.resolve(task, recipe=recipe).lane == task.lane
+    for recipe, settings in read_recipes(type(task)).items():
+        if "refused" not in settings:
+            assert RunConfig.resolve(task, recipe=recipe).lane == task.lane
+
+
+def test_a_refused_recipe_says_why_in_the_words_of_its_file(task: Task) -> None:
+    for recipe, settings in read_recipes(type(task)).items():
+        if "refused" in settings:
+            assert list(settings) == ["refused"]
+            with pytest.raises(ValueError, match=re.escape(f"{task.name}: {settings['refused']}")):
+                RunConfig.resolve(task, recipe=recipe)
+
+
+def test_every_task_has_recipes_for_learning_for_the_paper_and_for_a_chip(task: Task) -> None:
+    for purpose in ("default", "paper", "chip"):
+        try:
+            choose_recipe(task, purpose)
+        except ValueError as error:
+            assert f"{purpose!r} is refused" in str(error)
 
 
 def test_a_recipe_that_a_task_does_not_have_is_refused(task: Task) -> None:
