@@ -58,7 +58,7 @@ def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:
     for chosen in (own,) if name in (None, "default") else (f"{name}-{own}", name):
         if chosen in recipes:
             if reason := recipes[chosen].get("refused"):
-                raise ValueError(f"recipe {chosen!r} is refused for {task.name}: {reason}")
+                raise ValueError(f"recipe {name or own!r} is refused for {task.name}: {reason}")
             return recipes[chosen]
     if name is None:
         return {}
