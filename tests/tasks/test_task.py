@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.tasks import TASKS, Answers, Batch, Digits, Dna, Quotes, Task, Xor
-from qrnn_circuits.tasks.recipes import choose_recipe, read_recipes
+from qrnn_circuits.tasks.recipes import read_recipes
 from qrnn_circuits.tasks.task import draw_evenly, spell
 from qrnn_circuits.training.config import RunConfig
 
@@ -79,12 +79,12 @@ def test_a_refused_recipe_says_why_in_the_words_of_its_file(task: Task) -> None:
                 RunConfig.resolve(task, recipe=recipe)
 
 
-def test_every_task_has_recipes_for_learning_for_the_paper_and_for_a_chip(task: Task) -> None:
-    for purpose in ("default", "paper", "chip"):
-        try:
-            choose_recipe(task, purpose)
-        except ValueError as error:
-            assert f"{purpose!r} is refused" in str(error)
+def test_every_task_has_or_refuses_recipes_for_learning_the_paper_and_a_chip(task: Task) -> None:
+    own = task.default_recipe
+    names = read_recipes(type(task)).keys()
+    assert own in names
+    assert names & {"paper", f"paper-{own}"}
+    assert names & {"chip", f"chip-{own}"}
 
 
 def test_a_recipe_that_a_task_does_not_have_is_refused(task: Task) -> None:
