@@ -110,12 +110,12 @@ class Digits(Task):
 
     @property
     def default_recipe(self) -> str:
-        """``"embedded"``, ``"pixels"``, or ``"coordinates"``, which is for drawing as well."""
+        """``"coordinates"``, ``"embedded"``, and of MNIST ``"drawing"`` or ``"pixels"``."""
         if self.reduce is not None:
             return "coordinates"
         if self.data == "embedded":
             return "embedded"
-        return "coordinates" if self.generate else "pixels"
+        return "drawing" if self.generate else "pixels"
 
     @property
     def answer_unit(self) -> str:

@@ -5,7 +5,8 @@ table for each recipe, whose keys are fields of :class:`~qrnn_circuits.training.
 convention ``default`` is for learning well, ``paper`` has the settings of Bausch, arXiv:2006.14619,
 and ``chip`` is for networks that keep their shots and need few gates. Where a task has several
 default recipes, as for different data, a table ``chip-NAME`` is what ``chip`` means where NAME is
-the default. A recipe that has the settings of another one is its name in place of a table.
+the default. A recipe that has the settings of another one is its name in place of a table; a table
+whose only key is ``refused`` says why a task has no such recipe, and what to take in its place.
 """
 
 import sys
@@ -62,12 +63,14 @@ def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:
             ``"default"``, the one that the task itself names.
 
     Raises:
-        ValueError: If the task has no such recipe.
+        ValueError: If the task has no such recipe; where the file says why, in its words.
     """
     recipes = read_recipes(type(task)) | {"none": {}}
     own = task.default_recipe
     for chosen in (own,) if name in (None, "default") else (f"{name}-{own}", name):
         if chosen in recipes:
+            if reason := recipes[chosen].get("refused"):
+                raise ValueError(f"recipe {name or own!r} is refused for {task.name}: {reason}")
             return recipes[chosen]
     if name is None:
         return {}

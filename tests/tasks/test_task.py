@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -65,8 +66,25 @@ def test_options_survive_json(task: Task) -> None:
 
 
 def test_every_recipe_makes_a_run(task: Task) -> None:
-    for recipe in read_recipes(type(task)):
-        assert RunConfig.resolve(task, recipe=recipe).lane == task.lane
+    for recipe, settings in read_recipes(type(task)).items():
+        if "refused" not in settings:
+            assert RunConfig.resolve(task, recipe=recipe).lane == task.lane
+
+
+def test_a_refused_recipe_says_why_in_the_words_of_its_file(task: Task) -> None:
+    for recipe, settings in read_recipes(type(task)).items():
+        if "refused" in settings:
+            assert list(settings) == ["refused"]
+            with pytest.raises(ValueError, match=re.escape(f"{task.name}: {settings['refused']}")):
+                RunConfig.resolve(task, recipe=recipe)
+
+
+def test_every_task_has_or_refuses_recipes_for_learning_the_paper_and_a_chip(task: Task) -> None:
+    own = task.default_recipe
+    names = read_recipes(type(task)).keys()
+    assert own in names
+    assert names & {"paper", f"paper-{own}"}
+    assert names & {"chip", f"chip-{own}"}
 
 
 def test_a_recipe_that_a_task_does_not_have_is_refused(task: Task) -> None:

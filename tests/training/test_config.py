@@ -226,11 +226,11 @@ def test_spreads_that_are_left_out_follow_from_the_order(tiny: Tiny) -> None:
 
 
 def test_recommended_spreads_of_sharpened_neurons_are_not_for_those_of_order_0() -> None:
-    assert RunConfig.resolve("digits", recipe="coordinates").bias_spread == 0.5
-    assert RunConfig.resolve("digits", {"order": 1}, recipe="coordinates").bias_spread == 0.5
-    config = RunConfig.resolve("digits", {"order": 0}, recipe="coordinates")
+    assert RunConfig.resolve("digits", recipe="drawing").bias_spread == 0.5
+    assert RunConfig.resolve("digits", {"order": 1}, recipe="drawing").bias_spread == 0.5
+    config = RunConfig.resolve("digits", {"order": 0}, recipe="drawing")
     assert config.bias_spread is None
-    given = RunConfig.resolve("digits", {"order": 0, "bias_spread": 0.2}, recipe="coordinates")
+    given = RunConfig.resolve("digits", {"order": 0, "bias_spread": 0.2}, recipe="drawing")
     assert given.bias_spread == 0.2
 
 
