@@ -262,7 +262,7 @@ class Trainer:
             The training loss before it, and the signal that some process had received by then.
         """
         schedule = self.config.schedule
-        acceptance_weight = schedule.acceptance_weight(self.step)
+        weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
         task = self._tasks[schedule.length(self.step)]
         batch = task.batch(self.config.batch_size, self._generator)
         share = self._loss.share(batch, self.device)
@@ -271,7 +271,7 @@ class Trainer:
         def closure() -> Tensor:
             nonlocal received
             self.optimizer.zero_grad()
-            loss, received = self._loss.backward(share, signals.received, acceptance_weight)
+            loss, received = self._loss.backward(share, signals.received, *weights)
             if self.config.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             return loss
@@ -288,6 +288,8 @@ class Trainer:
             if isinstance(error, ZeroProbabilityError) or self._zero_if_finite() != 0:
                 raise self._diverged(str(error)) from error
             raise
+        if (tolerance := schedule.prune_tolerance(self.step - 1)) is not None:
+            self.model.cell.prune(tolerance)
         # One transfer from the device for both.
         loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
         if not math.isfinite(loss):
@@ -305,6 +307,7 @@ class Trainer:
                 self._validation_batch,
                 loss=self.config.loss,
                 step=self.step,
+                pruned=self.config.schedule.prune_tolerance(self.step - 1) is not None,
                 ranks=self.ranks,
             )
         except ZeroProbabilityError as error:
@@ -331,8 +334,7 @@ class Trainer:
         if trial is None:
             self._go_back(progress)
         else:
-            untrained = self.config.build_model(self.device, trial=trial)
-            self.model.load_state_dict(untrained.state_dict())
+            self.model.load_state_dict(self.config.build_model(trial=trial).state_dict())
             self.optimizer = build_optimizer(self.config, self.model)
             progress.restart(self.step, trial)
         self.standing = replace(self.standing, without_improvement=0)
