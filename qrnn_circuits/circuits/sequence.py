@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import check_dropping, distribution_bound, neuron_change
+from qrnn_circuits.circuits.encoding import Encoding, check_encoding
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
@@ -20,7 +21,7 @@ from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcom
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 from qrnn_circuits.circuits.stages import StagedOperation
-from qrnn_circuits.circuits.steps import sequence_operations
+from qrnn_circuits.circuits.steps import checked_symbols, sequence_operations
 from qrnn_circuits.network import RecurrentNetwork
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class CompiledCircuit:
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none. See
             :meth:`distribution_bounds`.
+        encoding: ``"lane"`` where X gates write inputs on the lane, ``"angles"`` where neurons have
+            them in their angles.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -62,6 +65,7 @@ class CompiledCircuit:
     realisation: Realisation
     symbolic: bool = False
     tolerance: float = 0.0
+    encoding: Encoding = "lane"
 
     @property
     def registers(self) -> Registers:
@@ -94,12 +98,13 @@ class CompiledCircuit:
         if not self.tolerance:
             return (0.0,) * len(self.inputs)
         changes = [0.0] * len(self.inputs)
-        known: dict[int | None, float] = {}  # Equal neurons recur in every step.
+        found: dict[object, float] = {}  # Equal neurons recur in every step.
         for item in self.staged_operations():
             if isinstance(item.operation, NeuronOperation):
-                if item.neuron not in known:
-                    known[item.neuron] = neuron_change(item.operation)
-                changes[item.step] += known[item.neuron]
+                key = item.neuron, item.known
+                if key not in found:
+                    found[key] = neuron_change(item.operation)
+                changes[item.step] += found[key]
         return tuple(map(distribution_bound, accumulate(changes)))
 
     def qnode(
@@ -284,20 +289,24 @@ class CompiledCircuit:
         ]
 
     def _operations_of(self, cell: Cell) -> list[StagedOperation]:
-        return sequence_operations(
-            cell, self.inputs, self.outcomes, self.realisation, tolerance=self.tolerance
-        )[0]
+        return self._sequence(cell)[0]
 
-    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
-        """The operations of a tape, up to where a last step that is sampled can be read."""
-        operations, results = sequence_operations(
-            self.model.cell,
+    def _sequence(
+        self, cell: Cell, *, read_last: bool = True
+    ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
+        return sequence_operations(
+            cell,
             self.inputs,
             self.outcomes,
             self.realisation,
-            read_last=False,
+            read_last=read_last,
             tolerance=self.tolerance,
+            encoding=self.encoding,
         )
+
+    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
+        """The operations of a tape, up to where a last step that is sampled can be read."""
+        operations, results = self._sequence(self.model.cell, read_last=False)
         return [item.operation for item in operations], results
 
 
@@ -319,6 +328,7 @@ def compile_circuit(
     steps: Sequence[int] | None = None,
     symbolic: bool = False,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
 ) -> CompiledCircuit:
     """Compiles a sequence into one circuit, whose number of wires does not depend on its length.
 
@@ -338,6 +348,9 @@ def compile_circuit(
         tolerance: In radians. Every neuron drops the parities of its controls that it rotates by at
             most this angle, for fewer gates; :meth:`CompiledCircuit.distribution_bounds` says how
             far that can move what is read. By default nothing is dropped.
+        encoding: ``"lane"``: X gates write each input on the lane, whose wires control the neurons.
+            ``"angles"``: neurons have it in their angles, with fewer gates to the same effect, and
+            the lane is for outcomes only.
 
     Returns:
         The circuit in its various forms.
@@ -345,8 +358,8 @@ def compile_circuit(
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
         ValueError: If an argument is out of range, the realisation is unknown or not of the
-            model's semantics, or there is a tolerance but the circuit is symbolic or its
-            realisation can drop nothing.
+            model's semantics, or there is a tolerance but its realisation can drop nothing, or a
+            tolerance or inputs in angles but the circuit is symbolic.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -362,34 +375,8 @@ def compile_circuit(
     )
     built = realisation_at(realisation, cell.order)
     check_dropping(tolerance, built, symbolic=symbolic)
-    inputs = [int(symbol) for symbol in inputs]
-    if not inputs:
-        raise ValueError("inputs must hold at least one symbol, got none")
-    chosen: list[int | None] = (
-        [None] * len(inputs)
-        if outcomes is None
-        else [None if symbol is None else int(symbol) for symbol in outcomes]
-    )
-    if len(chosen) == len(inputs) - 1:
-        chosen.append(None)
-    if len(chosen) != len(inputs):
-        raise ValueError(
-            f"outcomes must hold one symbol or None for each of the {len(inputs)} inputs, or for "
-            f"each but the last, got {len(chosen)}"
-        )
-    read = [symbol for symbol in chosen if symbol is not None and symbol != UNREAD]
-    for name, symbols, others in (
-        ("inputs", inputs, ""),
-        ("outcomes", read, f", None or UNREAD ({UNREAD})"),
-    ):
-        for symbol in symbols:
-            if not 0 <= symbol < 2**cell.lane:
-                raise ValueError(
-                    f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
-                    f"wires){others}, got {symbol}"
-                )
-    if UNREAD in chosen:
-        check_unread(cell)
+    check_encoding(encoding, symbolic=symbolic)
+    inputs, chosen = checked_symbols(cell, inputs, outcomes)
     sampled = [step for step, outcome in enumerate(chosen) if outcome is None]
     requested = sampled if steps is None else [int(step) for step in steps]
     for step in requested:
@@ -399,5 +386,12 @@ def compile_circuit(
                 f"{step}"
             )
     return CompiledCircuit(
-        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic, tolerance
+        model,
+        tuple(inputs),
+        tuple(chosen),
+        tuple(requested),
+        realisation,
+        symbolic,
+        tolerance,
+        encoding,
     )

@@ -17,8 +17,8 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 
 def walsh(values: dict[tuple[int, ...], float], parity: tuple[int, ...]) -> float:
     """The mean over all patterns of an angle times the sign of a parity."""
-    signs = ((-1) ** sum(bits[i] for i in parity) * value for bits, value in values.items())
-    return sum(signs) / len(values)
+    signed = [(-1.0) ** sum(bits[i] for i in parity) * value for bits, value in values.items()]
+    return float(np.mean(signed))
 
 
 def random_coefficients(polynomial: BooleanPolynomial, seed: int, neurons: int = 2) -> torch.Tensor:
