@@ -76,11 +76,7 @@ def train(name: str, options: dict[str, Any], seed: int, perturbation: float) ->
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         trainer = Trainer.start(config, Path(folder) / "run")
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for parameter in trainer.model.parameters():
-                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-                parameter.add_(noise, alpha=perturbation)
+        perturb(trainer.model, seed, perturbation)
         best = trainer.run().standing.best
         seconds = time.perf_counter() - start
         found = evaluate(load_run(Path(folder) / "run"))
@@ -89,6 +85,23 @@ def train(name: str, options: dict[str, Any], seed: int, perturbation: float) ->
     return Outcome(
         found.test_error, found.sampled_error, best.log10_acceptance, config.semantics, seconds
     )
+
+
+def perturb(model: Any, seed: int, deviation: float) -> None:  # noqa: ANN401
+    """Moves all parameters of a network by normal numbers.
+
+    Args:
+        model: The network.
+        seed: Of the numbers.
+        deviation: Their standard deviation.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+            parameter.add_(noise, alpha=deviation)
 
 
 def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:
