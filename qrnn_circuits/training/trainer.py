@@ -1,8 +1,8 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from qrnn_circuits.network import ZeroProbabilityError
 from qrnn_circuits.tasks import Task
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.optimizers import build_optimizer
@@ -214,7 +215,7 @@ class Trainer:
         progress = progress or Progress()
         with (
             StopSignals() as signals,
-            _deterministic(self.device),
+            deterministic(self.device),
             Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
         ):
             progress.start(self.config, self.step, self.standing.last)
@@ -290,6 +291,9 @@ class Trainer:
             raise
         if (tolerance := schedule.prune_tolerance(self.step - 1)) is not None:
             self.model.cell.prune(tolerance)
+            if schedule.prune_tolerance(self.step - 2) is None:
+                # What the optimiser remembers of steeper gradients would slow down the rest.
+                self.optimizer = build_optimizer(self.config, self.model)
         # One transfer from the device for both.
         loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
         if not math.isfinite(loss):
@@ -354,8 +358,7 @@ class Trainer:
     @torch.no_grad()
     def _zero_if_finite(self) -> Tensor:
         """0 if all parameters are finite, else NaN; shape ``()``."""
-        differences = [(parameter - parameter).sum() for parameter in self.model.parameters()]
-        return torch.stack(differences).sum()
+        return torch.stack([(each - each).sum() for each in self.model.parameters()]).sum()
 
     def _diverged(self, what: str) -> TrainingDiverged:
         rates = f"learning_rate (this one has {self.config.learning_rate:g})"
@@ -377,23 +380,3 @@ class Trainer:
             standing=self.standing,
         )
         self.ranks.from_first(lambda: self.folder.save(name, checkpoint))
-
-
-@contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
-    """Makes torch choose algorithms whose sums do not depend on the timing of a CPU's threads."""
-    if device.type != "cpu":
-        yield
-        return
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
-    # Nothing reads memory that it has not written; to fill it takes time.
-    memory.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        memory.fill_uninitialized_memory = fill
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
