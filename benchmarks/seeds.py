@@ -101,11 +101,7 @@ def train(name: str, options: dict[str, Any], seed: int, perturbation: float) ->
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         trainer = Trainer.start(config, Path(folder) / "run")
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for parameter in trainer.model.parameters():
-                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-                parameter.add_(noise, alpha=perturbation)
+        perturb(trainer.model, seed, perturbation)
         trainer.run()
         seconds = time.perf_counter() - start
         run = load_run(Path(folder) / "run")
@@ -132,6 +128,23 @@ def as_share(log_kept: float) -> str:
     """A share as a percentage, or as a power of ten where it is small."""
     power = log_kept / math.log(10)
     return f"{10**power:.1%}" if power > -3 else f"1e{power:.0f}"
+
+
+def perturb(model: Any, seed: int, deviation: float) -> None:  # noqa: ANN401
+    """Moves all parameters of a network by normal numbers.
+
+    Args:
+        model: The network.
+        seed: Of the numbers.
+        deviation: Their standard deviation.
+    """
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+            parameter.add_(noise, alpha=deviation)
 
 
 def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:

@@ -134,6 +134,35 @@ class Cell(nn.Module, ABC):
         """
         return {"cell": list(self.parameters())}
 
+    def parity_angles(self) -> Tensor:
+        """The angles by which the circuits of the cell's neurons rotate, in radians.
+
+        Returns:
+            Shape ``(N, R)`` for N neurons; the rotation that needs no control comes first.
+            Differentiable.
+
+        Raises:
+            NotImplementedError: If the cell is not built of quantum neurons.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} tells no angles of neurons: a cell whose circuits are to "
+            "become sparse defines the methods parity_angles and prune"
+        )
+
+    def prune(self, tolerance: float) -> None:
+        """Sets the rotations to zero whose angle is at most a tolerance, but for the first ones.
+
+        Args:
+            tolerance: In radians.
+
+        Raises:
+            NotImplementedError: If the cell has no such angles, or they are not to be set.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} sets no angles of neurons to zero: a cell whose circuits are "
+            "to become sparse defines the methods parity_angles and prune"
+        )
+
     def sizes(self) -> Mapping[str, int | str]:
         """What tells the cell from others of its class, as reports show it."""
         return {"lane": self.lane, "workspace": self.workspace}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.cells.sparsity import parity_angles, prune
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
 from qrnn_circuits.neuron import (
     Initialisation,
@@ -193,6 +194,30 @@ class QRNNCell(Cell):
             "cell": [self.coefficients, self.theta],
             "readout": [self.readout_coefficients],
         }
+
+    def parity_angles(self) -> Tensor:
+        """The angles of the parities that the circuit of each neuron rotates by, ``(N, R)``.
+
+        They are those of the default realisation: parities of the polynomial of postselected
+        neurons and of order 0, ``R = P``; else of the activation, ``R = 2**(W+I-1)``.
+        """
+        return parity_angles(
+            self.neuron_coefficients, self.polynomial, order=self.order, semantics=self.semantics
+        )
+
+    def prune(self, tolerance: float) -> None:
+        """Sets small parities of the polynomials to zero, but for the constants.
+
+        Raises:
+            NotImplementedError: If the neurons rotate by parities of an activation.
+        """
+        if self.order and self.semantics == "unitary":
+            raise NotImplementedError(
+                f"a unitary neuron of order {self.order} rotates by its activation, whose parities "
+                "cannot be set one by one: only those of order 0 or postselected ones are pruned"
+            )
+        for coefficients in (self.coefficients, self.readout_coefficients):
+            prune(coefficients, self.polynomial, tolerance)
 
     def sizes(self) -> dict[str, int | str]:
         """Lane, workspace, stages, order, degree and semantics."""

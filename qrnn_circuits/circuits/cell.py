@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pennylane as qml
+from pennylane.typing import TensorLike
 from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, symbol_flips
@@ -116,7 +117,6 @@ def cell_stages(
             or is not of the cell's semantics.
     """
     chosen = realisation_of(realisation, cell.semantics)
-    built = realisation_at(chosen, cell.order)
     lane, workspace, ancillas = registers(cell, chosen)
     for name, value in (("symbol", symbol), ("lane_symbol", lane_symbol)):
         _check_symbol(cell, name, value)
@@ -124,16 +124,53 @@ def cell_stages(
     def neuron(
         coefficients: Tensor, controls: Sequence[int], target: int, degree: int
     ) -> NeuronOperation:
-        wires = [*controls, target, *ancillas]
-        options: dict[str, Any] = {"order": cell.order, "degree": degree}
-        if tolerance:
-            spectrum = spectrum_of(built, coefficients, len(controls), **options)
-            options["parities"] = kept_parities(spectrum, tolerance)
-        with qml.QueuingManager.stop_recording():
-            return NeuronOperation(coefficients, wires, realisation=chosen, **options)
+        return neuron_operation(
+            coefficients,
+            controls,
+            target,
+            ancillas,
+            order=cell.order,
+            degree=degree,
+            realisation=chosen,
+            tolerance=tolerance,
+        )
 
     circuit = cell.circuit if read else cell.evolve_circuit
     return circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol)
+
+
+def neuron_operation(
+    coefficients: TensorLike,
+    controls: Sequence[int],
+    target: int,
+    ancillas: Sequence[int],
+    *,
+    order: int,
+    degree: int,
+    realisation: Realisation,
+    tolerance: float = 0.0,
+) -> NeuronOperation:
+    """A neuron without its small rotations, which is not queued.
+
+    Args:
+        coefficients: Of its polynomial, in radians, shape ``(P,)``.
+        controls: The control wires, in the order of the polynomial's variables.
+        target: The rotated wire.
+        ancillas: As many as the realisation takes.
+        order: Order of the neuron.
+        degree: Degree of the polynomial.
+        realisation: How it is built.
+        tolerance: It drops rotations by at most this angle, in radians; with 0 none.
+    """
+    options: dict[str, Any] = {"order": order, "degree": degree}
+    if tolerance:
+        built = realisation_at(realisation, order)
+        spectrum = spectrum_of(built, coefficients, len(controls), **options)
+        options["parities"] = kept_parities(spectrum, tolerance)
+    with qml.QueuingManager.stop_recording():
+        return NeuronOperation(
+            coefficients, [*controls, target, *ancillas], realisation=realisation, **options
+        )
 
 
 def condition_lane(

@@ -14,6 +14,7 @@ from pennylane.operation import Operator
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import distribution_bound, neuron_change
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
 from qrnn_circuits.circuits.qiskit.convert import Converted
@@ -46,6 +47,8 @@ class CompiledCircuit:
         symbolic: Whether trained parameters are Qiskit parameters in :meth:`to_qiskit`.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none. See
             :meth:`distribution_bounds`.
+        encoding: ``"lane"`` where X gates write inputs on the lane, ``"angles"`` where neurons have
+            them in their angles.
 
     Example:
         >>> from qrnn_circuits import QRNN, compile_circuit
@@ -63,6 +66,7 @@ class CompiledCircuit:
     realisation: Realisation
     symbolic: bool = False
     tolerance: float = 0.0
+    encoding: Encoding = "lane"
 
     @property
     def registers(self) -> Registers:
@@ -95,12 +99,13 @@ class CompiledCircuit:
         if not self.tolerance:
             return (0.0,) * len(self.inputs)
         changes = [0.0] * len(self.inputs)
-        known: dict[int | None, float] = {}  # Equal neurons recur in every step.
+        found: dict[object, float] = {}  # Equal neurons recur in every step.
         for item in self.staged_operations():
             if isinstance(item.operation, NeuronOperation):
-                if item.neuron not in known:
-                    known[item.neuron] = neuron_change(item.operation)
-                changes[item.step] += known[item.neuron]
+                key = item.neuron, item.known
+                if key not in found:
+                    found[key] = neuron_change(item.operation)
+                changes[item.step] += found[key]
         return tuple(map(distribution_bound, accumulate(changes)))
 
     def qnode(
@@ -296,20 +301,24 @@ class CompiledCircuit:
         ]
 
     def _operations_of(self, cell: Cell) -> list[StagedOperation]:
-        return sequence_operations(
-            cell, self.inputs, self.outcomes, self.realisation, tolerance=self.tolerance
-        )[0]
+        return self._sequence(cell)[0]
 
-    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
-        """The operations of a tape, up to where a last step that is sampled can be read."""
-        operations, results = sequence_operations(
-            self.model.cell,
+    def _sequence(
+        self, cell: Cell, *, read_last: bool = True
+    ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
+        return sequence_operations(
+            cell,
             self.inputs,
             self.outcomes,
             self.realisation,
-            read_last=False,
+            read_last=read_last,
             tolerance=self.tolerance,
+            encoding=self.encoding,
         )
+
+    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
+        """The operations of a tape, up to where a last step that is sampled can be read."""
+        operations, results = self._sequence(self.model.cell, read_last=False)
         return [item.operation for item in operations], results
 
 
@@ -320,3 +329,4 @@ def _with_numbers(operation: Operator) -> Operator:
     with qml.QueuingManager.stop_recording():
         numbers = [qml.math.to_numpy(value) for value in operation.data]
         return qml.ops.functions.bind_new_parameters(operation, numbers)
+    encoding: Encoding = ("lane",)

@@ -10,6 +10,7 @@ import torch
 
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.qiskit.convert import without_sections
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
@@ -93,6 +94,7 @@ class Inspection:
         target: Name of the target; None without one.
         realisations: One entry for each.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
+        encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -109,6 +111,7 @@ class Inspection:
     target: str | None
     realisations: tuple[RealisationInspection, ...]
     tolerance: float = 0.0
+    encoding: Encoding = "lane"
 
     def to_json(self) -> dict[str, Any]:
         """All figures as plain dictionaries and lists; realisations as their text."""
@@ -130,6 +133,7 @@ def inspect_circuit(
     seed: int = 0,
     progress: Callable[[str], None] = lambda doing: None,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
 ) -> Inspection:
     """Counts the circuits of a sequence, by default of one step.
 
@@ -147,6 +151,7 @@ def inspect_circuit(
         seed: Of the transpiler.
         progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
+        encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
 
     Returns:
         The counts.
@@ -182,6 +187,7 @@ def inspect_circuit(
             outcomes,
             realisation=realisation,
             tolerance=tolerance,
+            encoding=encoding,
         )
         for realisation in chosen
     ]
@@ -206,6 +212,7 @@ def inspect_circuit(
         target=None if chip is None else chip.name,
         realisations=tuple(entries),
         tolerance=tolerance,
+        encoding=encoding,
     )
 
 
@@ -218,6 +225,7 @@ def representative(model: RecurrentNetwork, inspection: Inspection) -> CompiledC
         inspection.outcomes,
         realisation=realisation,
         tolerance=inspection.tolerance,
+        encoding=inspection.encoding,
     )
 
 

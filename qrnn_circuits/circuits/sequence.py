@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from qrnn_circuits.cells.base import UNREAD, check_unread
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.dropping import check_dropping
+from qrnn_circuits.circuits.encoding import Encoding, check_encoding
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
+from qrnn_circuits.circuits.steps import checked_symbols
 from qrnn_circuits.network import RecurrentNetwork
 
 
@@ -18,6 +19,7 @@ def compile_circuit(
     steps: Sequence[int] | None = None,
     symbolic: bool = False,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
 ) -> CompiledCircuit:
     """Compiles a sequence into one circuit, whose number of wires does not depend on its length.
 
@@ -37,6 +39,9 @@ def compile_circuit(
         tolerance: In radians. Every neuron drops the parities of its controls that it rotates by at
             most this angle, for fewer gates; :meth:`CompiledCircuit.distribution_bounds` says how
             far that can move what is read. By default nothing is dropped.
+        encoding: ``"lane"``: X gates write each input on the lane, whose wires control the neurons.
+            ``"angles"``: neurons have it in their angles, with fewer gates to the same effect, and
+            the lane is for outcomes only.
 
     Returns:
         The circuit in its various forms.
@@ -44,8 +49,8 @@ def compile_circuit(
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
         ValueError: If an argument is out of range, the realisation is unknown or not of the
-            model's semantics, or there is a tolerance but the circuit is symbolic or its
-            realisation can drop nothing.
+            model's semantics, or there is a tolerance but its realisation can drop nothing, or a
+            tolerance or inputs in angles but the circuit is symbolic.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -61,34 +66,8 @@ def compile_circuit(
     )
     built = realisation_at(realisation, cell.order)
     check_dropping(tolerance, built, symbolic=symbolic)
-    inputs = [int(symbol) for symbol in inputs]
-    if not inputs:
-        raise ValueError("inputs must hold at least one symbol, got none")
-    chosen: list[int | None] = (
-        [None] * len(inputs)
-        if outcomes is None
-        else [None if symbol is None else int(symbol) for symbol in outcomes]
-    )
-    if len(chosen) == len(inputs) - 1:
-        chosen.append(None)
-    if len(chosen) != len(inputs):
-        raise ValueError(
-            f"outcomes must hold one symbol or None for each of the {len(inputs)} inputs, or for "
-            f"each but the last, got {len(chosen)}"
-        )
-    read = [symbol for symbol in chosen if symbol is not None and symbol != UNREAD]
-    for name, symbols, others in (
-        ("inputs", inputs, ""),
-        ("outcomes", read, f", None or UNREAD ({UNREAD})"),
-    ):
-        for symbol in symbols:
-            if not 0 <= symbol < 2**cell.lane:
-                raise ValueError(
-                    f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
-                    f"wires){others}, got {symbol}"
-                )
-    if UNREAD in chosen:
-        check_unread(cell)
+    check_encoding(encoding, symbolic=symbolic)
+    inputs, chosen = checked_symbols(cell, inputs, outcomes)
     sampled = [step for step, outcome in enumerate(chosen) if outcome is None]
     requested = sampled if steps is None else [int(step) for step in steps]
     for step in requested:
@@ -98,5 +77,12 @@ def compile_circuit(
                 f"{step}"
             )
     return CompiledCircuit(
-        model, tuple(inputs), tuple(chosen), tuple(requested), realisation, symbolic, tolerance
+        model,
+        tuple(inputs),
+        tuple(chosen),
+        tuple(requested),
+        realisation,
+        symbolic,
+        tolerance,
+        encoding,
     )

@@ -15,9 +15,12 @@ class StagedOperation:
         stage: Name of the cell's stage, or ``"read lane"``.
         neuron: Which of the step's neurons it is, in the order in which they act; None for other
             operations.
+        known: Lane wires and their bits where inputs are in the angles: neurons that are the same
+            of the step's and know the same are equal.
     """
 
     operation: Operator
     step: int
     stage: str
     neuron: int | None
+    known: tuple[tuple[int, int], ...] = ()

@@ -6,8 +6,9 @@ from itertools import count
 import pennylane as qml
 from pennylane.operation import Operator
 
-from qrnn_circuits.cells.base import UNREAD, Cell
+from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
 from qrnn_circuits.circuits.cell import cell_stages, condition_lane
+from qrnn_circuits.circuits.encoding import Encoding, encode_in_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
@@ -21,6 +22,7 @@ def sequence_operations(
     *,
     read_last: bool = True,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
 ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
     """All operations, and the results of measuring each step's lane.
 
@@ -33,6 +35,7 @@ def sequence_operations(
         read_last: Whether the last step's lane is measured if it is sampled. Otherwise it is left
             to a terminal measurement, and its entry in the results is empty.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
+        encoding: Whether inputs are on the lane or in the angles of neurons.
 
     Returns:
         The operations with their steps and stages; and for each step the measured bits, the most
@@ -42,6 +45,7 @@ def sequence_operations(
     results: list[list[qml.ops.MeasurementValue]] = []
     last = len(inputs) - 1
     held = 0
+    dropped = tolerance if encoding == "lane" else 0.0
     for step, (symbol, outcome) in enumerate(zip(inputs, outcomes, strict=True)):
         neurons, read = count(), outcome != UNREAD
         operations += [
@@ -52,7 +56,7 @@ def sequence_operations(
                 next(neurons) if isinstance(operation, NeuronOperation) else None,
             )
             for stage in cell_stages(
-                cell, symbol, realisation, lane_symbol=held, read=read, tolerance=tolerance
+                cell, symbol, realisation, lane_symbol=held, read=read, tolerance=dropped
             )
             for operation in stage.operations
         ]
@@ -70,7 +74,55 @@ def sequence_operations(
         operations += [
             StagedOperation(operation, step, "read lane", None) for operation in _queued(queue)
         ]
+    if encoding == "angles":
+        operations = encode_in_angles(operations, range(cell.lane), tolerance=tolerance)
     return operations, results
+
+
+def checked_symbols(
+    cell: Cell, inputs: Sequence[int], outcomes: Sequence[int | None] | None
+) -> tuple[list[int], list[int | None]]:
+    """An input and an outcome for each step, as integers.
+
+    Args:
+        cell: The cell.
+        inputs: The input symbols of T steps.
+        outcomes: T entries, as for :func:`sequence_operations`, or T - 1, which leave the last step
+            to be sampled; None to sample every step.
+
+    Raises:
+        NotImplementedError: If a step is unread and the cell must be read at every step.
+        ValueError: If there is no input, another number of outcomes or a symbol out of range.
+    """
+    symbols = [int(symbol) for symbol in inputs]
+    if not symbols:
+        raise ValueError("inputs must hold at least one symbol, got none")
+    chosen: list[int | None] = (
+        [None] * len(symbols)
+        if outcomes is None
+        else [None if symbol is None else int(symbol) for symbol in outcomes]
+    )
+    if len(chosen) == len(symbols) - 1:
+        chosen.append(None)
+    if len(chosen) != len(symbols):
+        raise ValueError(
+            f"outcomes must hold one symbol or None for each of the {len(symbols)} inputs, or for "
+            f"each but the last, got {len(chosen)}"
+        )
+    read = [symbol for symbol in chosen if symbol is not None and symbol != UNREAD]
+    for name, given, others in (
+        ("inputs", symbols, ""),
+        ("outcomes", read, f", None or UNREAD ({UNREAD})"),
+    ):
+        for symbol in given:
+            if not 0 <= symbol < 2**cell.lane:
+                raise ValueError(
+                    f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
+                    f"wires){others}, got {symbol}"
+                )
+    if UNREAD in chosen:
+        check_unread(cell)
+    return symbols, chosen
 
 
 def _queued(queue: qml.queuing.AnnotatedQueue) -> list[Operator]:

@@ -12,6 +12,8 @@ from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
+    EncodingChoice,
+    EncodingOption,
     RunArgument,
     StepsOption,
     ToleranceOption,
@@ -72,6 +74,7 @@ def inspect(
         ),
     ] = None,
     tolerance: ToleranceOption = 0.0,
+    encoding: EncodingOption = EncodingChoice.LANE,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -112,6 +115,7 @@ def inspect(
                 realisations=names or None,
                 target=target,
                 tolerance=tolerance,
+                encoding=encoding.value,
                 progress=doing,
             )
             judged = verdicts(run.model, result, run.task, None if asked is None else asked.right)

@@ -49,6 +49,8 @@ def realisation_table(inspection: Inspection) -> Table:
         caption.append("what is conditioned counts as run")
     if any(entry.estimate is not None for entry in inspection.realisations):
         caption.append("fidelity: of gates and measurements, and of qubits while they wait")
+    if inspection.encoding == "angles":
+        caption.append("inputs are in the angles of neurons, not on the lane")
     if inspection.tolerance:
         caption.append(
             f"rotations up to {inspection.tolerance:g} rad are dropped, which moves what is read "

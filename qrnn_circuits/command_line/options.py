@@ -14,6 +14,13 @@ class CheckpointChoice(StrEnum):
     LAST = "last"
 
 
+class EncodingChoice(StrEnum):
+    """Where the inputs of a circuit are."""
+
+    LANE = "lane"
+    ANGLES = "angles"
+
+
 RunArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder of the run: the --out of qrnn train.")
 ]
@@ -38,6 +45,13 @@ ToleranceOption = Annotated[
     typer.Option(
         help="Neurons drop rotations up to this angle in radians, for fewer gates; how far that "
         "can move the results is reported. With 0 nothing is dropped."
+    ),
+]
+EncodingOption = Annotated[
+    EncodingChoice,
+    typer.Option(
+        help="lane: X gates write inputs on the lane, which controls the neurons; angles: neurons "
+        "have them in their angles, for fewer gates to the same effect."
     ),
 ]
 SequencesOption = Annotated[

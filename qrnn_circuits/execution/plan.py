@@ -11,6 +11,7 @@ import torch
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
@@ -76,6 +77,7 @@ class Plan:
         circuits: One entry for each circuit, by sequence, then by step.
         mitigation: By which the device is to correct readout errors, or None.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
+        encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
         tapes: The circuits, in this order. With shots each returns ``qml.sample`` of its lane, one
             row of I bits for each kept shot; without, or with mitigation, ``qml.probs``. Neurons
             are not decomposed. A plan that was read back from JSON has none.
@@ -100,6 +102,7 @@ class Plan:
     circuits: tuple[PlannedCircuit, ...]
     mitigation: str | None = None
     tolerance: float = 0.0
+    encoding: Encoding = "lane"
     tapes: tuple[qml.tape.QuantumScript, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -143,6 +146,7 @@ def plan_run(
     shots: int | None = None,
     mitigation: str | None = None,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
 ) -> Plan:
     """Builds a circuit for every scored step of some test sequences.
 
@@ -156,6 +160,7 @@ def plan_run(
         shots: Of each circuit; by default none, for devices that give exact distributions.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
         tolerance: Up to which angle neurons drop rotations, in radians, as for ``compile_circuit``.
+        encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
 
     Returns:
         The plan.
@@ -186,7 +191,8 @@ def plan_run(
     model = deepcopy(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
-    checked = compile_circuit(model, [0], realisation=realisation, tolerance=tolerance)
+    options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}
+    checked = compile_circuit(model, [0], realisation=realisation, **options)
     realisation = checked.realisation
     predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
@@ -202,7 +208,7 @@ def plan_run(
                 inputs[index].tolist(),
                 outcomes[index, :-1].tolist(),
                 realisation=realisation,
-                tolerance=tolerance,
+                **options,
             )
             share = float(shares[index]) if predictable else None
             planned.append(
@@ -227,7 +233,7 @@ def plan_run(
         shots=shots,
         circuits=tuple(planned[i] for i in order),
         mitigation=mitigation,
-        tolerance=tolerance,
+        **options,
         tapes=tuple(_tape(compiled[i], shots, mitigation) for i in order),
     )
 

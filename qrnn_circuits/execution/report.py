@@ -244,6 +244,7 @@ class Report:
             "shots": self.plan.shots,
             "mitigation": self.plan.mitigation,
             "tolerance": self.plan.tolerance,
+            "encoding": self.plan.encoding,
             "distribution_bound": self.distribution_bound,
             "sequences": self.sequences,
             "accuracy": self.accuracy,

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from qrnn_circuits.cells import CELLS
+from qrnn_circuits.cells import CELLS, Cell
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
@@ -88,6 +88,23 @@ class RunConfig(RunSettings):
         if self.curriculum is not None:
             self._check_curriculum()
         _ = self.schedule
+        self._check_sparsity()
+
+    def _check_sparsity(self) -> None:
+        """Raises where the cell's circuit cannot be made sparse as wanted."""
+        kind = CELLS.find(self.cell)
+        for name, method in (("sparsity_weight", "parity_angles"), ("prune_tolerance", "prune")):
+            if getattr(self, name) and getattr(kind, method, None) is getattr(Cell, method):
+                raise ValueError(
+                    f"{name} is for cells with a method {method}, which {self.cell!r} has not, got "
+                    f"{getattr(self, name)}"
+                )
+        if self.prune_tolerance is not None and self.order and self.semantics == "unitary":
+            raise ValueError(
+                f"prune_tolerance is for neurons of order 0 or postselected ones, got "
+                f"{self.prune_tolerance} for unitary ones of order {self.order}, which rotate by "
+                "their activation: choose order 0, or sparsity_weight alone"
+            )
 
     def _check_curriculum(self) -> None:
         """Raises where the task has no sequences of these lengths."""
@@ -307,9 +324,10 @@ def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
 def _flat(config: RunConfig) -> dict[str, object]:
     """The fields and task options that stay the same for the whole of a run."""
     changeable = set(_CHANGEABLE)
-    # Where a decay or a curriculum is laid out over all steps, or validations can lead to a retreat
-    # or to the trial that goes on, they decide what a step does.
-    if config.decay != "none" or config.curriculum is not None:
+    # Where a decay, a curriculum or pruning is laid out over all steps, or validations can lead to
+    # a retreat or to the trial that goes on, they decide what a step does.
+    laid_out = config.curriculum is not None or config.prune_tolerance is not None
+    if config.decay != "none" or laid_out or config.sparsity_weight:
         changeable.remove("steps")
     if config.retreat is not None or config.restarts:
         changeable.remove("validate_every")

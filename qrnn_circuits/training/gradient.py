@@ -84,7 +84,11 @@ class DataParallelLoss:
         return Share(rows.to(device), weight, len(rows) / len(batch))
 
     def backward(
-        self, share: Share, received: int | None, acceptance_weight: float = 0.0
+        self,
+        share: Share,
+        received: int | None,
+        acceptance_weight: float = 0.0,
+        sparsity_weight: float = 0.0,
     ) -> BatchLoss:
         """Adds the gradient of the batch's loss to that of the parameters, which must be 0 or None.
 
@@ -92,6 +96,8 @@ class DataParallelLoss:
             share: Of the batch.
             received: Number of the signal that this process has received, or ``None``.
             acceptance_weight: How many times the mean of ``-log_acceptance / T`` is added.
+            sparsity_weight: How many times the sum of the absolute angles of the cell's neurons is
+                added, but for those that need no control.
 
         Raises:
             RankError: Another process has ended or failed.
@@ -101,11 +107,11 @@ class DataParallelLoss:
         threads = worthwhile_threads(self._model, *share.rows.inputs.shape)
         if self._ranks.size == 1:
             with threads:
-                loss: Tensor = self._module.of_share(share, acceptance_weight)
+                loss: Tensor = self._module.of_share(share, acceptance_weight, sparsity_weight)
                 loss.backward()
             return BatchLoss(loss.detach(), received)
         with threads, reaching_the_others():
-            part: Tensor = self._parallel(share, acceptance_weight)
+            part: Tensor = self._parallel(share, acceptance_weight, sparsity_weight)
             # DistributedDataParallel takes the mean over the processes.
             (part * self._ranks.size).backward()
         failure = self._module.failure
@@ -140,26 +146,39 @@ class _RowsLoss(nn.Module):
         self._network = (model,)
         self._kind = kind
 
-    def of_share(self, share: Share, acceptance_weight: float) -> Tensor:
+    def of_share(self, share: Share, acceptance_weight: float, sparsity_weight: float) -> Tensor:
         """The part of the batch's loss that the share makes up."""
         (network,), rows = self._network, share.rows
         if not acceptance_weight:
             loss = network.loss(rows.inputs, rows.outcomes, rows.scored, kind=self._kind)
-            return loss if share.weight == 1 else share.weight * loss
-        output: QRNNOutput = network(rows.inputs, rows.outcomes)
-        kept = output.log_acceptance.mean() / rows.inputs.shape[1]
-        loss = -acceptance_weight * share.part * kept.to(output.log_probs.dtype)
-        if share.weight > 0:
-            scored = sequence_loss(output.log_probs, rows.outcomes, rows.scored, kind=self._kind)
-            loss = loss + share.weight * scored
-        return loss
+            loss = loss if share.weight == 1 else share.weight * loss
+        else:
+            output: QRNNOutput = network(rows.inputs, rows.outcomes)
+            kept = output.log_acceptance.mean() / rows.inputs.shape[1]
+            loss = -acceptance_weight * share.part * kept.to(output.log_probs.dtype)
+            if share.weight > 0:
+                log_probs, kind = output.log_probs, self._kind
+                scored = sequence_loss(log_probs, rows.outcomes, rows.scored, kind=kind)
+                loss = loss + share.weight * scored
+        return loss + self._sparsity(share, sparsity_weight) if sparsity_weight else loss
 
-    def forward(self, share: Share, acceptance_weight: float) -> Tensor:
+    def forward(self, share: Share, acceptance_weight: float, sparsity_weight: float) -> Tensor:
         """The part of the batch's loss that the share makes up; 0 where it has failed."""
         self.failure = None
         try:
             if share.weight > 0 or acceptance_weight:
-                return self.of_share(share, acceptance_weight)
+                return self.of_share(share, acceptance_weight, sparsity_weight)
+            sparsity = self._sparsity(share, sparsity_weight) if sparsity_weight else 0
+            return self._nothing() + sparsity
         except Exception as error:
             self.failure = error
+        return self._nothing()
+
+    def _nothing(self) -> Tensor:
+        """0, with a gradient of every parameter."""
         return torch.stack([0 * parameter.sum() for parameter in self.parameters()]).sum()
+
+    def _sparsity(self, share: Share, weight: float) -> Tensor:
+        """The share's part of the weighted angles; a rotation without control costs nothing."""
+        (network,) = self._network
+        return weight * share.part * network.cell.parity_angles()[:, 1:].abs().sum()

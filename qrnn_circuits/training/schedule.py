@@ -11,6 +11,8 @@ from qrnn_circuits.training.settings import RunSettings
 
 # The part of an attempt in which sequences are shorter than those of the task.
 CURRICULUM_SHARE = 2 / 3
+# The part of an attempt after which small rotations are pruned.
+PRUNE_SHARE = 3 / 4
 
 
 class Schedule:
@@ -96,6 +98,26 @@ class Schedule:
         warmup = self._settings.acceptance_warmup
         grown = min((self.position(step) + 1) / warmup, 1.0) if warmup else 1.0
         return self._settings.acceptance_weight * grown
+
+    def sparsity_weight(self, step: int) -> float:
+        """The weight of the angles in the loss of a step: it grows from 0 until they are pruned.
+
+        Args:
+            step: Optimiser steps taken before it.
+        """
+        if self.prune_tolerance(step) is not None:
+            return 0.0
+        grown = min((self.position(step) + 1) / (PRUNE_SHARE * self.attempt), 1.0)
+        return self._settings.sparsity_weight * grown
+
+    def prune_tolerance(self, step: int) -> float | None:
+        """Up to which angle rotations are set to none after a step, in radians; None for not yet.
+
+        Args:
+            step: Optimiser steps taken before it.
+        """
+        pruned = self.position(step) >= PRUNE_SHARE * self.attempt
+        return self._settings.prune_tolerance if pruned else None
 
     def length(self, step: int) -> int | None:
         """Steps of the sequences that are trained on; None for those of the task.

@@ -136,6 +136,12 @@ class RunSettings:
         "Steps over which that weight grows from 0: at once it may be all that is learnt.",
         least=0,
     )
+    sparsity_weight: float = _optimisation(
+        0.0,
+        "Adds so many times the sum of all angles, in radians, by which a step's circuit rotates "
+        "under control to the loss, so that few such gates are left; it grows from 0 until the "
+        "rotations are pruned.",
+    )
     batch_size: int = _optimisation(16, "Sequences in a step.", least=1)
     seed: int = _optimisation(0, "Of the initial parameters and the batches.", least=0)
     steps: int = _schedule(1000, "Optimiser steps, from the start of the run.", least=1)
@@ -144,6 +150,11 @@ class RunSettings:
         "Lengths of the training sequences over the first two thirds of the steps, such as 3,6,12, "
         "before that of the task.",
         number=False,
+    )
+    prune_tolerance: float | None = _schedule(
+        None,
+        "In radians: after three quarters of the steps, rotations under control by at most this "
+        "angle are set to none, and the others trained on without sparsity_weight.",
     )
     restarts: int = _schedule(
         0,

@@ -16,7 +16,7 @@ class Standing:
 
     Attributes:
         best: The validation with the smallest sampled error; of equals, the one with the smallest
-            error; of equals in both, the first.
+            error; of equals in both, the first. Once networks are pruned, only those count.
         last: The latest validation.
         without_improvement: How many validations have passed since the best one.
         retreats: How often the run has gone back to its best checkpoint.
@@ -46,13 +46,14 @@ class Standing:
 
     def reason_to_stop(self, config: RunConfig, step: int) -> str | None:
         """Why a run at this step is over, as a clause for the user, or ``None``."""
-        if self.last is not None:
+        unpruned = config.prune_tolerance is not None and not (self.last and self.last.pruned)
+        if self.last is not None and not unpruned:
             if config.stop_error is not None and self.last.error <= config.stop_error:
                 return f"the validation error reached {self.last.error:g} (stop_error)"
             if config.stop_loss is not None and self.last.loss <= config.stop_loss:
                 return f"the validation loss reached {self.last.loss:.3g} (stop_loss)"
         trying = config.schedule.trial(step) is not None and step < config.steps
-        patience = None if trying else config.patience
+        patience = None if trying or unpruned else config.patience
         if patience is not None and self.without_improvement >= patience:
             return f"{self.without_improvement} validations brought no improvement (patience)"
         if step >= config.steps:
@@ -70,5 +71,5 @@ class Standing:
         return cls(best, last, values["without_improvement"], values["retreats"])
 
 
-def _rank(validation: Validation) -> tuple[float, float]:
-    return validation.sampled_error, validation.error
+def _rank(validation: Validation) -> tuple[bool, float, float]:
+    return not validation.pruned, validation.sampled_error, validation.error

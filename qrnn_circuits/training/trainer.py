@@ -1,8 +1,8 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import Task
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.optimizers import build_optimizer
@@ -215,7 +216,7 @@ class Trainer:
         progress = progress or Progress()
         with (
             StopSignals() as signals,
-            _deterministic(self.device),
+            deterministic(self.device),
             Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
         ):
             progress.start(self.config, self.step, self.standing.last)
@@ -263,7 +264,7 @@ class Trainer:
             The training loss before it, and the signal that some process had received by then.
         """
         schedule = self.config.schedule
-        acceptance_weight = schedule.acceptance_weight(self.step)
+        weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
         task = self._tasks[schedule.length(self.step)]
         batch = task.batch(self.config.batch_size, self._generator)
         share = self._loss.share(batch, self.device)
@@ -272,7 +273,7 @@ class Trainer:
         def closure() -> Tensor:
             nonlocal received
             self.optimizer.zero_grad()
-            loss, received = self._loss.backward(share, signals.received, acceptance_weight)
+            loss, received = self._loss.backward(share, signals.received, *weights)
             if self.config.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             return loss
@@ -291,6 +292,11 @@ class Trainer:
             if self._zero_if_finite() != 0:
                 raise self._diverged(str(error)) from error
             raise
+        if (tolerance := schedule.prune_tolerance(self.step - 1)) is not None:
+            self.model.cell.prune(tolerance)
+            if schedule.prune_tolerance(self.step - 2) is None:
+                # What the optimiser remembers of steeper gradients would slow down the rest.
+                self.optimizer = build_optimizer(self.config, self.model)
         # One transfer from the device for both.
         loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
         if not math.isfinite(loss):
@@ -308,6 +314,7 @@ class Trainer:
                 self._validation_batch,
                 loss=self.config.loss,
                 step=self.step,
+                pruned=self.config.schedule.prune_tolerance(self.step - 1) is not None,
                 ranks=self.ranks,
             )
         except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
@@ -334,8 +341,7 @@ class Trainer:
         if trial is None:
             self._go_back(progress)
         else:
-            untrained = self.config.build_model(self.device, trial=trial)
-            self.model.load_state_dict(untrained.state_dict())
+            self.model.load_state_dict(self.config.build_model(trial=trial).state_dict())
             self.optimizer = build_optimizer(self.config, self.model)
             progress.restart(self.step, trial)
         self.standing = replace(self.standing, without_improvement=0)
@@ -355,8 +361,7 @@ class Trainer:
     @torch.no_grad()
     def _zero_if_finite(self) -> Tensor:
         """0 if all parameters are finite, else NaN; shape ``()``."""
-        differences = [(parameter - parameter).sum() for parameter in self.model.parameters()]
-        return torch.stack(differences).sum()
+        return torch.stack([(each - each).sum() for each in self.model.parameters()]).sum()
 
     def _diverged(self, what: str) -> TrainingDiverged:
         rates = f"learning_rate (this one has {self.config.learning_rate:g})"
@@ -378,23 +383,3 @@ class Trainer:
             standing=self.standing,
         )
         self.ranks.from_first(lambda: self.folder.save(name, checkpoint))
-
-
-@contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
-    """Makes torch choose algorithms whose sums do not depend on the timing of a CPU's threads."""
-    if device.type != "cpu":
-        yield
-        return
-    enabled = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(True)
-    # Nothing reads memory that it has not written; to fill it takes time.
-    memory.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        memory.fill_uninitialized_memory = fill
-        torch.use_deterministic_algorithms(enabled, warn_only=warn_only)

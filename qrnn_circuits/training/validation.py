@@ -27,6 +27,7 @@ class Validation:
         sampled_error: 1 minus the mean probability of the right answer: what one measurement gives.
         log10_acceptance: Decimal logarithm of the mean probability, over the sequences, that every
             ancilla and every conditioned outcome comes out right.
+        pruned: Whether the network's small rotations have been pruned.
 
     Example:
         >>> validation = Validation(100, 0.2, error=0.0, sampled_error=0.1, log10_acceptance=-3)
@@ -39,6 +40,7 @@ class Validation:
     error: float
     sampled_error: float
     log10_acceptance: float
+    pruned: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def validate(
     *,
     loss: Loss,
     step: int,
+    pruned: bool = False,
     ranks: Ranks | None = None,
 ) -> Validation:
     """Measures a network on a batch, in chunks of sequences that keep memory small.
@@ -73,6 +76,7 @@ def validate(
         batch: The sequences.
         loss: Which loss to report.
         step: Optimiser steps taken so far.
+        pruned: Whether small rotations have been pruned.
         ranks: The processes that share the sequences; by default this one alone.
 
     Returns:
@@ -92,6 +96,7 @@ def validate(
         error=answers.test_error,
         sampled_error=answers.sampled_error,
         log10_acceptance=(log_acceptance.logsumexp(0).item() - log(len(batch))) / log(10),
+        pruned=pruned,
     )
 
 

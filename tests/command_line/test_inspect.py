@@ -67,6 +67,18 @@ def test_gate_names_steps_and_outcomes_can_be_chosen(qrnn: Qrnn, run: Path) -> N
     assert len(figures["realisations"]) == 2
 
 
+def test_inputs_in_the_angles_take_fewer_gates(qrnn: Qrnn, run: Path) -> None:
+    arguments = ("inspect", run, "--realisation", "multiplexed", "--inputs", "0,1")
+    counts = {}
+    for encoding in ("lane", "angles"):
+        figures = json.loads(qrnn(*arguments, "--encoding", encoding, "--json").stdout)
+        assert figures["encoding"] == encoding
+        counts[encoding] = figures["realisations"][0]["resources"]["two_qubit_gates"]
+    assert counts["angles"] < counts["lane"]
+    table = qrnn(*arguments, "--encoding", "angles").stdout
+    assert "inputs are in the angles of neurons, not on the lane" in table
+
+
 def test_a_tolerance_drops_gates_and_reports_its_bound(qrnn: Qrnn, run: Path) -> None:
     arguments = ("inspect", run, "--realisation", "multiplexed", "--json")
     (whole,) = json.loads(qrnn(*arguments).stdout)["realisations"]

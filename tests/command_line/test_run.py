@@ -102,6 +102,14 @@ def test_a_tolerance_moves_results_within_the_reported_bound(qrnn: Qrnn, trained
         assert 0 < circuit["distance"] <= circuit["distribution_bound"]
 
 
+def test_inputs_in_the_angles_give_the_exact_distributions(qrnn: Qrnn, trained: Path) -> None:
+    result = qrnn("run", trained, "--encoding", "angles", "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert figures["encoding"] == "angles"
+    assert figures["distance"] < 1e-9
+
+
 def test_the_table_and_the_chart_are_for_people(qrnn: Qrnn, trained: Path, tmp_path: Path) -> None:
     chart = tmp_path / "chart.svg"
     result = qrnn("run", trained, "--device", "qrnn.torch", "--chart", chart)

@@ -13,24 +13,23 @@ def gradient(
     stages: int,
     device: str = "cpu",
     acceptance_weight: float = 0.0,
+    sparsity_weight: float = 0.0,
 ) -> tuple[float, list[torch.Tensor]]:
     config = generic(RunConfig.resolve(task, {"workspace": 2, "degree": 2, "stages": stages}))
     own = ranks.device(device)
     model = config.build_model(own)
     batch = config.build_task().batch(rows, config.batch_generator())
     shared = DataParallelLoss(model, "nll", ranks)
-    found = shared.backward(shared.share(batch, own), None, acceptance_weight)
+    found = shared.backward(shared.share(batch, own), None, acceptance_weight, sparsity_weight)
     gradients = (parameter.grad for parameter in model.parameters())
     return found.loss.item(), [grad.cpu() for grad in gradients if grad is not None]
 
 
 def check_gradient(
-    on_both: Pair, task: str, rows: int, stages: int, device: str, acceptance_weight: float = 0.0
+    on_both: Pair, task: str, rows: int, stages: int, device: str, *weights: float
 ) -> None:
-    expected_loss, expected = gradient(
-        Ranks(), task, rows, stages, acceptance_weight=acceptance_weight
-    )
-    for loss, gradients in on_both(gradient, task, rows, stages, device, acceptance_weight):
+    expected_loss, expected = gradient(Ranks(), task, rows, stages, "cpu", *weights)
+    for loss, gradients in on_both(gradient, task, rows, stages, device, *weights):
         assert loss == pytest.approx(expected_loss, rel=1e-13)
         for found, right in zip(gradients, expected, strict=True):
             torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)
@@ -47,7 +46,9 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
         assert len(set(batch.scored.sum(1).tolist())) > 1
     check_gradient(on_both, task, rows, stages, "cpu")
     # The acceptance is a mean over sequences, however many of their steps are scored.
-    check_gradient(on_both, task, rows, stages, "cpu", acceptance_weight=0.3)
+    check_gradient(on_both, task, rows, stages, "cpu", 0.3)
+    check_gradient(on_both, task, rows, stages, "cpu", 0.3, 0.2)
+    check_gradient(on_both, task, rows, stages, "cpu", 0.0, 0.2)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are no two GPUs")
@@ -56,7 +57,7 @@ def test_the_shares_of_two_gpus_add_up_to_the_gradient_of_the_cpu(on_both: Pair)
 
 
 def half_scored(
-    ranks: Ranks, broken: int | None, acceptance_weight: float = 0.0
+    ranks: Ranks, broken: int | None, acceptance_weight: float = 0.0, sparsity_weight: float = 0.0
 ) -> tuple[float, list[torch.Tensor]]:
     """The gradient of a batch whose last rows are not scored; a broken rank's symbols are wrong."""
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
@@ -67,19 +68,28 @@ def half_scored(
     share = shared.share(batch, torch.device("cpu"))
     if ranks.rank == broken:
         share.rows.inputs.fill_(9)
-    loss = shared.backward(share, None, acceptance_weight).loss.item()
+    loss = shared.backward(share, None, acceptance_weight, sparsity_weight).loss.item()
     return loss, [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
 
 
-@pytest.mark.parametrize("acceptance_weight", [0.0, 0.3])
-def test_a_process_without_a_scored_step_adds_its_acceptance_alone(
-    on_both: Pair, acceptance_weight: float
+@pytest.mark.parametrize("weights", [(0.0, 0.0), (0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
+def test_a_process_without_a_scored_step_adds_its_acceptance_and_angles_alone(
+    on_both: Pair, weights: tuple[float, float]
 ) -> None:
-    expected_loss, expected = half_scored(Ranks(), None, acceptance_weight)
-    for loss, gradients in on_both(half_scored, None, acceptance_weight):
+    expected_loss, expected = half_scored(Ranks(), None, *weights)
+    for loss, gradients in on_both(half_scored, None, *weights):
         assert loss == pytest.approx(expected_loss, rel=1e-13)
         for found, right in zip(gradients, expected, strict=True):
             torch.testing.assert_close(found, right, rtol=1e-11, atol=1e-14)
+
+
+def test_the_loss_adds_the_angles_of_all_rotations_that_have_a_control() -> None:
+    plain, _ = gradient(Ranks(), "xor", 5, 1)
+    weighted, _ = gradient(Ranks(), "xor", 5, 1, sparsity_weight=0.2)
+    config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2, "stages": 1}))
+    angles = config.build_model().cell.parity_angles()
+    total = sum(abs(angle) for neuron in angles.tolist() for angle in neuron[1:])
+    assert weighted == pytest.approx(plain + 0.2 * total, rel=1e-12)
 
 
 def test_an_error_in_one_process_ends_both(on_both: Pair) -> None:

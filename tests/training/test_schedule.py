@@ -71,3 +71,28 @@ def test_a_curriculum_needs_a_task_with_a_length() -> None:
 def test_a_run_with_a_curriculum_keeps_its_number_of_steps(tiny: Tiny) -> None:
     with pytest.raises(ValueError, match="steps is 12, got 24"):
         tiny(curriculum="2,3").changed({"steps": 24})
+
+
+def test_the_weight_of_the_angles_grows_until_they_are_pruned() -> None:
+    settings = RunSettings(task="xor", steps=8, sparsity_weight=0.6, prune_tolerance=0.1)
+    schedule = Schedule(settings)
+    weights = [schedule.sparsity_weight(step) for step in range(8)]
+    assert weights == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.0, 0.0])
+    assert [schedule.prune_tolerance(step) for step in range(8)] == [None] * 6 + [0.1] * 2
+    never = Schedule(RunSettings(task="xor", steps=8, sparsity_weight=0.6))
+    assert never.sparsity_weight(7) == 0.6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prune_tolerance": 0.1}, "prune_tolerance is for neurons of order 0 or postselected"),
+        ({"cell": "tests.cells.rotation_cell:RotationCell"}, "sparsity_weight is for cells with"),
+    ],
+)
+def test_what_cannot_be_made_sparse_is_refused(changes: dict[str, object], message: str) -> None:
+    settings = {"order": 1, "semantics": "unitary", "sparsity_weight": 0.1}
+    unused = () if "cell" not in changes else ("order", "semantics")
+    given = {name: value for name, value in settings.items() if name not in unused}
+    with pytest.raises(ValueError, match=message):
+        RunConfig.resolve("xor", given, changes, recipe="none")
