@@ -329,4 +329,3 @@ def _with_numbers(operation: Operator) -> Operator:
     with qml.QueuingManager.stop_recording():
         numbers = [qml.math.to_numpy(value) for value in operation.data]
         return qml.ops.functions.bind_new_parameters(operation, numbers)
-    encoding: Encoding = ("lane",)

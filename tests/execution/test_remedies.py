@@ -40,7 +40,7 @@ def test_only_settings_that_would_change_anything_are_named(
 
 def test_a_tolerance_is_named_where_nothing_is_dropped_that_could_be() -> None:
     class Whole(Multiplexed):
-        def spectrum(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        def spectrum(self, *_: Any, **__: Any) -> Any:  # noqa: ANN401
             return None
 
     assert dropping(Multiplexed(), 0.0) == ["a --tolerance that drops small rotations"]
