@@ -12,7 +12,14 @@ from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.command_line.waiting import clear
 from qrnn_circuits.job_store import JobError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
-from qrnn_circuits.training import CheckpointError, LogError, RankError, Ranks, TrainingDiverged
+from qrnn_circuits.training import (
+    CheckpointError,
+    LogError,
+    RankError,
+    Ranks,
+    RunInUseError,
+    TrainingDiverged,
+)
 
 _USAGE_ERROR = 2
 _RUN_ERROR = 1
@@ -30,7 +37,7 @@ def usage_errors(ranks: Ranks | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, ValueError, OSError) as error:
+    except (TypeError, ValueError, OSError, RunInUseError) as error:
         _fail(error, _USAGE_ERROR, ranks)
 
 
@@ -50,6 +57,7 @@ def run_errors(ranks: Ranks | None = None) -> Iterator[None]:
         ParameterRangeError,
         PrecisionError,
         RankError,
+        RunInUseError,
         TrainingDiverged,
         ZeroProbabilityError,
     ) as error:

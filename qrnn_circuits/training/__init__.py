@@ -6,7 +6,7 @@ from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, 
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
-from qrnn_circuits.training.run_folder import RunFolder
+from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
 from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
@@ -24,6 +24,7 @@ __all__ = [
     "Ranks",
     "RunConfig",
     "RunFolder",
+    "RunInUseError",
     "Sweep",
     "SweepSpace",
     "SweepTrial",

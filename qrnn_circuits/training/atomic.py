@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from secrets import token_hex
 
 _SUFFIX = ".tmp"
 
@@ -15,9 +16,10 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         OSError: The data could not be written, for example on a full disk. ``path`` is as before.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
+    # Nobody can lay a link of this name beforehand, and one that exists is not followed.
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}{_SUFFIX}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -2,9 +2,12 @@
 
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
+from filelock import FileLock, Timeout
 from torch import nn
 
 from qrnn_circuits.training.atomic import leftovers, write_atomically
@@ -17,6 +20,20 @@ from qrnn_circuits.training.checkpoint import (
 from qrnn_circuits.training.config import RunConfig
 
 CheckpointName = Literal["best", "last"]
+_LOCK = ".lock"
+
+
+class RunInUseError(RuntimeError):
+    """Another process trains the run in a folder, or has done so since this one has read it.
+
+    Example:
+        >>> folder = RunFolder(Path("in_use"))
+        >>> folder.path.mkdir()
+        >>> with folder.owned(), RunFolder(folder.path).owned():
+        ...     pass
+        Traceback (most recent call last):
+        qrnn_circuits.training.run_folder.RunInUseError: another process uses the run in in_use...
+    """
 
 
 class RunFolder:
@@ -46,7 +63,9 @@ class RunFolder:
     @property
     def is_started(self) -> bool:
         """Whether a run got as far as its configuration, or something else lies here."""
-        return self.path.is_dir() and bool(set(self.path.iterdir()) - set(leftovers(self.path)))
+        if not self.path.is_dir():
+            return False
+        return bool(set(self.path.iterdir()) - {self.path / _LOCK, *leftovers(self.path)})
 
     @property
     def has_checkpoints(self) -> bool:
@@ -60,16 +79,60 @@ class RunFolder:
             FileExistsError: The folder is not empty.
             NotADirectoryError: It is a file.
             OSError: It cannot be written.
+            RunInUseError: Another process is making a run in it.
         """
         if self.path.exists() and not self.path.is_dir():
             raise NotADirectoryError(f"{self.path} must be a folder, but is a file")
+        self._check_not_started()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.owned():
+            self._check_not_started()
+            self.remove_leftovers()
+            self.write_config(config)
+
+    def _check_not_started(self) -> None:
         if self.is_started:
             raise FileExistsError(
                 f"{self.path} is not empty: name another folder, or go on with the run in it by "
                 "--resume"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self.write_config(config)
+
+    @contextmanager
+    def owned(self, step: int | None = None) -> Iterator[None]:
+        """Keeps all other processes that would write to the run out of its folder.
+
+        The operating system ends the ownership of a process that is killed; one that is suspended
+        keeps it.
+
+        Args:
+            step: Where the run was when it was read, if it has been.
+
+        Raises:
+            CheckpointError: The last checkpoint cannot be read.
+            OSError: The folder cannot be written.
+            RunInUseError: Another process owns the folder, or has gone on with the run.
+        """
+        lock = FileLock(self.path / _LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise RunInUseError(
+                f"another process uses the run in {self.path}: wait until it ends, or stop it (a "
+                "suspended one has to be woken or killed)"
+            ) from None
+        try:
+            last = self.checkpoint_path("last")
+            stored = step
+            if step is not None:
+                stored = read_checkpoint(last).step if last.exists() else 0
+            if stored != step:
+                raise RunInUseError(
+                    f"the run in {self.path} is at step {stored}, not at step {step} as when it "
+                    "was read: another process has gone on with it, so resume it once more"
+                )
+            yield
+        finally:
+            lock.release()
 
     def write_config(self, config: RunConfig) -> None:
         """Writes ``config.json`` atomically.

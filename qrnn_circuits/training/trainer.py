@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -170,25 +170,30 @@ class Trainer:
         if checkpoint is not None:
             trainer._restore(checkpoint)
         if config != stored:
-            ranks.from_first(lambda: run.write_config(config))
+            ranks.from_first(trainer._write_config)
         return trainer
+
+    def _write_config(self) -> None:
+        with self.folder.owned(self.step):
+            self.folder.write_config(self.config)
 
     def _last_checkpoint(self) -> Checkpoint | None:
         """Reads what the run goes on from and makes good what a kill left undone in its folder."""
-        self.folder.remove_leftovers()
-        if not self.folder.has_checkpoints:
-            return None
-        checkpoint = self.folder.load("last", self.config, self.model)
-        if self.config.steps < checkpoint.step:
-            raise ValueError(
-                f"steps must be at least the {checkpoint.step} that this run has taken, got "
-                f"{self.config.steps}"
-            )
-        best, step = checkpoint.standing.best, checkpoint.step
-        if best is not None and best.step == step and not self.folder.holds_best(step):
-            # The run was killed after it wrote the last checkpoint and before the best one.
-            self.folder.save("best", checkpoint)
-        return checkpoint
+        with self.folder.owned():
+            self.folder.remove_leftovers()
+            if not self.folder.has_checkpoints:
+                return None
+            checkpoint = self.folder.load("last", self.config, self.model)
+            if self.config.steps < checkpoint.step:
+                raise ValueError(
+                    f"steps must be at least the {checkpoint.step} that this run has taken, got "
+                    f"{self.config.steps}"
+                )
+            best, step = checkpoint.standing.best, checkpoint.step
+            if best is not None and best.step == step and not self.folder.holds_best(step):
+                # The run was killed after it wrote the last checkpoint and before the best one.
+                self.folder.save("best", checkpoint)
+            return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpoint.load_parameters(self.model)
@@ -204,6 +209,7 @@ class Trainer:
             CheckpointError: A checkpoint could not be written; the one before stays.
             LogError: The log could not be written; the last checkpoint stays.
             RankError: Another process has ended; the last checkpoint stays.
+            RunInUseError: Another process uses the folder, or has gone on with the run.
             TrainingDiverged: The loss or a parameter is no longer finite, or an outcome to
                 condition on has become impossible; the last checkpoint stays.
         """
@@ -211,14 +217,16 @@ class Trainer:
         reason = self.standing.reason_to_stop(self.config, self.step)
         if reason is not None:
             return TrainingResult(first_step, self.step, reason, None, self.standing)
-        if self.step == 0:
-            self._save("last")
         progress = progress or Progress()
         with (
+            ExitStack() as stack,
             StopSignals() as signals,
             deterministic(self.device),
             Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
         ):
+            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
+            if self.step == 0:
+                self._save("last")
             progress.start(self.config, self.step, self.standing.last)
             try:
                 reason, interrupted = self._loop(log, progress, signals)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from qrnn_circuits.training import atomic
 from qrnn_circuits.training.atomic import leftovers, write_atomically
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
@@ -32,3 +33,15 @@ def test_leftovers_are_the_temporary_files_of_a_killed_writer(tmp_path: Path) ->
     for name in (".file.123.tmp", "file.tmp", ".hidden", "file"):
         (tmp_path / name).touch()
     assert leftovers(tmp_path) == [tmp_path / ".file.123.tmp"]
+
+
+def test_a_link_laid_beforehand_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "token_hex", lambda _: "known")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"kept")
+    (tmp_path / ".file.known.tmp").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "file", b"new")
+    assert victim.read_bytes() == b"kept"

@@ -1,5 +1,7 @@
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 
 from qrnn_circuits.training import CheckpointError, RunConfig, RunFolder, Trainer
-from qrnn_circuits.training.run_folder import CheckpointName
+from qrnn_circuits.training.run_folder import CheckpointName, RunInUseError
 from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
@@ -123,4 +125,33 @@ def test_a_file_takes_no_run(tmp_path: Path, tiny: Tiny) -> None:
 def test_what_a_killed_process_left_behind_is_removed(run: RunFolder) -> None:
     (run.path / ".last.safetensors.123.tmp").write_bytes(b"half a checkpoi")
     Trainer.resume(run.path)
-    assert not list(run.path.glob(".*"))
+    assert not list(run.path.glob(".*.tmp"))
+
+
+def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    with first.owned(), pytest.raises(RunInUseError, match="another process uses the run"):
+        second.owned().__enter__()
+    with second.owned():
+        pass
+
+
+def test_a_killed_owner_leaves_its_folder_to_others(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from qrnn_circuits.training.run_folder import RunFolder\n"
+        "with RunFolder(pathlib.Path(sys.argv[1])).owned():\n"
+        "    print('owned', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "owned\n"
+        # Suspended as it is, it would go on to write once it wakes.
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(RunInUseError, match="suspended one has to be woken or killed"):
+            RunFolder(tmp_path).owned().__enter__()
+        process.kill()
+    with RunFolder(tmp_path).owned():
+        pass

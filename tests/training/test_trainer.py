@@ -20,7 +20,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
-from qrnn_circuits.training.run_folder import CheckpointName
+from qrnn_circuits.training.run_folder import CheckpointName, RunInUseError
 from tests.conftest import qrnn_cell
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
@@ -349,6 +349,25 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(
     assert load_run(tmp_path / "run", "last").step == 4
 
 
+def test_a_run_that_another_process_has_gone_on_with_is_not_taken_back(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    Trainer.start(tiny(steps=4), tmp_path / "run").run()
+    late = Trainer.resume(tmp_path / "run", {"steps": 8})
+    Trainer.resume(tmp_path / "run", {"steps": 12}).run()
+    with pytest.raises(RunInUseError, match="is at step 12, not at step 4 as when it was read"):
+        late.run()
+    assert load_run(tmp_path / "run", "last").step == 12
+
+
+def test_of_two_runs_started_in_one_folder_one_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    first = Trainer.start(tiny(), tmp_path / "run")
+    with pytest.raises(FileExistsError, match="is not empty"):
+        Trainer.start(tiny(), tmp_path / "run")
+    with first.folder.owned(), pytest.raises(RunInUseError, match="another process uses"):
+        first.run()
+
+
 def test_a_run_whose_angles_lose_their_meaning_diverges(tiny: Tiny, tmp_path: Path) -> None:
     trainer = Trainer.start(tiny(learning_rate=1e30), tmp_path / "run")
     with pytest.raises(TrainingDiverged, match=r"holds one of .*e\+29.* smaller learning_rate"):
@@ -365,7 +384,7 @@ def test_a_full_disk_ends_a_run_and_keeps_its_last_checkpoint(
     with small_disk(3000), pytest.raises(CheckpointError, match="could not be written"):
         trainer.run()
     assert files(folder) == before
-    assert not list(folder.glob(".*"))
+    assert not list(folder.glob(".*.tmp"))
     assert Trainer.resume(folder).run().step == 12
 
 
