@@ -5,6 +5,7 @@ import pytest
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits import Multiplexed, Postselect
+from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.execution.remedies import (
     alternatives,
     dropping,
@@ -39,9 +40,11 @@ def test_only_settings_that_would_change_anything_are_named(
 
 
 def test_a_tolerance_is_named_where_nothing_is_dropped_that_could_be() -> None:
-    class Whole(Multiplexed):
-        def spectrum(self, *_: Any, **__: Any) -> Any:  # noqa: ANN401
-            return None
+    class Whole(Realisation):
+        semantics = "unitary"
+
+        def queue(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+            """Needs none here."""
 
     assert dropping(Multiplexed(), 0.0) == ["a --tolerance that drops small rotations"]
     assert dropping(Multiplexed(), 0.05) == dropping(Whole(), 0.0) == []
