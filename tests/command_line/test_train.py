@@ -283,11 +283,12 @@ def test_the_data_folder_comes_from_the_option_or_the_environment_and_only_for_d
     qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("QRNN_DATA_DIR", "/from/environment")
-    digits = ("train", "digits", "--out", tmp_path / "digits", "--steps", 1, "--workspace", 1)
+    small = ("--steps", 1, "--workspace", 1, "--degree", 1)
+    digits = ("train", "digits", "--out", tmp_path / "digits", *small)
     assert "no folder /from/environment" in message(qrnn(*digits))
     assert "no folder /from/option" in message(qrnn(*digits, "--data", "/from/option"))
     assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "xor").exit_code == 0
-    embedded = (*digits, "--data", "embedded", "--degree", 1, "--stages", 1, "--batch-size", 2)
+    embedded = (*digits, "--data", "embedded", "--stages", 1, "--batch-size", 2)
     assert qrnn(*embedded).exit_code == 0
     resume = ("train", "digits", "--out", tmp_path / "digits", "--resume")
     assert "finished" in qrnn(*resume).stdout
