@@ -6,11 +6,13 @@ qrnn.aer with the noise of that chip. "Single" is the share of single shots that
 that of the majorities over all shots of an answer. Every seed is trained once more from initial
 parameters moved by 1e-6 with --perturbed, in place of another machine. Prints Markdown.
 
-    python -m benchmarks.chip [--goals xor:12 xor:36 digits mnist] [--seeds 10] [--perturbed]
+    python -m benchmarks.chip [--goals xor:12 xor:36 digits mnist] [--encodings lane angles]
+        [--seeds 10] [--perturbed]
 """
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,6 +164,7 @@ def main() -> None:
                 if key not in runs:
                     runs[key] = trained(goal, seed, PERTURBATION * arguments.perturbed)
                 seeds.append(measure(goal, runs[key], encoding))
+                print(f"{name}, inputs on {encoding}, seed {seed}: {seeds[-1]}", file=sys.stderr)
             print(row(name, encoding, seeds), flush=True)
 
 

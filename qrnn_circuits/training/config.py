@@ -47,6 +47,7 @@ _CHANGEABLE = {
 
 _CELL_SETTINGS = ("lane", "workspace", "stages", "order", "degree", "semantics")
 _SPREADS = ("bias_spread", "weight_spread", "theta_spread")
+_SPARSITY = ("sparsity_weight", "prune_tolerance")
 _NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
 # What recipes say is for this optimiser.
 _FOR_ADAM = ("learning_rate", "readout_learning_rate", "decay")
@@ -88,17 +89,10 @@ class RunConfig(RunSettings):
         if self.curriculum is not None:
             self._check_curriculum()
         _ = self.schedule
-        self._check_sparsity()
+        self._check_pruning()
 
-    def _check_sparsity(self) -> None:
-        """Raises where the cell's circuit cannot be made sparse as wanted."""
-        kind = CELLS.find(self.cell)
-        for name, method in (("sparsity_weight", "parity_angles"), ("prune_tolerance", "prune")):
-            if getattr(self, name) and getattr(kind, method, None) is getattr(Cell, method):
-                raise ValueError(
-                    f"{name} is for cells with a method {method}, which {self.cell!r} has not, got "
-                    f"{getattr(self, name)}"
-                )
+    def _check_pruning(self) -> None:
+        """Raises where rotations cannot be pruned one by one."""
         if self.prune_tolerance is not None and self.order and self.semantics == "unitary":
             raise ValueError(
                 f"prune_tolerance is for neurons of order 0 or postselected ones, got "
@@ -142,7 +136,8 @@ class RunConfig(RunSettings):
             recipe: Name of the recipe, or ``"none"``; by default the one that the task names. Its
                 learning rates are Adam's, that of the read-out goes with the other, and settings
                 that the cell has no use for are left out, as are the spreads of biases and weights
-                where either the recipe's neurons or those of the run are of order 0.
+                where either the recipe's neurons or those of the run are of order 0, and pruning
+                where it is not for the neurons.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -165,6 +160,9 @@ class RunConfig(RunSettings):
         if (given.get("order", order) == 0) != (order == 0):
             unsuited += ("bias_spread", "weight_spread")
         unsuited += tuple(_unused(given.get("cell", cls.cell)))
+        semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
+        if given.get("order", order) and semantics == "unitary":
+            unsuited += ("prune_tolerance",)
         given["task_options"] = recommended["task_options"] | options
         _fit(recommended, given)
         for unused in unsuited:
@@ -355,4 +353,7 @@ def _unused(cell: str) -> list[str]:
     """The settings that a cell has no use for."""
     accepted = set(_arguments(cell))
     spreads = () if "initialisation" in accepted else _SPREADS
-    return [name for name in _CELL_SETTINGS if name not in accepted] + [*spreads]
+    # What makes an object of a cell, in place of its class, does not tell.
+    method = getattr(CELLS.find(cell), "parity_angles", None)
+    sparsity = _SPARSITY if method is Cell.parity_angles else ()
+    return [name for name in _CELL_SETTINGS if name not in accepted] + [*spreads, *sparsity]

@@ -87,7 +87,7 @@ def test_the_weight_of_the_angles_grows_until_they_are_pruned() -> None:
     ("changes", "message"),
     [
         ({"prune_tolerance": 0.1}, "prune_tolerance is for neurons of order 0 or postselected"),
-        ({"cell": "tests.cells.rotation_cell:RotationCell"}, "sparsity_weight is for cells with"),
+        ({"cell": "tests.cells.rotation_cell:RotationCell"}, "takes no sparsity_weight, got 0.1"),
     ],
 )
 def test_what_cannot_be_made_sparse_is_refused(changes: dict[str, object], message: str) -> None:
@@ -96,3 +96,8 @@ def test_what_cannot_be_made_sparse_is_refused(changes: dict[str, object], messa
     given = {name: value for name, value in settings.items() if name not in unused}
     with pytest.raises(ValueError, match=message):
         RunConfig.resolve("xor", given, changes, recipe="none")
+
+
+def test_a_recipe_that_prunes_serves_neurons_that_cannot_be_pruned() -> None:
+    assert RunConfig.resolve("xor", {}, recipe="chip").prune_tolerance is not None
+    assert RunConfig.resolve("xor", {"order": 1}, recipe="chip").prune_tolerance is None
