@@ -44,7 +44,8 @@ def spell_labels(classes: Tensor, length: int, lane: int) -> Tensor:
                 [2, 1]])
     """
     shifts = lane * torch.arange(length - 1, -1, -1)
-    return classes[:, None] >> shifts & 2**lane - 1
+    symbols: Tensor = classes[:, None] >> shifts & 2**lane - 1
+    return symbols
 
 
 def label_name(label: Sequence[int], names: Sequence[str], lane: int) -> str:

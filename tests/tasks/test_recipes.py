@@ -13,7 +13,7 @@ def task_with_recipes(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) 
     (folder / "recipes").mkdir()
     (folder / "recipes" / "xor.toml").write_text(text)
     module = SimpleNamespace(__file__=str(folder / "module.py"))
-    monkeypatch.setitem(sys.modules, "module_of_a_test", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "module_of_a_test", module)
     return type("Own", (Xor,), {"__module__": "module_of_a_test"})
 
 
