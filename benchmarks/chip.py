@@ -3,8 +3,9 @@
 Trains every seed of a recipe `chip`, tests it exactly, counts its longest circuit on a Heron chip
 (fake_fez) before and after Qiskit's transpilation, and runs the answers to some test sequences on
 qrnn.aer with the noise of that chip. "Single" is the share of single shots that are right, "right"
-that of the majorities over all shots of an answer. Every seed is trained once more from initial
-parameters moved by 1e-6 with --perturbed, in place of another machine. Prints Markdown.
+that of the majorities over all shots of an answer; of each figure the table has the median and, in
+brackets, the worst. With --perturbed, seeds start from initial parameters that are moved by 1e-6,
+in place of another machine. Prints Markdown, and each seed to standard error.
 
     python -m benchmarks.chip [--goals xor:12 xor:36 digits mnist] [--encodings lane angles]
         [--seeds 10] [--perturbed]
@@ -114,7 +115,7 @@ def measure(goal: Goal, run: TrainedRun, encoding: Any) -> Figures:  # noqa: ANN
 
 
 def row(name: str, encoding: str, seeds: Sequence[Figures]) -> str:
-    """The worst and the median of all seeds."""
+    """The median of all seeds, and the worst in brackets."""
 
     def cell(values: Sequence[float], form: str, worst: Any) -> str:  # noqa: ANN401
         return f"{statistics.median(values):{form}} ({worst(values):{form}})"
@@ -122,6 +123,7 @@ def row(name: str, encoding: str, seeds: Sequence[Figures]) -> str:
     cells = [
         name,
         encoding,
+        str(len(seeds)),
         cell([seed.error for seed in seeds], ".1%", max),
         cell([seed.sampled for seed in seeds], ".1%", max),
         cell([seed.gates for seed in seeds], ".0f", max),
