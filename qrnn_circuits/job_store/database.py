@@ -12,7 +12,7 @@ from typing import Any
 from qrnn_circuits.job_store.records import JobStoreError
 
 _APPLICATION_ID = 0x71726E6E  # "qrnn", in the file's header
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_SECONDS = 30.0
 
 _SCHEMA = """

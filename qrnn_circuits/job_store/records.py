@@ -4,10 +4,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -122,7 +122,7 @@ def to_entry(row: tuple[Any, ...]) -> JobRecord | DamagedRecord:
     try:
         check_values(values)
         values["status"] = JobStatus(values["status"])
-        values["context"] = from_json_text("context", values["context"])
+        values["context"] = open_json("context", values["context"])
     except ValueError as error:
         name = values["id"]
         return DamagedRecord(name if is_text(name) else shown(name), str(error))
@@ -171,31 +171,45 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def to_json_text(name: str, value: dict[str, Any]) -> str:
-    """A JSON object as text.
+def seal_json(name: str, value: dict[str, Any]) -> str:
+    """A JSON object as text, behind its hash.
 
     Raises:
         TypeError: If it is none.
     """
     try:
-        return json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{name} must be a JSON object: {error}") from error
+    return f"{sha256(text.encode()).hexdigest()} {text}"
 
 
-def from_json_text(name: str, text: object) -> dict[str, Any]:
-    """Reads a JSON object.
+def open_json(name: str, sealed: object) -> dict[str, Any]:
+    """Reads what :func:`seal_json` gave.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is something else.
     """
-    value = None
-    with suppress(ValueError, RecursionError):
-        value = json.loads(text, parse_constant=_refuse) if isinstance(text, str) else None
-    if not isinstance(value, dict):
-        raise ValueError(f"{name} must be a JSON object, got {shown(text)}")
-    return value
+    if is_text(sealed):
+        digest, _, text = str(sealed).partition(" ")
+        if digest == sha256(text.encode()).hexdigest():
+            value: dict[str, Any] = json.loads(text)
+            return value
+    raise ValueError(f"{name} must be as it was written, got {shown(sealed)}")
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")
+def seal_bytes(data: bytes) -> bytes:
+    """Bytes behind their hash."""
+    return sha256(data).digest() + data
+
+
+def open_bytes(name: str, sealed: object) -> bytes:
+    """Reads what :func:`seal_bytes` gave.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    size = sha256().digest_size
+    if isinstance(sealed, bytes) and sealed[:size] == sha256(sealed[size:]).digest():
+        return sealed[size:]
+    raise ValueError(f"{name} must be as it was written, got {shown(sealed)}")

@@ -14,11 +14,12 @@ from qrnn_circuits.job_store.records import (
     JobRecord,
     JobStatus,
     check_values,
-    from_json_text,
     is_text,
-    shown,
+    open_bytes,
+    open_json,
+    seal_bytes,
+    seal_json,
     to_entry,
-    to_json_text,
 )
 
 
@@ -64,9 +65,9 @@ class JobStore:
             ValueError: If a field of the record is of another type or out of range.
         """
         row = record.to_json() | {
-            "context": to_json_text("context", record.context),
-            "program": to_json_text("program", dict(program)),
-            "payload": payload,
+            "context": seal_json("context", record.context),
+            "program": seal_json("program", dict(program)),
+            "payload": None if payload is None else seal_bytes(payload),
         }
         check_values(row)
         names = ", ".join(row)
@@ -116,7 +117,7 @@ class JobStore:
         """
         (text,) = self._row(job_id, "program")
         try:
-            return from_json_text("program", text)
+            return open_json("program", text)
         except ValueError as error:
             raise self._damaged(job_id, error) from None
 
@@ -146,7 +147,7 @@ class JobStore:
 
     def finished(self, job_id: str, bits: bytes) -> None:
         """Keeps what a job gave, unless another process was first."""
-        self._update(job_id, status=JobStatus.DONE, bits=bits, error=None)
+        self._update(job_id, status=JobStatus.DONE, bits=seal_bytes(bits), error=None)
 
     def failed(self, job_id: str, reason: str) -> None:
         """Notes why a job will give no results."""
@@ -167,9 +168,10 @@ class JobStore:
 
     def _bytes(self, job_id: str, column: str) -> bytes | None:
         (value,) = self._row(job_id, column)
-        if value is not None and not isinstance(value, bytes):
-            raise self._damaged(job_id, f"{column} must be bytes, got {shown(value)}")
-        return value
+        try:
+            return None if value is None else open_bytes(column, value)
+        except ValueError as error:
+            raise self._damaged(job_id, error) from None
 
     def _damaged(self, job_id: str, reason: object) -> JobDamagedError:
         return JobDamagedError(f"job {job_id} is damaged in {self.path}: {reason}")
