@@ -271,7 +271,7 @@ def test_what_could_not_be_read_back_is_not_recorded(
 ) -> None:
     (name,) = change
     with pytest.raises(ValueError, match=f"{name} must be "):
-        add(store, **change)
+        add(store, **change)  # type: ignore[arg-type]
     assert not store.path.exists()
 
 
