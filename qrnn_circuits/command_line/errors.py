@@ -6,9 +6,9 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from qrnn_circuits import ZeroProbabilityError
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear
 from qrnn_circuits.job_store import JobError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
@@ -89,6 +89,5 @@ def _fail(error: Exception, exit_code: int, ranks: Ranks | None = None) -> NoRet
     # What all processes raise, the first one says; which of them lose each other, nobody knows.
     if ranks is None or ranks.is_first or isinstance(error, RankError):
         clear()
-        text = Text(f"Error: {error}", style="bold red")
-        Console(stderr=True).print(text, soft_wrap=True)
+        Console(stderr=True).print(plain(f"Error: {error}", "bold red"), soft_wrap=True)
     raise typer.Exit(exit_code)

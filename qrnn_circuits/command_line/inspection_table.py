@@ -6,6 +6,7 @@ from rich.table import Table
 
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
 from qrnn_circuits.circuits.qiskit.resources import Resources
+from qrnn_circuits.command_line.plain import plain
 
 # Names of the rows and what they show of a circuit.
 _COUNTS: dict[str, Callable[[Resources], int]] = {
@@ -60,7 +61,7 @@ def realisation_table(inspection: Inspection) -> Table:
     table.add_column("")
     for entry in inspection.realisations:
         mark = "" if entry.realisation.semantics == cell["semantics"] else " *"
-        table.add_column(f"{entry.realisation}{mark}", justify="right")
+        table.add_column(plain(f"{entry.realisation}{mark}"), justify="right")
     for name, value in _COUNTS.items():
         if name == "larger gates" and not any(value(e.resources) for e in inspection.realisations):
             continue  # The built-in realisations have none.
@@ -115,7 +116,7 @@ def stage_table(inspection: Inspection, entry: RealisationInspection) -> Table:
     if inspection.target is not None:
         caption = "transpiled with barriers between stages, which costs a few gates"
     names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
-    table = Table(title=f"{entry.realisation}, by stage", caption=caption)
+    table = Table(title=plain(f"{entry.realisation}, by stage", "table.title"), caption=caption)
     table.add_column("")
     for name in names:
         table.add_column(name, justify="right")

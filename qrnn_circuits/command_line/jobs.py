@@ -10,7 +10,8 @@ from rich.table import Table
 
 from qrnn_circuits.command_line.errors import run_errors
 from qrnn_circuits.command_line.options import JsonOption
-from qrnn_circuits.job_store import JobRecord, JobStore
+from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.job_store import DamagedRecord, JobRecord, JobStore
 
 
 def jobs(
@@ -21,33 +22,53 @@ def jobs(
 ) -> None:
     """List the recorded jobs, the latest first.
 
+    A damaged one says so, and what is wrong with it.
     Nothing is asked of a service: qrnn results does that.
     """
     with run_errors():
         store = JobStore()
-        records = store.records() if job is None else [store.get(job)]
+        if job is not None:
+            _show(store.get(job), as_json=as_json)
+            return
+        entries = store.entries()
+    console = Console(highlight=False)
     if as_json:
-        entries = [record.to_json() for record in records]
-        typer.echo(json.dumps(entries if job is None else entries[0]))
-    elif not records:
-        typer.echo(f"no jobs in {store.path}")
+        typer.echo(json.dumps([entry.to_json() for entry in entries]))
+    elif not entries:
+        console.print(plain(f"no jobs in {store.path}"), soft_wrap=True)
     else:
-        Console().print(_table(records) if job is None else _details(records[0]))
+        console.print(_table(entries))
+        for entry in entries:
+            if isinstance(entry, DamagedRecord):
+                console.print(
+                    plain(f"job {entry.id} is damaged: {entry.reason}", "bold yellow"),
+                    soft_wrap=True,
+                )
 
 
-def _table(records: list[JobRecord]) -> Table:
+def _show(record: JobRecord, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(record.to_json()))
+    else:
+        Console().print(_details(record))
+
+
+def _table(entries: list[JobRecord | DamagedRecord]) -> Table:
     table = Table(box=None)
     for column in ("job", "submitted", "backend", "status", "task"):
         table.add_column(column, no_wrap=True)
     table.add_column("shots", justify="right", no_wrap=True)
-    for record in records:
+    for entry in entries:
+        if isinstance(entry, DamagedRecord):
+            table.add_row(plain(entry.id), "", "", plain("damaged", "bold yellow"))
+            continue
         table.add_row(
-            record.id,
-            _local_time(record),
-            record.backend,
-            record.status.value,
-            _planned(record, "task") or "",
-            f"{record.shots:,}",
+            plain(entry.id),
+            _local_time(entry),
+            plain(entry.backend),
+            entry.status.value,
+            plain(_planned(entry, "task") or ""),
+            f"{entry.shots:,}",
         )
     return table
 
@@ -74,14 +95,15 @@ def _details(record: JobRecord) -> Table:
         "circuit hash": record.circuit_hash,
     }.items():
         if value is not None:
-            table.add_row(name, str(value))
+            table.add_row(name, plain(value))
     return table
 
 
 def _planned(record: JobRecord, name: str) -> str | None:
     """What the plan says, for a job of qrnn submit."""
-    value: str | None = record.context.get("plan", {}).get(name)
-    return value
+    plan = record.context.get("plan")
+    value = plan.get(name) if isinstance(plan, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def _local_time(record: JobRecord) -> str:

@@ -37,7 +37,9 @@ def results(
                 f"job {job} is not one of qrnn submit; in Python, "
                 f"qml.device({record.device!r}).fetch({job!r}) gives its results"
             )
-        plan = Plan.from_json(record.context["plan"])
+        plan, title = Plan.from_json(record.context["plan"]), record.context.get("device")
+        if not isinstance(title, str):
+            raise ValueError(f"the context of job {job} names no device of its report")
         device: Any = make_device(record.device, plan.wires)
     with device_errors():
         import pennylane as qml
@@ -49,5 +51,5 @@ def results(
         with qml.Tracker(device) as tracker:
             fetched = device.fetch(job, wait=wait)
         kept = tracker.history.get("kept_shots")
-        result = make_report(plan, fetched, device=record.context["device"], kept=kept)
+        result = make_report(plan, fetched, device=title, kept=kept)
     show_report(result, chart, as_json=as_json)

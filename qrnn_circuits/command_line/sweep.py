@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import Progress, Sweep, SweepSpace, SweepTrial, progress_for
 from qrnn_circuits.training.settings import merge, read_toml
@@ -105,15 +105,14 @@ def _work(book: Sweep) -> int | None:
             if run is None:
                 return None
             settings = ", ".join(f"{name} {_text(value)}" for name, value in run.settings.items())
-            console.print(f"trial {run.number} of {len(book.trials())}: {settings}", soft_wrap=True)
+            title = f"trial {run.number} of {len(book.trials())}: {settings}"
+            console.print(plain(title), soft_wrap=True)
             with run_errors():
                 result = book.run(run, progress_for(console) if console.is_terminal else Progress())
         if result is not None and result.signal is not None:
-            console.print(
-                f"Interrupted and saved after step {result.step}. Go on with: "
-                f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}",
-                soft_wrap=True,
-            )
+            command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
+            told = f"Interrupted and saved after step {result.step}. Go on with: {command}"
+            console.print(plain(told), soft_wrap=True)
             return result.signal
 
 
@@ -126,15 +125,15 @@ def _print_table(book: Sweep) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _FILE_WIDTH
-    table = Table(title=f"{book.space.task}, in {book.folder}", box=None)
+    table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
     figures = ("sampled error", "error", "loss", "step")
     for name in ("trial", *book.space.varied, *figures, "state"):
-        table.add_column(name, justify="right")
+        table.add_column(plain(name), justify="right")
     runs = book.trials()
     for run in sorted(runs, key=lambda r: math.inf if r.sampled_error is None else r.sampled_error):
         table.add_row(
             str(run.number),
-            *(_text(run.settings.get(name)) for name in book.space.varied),
+            *(plain(_text(run.settings.get(name))) for name in book.space.varied),
             *(f"{e:.2%}" if e is not None else "" for e in (run.sampled_error, run.error)),
             _text(run.loss),
             _text(run.step),
@@ -143,7 +142,7 @@ def _print_table(book: Sweep) -> None:
     console.print(table)
     for run in runs:
         if run.state == "fail":
-            console.print(Text(f"trial {run.number} has failed: {run.reason}"), soft_wrap=True)
+            console.print(plain(f"trial {run.number} has failed: {run.reason}"), soft_wrap=True)
 
 
 def _text(value: object) -> str:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from qrnn_circuits.cells import CELLS
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run_options import TaskCommand, add_options, further_task_options
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import (
@@ -147,14 +147,14 @@ def _run(trainer: Trainer) -> None:
         title += f", by {trainer.ranks.size} processes"
     if trainer.step > 0:
         title += f" after step {trainer.step}"
-    console.print(Text(title), soft_wrap=True)
+    console.print(plain(title), soft_wrap=True)
     with run_errors(trainer.ranks):
         try:
             result = trainer.run(progress_for(console) if first else Progress())
         except (CheckpointError, LogError, RankError) as error:
             command = folder.resume_command(config)
             raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
-    console.print(Text(_summary(trainer, result)), soft_wrap=True)
+    console.print(plain(_summary(trainer, result)), soft_wrap=True)
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)
 

@@ -2,6 +2,7 @@
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from qrnn_circuits.execution.report import Report
 
@@ -29,8 +30,12 @@ def report_table(report: Report) -> Table:
     left_out = len(report.circuits) - len(shown)
     note = f"\nshown: {len(shown)} of {len(report.circuits):,} circuits, --json has all"
     table = Table(
-        title=f"{plan.task} on {report.device}: {plan.realisation}, {plan.wires} wires, "
-        f"{plan.sampling}",
+        # Names may hold what Rich takes for markup.
+        title=Text(
+            f"{plan.task} on {report.device}: {plan.realisation}, {plan.wires} wires, "
+            f"{plan.sampling}",
+            style="table.title",
+        ),
         caption="exact, device: the most probable symbol and its probability\n"
         "TVD: total variation distance to exact; noise: TVD by shots alone\n"
         "kept: share of the shots; predicted: the same by the model\n"

@@ -6,6 +6,7 @@ The scalars are ``train/loss`` at every step, and at every validation ``validati
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,9 @@ from pathlib import Path
 from types import TracebackType
 
 from qrnn_circuits.training.validation import Validation
+
+_PREFIX = "events.out.tfevents."
+_NUMBER = re.compile(r"([0-9]{20})\.")
 
 
 class LogError(Exception):
@@ -49,8 +53,7 @@ class Log:
         from tensorboard.compat.proto.event_pb2 import SessionLog
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        # TensorBoard reads a folder's files in the order of their names.
-        self._path = folder / f"events.out.tfevents.{time.time_ns():020d}.{os.getpid()}"
+        self._path = folder / f"{_PREFIX}{_number(folder):020d}.{os.getpid()}"
         with self._writing():
             self._file = self._path.open("xb")
         self._records = RecordWriter(self._file)
@@ -107,6 +110,16 @@ class Log:
             raise LogError(
                 f"the log {self._path} could not be written: {error.strerror}"
             ) from error
+
+
+def _number(folder: Path) -> int:
+    """The time in nanoseconds, or the next number where an older file has a later time.
+
+    TensorBoard reads a folder's files in the order of their names, and clocks are set back.
+    """
+    names = (path.name.removeprefix(_PREFIX) for path in folder.glob(f"{_PREFIX}*"))
+    numbers = [int(found[1]) for found in map(_NUMBER.match, names) if found]
+    return max(time.time_ns(), *(number + 1 for number in numbers), 0)
 
 
 def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:

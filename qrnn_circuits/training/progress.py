@@ -122,7 +122,7 @@ class LiveProgress(Progress):
         """Shows the display."""
         self._validation = last
         self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=None),
             TextColumn("step {task.completed}/{task.total}"),
             _SpeedColumn(table_column=Column(no_wrap=True)),

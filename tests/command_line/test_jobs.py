@@ -1,5 +1,8 @@
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +66,73 @@ def test_one_job_is_shown_with_its_trouble(
         record.id,
     ):
         assert text in result.stdout
+
+
+def damage(store: JobStore, job: str, column: str, value: object) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("context", "{"), ("status", "[red]"), ("created", "x"), ("shots", "x")]
+)
+def test_a_damaged_job_is_listed_as_damaged_among_the_others(
+    qrnn: Qrnn, add: Callable[..., JobRecord], store: JobStore, column: str, value: object
+) -> None:
+    old, bad, new = add(), add(), add()
+    damage(store, bad.id, column, value)
+    result = qrnn("jobs")
+    assert result.exit_code == 0, result.stderr
+    *lines, last = result.stdout.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines[1:]}
+    assert set(rows) == {new.id, bad.id, old.id}
+    assert rows[bad.id] == [bad.id, "damaged"]
+    assert [job for job in rows if job != bad.id] == [new.id, old.id]
+    assert last.startswith(f"job {bad.id} is damaged: {column} must be ")
+    assert repr(value) in last
+    listed = json.loads(qrnn("jobs", "--json").stdout)
+    assert [entry for entry in listed if "damaged" not in entry] == [new.to_json(), old.to_json()]
+    assert [entry["id"] for entry in listed if "damaged" in entry] == [bad.id]
+    result = qrnn("jobs", bad.id)
+    assert result.exit_code == 1
+    assert f"job {bad.id} is damaged" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("plan", [5, None, [], {"task": ["xor"]}, {"task": "[/x] :bug: \x1b[2J"}])
+def test_any_context_is_listed_as_it_is(
+    qrnn: Qrnn, add: Callable[..., JobRecord], plan: object
+) -> None:
+    record = add(context={"plan": plan, "folder": "/[/bold]/\ud800"}, backend="[red]x[/y]")
+    for result in (qrnn("jobs"), qrnn("jobs", record.id)):
+        assert result.exit_code == 0, result.exception
+        assert "[red]x[/y]" in result.stdout
+        assert "\x1b" not in result.stdout
+        if plan == {"task": "[/x] :bug: \x1b[2J"}:
+            assert "[/x] :bug: \\x1b[2J" in result.stdout
+    assert "/[/bold]/\\ud800" in result.stdout
+
+
+@pytest.mark.parametrize("job", ["[/x]", "\udcff", "'"])
+def test_any_text_may_be_asked_for(qrnn: Qrnn, store: JobStore, job: str) -> None:
+    for command in ("jobs", "results"):
+        result = qrnn(command, job)
+        assert result.exit_code == 1
+        assert f"there is no job {job!r} in {store.path}" in result.stderr
+
+
+def test_a_path_with_markup_is_shown_as_it_is(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "[/red] :bug:" / "jobs.sqlite"
+    monkeypatch.setenv("QRNN_JOBS", str(path))
+    assert qrnn("jobs").stdout == f"no jobs in {path}\n"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    result = qrnn("jobs")
+    assert (result.exit_code, path.read_bytes()) == (1, b"x")
+    assert str(path) in result.stderr
 
 
 def test_no_jobs_are_no_error(qrnn: Qrnn, store: JobStore) -> None:

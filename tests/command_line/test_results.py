@@ -1,6 +1,8 @@
 import json
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,39 @@ def test_a_job_from_python_says_how_to_fetch_it(qrnn: Qrnn, store: JobStore) -> 
     result = qrnn("results", record.id)
     assert result.exit_code == 2
     assert f"qml.device('qrnn.ibm').fetch('{record.id}')" in result.stderr
+
+
+@pytest.mark.parametrize("column", ["bits", "program", "payload", "context"])
+@pytest.mark.parametrize("value", ["{}", b"PK\3\4", "[/x]", 5])
+def test_damaged_records_are_one_line(
+    qrnn: Qrnn, job: str, store: JobStore, column: str, value: object
+) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ?", (value,))
+        connection.commit()
+    result = qrnn("results", job)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"Error: job {job} is damaged in {store.path}")
+    assert f"{column} must be " in result.stderr
+
+
+@pytest.mark.parametrize("context", [{"plan": 5}, {"plan": {}}, {"plan": {"circuits": []}}])
+def test_a_context_of_the_callers_own_is_one_line(
+    qrnn: Qrnn, store: JobStore, context: dict[str, object]
+) -> None:
+    record = JobRecord(
+        device="qrnn.ibm",
+        backend="ibm_fez",
+        mode="job",
+        circuits=1,
+        shots=1,
+        circuit_hash="",
+        context=context,
+    )
+    store.add(record, {})
+    result = qrnn("results", record.id)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: this is no plan of a run")
 
 
 def test_a_wrong_argument_is_one_line(qrnn: Qrnn, job: str) -> None:

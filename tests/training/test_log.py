@@ -37,6 +37,21 @@ def test_steps_that_a_resumed_run_takes_again_count_once(tmp_path: Path) -> None
     assert curve == [(1, 1), (2, 2), (3, 3), (4, -4), (5, -5), (6, -6), (7, -7), (8, -8)]
 
 
+@pytest.mark.parametrize("times", [(2_000, 1_000, 1_000), (2_000, 2_000, 2_000), (5, -5, -9)])
+def test_a_clock_set_back_loses_no_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: tuple[int, ...]
+) -> None:
+    for part, now in enumerate(times):
+        monkeypatch.setattr("time.time_ns", lambda now=now: now)
+        first = 1 + 4 * part
+        with Log(tmp_path, first_step=first) as log:
+            # The last step is taken again by the run that goes on.
+            for step in range(first, first + 5):
+                log.step(step, float(part))
+    expected = [(step, float(min((step - 1) // 4, 2))) for step in range(1, 14)]
+    assert read_scalars(tmp_path, "train/loss") == expected
+
+
 def test_flushed_events_are_on_disk_while_the_log_is_open(tmp_path: Path) -> None:
     with Log(tmp_path, first_step=1) as log:
         log.step(1, 0.5)

@@ -5,11 +5,12 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from qrnn_backends.ibm.redaction import redacted
 from qrnn_circuits.job_store import JobError, JobPendingError
 from qrnn_circuits.optional_packages import require_qiskit
 
@@ -296,7 +297,7 @@ class RuntimeService:
         waits = self._backoff.waits()
         while True:
             try:
-                with quiet():
+                with quiet(), redacted(self._clean):
                     return action()
             except AccountNotFoundError:
                 raise NoAccountError(_NO_ACCOUNT) from None
@@ -323,7 +324,13 @@ class RuntimeService:
 
     def _clean(self, text: str) -> str:
         """The text without the account's token, whoever put it there."""
+        from qiskit_ibm_runtime import QiskitRuntimeService
+
         secrets = {os.environ.get("QISKIT_IBM_TOKEN")}
+        # A file of accounts that cannot be read gives the client no token either.
+        with suppress(Exception):
+            accounts = QiskitRuntimeService.saved_accounts()
+            secrets |= {account.get("token") for account in accounts.values()}
         if self._service is not None:
             secrets.add((self._service.active_account() or {}).get("token"))
         for secret in filter(None, secrets):

@@ -358,6 +358,30 @@ def test_the_token_is_nowhere_on_disk_or_in_errors(
         assert TOKEN.encode() not in file.read_bytes(), file
 
 
+@pytest.mark.parametrize("saved", [False, True])
+def test_what_the_client_logs_holds_no_token(
+    device: Callable[..., IBMDevice],
+    server: RuntimeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    saved: bool,
+) -> None:
+    if saved:
+        QiskitRuntimeService.save_account(
+            token=TOKEN, url=os.environ["QISKIT_IBM_URL"], instance=INSTANCE
+        )
+        monkeypatch.delenv("QISKIT_IBM_TOKEN")
+    client = logging.getLogger("qiskit_ibm_runtime")
+    monkeypatch.setattr(client, "handlers", [caplog.handler])
+    monkeypatch.setattr(client, "level", logging.DEBUG)
+    fault = Fault("GET", "/backends/ibm_manila/configuration", 400, message=f"no, {TOKEN}, no")
+    server.faults = [fault]
+    with pytest.raises(ServiceError) as caught:
+        device(backoff=Backoff(attempts=1)).submit([flip()])
+    assert "no, <token>, no" in caplog.text, "the service's words are logged"
+    assert TOKEN not in f"{caught.value}{caplog.text}"
+
+
 def test_waits_grow_up_to_the_longest() -> None:
     waits = Backoff(attempts=6, first=1, factor=3, longest=20).waits()
     assert list(waits) == [1, 3, 9, 20, 20]

@@ -1,0 +1,20 @@
+"""Text that is not ours, as it is shown on a terminal."""
+
+from rich.text import Text
+
+
+def plain(value: object, style: str = "") -> Text:
+    r"""Shows a value as it is: no markup, no emoji codes, nothing that controls the terminal.
+
+    Args:
+        value: A path, a name, an error or any other value.
+        style: Of the whole text.
+
+    Example:
+        >>> plain("runs/[bold] :bug: \x1b[2J").plain
+        'runs/[bold] :bug: \\x1b[2J'
+    """
+    shown = (
+        sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in str(value)
+    )
+    return Text("".join(shown), style=style)

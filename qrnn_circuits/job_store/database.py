@@ -1,0 +1,205 @@
+"""The SQLite file of jobs: set up by the first writer, and never taken from another program."""
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.job_store.records import JobStoreError
+
+_APPLICATION_ID = 0x71726E6E  # "qrnn", in the file's header
+_SCHEMA_VERSION = 2
+_BUSY_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    created TEXT NOT NULL,
+    device TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    status TEXT NOT NULL,
+    circuits INTEGER NOT NULL,
+    shots INTEGER NOT NULL,
+    circuit_hash TEXT NOT NULL,
+    usage REAL,
+    seed INTEGER,
+    service_job TEXT,
+    error TEXT,
+    context TEXT NOT NULL,
+    program TEXT NOT NULL,
+    payload BLOB,
+    bits BLOB
+)
+"""
+
+
+class Database:
+    """Transactions in the file of jobs. It holds no open connection.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """The rows that a query selects; none where nothing was written yet.
+
+        Raises:
+            JobStoreError: If the file cannot be read or is not ours.
+        """
+        if not self._holds_data():
+            return []
+        try:
+            return self._selected(query, values)
+        except _FullDiskError:
+            # Without the file through which processes share the index of the log.
+            return self._selected(query, values, alone=True)
+
+    def _selected(
+        self, query: str, values: tuple[str, ...], *, alone: bool = False
+    ) -> list[tuple[Any, ...]]:
+        with self._connection(alone=alone) as connection:
+            if _is_new(connection):
+                return []
+            self._check(connection)
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, which is on disk when the context ends without an error.
+
+        Raises:
+            JobStoreError: If the file cannot be written or is not ours.
+        """
+        try:
+            _make_folder(self.path.parent)
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except OSError as error:
+            raise JobStoreError(f"cannot record jobs in {self.path}: {error}") from error
+        self._holds_data()
+        with self._connection() as connection:
+            if _is_new(connection):
+                _set_up(connection)
+            self._check(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    def _holds_data(self) -> bool:
+        """Whether there is anything in the file, which SQLite may then open.
+
+        SQLite takes a file of one byte for an empty one, and waits for what is no file. The file is
+        not opened here: to close it would drop the locks of other threads.
+        """
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise JobStoreError(f"cannot use {self.path} as the file of jobs: {error}") from error
+        if not stat.S_ISREG(found.st_mode):
+            raise JobStoreError(f"cannot use {self.path} as the file of jobs: it is no file")
+        if found.st_size == 1:
+            raise JobStoreError(
+                f"cannot use {self.path} as the file of jobs: file is not a database"
+            )
+        return found.st_size > 0
+
+    @contextmanager
+    def _connection(self, *, alone: bool = False) -> Iterator[sqlite3.Connection]:
+        try:
+            # Creates no file.
+            connection = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=rw",
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                uri=True,
+            )
+            with closing(connection):
+                connection.text_factory = _to_string
+                if alone:
+                    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                # A committed job is to survive a power cut as well.
+                connection.execute("PRAGMA synchronous = FULL")
+                yield connection
+        except sqlite3.Error as error:
+            kind = JobStoreError if alone or not _lacks_space(error) else _FullDiskError
+            raise kind(f"cannot use {self.path} as the file of jobs: {error}") from error
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Makes sure that the file holds jobs."""
+        application, version = _mark(connection)
+        if application != _APPLICATION_ID:
+            raise JobStoreError(f"{self.path} is a database of another program, not a file of jobs")
+        if version != _SCHEMA_VERSION:
+            raise JobStoreError(
+                f"{self.path} holds jobs in format {version}; this version of qrnn-circuits reads "
+                f"format {_SCHEMA_VERSION}"
+            )
+
+
+class _FullDiskError(JobStoreError):
+    """SQLite may have found no room for its own files."""
+
+
+def _lacks_space(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it, for their owner alone."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    return _mark(connection) == (0, 0) and not _tables(connection)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    _set_wal_mode(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have been first.
+    if not _tables(connection):
+        connection.execute(_SCHEMA)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+
+
+def _mark(connection: sqlite3.Connection) -> tuple[int, int]:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return application, version
+
+
+def _tables(connection: sqlite3.Connection) -> list[Any]:
+    return connection.execute("SELECT name FROM sqlite_master").fetchall()
+
+
+def _set_wal_mode(connection: sqlite3.Connection) -> None:
+    """Lets readers and a writer work at once; SQLite does not wait for a busy file by itself."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _to_string(data: bytes) -> str:
+    """Text of the file, with marks for bytes that are none."""
+    return data.decode(errors="surrogateescape")
