@@ -27,6 +27,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.parameter_shift import refuse_postselected
+from qrnn_backends.qiskit_common.qubits import are_numbers
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
@@ -74,7 +75,7 @@ def sampled_circuits(
         sample_measurements=has_samples,
         name=name,
     )
-    pipeline.add_transform(decompose, name=name)
+    pipeline.add_transform(decompose, wires=wires, name=name)
     without_shots = "distribution" if exact is None else "state"
     pipeline.add_transform(defer_where_needed, config.mcm_config.mcm_method, without_shots)
     pipeline.add_transform(qml.transforms.broadcast_expand)
@@ -113,10 +114,15 @@ def measure_all_wires(
 
 
 @qml.transform  # type: ignore[untyped-decorator]
-def decompose(tape: QuantumScript, name: str) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+def decompose(
+    tape: QuantumScript, wires: Wires | None, name: str
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Leaves gates that Qiskit has, measurements and conditions, with numbers for parameters.
 
     PennyLane's own decomposition would leave measurements inside of other operations unseen.
+
+    Wires of a device without any are numbered in the order of the tape, if they are not numbers:
+    what the tape is split into may have them in another order.
 
     Raises:
         DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
@@ -130,7 +136,11 @@ def decompose(tape: QuantumScript, name: str) -> tuple[QuantumScriptBatch, Postp
             ]
         except TypeError as error:
             raise DeviceError(f"not supported on {name}: {error}") from error
-    return (tape.copy(operations=operations),), combine
+    decomposed = tape.copy(operations=operations)
+    if wires is None and not are_numbers(tape.wires):
+        numbers = {wire: number for number, wire in enumerate(tape.wires)}
+        (decomposed,), _ = qml.map_wires(decomposed, numbers)
+    return (decomposed,), combine
 
 
 @qml.transform  # type: ignore[untyped-decorator]

@@ -14,7 +14,9 @@ from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
 from pennylane.tape.tape import rotations_and_diagonal_measurements
+from pennylane.wires import Wires
 
+from qrnn_backends.qiskit_common.qubits import qubit_order
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
@@ -59,13 +61,18 @@ def bind(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCirc
     return bound
 
 
-def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
+def programs(
+    tapes: Sequence[QuantumScript], wires: Wires | None = None, placed: int = 0
+) -> list[Program]:
     """Converts tapes.
 
     Args:
         tapes: Tapes with a number of shots, whose measurements commute qubit by qubit
             (``split_non_commuting``) and whose parameters are not broadcast. Without shots, the
             readout has none either, and serves :meth:`Readout.expected` only.
+        wires: Of the device, None if any will do.
+        placed: Number of qubits that are not like the others, as
+            :func:`~.qubits.qubit_order` takes it.
 
     Returns:
         One program for each tape.
@@ -76,7 +83,7 @@ def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
     """
     # Equal structures within one call share their circuit even if it leaves the cache.
     circuits: dict[str, QuantumCircuit] = {}
-    return [_program(tape, circuits) for tape in tapes]
+    return [_program(tape, qubit_order(tape.wires, wires, placed), circuits) for tape in tapes]
 
 
 def flattened(operations: Iterable[Operator]) -> list[Operator]:
@@ -96,7 +103,9 @@ def flattened(operations: Iterable[Operator]) -> list[Operator]:
         ]
 
 
-def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Program:
+def _program(
+    tape: QuantumScript, qubits: Sequence[Hashable], circuits: "dict[str, QuantumCircuit]"
+) -> Program:
     (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
     rotations, measurements = _diagonalized(tape.measurements)
     operations = flattened([*tape.operations, *rotations])
@@ -108,10 +117,10 @@ def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Prog
             for wire in measurement.wires:
                 ends.setdefault(wire, len(places) + len(ends))
 
-    structure = _structure(operations, tape.wires.tolist(), places, ends)
+    structure = _structure(operations, qubits, places, ends)
     circuit = circuits.get(structure) or _circuits.get(structure)
     if circuit is None:
-        circuit = _circuit(operations, tape.wires.tolist(), places, list(ends))
+        circuit = _circuit(operations, qubits, places, list(ends))
     circuits[structure] = circuit
     _circuits[structure] = circuit
 
