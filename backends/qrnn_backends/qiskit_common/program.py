@@ -16,6 +16,7 @@ from pennylane.tape import QuantumScript
 from pennylane.tape.tape import rotations_and_diagonal_measurements
 from pennylane.wires import Wires
 
+from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
 from qrnn_backends.qiskit_common.qubits import qubit_order
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
@@ -113,9 +114,8 @@ def _program(
     # Classical bits are numbered through both registers: "mid", then "end".
     ends: dict[Hashable, int] = {}
     for measurement in measurements:
-        if measurement.mv is None:
-            for wire in measurement.wires:
-                ends.setdefault(wire, len(places) + len(ends))
+        for wire in _read_at_the_end(measurement, places):
+            ends.setdefault(wire, len(places) + len(ends))
 
     structure = _structure(operations, qubits, places, ends)
     circuit = circuits.get(structure) or _circuits.get(structure)
@@ -141,7 +141,11 @@ def _diagonalized(
     measurements: Sequence[MeasurementProcess],
 ) -> tuple[list[Operator], list[MeasurementProcess]]:
     """Gates after which observables are diagonal, and the measurements of these."""
-    observed = [place for place, measured in enumerate(measurements) if measured.obs is not None]
+    observed = [
+        place
+        for place, measured in enumerate(measurements)
+        if not (measured.obs is None or is_identity(measured) or has_own_basis(measured))
+    ]
     with qml.QueuingManager.stop_recording():
         rotations, diagonal = rotations_and_diagonal_measurements(
             QuantumScript([], [measurements[place] for place in observed])
@@ -154,6 +158,9 @@ def _diagonalized(
             replaced[place] = with_wires(
                 measurements[place], measurement.wires, measurement.eigvals()
             )
+        for measurement in measurements:
+            if has_own_basis(measurement):
+                gates += measurement.diagonalizing_gates()
     return gates, replaced
 
 
@@ -182,16 +189,25 @@ def _recorded(
     return {uid: place for place, uid in enumerate(recorded)}
 
 
+def _read_at_the_end(
+    measurement: MeasurementProcess, places: Mapping[str, int]
+) -> Iterable[Hashable]:
+    """The wires that a measurement reads: of mid-circuit values those that were put off."""
+    if measurement.mv is None:
+        return measurement.wires
+    return [part.wires[0] for part in mid_circuit(measurement) if part.meas_uid not in places]
+
+
 def _on_bits(
     measurement: MeasurementProcess, places: Mapping[str, int], ends: Mapping[Hashable, int]
 ) -> MeasurementProcess:
     if measurement.mv is None:
         bits = [ends[wire] for wire in measurement.wires]
         return with_wires(measurement, bits, measurement.eigvals())
-    try:
-        bits = [places[measured.meas_uid] for measured in mid_circuit(measurement)]
-    except KeyError:
-        raise ValueError(f"{measurement} is of a measurement that is not in the circuit") from None
+    bits = [
+        places[part.meas_uid] if part.meas_uid in places else ends[part.wires[0]]
+        for part in mid_circuit(measurement)
+    ]
     return values_on_bits(measurement, bits)
 
 

@@ -5,7 +5,6 @@ import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.ops import MeasurementValue
-from pennylane.tape import QuantumScript
 from qiskit.quantum_info import Operator
 
 from qrnn_backends.qiskit_common.program import programs
@@ -158,9 +157,3 @@ def test_observables_are_diagonalised_and_keep_their_eigenvalues() -> None:
     assert expectation == pytest.approx(1.0)
     assert variance == pytest.approx(0.0)
     assert {round(key, 9): int(value) for key, value in counts.items()} == {2: 10, -3: 0}
-
-
-def test_values_of_another_circuit_cannot_be_read() -> None:
-    other = qml.measure(0)
-    with pytest.raises(ValueError, match="is of a measurement that is not in the circuit"):
-        programs([QuantumScript([qml.X(0)], [qml.expval(other)], shots=10)])
