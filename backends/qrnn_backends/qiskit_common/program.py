@@ -230,8 +230,7 @@ def _structure(
         if isinstance(operation, MidMeasure):
             measured[operation.meas_uid] = len(measured)
             recorded = operation.meas_uid in places
-            # Without a bit, or with a known result, a reset is another circuit.
-            return "measure", acted, recorded, operation.reset, operation.postselect
+            return "measure", acted, recorded, operation.reset
         controls = list(operation.control_values) if isinstance(operation, Controlled) else []
         return operation.name, acted, [bool(value) for value in controls]
 
@@ -254,6 +253,7 @@ def _circuit(
         quantum={"q": wires},
         classical=lambda measurement, used: "mid" if measurement.meas_uid in places else None,
         angle=lambda value: next(angles),
+        misread=True,
     )
     circuit = converter.convert(map(Item, operations)).circuit
     if ends:

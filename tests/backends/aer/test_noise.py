@@ -1,11 +1,14 @@
 """Noise acts on the qubits and gates that a noise model names."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 import pennylane as qml
 import pytest
+from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript
+
+from tests.backends.tapes import tape_of
 
 pytest.importorskip("qiskit_aer")
 from qiskit_aer.noise import NoiseModel, ReadoutError, pauli_error
@@ -93,3 +96,49 @@ def test_errors_stay_with_wires_that_only_one_of_the_circuits_reads(shots: int |
 
     first, _, last = circuit()
     assert (first, last) == pytest.approx((1.0, -1.0))
+
+
+def flips(share: float, gate: str) -> NoiseModel:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", share), ("I", 1 - share)]), [gate])
+    return model
+
+
+@pytest.mark.parametrize("shots", [None, 10_000])
+@pytest.mark.parametrize(
+    "queue",
+    [
+        lambda: qml.Identity(0),
+        lambda: qml.Identity([0, 1]),
+        lambda: qml.adjoint(qml.Identity(0)),
+        lambda: qml.prod(qml.Identity(0), qml.X(1)),
+        lambda: qml.cond(qml.measure(1, reset=True) == 0, qml.Identity)(0),
+    ],
+)
+def test_an_identity_is_a_gate_that_may_have_errors(
+    queue: Callable[[], object], shots: int | None
+) -> None:
+    def circuit() -> qml.measurements.ProbabilityMP:
+        queue()
+        return qml.probs(wires=0)
+
+    if shots is None and any(isinstance(gate, MidMeasure) for gate in tape_of(circuit).operations):
+        pytest.skip("needs shots")
+    device = qml.device("qrnn.aer", noise=flips(0.3, "id"), seed=1)
+    np.testing.assert_allclose(qml.QNode(circuit, device, shots=shots)(), [0.7, 0.3], atol=0.03)
+
+
+@pytest.mark.parametrize("postselect", [None, 0, 1])
+@pytest.mark.parametrize("read", [False, True])
+def test_a_reset_resets_whatever_was_read(postselect: int | None, read: bool) -> None:
+    """Also where the kept shots are those with a misread bit."""
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+
+    @qml.qnode(qml.device("qrnn.aer", noise=model, seed=1), shots=20_000)
+    def circuit() -> tuple[qml.measurements.MeasurementProcess, ...]:
+        qml.RX(1.0, 0)
+        value = qml.measure(0, reset=True, postselect=postselect)
+        return (qml.probs(wires=0), *([qml.expval(value)] if read else []))
+
+    np.testing.assert_allclose(circuit()[0], [0.9, 0.1], atol=0.015)

@@ -72,7 +72,7 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     first, second, third = programs(
         [
             tape_of(dynamic(0.3), 10),
-            tape_of(dynamic(0.5), 10),
+            tape_of(dynamic(0.5, postselect=0), 10),
             tape_of(dynamic(0.3, read=qml.counts), 7),
         ]
     )
@@ -89,7 +89,6 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     [
         dynamic(value=0),
         dynamic(reset=True),
-        dynamic(postselect=0),
         dynamic(control=False),
         lambda: (qml.RY(0.3, 0), qml.expval(qml.X(1))),
     ],
@@ -112,7 +111,8 @@ def test_postselected_bits_are_named_with_their_values() -> None:
     # The reset that nobody reads has no bit.
     assert program.readout.postselected == ((1, 1), (2, 0))
     assert [wire for each in program.readout.measurements for wire in each.wires] == [2]
-    assert dict(program.circuit.count_ops()) == {"measure": 3, "reset": 1}
+    # A kept shot may have been misread, so that its wire is reset as others are.
+    assert dict(program.circuit.count_ops()) == {"measure": 3, "reset": 2}
 
 
 def test_an_unread_measurement_still_projects() -> None:
