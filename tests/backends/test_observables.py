@@ -90,7 +90,7 @@ def spectrum(
     eigenvalues, vectors = np.linalg.eigh(qml.matrix(observable, wire_order=WIRES))
     weights = np.abs(vectors.conj().T @ state) ** 2
     rounded, places = np.unique(np.round(eigenvalues, 9), return_inverse=True)
-    return rounded, np.bincount(places, weights)
+    return np.asarray(rounded), np.bincount(places, weights).astype(np.float64)
 
 
 @pytest.mark.parametrize(("device", "name"), CASES, indirect=["device"])
@@ -100,7 +100,7 @@ def test_shots_have_the_spectrum_of_the_observable(
     observable = OBSERVABLES[name]
     eigenvalues, shares = spectrum(observable(), state)
 
-    @qml.qnode(device, shots=SHOTS)
+    @qml.qnode(device, shots=SHOTS)  # type: ignore[untyped-decorator]
     def circuit() -> Any:  # noqa: ANN401
         prepare()
         kinds = qml.expval, qml.var, qml.sample, qml.counts
@@ -146,7 +146,7 @@ def test_distributions_have_the_shape_and_order_of_default_qubit(
 
 @pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
 def test_without_shots_identities_are_exact(name: str) -> None:
-    @qml.qnode(qml.device(name))
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
     def circuit() -> Any:  # noqa: ANN401
         qml.X(0)
         qml.X(1)
@@ -160,7 +160,7 @@ def test_without_shots_identities_are_exact(name: str) -> None:
         )
 
     results = circuit()
-    expected = [[0, 1], 0, 0, 2, 0, [0, 0, 0, 1]]
+    expected: list[Any] = [[0, 1], 0, 0, 2, 0, [0, 0, 0, 1]]
     for found, right in zip(results, expected, strict=True):
         np.testing.assert_allclose(found, right, atol=1e-12)
 
@@ -168,7 +168,7 @@ def test_without_shots_identities_are_exact(name: str) -> None:
 def test_sums_values_and_identities_of_one_tape_keep_their_order(
     device: qml.devices.Device,
 ) -> None:
-    @qml.qnode(device, shots=(SHOTS, 10))
+    @qml.qnode(device, shots=(SHOTS, 10))  # type: ignore[untyped-decorator]
     def circuit() -> Any:  # noqa: ANN401
         qml.RX(0.7, 0)
         value = qml.measure(0, reset=True)
@@ -195,7 +195,7 @@ def test_sums_values_and_identities_of_one_tape_keep_their_order(
 def test_put_off_values_are_read_from_the_wires_that_hold_them(
     method: str | None, device: qml.devices.Device
 ) -> None:
-    @qml.qnode(device, mcm_method=method, shots=SHOTS)
+    @qml.qnode(device, mcm_method=method, shots=SHOTS)  # type: ignore[untyped-decorator]
     def circuit() -> Any:  # noqa: ANN401
         qml.RX(0.7, 0)
         first = qml.measure(0)

@@ -61,7 +61,7 @@ def split_observables(
 
     def combined(results: ResultBatch) -> tuple[Any, ...] | Any:  # noqa: ANN401
         rest = list(results)
-        head = rest.pop(0) if shared else ()
+        head: Any = rest.pop(0) if shared else ()
         head = (head,) if len(shared) == 1 else head
         singles = rest[len(rest) - len(alone) :]
         found = dict(zip([*read, *alone], [*head[len(first) :], *singles], strict=True))

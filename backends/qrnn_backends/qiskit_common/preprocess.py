@@ -23,8 +23,8 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
-from qrnn_backends.parameter_shift import refuse_postselected
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
 from qrnn_backends.readout import with_identity_on_wires
@@ -49,7 +49,7 @@ def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
         methods=("one-shot", "deferred"),
         postselect_modes=("hw-like",),
     )
-    return replace(refuse_postselected(config), use_device_gradient=False, grad_on_execution=False)
+    return replace(right_rule(config), use_device_gradient=False, grad_on_execution=False)
 
 
 def sampled_circuits(

@@ -194,7 +194,7 @@ def _read_at_the_end(
 ) -> Iterable[Hashable]:
     """The wires that a measurement reads: of mid-circuit values those that were put off."""
     if measurement.mv is None:
-        return measurement.wires
+        return list(measurement.wires)
     return [part.wires[0] for part in mid_circuit(measurement) if part.meas_uid not in places]
 
 

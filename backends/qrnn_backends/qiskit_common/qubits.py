@@ -1,8 +1,8 @@
 """Which qubit of a circuit each wire of a tape is, where that makes a difference: with noise."""
 
 from collections.abc import Hashable, Sequence
-from numbers import Integral
 
+import numpy as np
 from pennylane.wires import Wires
 
 
@@ -45,7 +45,7 @@ def qubit_order(used: Sequence[Hashable], wires: Wires | None, placed: int) -> l
 
 def are_numbers(wires: Wires) -> bool:
     """Whether wires are labelled by non-negative integers."""
-    return all(isinstance(wire, Integral) and wire >= 0 for wire in wires)
+    return all(isinstance(wire, int | np.integer) and wire >= 0 for wire in wires)
 
 
 class _Idle:
@@ -56,5 +56,6 @@ def _place(wire: Hashable, wires: Wires | None) -> int | None:
     if wires is not None and wire in wires:
         return int(wires.index(wire))
     # Wires that take deferred measurements are none of the device's.
-    number = wires is None and isinstance(wire, Integral) and wire >= 0
-    return int(wire) if number else None
+    if wires is None and isinstance(wire, int | np.integer) and wire >= 0:
+        return int(wire)
+    return None

@@ -26,8 +26,8 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
-from qrnn_backends.parameter_shift import refuse_postselected
 from qrnn_backends.readout import with_identity_on_wires
 from qrnn_backends.torch.simulation import runs
 
@@ -61,7 +61,7 @@ def resolve_config(
         config = replace(config, gradient_method="backprop")
     given = config.use_device_gradient
     return replace(
-        refuse_postselected(config),
+        right_rule(config),
         use_device_gradient=config.gradient_method == "backprop" if given is None else given,
         use_device_jacobian_product=bool(config.use_device_jacobian_product),
         grad_on_execution=bool(config.grad_on_execution),

@@ -74,7 +74,7 @@ def test_errors_of_a_pair_of_qubits_are_those_of_the_gate_in_its_direction(
     # The first letter is the last qubit of the gate.
     model.add_quantum_error(pauli_error([("XI", 1.0)]), ["cx"], [1, 0])
 
-    @qml.qnode(qml.device("qrnn.aer", wires=3, noise=model), shots=shots)
+    @qml.qnode(qml.device("qrnn.aer", wires=3, noise=model), shots=shots)  # type: ignore[untyped-decorator]
     def circuit() -> tuple[qml.measurements.ExpectationMP, ...]:
         qml.CNOT(pair)
         return tuple(qml.expval(qml.Z(wire)) for wire in (2, 1, 0))
@@ -88,7 +88,7 @@ def test_errors_stay_with_wires_that_only_one_of_the_circuits_reads(shots: int |
     model.add_readout_error(ReadoutError([[0, 1], [1, 0]]), [1])
     device = qml.device("qrnn.aer", noise=model)
 
-    @qml.qnode(device, shots=shots)
+    @qml.qnode(device, shots=shots)  # type: ignore[untyped-decorator]
     def circuit() -> tuple[qml.measurements.ExpectationMP, ...]:
         qml.X("a")
         qml.Hadamard("b")
@@ -135,7 +135,7 @@ def test_a_reset_resets_whatever_was_read(postselect: int | None, read: bool) ->
     model = NoiseModel()
     model.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
 
-    @qml.qnode(qml.device("qrnn.aer", noise=model, seed=1), shots=20_000)
+    @qml.qnode(qml.device("qrnn.aer", noise=model, seed=1), shots=20_000)  # type: ignore[untyped-decorator]
     def circuit() -> tuple[qml.measurements.MeasurementProcess, ...]:
         qml.RX(1.0, 0)
         value = qml.measure(0, reset=True, postselect=postselect)
