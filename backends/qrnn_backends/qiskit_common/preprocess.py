@@ -67,6 +67,22 @@ def sampled_circuits(
         exact: Which measurements of tapes without shots the device computes by other means; by
             default it takes such tapes for ones with many shots.
     """
+    pipeline = measured_circuits(config, name, wires, exact)
+    pipeline.add_transform(qml.transforms.broadcast_expand)
+    pipeline.add_transform(split_observables, without_shots=exact is None)
+    return pipeline
+
+
+def measured_circuits(
+    config: ExecutionConfig,
+    name: str,
+    wires: Wires | None,
+    exact: Callable[[MeasurementProcess], bool] | None = None,
+) -> CompilePipeline:
+    """Those of :func:`sampled_circuits` that leave one tape each.
+
+    A batch of parameters and observables that do not commute are then yet to be divided.
+    """
     pipeline = CompilePipeline()
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(
@@ -78,8 +94,6 @@ def sampled_circuits(
     pipeline.add_transform(decompose, wires=wires, name=name)
     without_shots = "distribution" if exact is None else "state"
     pipeline.add_transform(defer_where_needed, config.mcm_config.mcm_method, without_shots)
-    pipeline.add_transform(qml.transforms.broadcast_expand)
-    pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
 
 
