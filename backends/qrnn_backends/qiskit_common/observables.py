@@ -204,9 +204,13 @@ def _basis(measurement: MeasurementProcess) -> _Basis:
 
 
 def _has_sum(observable: Operator) -> bool:
-    if observable.pauli_rep is not None:
-        factors = list(observable.pauli_rep.values())
-        return isinstance(observable, Sum) or len(factors) != 1 or factors[0] == 0
-    if isinstance(observable, CompositeOp):
-        return isinstance(observable, Sum) or any(map(_has_sum, observable.operands))
-    return isinstance(observable, SymbolicOp) and _has_sum(observable.base)
+    if isinstance(observable, CompositeOp) and (
+        isinstance(observable, Sum)
+        or observable.has_overlapping_wires
+        or any(map(_has_sum, observable.operands))
+    ):
+        return True
+    if isinstance(observable, SymbolicOp) and _has_sum(observable.base):
+        return True
+    words = observable.pauli_rep
+    return words is not None and (len(words) != 1 or not all(words.values()))

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
-from pennylane.tape.tape import rotations_and_diagonal_measurements
 from pennylane.wires import Wires
 
 from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
@@ -140,27 +140,30 @@ def _program(
 def _diagonalized(
     measurements: Sequence[MeasurementProcess],
 ) -> tuple[list[Operator], list[MeasurementProcess]]:
-    """Gates after which observables are diagonal, and the measurements of these."""
-    observed = [
-        place
-        for place, measured in enumerate(measurements)
-        if not (measured.obs is None or is_identity(measured) or has_own_basis(measured))
-    ]
+    """Gates after which observables are diagonal, and the measurements of these.
+
+    The gates of a Pauli operator are the same whatever else is measured: they may have errors.
+    """
+    gates: list[Operator] = []
+    turned: set[Hashable] = set()
+    replaced = list(measurements)
     with qml.QueuingManager.stop_recording():
-        rotations, diagonal = rotations_and_diagonal_measurements(
-            QuantumScript([], [measurements[place] for place in observed])
-        )
-        gates = list(rotations)
-        replaced = list(measurements)
-        for place, measurement in zip(observed, diagonal, strict=True):
-            gates += measurement.diagonalizing_gates()
-            # PennyLane's copy of a rotated measurement loses its options.
-            replaced[place] = with_wires(
-                measurements[place], measurement.wires, measurement.eigvals()
-            )
-        for measurement in measurements:
-            if has_own_basis(measurement):
+        for place, measurement in enumerate(measurements):
+            if measurement.obs is None:
+                continue
+            words = measurement.obs.pauli_rep
+            eigenvalues = measurement.eigvals()
+            if not is_identity(measurement) and (words is None or has_own_basis(measurement)):
                 gates += measurement.diagonalizing_gates()
+            elif words is not None:
+                ((word, factor),) = words.items()
+                signs = [[1, -1] if wire in word else [1, 1] for wire in measurement.wires]
+                eigenvalues = factor * reduce(np.kron, signs, np.ones(1))
+                for wire in [wire for wire in word if wire not in turned]:
+                    gates += getattr(qml, word[wire])(wire).diagonalizing_gates()
+                turned |= word.keys()
+            # PennyLane's copy of a rotated measurement loses its options.
+            replaced[place] = with_wires(measurement, measurement.wires, eigenvalues)
     return gates, replaced
 
 
