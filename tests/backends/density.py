@@ -72,7 +72,7 @@ class Step:
 class Noise:
     """Errors of single qubits: after a gate, by name and place of the wire, and of the readout."""
 
-    gates: Mapping[tuple[str, int], Sequence[float]] = field(default_factory=dict)
+    gates: Mapping[tuple[str, int], NDArray[np.float64]] = field(default_factory=dict)
     readout: Mapping[int, NDArray[np.float64]] = field(default_factory=dict)
 
 
@@ -120,7 +120,7 @@ def lifted(matrix: Matrix, wires: Sequence[int], count: int) -> Matrix:
     axes = [*wires, *(wire for wire in range(count) if wire not in wires)]
     whole = np.kron(matrix, np.eye(2 ** (count - len(wires)))).reshape((2,) * 2 * count)
     order = np.argsort(axes)
-    return whole.transpose([*order, *(order + count)]).reshape(2**count, 2**count)
+    return np.asarray(whole.transpose([*order, *(order + count)]).reshape(2**count, 2**count))
 
 
 def final_states(case: Case) -> dict[Record, Matrix]:
@@ -146,8 +146,8 @@ def noisy(state: Matrix, step: Step, noise: Noise, count: int) -> Matrix:
         shares = noise.gates.get((step.kind, wire))
         if shares is not None:
             paulis = [lifted(PAULIS[letter], [wire], count) for letter in "IXYZ"]
-            state = sum(
-                share * pauli @ state @ pauli for share, pauli in zip(shares, paulis, strict=True)
+            state = np.sum(
+                [share * each @ state @ each for share, each in zip(shares, paulis, strict=True)], 0
             )
     return state
 
@@ -192,18 +192,17 @@ def value(
         weights = np.arange(1, len(result.places) + 1)
         sums = np.tensordot(weights, np.indices(table.shape), 1)
         return np.array([(sums * table).sum(), (sums**2 * table).sum() - (sums * table).sum() ** 2])
-    state = sum(states.values()) / share
+    state = np.sum(list(states.values()), 0) / share
     if result.kind == "probs":
         table = outcomes(state, "I" * len(case.labels), case.noise)
         rest = [place for place in range(table.ndim) if place not in result.places]
-        order = np.argsort(np.argsort(result.places))
-        return np.asarray(table.sum(tuple(rest)).transpose(np.argsort(np.argsort(order)))).reshape(
-            -1
-        )
+        kept = table.sum(tuple(rest))
+        return np.asarray(kept.transpose(np.argsort(np.argsort(result.places)))).reshape(-1)
     moments = []
     for factor, word in result.terms:
         table = outcomes(state, word, case.noise)
-        signs = reduce(np.multiply.outer, [[1, 1] if w == "I" else [1, -1] for w in word], 1)
+        factors = [np.array([1, 1] if letter == "I" else [1, -1]) for letter in word]
+        signs = reduce(np.multiply.outer, factors)
         moments.append((factor * (signs * table).sum(), factor**2))
     mean = sum(first for first, _ in moments)
     return np.asarray(moments[0][1] - mean**2 if result.kind == "var" else mean)

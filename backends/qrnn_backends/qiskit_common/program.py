@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -157,8 +156,9 @@ def _diagonalized(
                 gates += measurement.diagonalizing_gates()
             elif words is not None:
                 ((word, factor),) = words.items()
-                signs = [[1, -1] if wire in word else [1, 1] for wire in measurement.wires]
-                eigenvalues = factor * reduce(np.kron, signs, np.ones(1))
+                eigenvalues = np.array([factor])
+                for wire in measurement.wires:
+                    eigenvalues = np.kron(eigenvalues, [1, -1 if wire in word else 1])
                 for wire in [wire for wire in word if wire not in turned]:
                     gates += getattr(qml, word[wire])(wire).diagonalizing_gates()
                 turned |= word.keys()
