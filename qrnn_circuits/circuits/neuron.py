@@ -247,7 +247,7 @@ def expand_neurons(tape: QuantumScript) -> tuple[QuantumScriptBatch, Postprocess
         ...     NeuronOperation([0.3, 0.5], [0, 1, 2], 1, 1, "postselect")
         ...     return qml.probs(wires=1)
         >>> circuit().round(4)
-        array([0.9883, 0.0117])
+        array([0.9862, 0.0138])
     """
     with qml.QueuingManager.stop_recording():
         expanded = tape.copy(operations=list(without_neurons(tape.operations)))
