@@ -11,6 +11,8 @@ from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
 
+from qrnn_backends.readout import mid_circuit
+
 WithoutShots: TypeAlias = Literal["branches", "state", "distribution"]
 """How a device gets results without shots.
 
@@ -93,9 +95,14 @@ def defer_where_needed(
         without_shots: How the device gets results without shots.
 
     Raises:
-        ValueError: If one is postselected and the device cannot project the state, or a tape
-            without shots takes more than ``MAX_DEFERRED_WIRES`` wires on a device that needs them.
+        ValueError: If one is postselected and the device cannot project the state, a result is of
+            one that the tape has not, or a tape without shots takes more than
+            ``MAX_DEFERRED_WIRES`` wires on a device that needs them.
     """
+    measured = {part.meas_uid for part in tape.operations if isinstance(part, MidMeasure)}
+    for measurement in tape.measurements:
+        if any(part.meas_uid not in measured for part in mid_circuit(measurement)):
+            raise ValueError(f"{measurement} is of a measurement that is not in the circuit")
     if resolve_mcm_method(tape, method, without_shots) == "device":
         return (tape,), null_postprocessing
     projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)

@@ -1,21 +1,58 @@
 """PennyLane's parameter-shift rule, for circuits without postselection only."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import pennylane as qml
-from pennylane.devices import ExecutionConfig
+from pennylane.exceptions import OperatorPropertyUndefined
+from pennylane.measurements import ExpectationMP, MeasurementProcess, VarianceMP
+from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
-from pennylane.typing import PostprocessingFn
+from pennylane.typing import PostprocessingFn, ResultBatch
 
+from qrnn_backends.differentiable import expanded
 from qrnn_circuits.circuits.neuron import NeuronOperation
+
+# Of one measurement: one array, or a tuple with one for each of several parameters.
+_Jacobian: TypeAlias = Any
+
+WAY_OUT = (
+    "differentiate without shots on qrnn.torch, which backpropagates, or take "
+    "diff_method='finite-diff' or 'spsa', with shots and gradient_kwargs={'h': 0.1, "
+    "'strategy': 'center', 'approx_order': 2} or another step that is large beside the shot noise"
+)
+
+
+def refuse_postselection(tape: QuantumScript, rule: str) -> None:
+    """Refuses a rule that holds for expectation values, which are quadratic in the state.
+
+    Given postselected outcomes a result is the ratio of two of them.
+
+    Args:
+        tape: The circuit to differentiate.
+        rule: What messages call it.
+
+    Raises:
+        ValueError: If the tape postselects an outcome.
+    """
+    for operation in tape.operations:
+        if _postselects(operation):
+            raise ValueError(
+                f"{rule} is wrong for postselected circuits, but {operation.name} on wires "
+                f"{operation.wires.tolist()} is postselected: {WAY_OUT}"
+            )
+
+
+def _expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
+    batch, combine = qml.gradients.param_shift.expand_transform(tape, **options)
+    return [expanded(part, _has_rule) for part in batch], combine
 
 
 @partial(
     qml.transform,
-    expand_transform=qml.gradients.param_shift.expand_transform,
+    expand_transform=_expand,
     classical_cotransform=qml.gradients.param_shift.classical_cotransform,
     final_transform=True,
 )
@@ -25,8 +62,8 @@ def unpostselected_param_shift(
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """PennyLane's parameter-shift rule, refused where it is wrong.
 
-    It holds for expectation values, which are quadratic in the state. Given postselected outcomes a
-    result is the ratio of two of them.
+    Variances are differentiated by the chain rule: PennyLane 0.45 has no rule for those of
+    mid-circuit measurements, and wrong ones for those of sums and of scaled observables.
 
     Args:
         tape: The circuit to differentiate.
@@ -35,30 +72,35 @@ def unpostselected_param_shift(
     Raises:
         ValueError: If the tape postselects an outcome.
     """
-    for operation in tape.operations:
-        if _postselects(operation):
-            raise ValueError(
-                "the parameter-shift rule is wrong for postselected circuits, but "
-                f"{operation.name} on wires {operation.wires.tolist()} is postselected: "
-                "differentiate without shots on qrnn.torch, which backpropagates, or take "
-                "diff_method='finite-diff' or 'spsa'"
-            )
+    refuse_postselection(tape, "the parameter-shift rule")
     operations = [
         _ShiftedConditional(operation.meas_val, operation.base)
         if isinstance(operation, Conditional)
         else operation
         for operation in tape.operations
     ]
-    shifted = tape.copy(operations=operations, trainable_params=tape.trainable_params)
+    tape = tape.copy(operations=operations, trainable_params=tape.trainable_params)
+    varied = [isinstance(measurement, VarianceMP) for measurement in tape.measurements]
+    if not (any(varied) and tape.trainable_params):
+        batch, combine = qml.gradients.param_shift(tape, **options)
+        return [_plain(part) for part in batch], combine
+
+    moments = [_moments(measurement) for measurement in tape.measurements]
+    every = [part for parts in moments for part in parts]
+    shifted = tape.copy(measurements=every, trainable_params=tape.trainable_params)
+    # Those of the results are of other measurements.
+    options.pop("f0", None)
     batch, combine = qml.gradients.param_shift(shifted, **options)
-    return batch, combine
+    means = tape.copy(measurements=[parts[0] for parts in moments if len(parts) > 1])
 
+    def variances(results: ResultBatch) -> Any:  # noqa: ANN401
+        *others, mean = results
+        jacobians = combine(others)
+        if not tape.shots.has_partitioned_shots:
+            return _chained(moments, jacobians, mean)
+        return tuple(map(partial(_chained, moments), jacobians, mean))
 
-def refuse_postselected(config: ExecutionConfig) -> ExecutionConfig:
-    """A configuration with the rule that is refused where it is wrong, in place of PennyLane's."""
-    if config.gradient_method == qml.gradients.param_shift:
-        return replace(config, gradient_method=unpostselected_param_shift)
-    return config
+    return [*map(_plain, batch), _plain(means)], variances
 
 
 class _ShiftedConditional(Conditional):  # type: ignore[misc]
@@ -75,13 +117,83 @@ class _ShiftedConditional(Conditional):  # type: ignore[misc]
         return method
 
     @property
+    def grad_recipe(self) -> Any:  # noqa: ANN401
+        """That of the gate."""
+        return self.base.grad_recipe
+
+    @property
     def parameter_frequencies(self) -> list[tuple[float, ...]]:
         """Those of the gate."""
         frequencies: list[tuple[float, ...]] = self.base.parameter_frequencies
         return frequencies
 
 
-def _postselects(operation: qml.operation.Operator) -> bool:
+def _plain(tape: QuantumScript) -> QuantumScript:
+    """The tape with PennyLane's own conditioned gates, which its transforms look for by name."""
+    operations = [
+        Conditional(operation.meas_val, operation.base)
+        if isinstance(operation, _ShiftedConditional)
+        else operation
+        for operation in tape.operations
+    ]
+    return tape.copy(operations=operations, trainable_params=tape.trainable_params)
+
+
+def _moments(measurement: MeasurementProcess) -> tuple[MeasurementProcess, ...]:
+    """Of a variance, the expectation value and that of the square; else the measurement."""
+    if not isinstance(measurement, VarianceMP):
+        return (measurement,)
+    with qml.QueuingManager.stop_recording():
+        if measurement.mv is not None:
+            value = measurement.mv
+            return ExpectationMP(value), ExpectationMP(value * value)
+        if measurement.obs is None:
+            raise ValueError(f"{measurement} must be of an observable to be differentiated")
+        return ExpectationMP(measurement.obs), ExpectationMP(_square(measurement.obs))
+
+
+def _square(observable: Operator) -> Operator:
+    if observable.pauli_rep is not None:
+        square = observable.pauli_rep @ observable.pauli_rep
+        square.simplify()
+        if square:
+            return square.operation(wire_order=observable.wires)
+        return 0.0 * qml.Identity(observable.wires)
+    matrix = qml.matrix(observable, wire_order=observable.wires)
+    return qml.Hermitian(matrix @ matrix, observable.wires)
+
+
+def _chained(
+    moments: Sequence[Sequence[MeasurementProcess]],
+    jacobians: Sequence[_Jacobian],
+    means: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Jacobians of variances from those of first and second moments, and of the others."""
+    rest, found = iter(jacobians), []
+    values = iter(means if isinstance(means, tuple | list) else (means,))
+    for parts in moments:
+        jacobian = next(rest)
+        if len(parts) > 1:
+            square, mean = next(rest), next(values)
+            if isinstance(jacobian, tuple | list):
+                pairs = zip(square, jacobian, strict=True)
+                jacobian = tuple(second - 2 * mean * first for second, first in pairs)
+            else:
+                jacobian = square - 2 * mean * jacobian
+        found.append(jacobian)
+    return tuple(found) if len(found) > 1 else found[0]
+
+
+def _has_rule(operation: Operator) -> bool:
+    if any(recipe is not None for recipe in operation.grad_recipe or ()):
+        return True
+    try:
+        return bool(operation.parameter_frequencies)
+    except OperatorPropertyUndefined:
+        return False
+
+
+def _postselects(operation: Operator) -> bool:
     if isinstance(operation, Conditional):
         return _postselects(operation.base)
     if isinstance(operation, MidMeasure):

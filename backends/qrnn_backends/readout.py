@@ -306,6 +306,32 @@ def values_on_bits(measurement: MeasurementProcess, bits: Sequence[int]) -> Meas
     return on_bits(type(measurement), bits, eigenvalues, **_options(measurement))
 
 
+def with_identity_on_wires(
+    measurement: MeasurementProcess, wires: qml.wires.Wires
+) -> MeasurementProcess:
+    """A measurement with the same result, whose identity acts on a wire if it is of one.
+
+    Args:
+        measurement: Any measurement.
+        wires: All wires, which an identity without wires acts on.
+    """
+    observable = measurement.obs
+    if observable is None or not wires:
+        return measurement
+    identity = isinstance(observable, qml.Identity)
+    if observable.wires and not identity:
+        return measurement
+    with qml.QueuingManager.stop_recording():
+        if isinstance(measurement, ProbabilityMP):
+            return ProbabilityMP(wires=observable.wires or wires)
+        # More wires than one tell no more.
+        acting = qml.Identity((observable.wires or wires)[:1])
+        if not identity:
+            (factor,) = observable.pauli_rep.values()
+            acting = factor * acting
+        return type(measurement)(obs=acting, **_options(measurement))
+
+
 def on_bits(
     kind: type[MeasurementProcess],
     bits: Iterable[Hashable],
@@ -321,6 +347,20 @@ def on_bits(
         options: ``all_outcomes`` of counts, ``dtype`` of samples.
     """
     if eigenvalues is not None:
-        eigenvalues = np.asarray(eigenvalues)
+        eigenvalues = _without_rounding(np.asarray(eigenvalues))
     with qml.QueuingManager.stop_recording():
         return kind(wires=qml.wires.Wires(list(bits)), eigvals=eigenvalues, **options)
+
+
+def _without_rounding(eigenvalues: NDArray[Any]) -> NDArray[Any]:
+    """Eigenvalues that are real, and the same number where they differ by rounding only."""
+    if eigenvalues.dtype.kind not in "fc":
+        return eigenvalues
+    real = np.real(eigenvalues)
+    order = np.argsort(real)
+    steps = np.diff(real[order], prepend=-np.inf) > 1e-12 * np.abs(real).max()
+    starts = np.flatnonzero(steps)
+    # Those that follow one another closely all take the value of the first.
+    equal = np.empty_like(real)
+    equal[order] = real[order[starts]][np.cumsum(steps) - 1]
+    return equal

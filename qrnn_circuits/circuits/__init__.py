@@ -4,7 +4,7 @@ from qrnn_circuits.circuits.cell import Registers, cell_step, condition_lane, re
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
-from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.neuron import NeuronOperation, expand_neurons
 from qrnn_circuits.circuits.qiskit.convert import to_qiskit
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
 from qrnn_circuits.circuits.realisations import (
@@ -37,6 +37,7 @@ __all__ = [
     "condition_lane",
     "draw_step",
     "draw_text",
+    "expand_neurons",
     "inspect_circuit",
     "register_realisation",
     "registers",

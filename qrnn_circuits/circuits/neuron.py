@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from pennylane.operation import MatrixUndefinedError, Operation, Operator
-from pennylane.typing import TensorLike
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.typing import PostprocessingFn, TensorLike
 from pennylane.wires import Wires, WiresLike
 
 from qrnn_circuits.circuits.angles import (
@@ -31,7 +32,8 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     :func:`qrnn_circuits.neuron.block_amplitudes`), and how near it comes on the realisation itself:
     see the classes of :mod:`qrnn_circuits.circuits.realisations`. It has a matrix where the
     realisation is exactly a unitary on the wires, as the multiplexed one is. Of order 0 it is the
-    rotation by its polynomial, whichever realisation is given.
+    rotation by its polynomial, whichever realisation is given. In a QNode of PennyLane's own
+    devices, those that measure need :func:`expand_neurons`.
 
     Args:
         coefficients: Of the polynomial ``phi``, in radians, shape ``(P,)`` or ``(B, P)``.
@@ -225,6 +227,33 @@ def without_neurons(operations: Iterable[Operator]) -> Iterator[Operator]:
             yield from operation.decomposition()
         else:
             yield operation
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def expand_neurons(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Puts its circuit in place of every neuron that measures ancillas.
+
+    On a QNode of a device of PennyLane's own, which looks for mid-circuit measurements before it
+    decomposes anything and refuses those that come to light. The ``qrnn`` devices need it not.
+
+    Args:
+        tape: A tape, or a QNode or a function that queues a circuit.
+
+    Example:
+        >>> @expand_neurons
+        ... @qml.qnode(qml.device("default.qubit"))
+        ... def circuit():
+        ...     qml.Hadamard(0)
+        ...     NeuronOperation([0.3, 0.5], [0, 1, 2], 1, 1, "postselect")
+        ...     return qml.probs(wires=1)
+        >>> circuit().round(4)
+        array([0.9862, 0.0138])
+    """
+    with qml.QueuingManager.stop_recording():
+        expanded = tape.copy(operations=list(without_neurons(tape.operations)))
+    trainable = qml.math.get_trainable_indices(expanded.get_parameters(trainable_only=False))
+    expanded.trainable_params = trainable
+    return (expanded,), lambda results: results[0]
 
 
 def _queue(

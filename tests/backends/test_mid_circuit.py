@@ -85,3 +85,14 @@ def test_too_many_measurements_ask_for_shots() -> None:
         defer_where_needed(tape, None, "state")
     sampled = tape.copy(shots=10)
     assert defer_where_needed(sampled, None, "state")[0] == (sampled,)
+
+
+@pytest.mark.parametrize("without_shots", ["branches", "state", "distribution"])
+@pytest.mark.parametrize("shots", [None, 10])
+def test_values_of_another_circuit_cannot_be_read(
+    without_shots: WithoutShots, shots: int | None
+) -> None:
+    other = qml.measure(0)
+    tape = tape_of(lambda: qml.X(0), shots).copy(measurements=[qml.expval(other)])
+    with pytest.raises(ValueError, match="is of a measurement that is not in the circuit"):
+        defer_where_needed(tape, None, without_shots)

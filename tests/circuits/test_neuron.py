@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import pytest
+import torch
 from numpy.typing import NDArray
 from pennylane.exceptions import MatrixUndefinedError
 
-from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.circuits.neuron import NeuronOperation, expand_neurons
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from tests import dense
 from tests.branches import system_branches
@@ -225,3 +226,21 @@ def test_options_that_make_no_neuron_are_refused(options: dict[str, Any], messag
         arguments |= {"wires": range(4)}
     with pytest.raises(ValueError, match=message):
         NeuronOperation(**(arguments | options))
+
+
+@pytest.mark.parametrize(
+    ("realisation", "wires"), [("postselect", 3), ("repeat_until_success", 3), ("amplified", 4)]
+)
+def test_expanded_neurons_run_in_a_qnode_of_default_qubit(realisation: str, wires: int) -> None:
+    coefficients = torch.tensor([0.3, 0.4], dtype=torch.float64, requires_grad=True)
+
+    def circuit(coefficients: torch.Tensor) -> qml.measurements.ProbabilityMP:
+        qml.Hadamard(0)
+        NeuronOperation(coefficients, range(wires), 1, 1, realisation)
+        return qml.probs(wires=1)
+
+    found = expand_neurons(qml.QNode(circuit, qml.device("default.qubit")))(coefficients)
+    right = qml.QNode(circuit, qml.device("qrnn.torch"))(coefficients)
+    torch.testing.assert_close(found, right)
+    gradients = [torch.autograd.grad(part[1], coefficients)[0] for part in (found, right)]
+    torch.testing.assert_close(*gradients)

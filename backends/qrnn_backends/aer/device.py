@@ -22,7 +22,7 @@ from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simul
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
-from qrnn_backends.qiskit_common.program import flattened, programs
+from qrnn_backends.qiskit_common.program import Program, flattened, programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.optional_packages import require_qiskit
@@ -60,7 +60,8 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             equal sequence of batches.
         noise: None; the name of a fake backend such as ``"fake_fez"``, to transpile circuits to
             that chip and run them with its noise; or a ``NoiseModel``, to write circuits in its
-            gates.
+            gates. The qubits of a noise model are the device's wires in order; without ``wires``
+            they are the tape's, if these are integers, or else all of the tape's in order.
         method: Aer's simulation method, such as ``"statevector"`` or ``"matrix_product_state"``.
         mitigation: None; or ``"m3"``, or what
             :func:`~qrnn_backends.mitigation.resolve_mitigation` takes, which corrects
@@ -155,8 +156,11 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     def _gives_states(self) -> bool:
         return not self._simulation.noisy and self._simulation.method in _STATE_METHODS
 
+    def _programs(self, tapes: Sequence[QuantumScript]) -> list[Program]:
+        return programs(tapes, self.wires, self._simulation.placed)
+
     def _sampled(self, tapes: Sequence[QuantumScript], shots: int) -> list[Result]:
-        batch = programs(tapes)
+        batch = self._programs(tapes)
         corrections: list[Correction | None] = [None] * len(batch)
         if self._mitigation is not None:
             corrections = [
@@ -190,7 +194,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                     f"without shots, {self._simulation.name} runs no mid-circuit measurement with "
                     f"noise or with method {self._simulation.method!r}: give shots"
                 )
-        batch = programs(tapes)
+        batch = self._programs(tapes)
         tables = distributions(self._simulation, batch)
         return [
             program.readout.expected(table) for program, table in zip(batch, tables, strict=True)

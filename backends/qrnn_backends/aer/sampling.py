@@ -11,6 +11,7 @@ from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 
 if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
     from qiskit_aer.noise import NoiseModel
 
 
@@ -33,14 +34,22 @@ def sample(
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
     """
     circuits, simulator = simulation.prepare(programs)
-    job = simulator.run(
-        circuits, shots=shots, memory=True, seed_simulator=seed, method=simulation.method
-    )
-    result = checked(job.result())
+    options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}
+    # Aer 0.18 fails on some conditions where it looks for idle qubits to leave out.
+    idle = any(map(_has_idle_qubits, circuits))
+    result = simulator.run(circuits, enable_truncation=idle, **options).result()
+    if idle and not result.success:
+        result = simulator.run(circuits, enable_truncation=False, **options).result()
+    checked(result)
     return [
         _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
         for number, circuit in enumerate(circuits)
     ]
+
+
+def _has_idle_qubits(circuit: "QuantumCircuit") -> bool:
+    active = {qubit for instruction in circuit.data for qubit in instruction.qubits}
+    return len(active) < circuit.num_qubits
 
 
 def _bits(memory: Sequence[str] | None, shots: int, size: int) -> NDArray[np.uint8]:

@@ -41,11 +41,13 @@ class Simulation(Protocol):
         name: What messages call it.
         method: Aer's simulation method.
         noisy: Whether gates or readout have errors.
+        placed: Number of a circuit's qubits that are not like the others, the first ones.
     """
 
     name: str
     method: str
     noisy: bool
+    placed: int
 
     def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":
         """Circuits in gates that a simulator knows, without parameters, and that simulator.
@@ -63,6 +65,7 @@ class DirectSimulation:
         name: What messages call it.
         method: Aer's simulation method.
         noisy: Whether there is a noise model.
+        placed: Number of qubits up to the last one with errors of its own.
     """
 
     def __init__(self, method: str, noise_model: "NoiseModel | None" = None) -> None:
@@ -72,6 +75,8 @@ class DirectSimulation:
         self.name = "Aer"
         self.method = method
         self.noisy = noise_model is not None
+        local = noise_model.noise_qubits if noise_model is not None else []
+        self.placed = max(local, default=-1) + 1
         self._simulator = AerSimulator(method=method, noise_model=noise_model)
         # Aer also names its own instructions there, which the transpiler does not know.
         names = set(self._simulator.configuration().basis_gates)
@@ -105,12 +110,14 @@ class ChipSimulation:
         name: What messages call it.
         method: Aer's simulation method.
         noisy: True.
+        placed: 0: the transpiler chooses the qubits.
     """
 
     def __init__(self, method: str, chip: ChipModel) -> None:
         self.name = chip.name
         self.method = method
         self.noisy = True
+        self.placed = 0
         self._chip = chip
 
     def prepare(self, programs: Sequence[Program]) -> "tuple[list[QuantumCircuit], AerSimulator]":

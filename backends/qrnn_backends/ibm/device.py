@@ -17,7 +17,7 @@ from pennylane.typing import Result
 from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
 from qrnn_backends.ibm.options import check_decoupling, sampler_options
-from qrnn_backends.ibm.preprocess import one_circuit_each
+from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
 from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import (
     Backoff,
@@ -29,7 +29,7 @@ from qrnn_backends.ibm.service import (
 from qrnn_backends.ibm.simulation import simulate
 from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
-from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
+from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
@@ -167,14 +167,14 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        return resolve_config(config or ExecutionConfig(), self.name)
+        return preprocess.resolve_config(config or ExecutionConfig(), self.name)
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None
     ) -> CompilePipeline:
         """The transforms after which a tape is one circuit."""
         config = execution_config or self.setup_execution_config()
-        return sampled_circuits(config, self.name, self.wires)
+        return preprocess.sampled_circuits(config, self.name, self.wires)
 
     def estimate(self, tapes: Sequence[QuantumScript]) -> UsageEstimate:
         """What a job of these tapes would take of the chip's time; nothing is sent.
@@ -182,7 +182,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         Args:
             tapes: As for :meth:`submit`. For a local model the estimate is the real chip's.
         """
-        return self._prepared(self._preprocessed(tapes)).estimate
+        return self._prepared(self._job_of(tapes)[0]).estimate
 
     def submit(
         self, tapes: Sequence[QuantumScript], *, context: Mapping[str, Any] | None = None
@@ -190,7 +190,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         """Submits tapes as one job and returns at once.
 
         Args:
-            tapes: With a number of shots each.
+            tapes: With a number of shots each; some take several circuits of the job.
             context: Anything to be found again with the job: a JSON object.
 
         Returns:
@@ -202,10 +202,11 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoAccountError: If there is no account.
             ServiceError: If the service refuses the job.
             UsageLimitError: If the job would take more than ``max_usage``.
-            ValueError: If a tape cannot run on the chip, takes more than one circuit, or is not for
+            ValueError: If a tape cannot run on the chip, measures nothing, or is not for
                 mitigation.
         """
-        return self._submit(self._preprocessed(tapes), context, predict=True)
+        circuits, recipes = self._job_of(tapes)
+        return self._submit(circuits, context, recipes)
 
     def fetch(self, job_id: str, *, wait: bool = True) -> tuple[Result, ...]:
         """The results of a job, in any process, as often as wanted.
@@ -226,7 +227,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             ServiceError: If the service refuses to give the results, or cannot be reached.
         """
-        return sampling.results(*self._fetched(job_id, wait))
+        plan, bits = self._fetched(job_id, wait)
+        return put_together(plan.get("recipes"), sampling.results(plan, bits))
 
     def execute(
         self,
@@ -240,8 +242,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             execution_config: Not used: preprocessing has followed it.
 
         Raises:
-            JobError: If the job cannot be sent or gives no results, as for :meth:`submit` and
-                :meth:`fetch`.
+            JobError: If the job cannot be sent or gives no results, as for :meth:`submit`.
             ValueError: If a tape cannot run on the chip or keeps no shot, the job would take too
                 long, or there is no account.
         """
@@ -273,8 +274,9 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 self.tracker.record()
         return plan, bits
 
-    def _preprocessed(self, tapes: Sequence[QuantumScript]) -> Sequence[QuantumScript]:
-        return one_circuit_each(self.preprocess_transforms(self.setup_execution_config()), tapes)
+    def _job_of(self, tapes: Sequence[QuantumScript]) -> tuple[list[QuantumScript], list[Recipe]]:
+        config = self.setup_execution_config()
+        return job_of(preprocess.measured_circuits(config, self.name, self.wires), tapes)
 
     def _prepared(self, tapes: Sequence[QuantumScript]) -> "_Prepared":
         if not tapes:
@@ -299,8 +301,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self,
         tapes: Sequence[QuantumScript],
         context: Mapping[str, Any] | None = None,
-        *,
-        predict: bool = False,
+        recipes: Sequence[Recipe] | None = None,
     ) -> str:
         prepared = self._prepared(tapes)
         chip, estimate = prepared.chip, prepared.estimate
@@ -311,8 +312,9 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         plan = sampling.layout(prepared.programs, prepared.pubs, errors)
         if self._mitigation is not None:
             plan["mitigation"] = self._mitigation.name
-        if predict:
+        if recipes is not None:
             plan = sampling.with_shares(plan, tapes)
+            plan["recipes"] = [recipe.to_json() for recipe in recipes]
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.

@@ -1,36 +1,86 @@
-"""Making tapes ready for a job of qrnn.ibm: one circuit each."""
+"""Making tapes ready for a job of qrnn.ibm, whose results any process puts together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import pennylane as qml
 from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
+from pennylane.typing import Result
+
+from qrnn_backends.qiskit_common.observables import Combination, divided
 
 
-def one_circuit_each(
+@dataclass(frozen=True)
+class Recipe:
+    """How the results of a job's circuits become those of one tape.
+
+    Attributes:
+        entries: Of each entry of a batch of parameters; one without a batch.
+        batched: Whether the parameters are a batch.
+    """
+
+    entries: tuple[Combination, ...]
+    batched: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as plain JSON."""
+        return {"entries": [each.to_json() for each in self.entries], "batched": self.batched}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Recipe":
+        """Reads what :meth:`to_json` gave."""
+        return cls(tuple(map(Combination.from_json, data["entries"])), data["batched"])
+
+    def result(self, results: Iterator[Result]) -> Result:
+        """Takes what belongs to the tape from the results of all circuits, in order."""
+        entries = [each([next(results) for _ in each.sizes]) for each in self.entries]
+        return _stacked(entries) if self.batched else entries[0]
+
+
+def job_of(
     pipeline: CompilePipeline, tapes: Sequence[QuantumScript]
-) -> Sequence[QuantumScript]:
-    """Preprocesses tapes for a job, whose results nobody will put together.
+) -> tuple[list[QuantumScript], list[Recipe]]:
+    """Divides tapes into the circuits of a job.
 
     Args:
-        pipeline: What :func:`~qrnn_backends.qiskit_common.preprocess.sampled_circuits` gave.
-        tapes: Tapes that one circuit each answers.
+        pipeline: What :func:`~qrnn_backends.qiskit_common.preprocess.measured_circuits` gave.
+        tapes: Tapes with measurements.
+
+    Returns:
+        The circuits, and a recipe for the result of each tape.
 
     Raises:
-        ValueError: If a tape takes more than one circuit.
+        ValueError: If a tape measures nothing.
     """
-    batch: Sequence[QuantumScript]
-    batch, combine = pipeline(tuple(tapes))
-    # Opaque results tell whether they would be passed on as they are.
-    marks = tuple(object() for _ in batch)
-    try:
-        unchanged = tuple(combine(marks)) == marks and len(batch) == len(tapes)
-    except (TypeError, AttributeError, ValueError):
-        unchanged = False
-    if not unchanged:
-        raise ValueError(
-            "submit takes tapes whose measurements commute qubit by qubit, without sums of "
-            "observables and broadcast parameters: divide the others by "
-            "qml.transforms.split_non_commuting or qml.transforms.broadcast_expand, or execute "
-            "a QNode"
-        )
-    return batch
+    circuits: list[QuantumScript] = []
+    recipes = []
+    prepared, _ = pipeline(tuple(tapes))
+    for tape in prepared:
+        if not tape.measurements:
+            raise ValueError("tapes must measure something each, got one without measurements")
+        batched = tape.batch_size is not None
+        entries = qml.transforms.broadcast_expand(tape)[0] if batched else [tape]
+        parts = [divided(entry) for entry in entries]
+        circuits += [circuit for part, _ in parts for circuit in part]
+        recipes.append(Recipe(tuple(combination for _, combination in parts), batched))
+    return circuits, recipes
+
+
+def put_together(
+    recipes: Sequence[Mapping[str, Any]] | None, results: Sequence[Result]
+) -> tuple[Result, ...]:
+    """The result of each tape from those of all circuits; without recipes, of one circuit each."""
+    if recipes is None:
+        return tuple(results)
+    parts = iter(results)
+    return tuple(Recipe.from_json(recipe).result(parts) for recipe in recipes)
+
+
+def _stacked(entries: Sequence[Any]) -> Any:  # noqa: ANN401
+    """Results of the entries of a batch, measurement by measurement."""
+    if isinstance(entries[0], tuple):
+        return tuple(_stacked(parts) for parts in zip(*entries, strict=True))
+    return list(entries) if isinstance(entries[0], dict) else np.stack(entries)

@@ -1,14 +1,12 @@
 """Making tapes ready for qrnn.aer and qrnn.ibm: each becomes one circuit with shots."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
-    null_postprocessing,
     validate_device_wires,
     validate_measurements,
 )
@@ -23,16 +21,19 @@ from pennylane.measurements import (
 from pennylane.operation import Operator
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import CompilePipeline
-from pennylane.typing import PostprocessingFn, ResultBatch
+from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import (
     WithoutShots,
     check_mcm_config,
     defer_where_needed,
     defers,
 )
-from qrnn_backends.parameter_shift import refuse_postselected
+from qrnn_backends.qiskit_common.observables import split_observables
+from qrnn_backends.qiskit_common.qubits import are_numbers
+from qrnn_backends.readout import with_identity_on_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
@@ -55,7 +56,7 @@ def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
         methods=("one-shot", "deferred"),
         postselect_modes=("hw-like",),
     )
-    return replace(refuse_postselected(config), use_device_gradient=False, grad_on_execution=False)
+    return replace(right_rule(config), use_device_gradient=False, grad_on_execution=False)
 
 
 def sampled_circuits(
@@ -73,6 +74,22 @@ def sampled_circuits(
         exact: Which measurements of tapes without shots the device computes by other means; by
             default it takes such tapes for ones with many shots.
     """
+    pipeline = measured_circuits(config, name, wires, exact)
+    pipeline.add_transform(qml.transforms.broadcast_expand)
+    pipeline.add_transform(split_observables, without_shots=exact is None)
+    return pipeline
+
+
+def measured_circuits(
+    config: ExecutionConfig,
+    name: str,
+    wires: Wires | None,
+    exact: Callable[[MeasurementProcess], bool] | None = None,
+) -> CompilePipeline:
+    """Those of :func:`sampled_circuits` that leave one tape each.
+
+    A batch of parameters and observables that do not commute are then yet to be divided.
+    """
     pipeline = CompilePipeline()
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(
@@ -82,11 +99,11 @@ def sampled_circuits(
         name=name,
     )
     method = config.mcm_config.mcm_method
-    without_shots = "distribution" if exact is None else "state"
-    pipeline.add_transform(decompose, name=name, method=method, without_shots=without_shots)
+    without_shots: WithoutShots = "distribution" if exact is None else "state"
+    pipeline.add_transform(
+        decompose, wires=wires, name=name, method=method, without_shots=without_shots
+    )
     pipeline.add_transform(defer_where_needed, method, without_shots)
-    pipeline.add_transform(qml.transforms.broadcast_expand)
-    pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
 
 
@@ -109,6 +126,8 @@ def measure_all_wires(
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Gives wires to the measurements that name none: the device's, or else the tape's.
 
+    So it does to identities without wires.
+
     Raises:
         WireError: If the tape has wires that the device has not.
     """
@@ -116,13 +135,19 @@ def measure_all_wires(
         # As on default.qubit, wires that are numbered from 0 count in order.
         numbered = set(tape.wires) == set(range(len(tape.wires)))
         wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+    measurements = [with_identity_on_wires(measured, wires) for measured in tape.measurements]
+    tape = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
     batch, combine = validate_device_wires(tape, wires, name=name)
     return batch, combine
 
 
 @qml.transform  # type: ignore[untyped-decorator]
 def decompose(
-    tape: QuantumScript, name: str, method: str | None, without_shots: WithoutShots
+    tape: QuantumScript,
+    wires: Wires | None,
+    name: str,
+    method: str | None,
+    without_shots: WithoutShots,
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Leaves gates that Qiskit has, measurements and conditions, with numbers for parameters.
 
@@ -132,9 +157,13 @@ def decompose(
 
     Args:
         tape: Any tape.
+        wires: Of the device; None if any will do.
         name: Of the device, for messages.
         method: The QNode's ``mcm_method``.
         without_shots: How the device gets results without shots.
+
+    Wires of a device without any are numbered in the order of the tape, if they are not numbers:
+    what the tape is split into may have them in another order.
 
     Raises:
         DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
@@ -155,63 +184,8 @@ def decompose(
             operations = [part for operation in tape.operations for part in parts(operation)]
         except TypeError as error:
             raise DeviceError(f"not supported on {name}: {error}") from error
-    return (tape.copy(operations=operations),), combine
-
-
-@qml.transform  # type: ignore[untyped-decorator]
-def split_observables(
-    tape: QuantumScript, without_shots: bool
-) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Splits a tape into circuits whose observables commute qubit by qubit.
-
-    Values of mid-circuit measurements are read in the first circuit, all in the same shots;
-    ``split_non_commuting`` would take them for Pauli Z of their wires.
-
-    Args:
-        tape: The tape.
-        without_shots: Whether to split it even if it has no shots.
-    """
-    if not (tape.shots or without_shots):
-        return (tape,), null_postprocessing
-    values = [measurement for measurement in tape.measurements if measurement.mv is not None]
-    others = [measurement for measurement in tape.measurements if measurement.mv is None]
-    if not others:
-        return (tape,), null_postprocessing
-    if not values:
-        batch, combine = qml.transforms.split_non_commuting(tape)
-        return batch, combine
-    # Without shots, the results of one copy of the shot vector are combined.
-    split, combine = qml.transforms.split_non_commuting(tape.copy(measurements=others, shots=None))
-    first = list(split[0].measurements) if split else []
-    batch = [
-        tape.copy(measurements=[*first, *values]),
-        *(part.copy(shots=tape.shots) for part in split[1:]),
-    ]
-    combined = _merging(tape, len(first), combine)
-    if not tape.shots.has_partitioned_shots:
-        return batch, combined
-
-    def each_copy(results: ResultBatch) -> tuple[Any, ...]:
-        return tuple(combined(copy) for copy in zip(*results, strict=True))
-
-    return batch, each_copy
-
-
-def _merging(
-    tape: QuantumScript, first: int, combine: Callable[[Sequence[Any]], Any]
-) -> PostprocessingFn:
-    """Puts results into the tape's order; ``first`` counts the first circuit's observables."""
-
-    def merged(results: ResultBatch) -> Any:  # noqa: ANN401
-        shared = results[0] if isinstance(results[0], tuple) else (results[0],)
-        head = shared[:first]
-        parts = [head[0] if first == 1 else head] if first else []
-        others = combine([*parts, *results[1:]])
-        observed = iter(others if isinstance(others, tuple | list) else (others,))
-        read = iter(shared[first:])
-        return tuple(
-            next(observed) if measurement.mv is None else next(read)
-            for measurement in tape.measurements
-        )
-
-    return merged
+    decomposed = tape.copy(operations=operations)
+    if wires is None and not are_numbers(tape.wires):
+        numbers = {wire: number for number, wire in enumerate(tape.wires)}
+        (decomposed,), _ = qml.map_wires(decomposed, numbers)
+    return (decomposed,), combine

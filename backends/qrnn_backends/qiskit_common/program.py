@@ -13,8 +13,10 @@ from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
-from pennylane.tape.tape import rotations_and_diagonal_measurements
+from pennylane.wires import Wires
 
+from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
+from qrnn_backends.qiskit_common.qubits import qubit_order
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
 from qrnn_circuits.circuits.qiskit.shared import shared_operations
@@ -59,13 +61,18 @@ def bind(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCirc
     return bound
 
 
-def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
+def programs(
+    tapes: Sequence[QuantumScript], wires: Wires | None = None, placed: int = 0
+) -> list[Program]:
     """Converts tapes.
 
     Args:
         tapes: Tapes with a number of shots, whose measurements commute qubit by qubit
             (``split_non_commuting``) and whose parameters are not broadcast. Without shots, the
             readout has none either, and serves :meth:`Readout.expected` only.
+        wires: Of the device, None if any will do.
+        placed: Number of qubits that are not like the others, as
+            :func:`~.qubits.qubit_order` takes it.
 
     Returns:
         One program for each tape.
@@ -76,7 +83,7 @@ def programs(tapes: Sequence[QuantumScript]) -> list[Program]:
     """
     # Equal structures within one call share their circuit even if it leaves the cache.
     circuits: dict[str, QuantumCircuit] = {}
-    return [_program(tape, circuits) for tape in tapes]
+    return [_program(tape, qubit_order(tape.wires, wires, placed), circuits) for tape in tapes]
 
 
 def flattened(operations: Iterable[Operator]) -> list[Operator]:
@@ -93,7 +100,9 @@ def flattened(operations: Iterable[Operator]) -> list[Operator]:
     return [basic for basic in shared if id(basic) not in idle]
 
 
-def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Program:
+def _program(
+    tape: QuantumScript, qubits: Sequence[Hashable], circuits: "dict[str, QuantumCircuit]"
+) -> Program:
     (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
     rotations, measurements = _diagonalized(tape.measurements)
     operations = flattened([*tape.operations, *rotations])
@@ -102,14 +111,13 @@ def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Prog
     # Classical bits are numbered through both registers: "mid", then "end".
     ends: dict[Hashable, int] = {}
     for measurement in measurements:
-        if measurement.mv is None:
-            for wire in measurement.wires:
-                ends.setdefault(wire, len(places) + len(ends))
+        for wire in _read_at_the_end(measurement, places):
+            ends.setdefault(wire, len(places) + len(ends))
 
-    structure = _structure(operations, tape.wires.tolist(), places, ends)
+    structure = _structure(operations, qubits, places, ends)
     circuit = circuits.get(structure) or _circuits.get(structure)
     if circuit is None:
-        circuit = _circuit(operations, tape.wires.tolist(), places, list(ends))
+        circuit = _circuit(operations, qubits, places, list(ends))
     circuits[structure] = circuit
     _circuits[structure] = circuit
 
@@ -129,20 +137,31 @@ def _program(tape: QuantumScript, circuits: "dict[str, QuantumCircuit]") -> Prog
 def _diagonalized(
     measurements: Sequence[MeasurementProcess],
 ) -> tuple[list[Operator], list[MeasurementProcess]]:
-    """Gates after which observables are diagonal, and the measurements of these."""
-    observed = [place for place, measured in enumerate(measurements) if measured.obs is not None]
+    """Gates after which observables are diagonal, and the measurements of these.
+
+    The gates of a Pauli operator are the same whatever else is measured: they may have errors.
+    """
+    gates: list[Operator] = []
+    turned: set[Hashable] = set()
+    replaced = list(measurements)
     with qml.QueuingManager.stop_recording():
-        rotations, diagonal = rotations_and_diagonal_measurements(
-            QuantumScript([], [measurements[place] for place in observed])
-        )
-        gates = list(rotations)
-        replaced = list(measurements)
-        for place, measurement in zip(observed, diagonal, strict=True):
-            gates += measurement.diagonalizing_gates()
+        for place, measurement in enumerate(measurements):
+            if measurement.obs is None:
+                continue
+            words = measurement.obs.pauli_rep
+            eigenvalues = measurement.eigvals()
+            if not is_identity(measurement) and (words is None or has_own_basis(measurement)):
+                gates += measurement.diagonalizing_gates()
+            elif words is not None:
+                ((word, factor),) = words.items()
+                eigenvalues = np.array([factor])
+                for wire in measurement.wires:
+                    eigenvalues = np.kron(eigenvalues, [1, -1 if wire in word else 1])
+                for wire in [wire for wire in word if wire not in turned]:
+                    gates += getattr(qml, word[wire])(wire).diagonalizing_gates()
+                turned |= word.keys()
             # PennyLane's copy of a rotated measurement loses its options.
-            replaced[place] = with_wires(
-                measurements[place], measurement.wires, measurement.eigvals()
-            )
+            replaced[place] = with_wires(measurement, measurement.wires, eigenvalues)
     return gates, replaced
 
 
@@ -171,16 +190,25 @@ def _recorded(
     return {uid: place for place, uid in enumerate(recorded)}
 
 
+def _read_at_the_end(
+    measurement: MeasurementProcess, places: Mapping[str, int]
+) -> Iterable[Hashable]:
+    """The wires that a measurement reads: of mid-circuit values those that were put off."""
+    if measurement.mv is None:
+        return list(measurement.wires)
+    return [part.wires[0] for part in mid_circuit(measurement) if part.meas_uid not in places]
+
+
 def _on_bits(
     measurement: MeasurementProcess, places: Mapping[str, int], ends: Mapping[Hashable, int]
 ) -> MeasurementProcess:
     if measurement.mv is None:
         bits = [ends[wire] for wire in measurement.wires]
         return with_wires(measurement, bits, measurement.eigvals())
-    try:
-        bits = [places[measured.meas_uid] for measured in mid_circuit(measurement)]
-    except KeyError:
-        raise ValueError(f"{measurement} is of a measurement that is not in the circuit") from None
+    bits = [
+        places[part.meas_uid] if part.meas_uid in places else ends[part.wires[0]]
+        for part in mid_circuit(measurement)
+    ]
     return values_on_bits(measurement, bits)
 
 
@@ -203,8 +231,7 @@ def _structure(
         if isinstance(operation, MidMeasure):
             measured[operation.meas_uid] = len(measured)
             recorded = operation.meas_uid in places
-            # Without a bit, or with a known result, a reset is another circuit.
-            return "measure", acted, recorded, operation.reset, operation.postselect
+            return "measure", acted, recorded, operation.reset
         controls = list(operation.control_values) if isinstance(operation, Controlled) else []
         return operation.name, acted, [bool(value) for value in controls]
 
@@ -239,6 +266,7 @@ def _circuit(
         quantum={"q": wires},
         classical=lambda measurement, used: "mid" if measurement.meas_uid in places else None,
         angle=lambda value: next(angles),
+        misread=True,
     )
     circuit = converter.convert(
         Item(operation, key=id(operation)) for operation in operations

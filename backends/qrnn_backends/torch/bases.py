@@ -13,7 +13,7 @@ from pennylane.measurements import (
 from pennylane.operation import Operator
 from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, Sum
 
-from qrnn_backends.readout import mid_circuit, values_on_bits, with_wires
+from qrnn_backends.readout import mid_circuit, values_on_bits, with_identity_on_wires, with_wires
 from qrnn_backends.torch.exact import is_recorded
 
 Shadow: TypeAlias = ClassicalShadowMP | ShadowExpvalMP
@@ -91,13 +91,13 @@ class ShotPlan:
         return self._add([], values_on_bits(measurement, [*range(first, first + len(values))]))
 
     def _observed(self, measurement: MeasurementProcess, coefficient: float | None = None) -> Term:
+        # Terms of a sum may be identities without wires.
+        measurement = with_identity_on_wires(measurement, qml.wires.Wires(range(self.wires)))
         with qml.QueuingManager.stop_recording():
             gates = measurement.diagonalizing_gates()
         bits = measurement.wires.tolist() or list(range(self.wires))
         eigenvalues = None
-        if isinstance(measurement.obs, qml.Identity):
-            bits, eigenvalues = [0], [1.0, 1.0]
-        elif measurement.obs is not None or isinstance(measurement.mv, MeasurementValue):
+        if measurement.obs is not None or isinstance(measurement.mv, MeasurementValue):
             eigenvalues = measurement.eigvals()
         return self._add(gates, with_wires(measurement, bits, eigenvalues), coefficient)
 

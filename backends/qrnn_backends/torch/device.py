@@ -153,7 +153,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         if is_traced(parameters):
             results = self._traced(circuit, parameters)
         else:
-            tensors = self._exact(circuit)
+            tensors = _tied(self._exact(circuit), parameters)
             results = tensors if wants_torch else tuple(map(to_array, tensors))
         return results if len(results) > 1 else results[0]
 
@@ -166,18 +166,35 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         """Runs a circuit whose parameters autograd traces."""
         templates: list[Tensor] = []
 
+        traced = [place for place, value in enumerate(parameters) if is_traced([value])]
+
         def flat_results(*tensors: Tensor) -> Tensor:
-            bound = circuit.bind_new_parameters(list(tensors), range(len(tensors)))
-            templates[:] = self._exact(bound)
+            bound = circuit.bind_new_parameters(list(tensors), traced)
+            templates[:] = _tied(self._exact(bound), tensors)
             return torch.cat([result.reshape(-1) for result in templates])
 
-        flat = in_autograd(flat_results)(*parameters)
+        flat = in_autograd(flat_results)(*(parameters[place] for place in traced))
         results, start = [], 0
         for template in templates:
             part = flat[start : start + template.numel()].reshape(tuple(template.shape))
             results.append(part if template.is_complex() else qml.math.real(part))
             start += template.numel()
         return tuple(results)
+
+
+def _tied(results: tuple[Tensor, ...], parameters: Sequence[Any]) -> tuple[Tensor, ...]:
+    """Results that have a gradient of 0 where they do not depend on a parameter.
+
+    For instance one of a gate that is conditioned on what never occurs.
+    """
+    ties = [value for value in parameters if isinstance(value, Tensor) and value.requires_grad]
+    if not ties:
+        return results
+    parts = [torch.view_as_real(tie) if tie.is_complex() else tie for tie in ties]
+    device = results[0].device
+    # Derivatives of any order depend on all parameters as well.
+    nothing = 0.0 * torch.stack([part.sum().double().to(device) for part in parts]).sum().sin()
+    return tuple(result + nothing.to(result.dtype) for result in results)
 
 
 def _to_tensors(results: Any, device: torch.device) -> Any:  # noqa: ANN401

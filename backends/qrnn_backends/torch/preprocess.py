@@ -26,8 +26,9 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
-from qrnn_backends.parameter_shift import refuse_postselected
+from qrnn_backends.readout import with_identity_on_wires
 from qrnn_backends.torch.simulation import runs
 
 # What parameters may be for backpropagation to go through torch.
@@ -60,7 +61,7 @@ def resolve_config(
         config = replace(config, gradient_method="backprop")
     given = config.use_device_gradient
     return replace(
-        refuse_postselected(config),
+        right_rule(config),
         use_device_gradient=config.gradient_method == "backprop" if given is None else given,
         use_device_jacobian_product=bool(config.use_device_jacobian_product),
         grad_on_execution=bool(config.grad_on_execution),
@@ -106,6 +107,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
         expand()
     pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
     pipeline.add_transform(validate_device_wires, wires, name=name)
+    pipeline.add_transform(_identities_on_wires, wires=wires)
     pipeline.add_transform(
         validate_measurements,
         analytic_measurements=accepted_analytic_measurement,
@@ -116,6 +118,18 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
     if config.gradient_method == "backprop":
         pipeline.add_transform(no_sampling, name=f"backprop + {name}")
     return pipeline
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def _identities_on_wires(
+    tape: QuantumScript, wires: Wires | None
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Gives a wire to the identities that act on none."""
+    measurements = [
+        with_identity_on_wires(measured, wires or tape.wires) for measured in tape.measurements
+    ]
+    named = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
+    return (named,), null_postprocessing
 
 
 @qml.transform  # type: ignore[untyped-decorator]

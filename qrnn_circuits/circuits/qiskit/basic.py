@@ -32,10 +32,14 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
             if isinstance(basic, MidMeasure):
                 raise TypeError(f"{operation} holds a measurement, which cannot be conditioned")
             yield operation if basic is operation.base else Conditional(operation.meas_val, basic)
+    elif name == "Identity":
+        # One for each wire, as Qiskit has it: a noisy one may do something.
+        single = len(operation.wires) == 1
+        yield from [operation] if single else map(qml.Identity, operation.wires)
+    elif isinstance(operation, Controlled) and operation.base.name == "Identity":
+        return
     elif isinstance(operation, MidMeasure) or name in _NO_GATES or _has_gate(operation):
         yield operation
-    elif name == "Identity":
-        return
     elif operation.has_decomposition:
         for part in operation.decomposition():
             yield from basic_operations(part)
@@ -58,6 +62,7 @@ def qiskit_gates() -> Mapping[str, Callable[..., "Gate"]]:
     from qiskit.circuit import library
 
     return {
+        "Identity": library.IGate,
         "PauliX": library.XGate,
         "PauliY": library.YGate,
         "PauliZ": library.ZGate,

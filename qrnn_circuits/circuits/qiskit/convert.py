@@ -64,6 +64,9 @@ class Converter:
         classical: Name of the classical register that takes the result of a measurement, given
             the measurement and whether a condition uses it, or None if it is not recorded.
         angle: Turns the parameter of a gate into a number or a Qiskit parameter expression.
+        misread: Whether a shot that postselection keeps may have been misread. Then a wire that is
+            reset after a postselected measurement is reset as others are; otherwise it is known to
+            be in the postselected state, and takes an X or nothing.
         barriers: Whether to put a barrier in front of every section but the first, labelled with
             its name.
     """
@@ -71,6 +74,7 @@ class Converter:
     quantum: Mapping[str, Sequence[Hashable]]
     classical: Callable[[MidMeasure, bool], str | None]
     angle: Callable[[Any], Any] = field(default=lambda value: float(qml.math.unwrap([value])[0]))
+    misread: bool = False
     barriers: bool = False
 
     def convert(self, items: Iterable[Item]) -> Converted:
@@ -245,8 +249,7 @@ class _Writer:
                 place = self.circuit.find_bit(bit).index
                 self.postselected.append((place, int(measurement.postselect)))
         if measurement.reset:
-            # The state of a kept shot is known after a postselected measurement.
-            if measurement.postselect is None:
+            if measurement.postselect is None or self.converter.misread:
                 self.circuit.reset(qubit)
             elif measurement.postselect:
                 self.circuit.x(qubit)

@@ -136,17 +136,6 @@ def test_equal_work_has_an_equal_hash(device: MakeDevice, path: Path) -> None:
     assert len(set(hashes)) == 4
 
 
-def test_submit_refuses_tapes_that_take_several_circuits(device: MakeDevice, path: Path) -> None:
-    two_bases = [qml.expval(qml.X(0)), qml.expval(qml.Z(0))]
-    for measurements in (two_bases, [qml.expval(2 * qml.Z(0))]):
-        with pytest.raises(ValueError, match="submit takes tapes whose measurements commute"):
-            device().submit([QuantumScript([qml.RY(0.1, 0)], measurements, 10)])
-    broadcast = QuantumScript([qml.RY(np.array([0.1, 0.2]), 0)], [qml.expval(qml.Z(0))], 10)
-    with pytest.raises(ValueError, match="broadcast_expand"):
-        device().submit([broadcast])
-    assert JobStore(path).records() == []
-
-
 def test_postselected_shots_are_dropped_and_counted(device: MakeDevice) -> None:
     dev = device(noise=False)
     with qml.Tracker(dev) as tracker:

@@ -11,12 +11,17 @@ from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
+from qrnn_backends.gradients import (
+    finite_difference,
+    simultaneous_perturbation,
+    unmeasured_hadamard_grad,
+)
 from qrnn_backends.parameter_shift import unpostselected_param_shift
+from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.preprocess import (
     measure_all_wires,
     resolve_config,
     sampled_circuits,
-    split_observables,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import REALISATIONS
@@ -175,8 +180,16 @@ def test_other_ways_to_run_are_refused(options: dict[str, str], message: str) ->
         resolve_config(ExecutionConfig(mcm_config=MCMConfig(**options)), "device")
 
 
-def test_parameter_shift_is_the_one_that_refuses_postselection() -> None:
-    config = ExecutionConfig(gradient_method=qml.gradients.param_shift)
-    assert resolve_config(config, "device").gradient_method is unpostselected_param_shift
-    other = ExecutionConfig(gradient_method=qml.gradients.finite_diff)
-    assert resolve_config(other, "device").gradient_method is qml.gradients.finite_diff
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        (qml.gradients.param_shift, unpostselected_param_shift),
+        (qml.gradients.finite_diff, finite_difference),
+        (qml.gradients.spsa_grad, simultaneous_perturbation),
+        (qml.gradients.hadamard_grad, unmeasured_hadamard_grad),
+        ("backprop", "backprop"),
+    ],
+)
+def test_rules_for_gradients_are_those_that_are_right_or_refuse(given: Any, right: Any) -> None:  # noqa: ANN401
+    config = ExecutionConfig(gradient_method=given)
+    assert resolve_config(config, "device").gradient_method is right

@@ -5,7 +5,6 @@ import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.ops import MeasurementValue
-from pennylane.tape import QuantumScript
 from qiskit.quantum_info import Operator
 
 from qrnn_backends.qiskit_common.program import programs
@@ -76,7 +75,7 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     first, second, third = programs(
         [
             tape_of(dynamic(0.3), 10),
-            tape_of(dynamic(0.5), 10),
+            tape_of(dynamic(0.5, postselect=0), 10),
             tape_of(dynamic(0.3, read=qml.counts), 7),
         ]
     )
@@ -93,7 +92,6 @@ def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
     [
         dynamic(value=0),
         dynamic(reset=True),
-        dynamic(postselect=0),
         dynamic(control=False),
         lambda: (qml.RY(0.3, 0), qml.expval(qml.X(1))),
     ],
@@ -116,7 +114,8 @@ def test_postselected_bits_are_named_with_their_values() -> None:
     # The reset that nobody reads has no bit.
     assert program.readout.postselected == ((1, 1), (2, 0))
     assert [wire for each in program.readout.measurements for wire in each.wires] == [2]
-    assert dict(program.circuit.count_ops()) == {"measure": 3, "reset": 1}
+    # A kept shot may have been misread, so that its wire is reset as others are.
+    assert dict(program.circuit.count_ops()) == {"measure": 3, "reset": 2}
 
 
 def test_an_unread_measurement_still_projects() -> None:
@@ -163,12 +162,6 @@ def test_observables_are_diagonalised_and_keep_their_eigenvalues() -> None:
     assert {round(key, 9): int(value) for key, value in counts.items()} == {2: 10, -3: 0}
 
 
-def test_values_of_another_circuit_cannot_be_read() -> None:
-    other = qml.measure(0)
-    with pytest.raises(ValueError, match="is of a measurement that is not in the circuit"):
-        programs([QuantumScript([qml.X(0)], [qml.expval(other)], shots=10)])
-
-
 @pytest.mark.parametrize("realisation", REALISATIONS.names())
 def test_equal_neurons_share_parameters_and_become_the_circuit_of_all_their_gates(
     realisation: str,
@@ -183,7 +176,7 @@ def test_equal_neurons_share_parameters_and_become_the_circuit_of_all_their_gate
     measured = [qml.probs(wires=[3, 1])]
     gates = [gate for each in operations for gate in basic_operations(each)]
     whole, expanded = programs(
-        [QuantumScript(each, measured, shots=10) for each in (operations, gates)]
+        [qml.tape.QuantumScript(each, measured, shots=10) for each in (operations, gates)]
     )
     assert whole.bound() == expanded.bound()
     assert whole.readout.postselected == expanded.readout.postselected
@@ -196,7 +189,7 @@ def test_tapes_share_a_circuit_only_if_their_neurons_repeat_in_the_same_places()
         neurons = [
             NeuronOperation(np.array([0.1, end]), [0, 1], 1, 1, "multiplexed") for end in ends
         ]
-        (program,) = programs([QuantumScript(neurons, [qml.probs(wires=1)], shots=10)])
+        (program,) = programs([qml.tape.QuantumScript(neurons, [qml.probs(wires=1)], shots=10)])
         return program.structure
 
     assert structure(0.2, 0.3, 0.2) == structure(0.4, 0.5, 0.4)

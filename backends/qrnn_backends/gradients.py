@@ -1,0 +1,148 @@
+"""PennyLane's rules for gradients, as they are right for dynamic circuits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pennylane as qml
+from pennylane.devices import ExecutionConfig
+from pennylane.ops import Conditional, MidMeasure
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.transforms.core import Transform
+from pennylane.typing import PostprocessingFn
+
+from qrnn_backends.differentiable import expanded
+from qrnn_backends.parameter_shift import (
+    WAY_OUT,
+    refuse_postselection,
+    unpostselected_param_shift,
+)
+from qrnn_circuits.circuits.neuron import NeuronOperation
+
+
+def _numerical(rule: Transform) -> Transform:
+    """A rule of numerical differences that leaves no parameter out.
+
+    PennyLane gives 0 for parameters that no wire leads from to what is measured. Postselection on
+    one wire changes all others.
+    """
+
+    def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
+        batch, combine = rule.expand_transform(tape, **options)
+        return [expanded(part, _is_scalar) for part in batch], combine
+
+    @partial(
+        qml.transform,
+        expand_transform=expand,
+        classical_cotransform=rule.classical_cotransform,
+        final_transform=True,
+    )
+    def numerical(
+        tape: QuantumScript,
+        **options: Any,  # noqa: ANN401
+    ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+        for place in range(len(tape.trainable_params)):
+            operation, index, _ = tape.get_operation(place)
+            if index < len(tape.operations) and not _is_scalar(operation):
+                raise ValueError(
+                    f"{operation} cannot be differentiated by {rule.tape_transform.__name__}, "
+                    f"which takes numbers for parameters, and has no decomposition: {WAY_OUT}"
+                )
+        batch, combine = rule(tape, **(options | {"validate_params": False}))
+        return batch, combine
+
+    return numerical
+
+
+def _is_scalar(operation: qml.operation.Operator) -> bool:
+    # A batch has an axis more than the parameter.
+    return not any(operation.ndim_params) or not operation.data
+
+
+finite_difference = _numerical(qml.gradients.finite_diff)
+simultaneous_perturbation = _numerical(qml.gradients.spsa_grad)
+
+
+@partial(
+    qml.transform,
+    expand_transform=qml.gradients.hadamard_grad.expand_transform,
+    classical_cotransform=qml.gradients.hadamard_grad.classical_cotransform,
+    final_transform=True,
+)
+def unmeasured_hadamard_grad(
+    tape: QuantumScript,
+    **options: Any,  # noqa: ANN401
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """PennyLane's Hadamard test gradients, for circuits without mid-circuit measurements only.
+
+    Raises:
+        ValueError: If the tape measures before its end.
+    """
+    for operation in tape.operations:
+        neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
+        if neuron or isinstance(operation, MidMeasure | Conditional):
+            raise ValueError(
+                "diff_method must not be 'hadamard' for circuits with mid-circuit measurements, "
+                f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
+                f"postselected {WAY_OUT}"
+            )
+    batch, combine = qml.gradients.hadamard_grad(tape, **options)
+    return batch, combine
+
+
+@partial(
+    qml.transform,
+    expand_transform=qml.gradients.param_shift_hessian.expand_transform,
+    classical_cotransform=qml.gradients.param_shift_hessian.classical_cotransform,
+    final_transform=True,
+)
+def unpostselected_param_shift_hessian(
+    tape: QuantumScript,
+    **options: Any,  # noqa: ANN401
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """PennyLane's second derivatives by parameter shifts, refused where they are wrong.
+
+    Raises:
+        ValueError: If the tape postselects an outcome.
+    """
+    refuse_postselection(tape, "the parameter-shift rule")
+    batch, combine = qml.gradients.param_shift_hessian(tape, **options)
+    return batch, combine
+
+
+_DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")
+
+_RULES: dict[Transform, Transform] = {
+    qml.gradients.param_shift: unpostselected_param_shift,
+    qml.gradients.finite_diff: finite_difference,
+    qml.gradients.spsa_grad: simultaneous_perturbation,
+    qml.gradients.hadamard_grad: unmeasured_hadamard_grad,
+}
+
+
+def right_rule(config: ExecutionConfig) -> ExecutionConfig:
+    """A configuration with the rule that is right or refuses, in place of PennyLane's."""
+    for given, right in _RULES.items():
+        if config.gradient_method is given:
+            return replace(config, gradient_method=right)
+    return config
+
+
+def _apply_right_rule(given: Transform, right: Transform) -> None:
+    """Has a rule of PennyLane's that is applied to a QNode look at the QNode's device first."""
+
+    @given.custom_qnode_transform  # type: ignore[untyped-decorator]
+    def applied(
+        rule: Transform, qnode: qml.QNode, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> qml.QNode:
+        if qnode.device.name in _DEVICES:
+            return right(qnode, *arguments, **options)
+        return rule.default_qnode_transform(qnode, arguments, options)
+
+
+for _given, _right in (
+    *_RULES.items(),
+    (qml.gradients.param_shift_hessian, unpostselected_param_shift_hessian),
+):
+    _apply_right_rule(_given, _right)

@@ -1,0 +1,144 @@
+"""Noise acts on the qubits and gates that a noise model names."""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+import pennylane as qml
+import pytest
+from pennylane.ops import MidMeasure
+from pennylane.tape import QuantumScript
+
+from tests.backends.tapes import tape_of
+
+pytest.importorskip("qiskit_aer")
+from qiskit_aer.noise import NoiseModel, ReadoutError, pauli_error
+
+SHOTS = [None, 50]
+
+# The wires that gates act on, in their order; those of the device; and which is the noisy qubit.
+PLACES: list[tuple[list[Hashable], list[Hashable] | None, Hashable]] = [
+    ([1, 0], [0, 1], 0),
+    ([1, 0], None, 0),
+    ([7, 3], None, 7),
+    ([2, 0], [2, 1, 0], 2),
+    ([0, 2], [0, 1, 2], 2),
+    (["b", "a"], ["a", "b"], "b"),
+    (["b", "a"], None, "a"),
+    ([10**9, 1], None, 1),
+]
+
+
+def number(wire: Hashable, used: Sequence[Hashable], wires: Sequence[Hashable] | None) -> int:
+    if wires is not None:
+        return wires.index(wire)
+    return wire if isinstance(wire, int) else used.index(wire)
+
+
+@pytest.mark.parametrize("shots", SHOTS)
+@pytest.mark.parametrize(("used", "wires", "noisy"), PLACES)
+@pytest.mark.parametrize("kind", ["gate", "readout"])
+def test_errors_of_one_qubit_are_those_of_its_wire(
+    kind: str,
+    used: list[Hashable],
+    wires: list[Hashable] | None,
+    noisy: Hashable,
+    shots: int | None,
+) -> None:
+    model = NoiseModel()
+    qubit = number(noisy, used, wires)
+    if kind == "gate":
+        model.add_quantum_error(pauli_error([("X", 1.0)]), ["x"], [qubit])
+    else:
+        model.add_readout_error(ReadoutError([[0, 1], [1, 0]]), [qubit])
+    device = qml.device("qrnn.aer", wires=wires, noise=model)
+    tapes = [
+        # Not all measurements commute, and each of the circuits has other wires to read.
+        QuantumScript(
+            [qml.X(wire) for wire in used],
+            [qml.expval(qml.Z(wire)) for wire in order] + [qml.expval(qml.X(order[0]))],
+            shots=shots,
+        )
+        for order in (used, used[::-1])
+    ]
+    expected = {wire: 1.0 if wire == noisy else -1.0 for wire in used}
+    for order, result in zip((used, used[::-1]), qml.execute(tapes, device), strict=True):
+        assert list(result[:2]) == [expected[wire] for wire in order]
+
+
+@pytest.mark.parametrize("shots", SHOTS)
+@pytest.mark.parametrize("pair", [(0, 1), (1, 0), (2, 0)])
+def test_errors_of_a_pair_of_qubits_are_those_of_the_gate_in_its_direction(
+    pair: tuple[int, int], shots: int | None
+) -> None:
+    model = NoiseModel()
+    # The first letter is the last qubit of the gate.
+    model.add_quantum_error(pauli_error([("XI", 1.0)]), ["cx"], [1, 0])
+
+    @qml.qnode(qml.device("qrnn.aer", wires=3, noise=model), shots=shots)  # type: ignore[untyped-decorator]
+    def circuit() -> tuple[qml.measurements.ExpectationMP, ...]:
+        qml.CNOT(pair)
+        return tuple(qml.expval(qml.Z(wire)) for wire in (2, 1, 0))
+
+    np.testing.assert_allclose(circuit(), [1, 1, -1 if pair == (1, 0) else 1])
+
+
+@pytest.mark.parametrize("shots", SHOTS)
+def test_errors_stay_with_wires_that_only_one_of_the_circuits_reads(shots: int | None) -> None:
+    model = NoiseModel()
+    model.add_readout_error(ReadoutError([[0, 1], [1, 0]]), [1])
+    device = qml.device("qrnn.aer", noise=model)
+
+    @qml.qnode(device, shots=shots)  # type: ignore[untyped-decorator]
+    def circuit() -> tuple[qml.measurements.ExpectationMP, ...]:
+        qml.X("a")
+        qml.Hadamard("b")
+        return qml.expval(qml.Z("c")), qml.expval(qml.Z("b")), qml.expval(qml.X("b"))
+
+    first, _, last = circuit()
+    assert (first, last) == pytest.approx((1.0, -1.0))
+
+
+def flips(share: float, gate: str) -> NoiseModel:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", share), ("I", 1 - share)]), [gate])
+    return model
+
+
+@pytest.mark.parametrize("shots", [None, 10_000])
+@pytest.mark.parametrize(
+    "queue",
+    [
+        lambda: qml.Identity(0),
+        lambda: qml.Identity([0, 1]),
+        lambda: qml.adjoint(qml.Identity(0)),
+        lambda: qml.prod(qml.Identity(0), qml.X(1)),
+        lambda: qml.cond(qml.measure(1, reset=True) == 0, qml.Identity)(0),
+    ],
+)
+def test_an_identity_is_a_gate_that_may_have_errors(
+    queue: Callable[[], object], shots: int | None
+) -> None:
+    def circuit() -> qml.measurements.ProbabilityMP:
+        queue()
+        return qml.probs(wires=0)
+
+    if shots is None and any(isinstance(gate, MidMeasure) for gate in tape_of(circuit).operations):
+        pytest.skip("needs shots")
+    device = qml.device("qrnn.aer", noise=flips(0.3, "id"), seed=1)
+    np.testing.assert_allclose(qml.QNode(circuit, device, shots=shots)(), [0.7, 0.3], atol=0.03)
+
+
+@pytest.mark.parametrize("postselect", [None, 0, 1])
+@pytest.mark.parametrize("read", [False, True])
+def test_a_reset_resets_whatever_was_read(postselect: int | None, read: bool) -> None:
+    """Also where the kept shots are those with a misread bit."""
+    model = NoiseModel()
+    model.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+
+    @qml.qnode(qml.device("qrnn.aer", noise=model, seed=1), shots=20_000)  # type: ignore[untyped-decorator]
+    def circuit() -> tuple[qml.measurements.MeasurementProcess, ...]:
+        qml.RX(1.0, 0)
+        value = qml.measure(0, reset=True, postselect=postselect)
+        return (qml.probs(wires=0), *([qml.expval(value)] if read else []))
+
+    np.testing.assert_allclose(circuit()[0], [0.9, 0.1], atol=0.015)

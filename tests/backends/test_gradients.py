@@ -1,0 +1,324 @@
+"""Every rule for gradients is right on dynamic circuits, or refuses and names one that is."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from pennylane.typing import TensorLike
+
+from qrnn_circuits.circuits.neuron import NeuronOperation
+
+pytest.importorskip("qiskit_aer")
+
+ANGLE = 0.512
+STEP = 1e-5
+HERMITIAN = np.array([[1.0, 0.3 - 0.2j], [0.3 + 0.2j, -0.5]])
+Circuit = Callable[[TensorLike], object]
+
+
+def entangled_and_postselected(angle: TensorLike) -> object:
+    """No wire leads from the rotation to what is measured."""
+    qml.Hadamard(0)
+    qml.CNOT([0, 1])
+    qml.RX(angle, 1)
+    qml.measure(1, postselect=1)
+    return qml.expval(qml.Z(0))
+
+
+def postselected(angle: TensorLike) -> object:
+    qml.RX(angle, 0)
+    qml.RY(0.4, 1)
+    qml.CNOT([0, 1])
+    qml.measure(1, postselect=1)
+    return qml.expval(qml.Z(0))
+
+
+def postselecting_neuron(angle: TensorLike) -> object:
+    qml.RX(angle, 0)
+    NeuronOperation([0.5, 0.8], [0, 1, 2], order=1, degree=1, realisation="postselect")
+    return qml.expval(qml.Z(1))
+
+
+def value(angle: TensorLike) -> object:
+    qml.RX(angle, 1)
+    return qml.expval(qml.measure(1))
+
+
+def variance_of_a_value(angle: TensorLike) -> object:
+    qml.RX(angle, 0)
+    return qml.var(qml.measure(0))
+
+
+def variance_of_several_values(angle: TensorLike) -> object:
+    qml.RX(angle, 0)
+    qml.RY(0.6, 1)
+    qml.CRX(angle, [0, 1])
+    first, second = qml.measure(0), qml.measure(1)
+    return qml.var(first + 2 * second)
+
+
+def fed_forward(angle: TensorLike) -> object:
+    qml.RX(angle, 1)
+    qml.cond(qml.measure(1), qml.X)(0)
+    return qml.expval(qml.Z(0))
+
+
+def reset(angle: TensorLike) -> object:
+    qml.RX(angle, 1)
+    qml.CRY(0.7, [1, 0])
+    value = qml.measure(1, reset=True)
+    qml.RY(angle, 1)
+    qml.cond(value, qml.RY)(2 * angle, 0)
+    return qml.expval(qml.Z(0) @ qml.X(1))
+
+
+def conditioned(make: Callable[[TensorLike], TensorLike]) -> Circuit:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(0.7, 0)
+        qml.Hadamard(1)
+        qml.RY(0.3, 2)
+        qml.cond(qml.measure(0), make)(angle)
+        return qml.expval(qml.X(1))
+
+    return circuit
+
+
+def never(angle: TensorLike) -> object:
+    qml.cond(qml.measure(0), qml.RX)(angle, 1)
+    return qml.expval(qml.Z(1))
+
+
+def variance(make: Callable[[], qml.operation.Operator]) -> Circuit:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, 0)
+        qml.RY(2 * angle, 1)
+        qml.CNOT([0, 1])
+        qml.cond(qml.measure(1), qml.S)(0)
+        return qml.var(make())
+
+    return circuit
+
+
+POSTSELECTED: dict[str, Circuit] = {
+    "entangled": entangled_and_postselected,
+    "postselected": postselected,
+    "neuron": postselecting_neuron,
+}
+DYNAMIC: dict[str, Circuit] = {
+    "value": value,
+    "variance of a value": variance_of_a_value,
+    "variance of several values": variance_of_several_values,
+    "fed forward": fed_forward,
+    "reset": reset,
+    "never": never,
+    "conditioned PSWAP": conditioned(lambda angle: qml.PSWAP(angle, [1, 2])),
+    "conditioned CRot": conditioned(lambda angle: qml.CRot(angle, 0.3, 2 * angle, [2, 1])),
+    "conditioned neuron": conditioned(
+        lambda angle: NeuronOperation(
+            qml.math.stack([angle, 2 * angle]), [2, 1], order=1, degree=1, realisation="multiplexed"
+        )
+    ),
+    "variance of a sum": variance(lambda: qml.Z(0) + 0.5 * qml.X(1)),
+    "variance of a Hamiltonian": variance(
+        lambda: qml.Hamiltonian([0.5, 0.7, -0.3], [qml.Z(0), qml.X(0), qml.I(1)])
+    ),
+    "variance of a scaled matrix": variance(lambda: 3 * qml.Hermitian(HERMITIAN, 0)),
+    "variance of nothing": variance(lambda: qml.Z(0) - qml.Z(0)),
+}
+
+
+def right(circuit: Circuit, device: str) -> float:
+    node = qml.QNode(circuit, qml.device(device), diff_method=None)
+    return float((node(ANGLE + STEP) - node(ANGLE - STEP)) / (2 * STEP))
+
+
+def gradient(circuit: Circuit, device: str, method: str, **options: object) -> float:
+    node = qml.QNode(circuit, qml.device(device), diff_method=method, **options)
+    return float(qml.grad(node)(qml.numpy.array(ANGLE, requires_grad=True)))
+
+
+def test_the_references_are_those_worked_out_by_hand() -> None:
+    known = {
+        "entangled": np.sin(ANGLE),
+        "value": np.sin(ANGLE) / 2,
+        "variance of a value": np.sin(ANGLE) * np.cos(ANGLE) / 2,
+        "fed forward": -np.sin(ANGLE),
+        "never": 0.0,
+        "variance of nothing": 0.0,
+    }
+    for name, expected in known.items():
+        found = right((POSTSELECTED | DYNAMIC)[name], "qrnn.torch")
+        assert found == pytest.approx(expected, abs=1e-8)
+
+
+# Of several parameters, simultaneous perturbation gives an estimate.
+ONE_PARAMETER = {"value", "variance of a value", "fed forward", "never", "conditioned PSWAP"}
+RULES = [
+    (name, method)
+    for name in DYNAMIC
+    for method in ("best", "parameter-shift", "finite-diff", "spsa")
+    if method != "spsa" or name in ONE_PARAMETER
+]
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize(("name", "method"), RULES)
+def test_gradients_without_postselection_are_right_by_every_rule(
+    name: str, device: str, method: str
+) -> None:
+    found = gradient(DYNAMIC[name], device, method)
+    assert found == pytest.approx(right(DYNAMIC[name], "qrnn.torch"), rel=1e-5, abs=2e-6)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize("name", POSTSELECTED)
+def test_gradients_through_postselection_are_right_or_refused(name: str, device: str) -> None:
+    circuit = POSTSELECTED[name]
+    expected = right(circuit, device)
+    for method in ("finite-diff", "spsa"):
+        assert gradient(circuit, device, method) == pytest.approx(expected, rel=1e-5)
+    if device == "qrnn.torch":
+        assert gradient(circuit, device, "best") == pytest.approx(expected, rel=1e-6)
+    else:
+        with pytest.raises(ValueError, match=r"wrong for postselected.*differentiate without"):
+            gradient(circuit, device, "best")
+    for method in ("parameter-shift", "hadamard"):
+        with pytest.raises(ValueError, match=r"or take diff_method='finite-diff' or 'spsa'"):
+            gradient(circuit, device, method)
+
+
+@pytest.mark.parametrize("method", ["finite-diff", "spsa"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_the_way_out_of_the_refusal_works_with_shots(device: str, method: str) -> None:
+    node = qml.QNode(
+        postselected,
+        qml.device(device, seed=1),
+        diff_method=method,
+        shots=400_000,
+        gradient_kwargs={"h": 0.1, "strategy": "center", "approx_order": 2},
+    )
+    found = qml.grad(node)(qml.numpy.array(ANGLE, requires_grad=True))
+    assert found == pytest.approx(right(postselected, device), abs=0.2)
+
+
+@pytest.mark.parametrize("method", ["hadamard", "reversed-hadamard", "direct-hadamard"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize("name", ["value", "fed forward", "conditioned PSWAP"])
+def test_the_hadamard_test_is_refused_where_a_circuit_measures(
+    name: str, device: str, method: str
+) -> None:
+    with pytest.raises(ValueError, match=r"must not be 'hadamard'.*take diff_method='parameter-"):
+        gradient(DYNAMIC[name], device, method)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_the_hadamard_test_differentiates_unitary_circuits(device: str) -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, 0)
+        qml.CRY(0.4, [0, 1])
+        return qml.expval(qml.Z(0) @ qml.Z(1))
+
+    found = gradient(circuit, device, "hadamard", gradient_kwargs={"aux_wire": 2})
+    assert found == pytest.approx(right(circuit, device), rel=1e-6)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_rules_that_are_applied_to_a_qnode_are_the_same(device: str) -> None:
+    angle = qml.numpy.array(ANGLE, requires_grad=True)
+
+    def node(circuit: Circuit) -> qml.QNode:
+        return qml.QNode(circuit, qml.device(device))
+
+    expected = right(entangled_and_postselected, device)
+    for rule in (qml.gradients.finite_diff, qml.gradients.spsa_grad):
+        found = rule(node(entangled_and_postselected))(angle)
+        assert float(found) == pytest.approx(expected, rel=1e-5)
+    for rule in (
+        qml.gradients.param_shift,
+        qml.gradients.hadamard_grad,
+        qml.gradients.param_shift_hessian,
+    ):
+        with pytest.raises(ValueError, match="postselected"):
+            rule(node(entangled_and_postselected))(angle)
+    shifted = qml.gradients.param_shift(node(variance_of_a_value))(angle)
+    assert float(shifted) == pytest.approx(right(variance_of_a_value, device), rel=1e-6)
+
+
+def test_rules_on_qnodes_of_other_devices_stay_those_of_pennylane() -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, 0)
+        return qml.expval(qml.Z(0))
+
+    node = qml.QNode(circuit, qml.device("default.qubit"))
+    transformed = qml.gradients.param_shift(node)
+    assert len(node.compile_pipeline) == 0
+    assert transformed.compile_pipeline[-1].tape_transform is (
+        qml.gradients.param_shift.tape_transform
+    )
+    found = transformed(qml.numpy.array(ANGLE, requires_grad=True))
+    assert float(found) == pytest.approx(-np.sin(ANGLE))
+
+
+def test_several_parameters_results_and_copies_of_shots_keep_their_places() -> None:
+    def circuit(angles: TensorLike) -> TensorLike:
+        qml.RX(angles[0], 0)
+        first = qml.measure(0)
+        qml.cond(first, qml.RY)(angles[1], 1)
+        return (
+            qml.expval(qml.Z(1)),
+            qml.var(first),
+            qml.var(qml.Z(1) + qml.X(1)),
+            qml.probs(op=first),
+        )
+
+    angles = np.array([0.4, 0.9])
+
+    def joined(results: TensorLike) -> TensorLike:
+        return qml.math.hstack([qml.math.reshape(part, (-1,)) for part in results])
+
+    def stacked(node: qml.QNode) -> Callable[[TensorLike], TensorLike]:
+        return lambda angles: joined(node(angles))
+
+    exact = qml.QNode(circuit, qml.device("qrnn.torch"), diff_method=None)
+    columns = []
+    for place in range(2):
+        step = np.eye(2)[place] * STEP
+        columns.append((stacked(exact)(angles + step) - stacked(exact)(angles - step)) / (2 * STEP))
+    expected = np.stack(columns, 1)
+    trainable = qml.numpy.array(angles, requires_grad=True)
+    for device in ("qrnn.torch", "qrnn.aer"):
+        node = qml.QNode(circuit, qml.device(device), diff_method="parameter-shift")
+        np.testing.assert_allclose(qml.jacobian(stacked(node))(trainable), expected, atol=1e-8)
+    sampled = qml.QNode(circuit, qml.device("qrnn.torch", seed=1), diff_method="parameter-shift")
+    sampled = qml.set_shots(sampled, (40_000, 50_000))
+
+    def each_copy(angles: TensorLike) -> TensorLike:
+        return qml.math.stack([joined(copy) for copy in sampled(angles)])
+
+    for copy in qml.jacobian(each_copy)(trainable):
+        np.testing.assert_allclose(copy, expected, atol=0.04)
+
+
+@pytest.mark.parametrize("interface", ["torch", "autograd"])
+def test_what_no_branch_depends_on_has_derivatives_of_0_of_any_order(interface: str) -> None:
+    def circuit(angles: TensorLike) -> TensorLike:
+        qml.RX(angles[0], 0)
+        qml.cond(qml.measure(1), qml.RX)(angles[1], 0)
+        return qml.expval(qml.Z(0))
+
+    node = qml.QNode(circuit, qml.device("qrnn.torch"), diff_method="backprop")
+    if interface == "torch":
+        angles = torch.tensor([ANGLE, 0.3], dtype=torch.float64)
+        first = torch.autograd.functional.jacobian(node, angles)
+        second = torch.autograd.functional.hessian(node, angles)
+        apart = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+        (alone,) = torch.autograd.grad(node([0.1, apart]), apart)
+        assert alone == 0
+    else:
+        trainable = qml.numpy.array([ANGLE, 0.3], requires_grad=True)
+        first = qml.grad(node)(trainable)
+        second = qml.jacobian(qml.grad(node))(trainable)
+    np.testing.assert_allclose(first, [-np.sin(ANGLE), 0], atol=1e-12)
+    np.testing.assert_allclose(second, [[-np.cos(ANGLE), 0], [0, 0]], atol=1e-12)
