@@ -49,7 +49,7 @@ def sample(
 
 def _has_idle_qubits(circuit: "QuantumCircuit") -> bool:
     active = {qubit for instruction in circuit.data for qubit in instruction.qubits}
-    return len(active) < circuit.num_qubits
+    return bool(len(active) < circuit.num_qubits)
 
 
 def _bits(memory: Sequence[str] | None, shots: int, size: int) -> NDArray[np.uint8]:
