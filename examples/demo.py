@@ -20,6 +20,7 @@ import pennylane as qml
 from rich.console import Console
 
 from qrnn_circuits.circuits.draw import draw_step
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution import Report, make_report, plan_run, run_plan
@@ -94,6 +95,7 @@ def answers(
     sequences: int,
     steps: int | None = None,
     tolerance: float = 0.0,
+    encoding: Encoding = "lane",
     noise: str | None = None,
 ) -> Report:
     """Runs some test sequences on Qiskit Aer."""
@@ -104,6 +106,7 @@ def answers(
         steps=steps,
         shots=SHOTS,
         tolerance=tolerance,
+        encoding=encoding,
     )
     device = qml.device("qrnn.aer", wires=plan.wires, noise=noise, seed=0)
     return make_report(plan, run_plan(plan, device), device="qrnn.aer")
@@ -134,6 +137,7 @@ def run_on_chip(
             realisations=["multiplexed"],
             target=CHIP,
             tolerance=TOLERANCE,
+            encoding="angles",
         )
     (entry,) = inspection.realisations
     if entry.transpiled is not None:
@@ -145,7 +149,12 @@ def run_on_chip(
     for noise, name in ((None, "qrnn.aer"), (CHIP, f"qrnn.aer with the noise of {CHIP}")):
         with console.status(f"running {sequences} test sequences on {name}"):
             report = answers(
-                run, sequences=sequences, steps=steps, tolerance=TOLERANCE, noise=noise
+                run,
+                sequences=sequences,
+                steps=steps,
+                tolerance=TOLERANCE,
+                encoding="angles",
+                noise=noise,
             )
         show_answers(report, name, console)
 
@@ -170,7 +179,7 @@ def main() -> None:
     run = train("digits", out / "components", console, data="embedded", reduce="pca")
     run_on_chip(run, console, sequences=30)
     inputs = run.task.test().inputs[0].tolist()
-    circuit = compile_circuit(run.model, inputs, tolerance=TOLERANCE)
+    circuit = compile_circuit(run.model, inputs, tolerance=TOLERANCE, encoding="angles")
     draw_step(circuit).savefig(out / "step.png", dpi=150)
     console.print(f"One step as a circuit: {out / 'step.png'}")
 
