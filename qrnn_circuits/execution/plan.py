@@ -89,7 +89,7 @@ class Plan:
         >>> run = TrainedRun(config, config.build_task(), config.build_model(), step=0)
         >>> plan = plan_run(run)
         >>> len(plan.circuits), plan.wires, plan.sampling
-        (2, 6, 'exact')
+        (2, 4, 'exact')
         >>> Plan.from_json(plan.to_json()) == plan
         True
     """

@@ -85,7 +85,7 @@ class Trainer:
         >>> from qrnn_circuits.training import RunConfig, Trainer
         >>> from pathlib import Path
         >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
-        >>> config = RunConfig.resolve("memorise", settings)
+        >>> config = RunConfig.resolve("memorise", settings, recipe="paper")
         >>> Trainer.start(config, Path("run")).run().step
         2
         >>> Trainer.resume(Path("run"), {"steps": 3}).run().first_step

@@ -29,6 +29,7 @@ def test_every_optimizer_lowers_the_loss(
             "learning_rate": learning_rate,
             "steps": steps,
         },
+        recipe="paper",
     )
     Trainer.start(config, tmp_path / "run").run()
     losses = [loss for _, loss in read_scalars(tmp_path / "run", "train/loss")]
