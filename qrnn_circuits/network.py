@@ -148,8 +148,10 @@ class RecurrentNetwork(nn.Module):
                 prediction = run.predict(inputs, outcomes, state)
                 log_probs = log_distribution(prediction.weights)
                 loss = sequence_loss(log_probs, outcomes, scored, kind=kind)
-                log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
-                return (loss - acceptance_weight * log_acceptance).to(state.dtype)
+                if acceptance_weight:
+                    log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
+                    loss = loss - acceptance_weight * log_acceptance
+                return loss.to(state.dtype)
             weights, positions = run.read(inputs, outcomes, scored, state)
             outcomes, scored = outcomes.take(positions), scored.take(positions)
             loss = sequence_loss(log_distribution(weights), outcomes, scored, kind=kind)

@@ -94,14 +94,14 @@ def check_parameters(module: nn.Module) -> None:
     Nothing is asked of parameters without numbers: those of the meta device, or that are traced.
 
     Args:
-        module: Its own parameters are checked and those of its parts.
+        module: Its own parameters are checked, not those of its parts.
 
     Raises:
         TypeError: If they are of another type than float32 and float64.
         ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
             are more than about 0.01 radians apart.
     """
-    named = [(name, p.detach()) for name, p in module.named_parameters() if p.numel()]
+    named = [(name, p.detach()) for name, p in module.named_parameters(recurse=False)]
     if is_traced() or any(parameter.is_meta for _, parameter in named):
         return
     dtype = named[0][1].dtype
@@ -112,10 +112,10 @@ def check_parameters(module: nn.Module) -> None:
         )
     most = 2.0**-7 / torch.finfo(dtype).eps
     # No size is beyond their sum, and all sizes are not known to Python at less cost.
-    if float(sum(parameter.abs().sum() for _, parameter in named)) <= most:
+    if float(sum(torch.linalg.vector_norm(parameter, 1) for _, parameter in named)) <= most:
         return
     for name, parameter in named:
-        largest = parameter.abs().amax().item()
+        largest = torch.linalg.vector_norm(parameter, torch.inf).item() if len(parameter) else 0.0
         if not largest <= most:
             found = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
             raise ParameterRangeError(
