@@ -1,8 +1,8 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -219,12 +219,11 @@ class Trainer:
             return TrainingResult(first_step, self.step, reason, None, self.standing)
         progress = progress or Progress()
         with (
-            ExitStack() as stack,
+            self._owned_folder(),
             StopSignals() as signals,
             deterministic(self.device),
             Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
         ):
-            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
             if self.step == 0:
                 self._save("last")
             progress.start(self.config, self.step, self.standing.last)
@@ -233,6 +232,13 @@ class Trainer:
             finally:
                 progress.stop()
         return TrainingResult(first_step, self.step, reason, interrupted, self.standing)
+
+    @contextmanager
+    def _owned_folder(self) -> Iterator[None]:
+        """Keeps other runs out of the folder, if none has gone on with this one meanwhile."""
+        with ExitStack() as stack:
+            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
+            yield
 
     def _loop(
         self, log: Log | None, progress: Progress, signals: StopSignals

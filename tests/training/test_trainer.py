@@ -355,8 +355,10 @@ def test_a_run_that_another_process_has_gone_on_with_is_not_taken_back(
     Trainer.start(tiny(steps=4), tmp_path / "run").run()
     late = Trainer.resume(tmp_path / "run", {"steps": 8})
     Trainer.resume(tmp_path / "run", {"steps": 12}).run()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
     with pytest.raises(RunInUseError, match="is at step 12, not at step 4 as when it was read"):
         late.run()
+    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
     assert load_run(tmp_path / "run", "last").step == 12
 
 
