@@ -193,7 +193,7 @@ class RecurrentNetwork(nn.Module):
         outcomes = outcomes.masked_fill(sampled, 0)
         state, _ = self._checked_start(inputs, outcomes, state)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *inputs.shape)
+            run = simulation(self.cell, self.strategy, *inputs.shape).for_drawing()
             prediction = run.sample(
                 inputs,
                 outcomes,

@@ -5,11 +5,10 @@ order 0 and in postselected neurons these are parities of the polynomial, linear
 coefficients; a neuron of unitary semantics rotates by those of its activation.
 """
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
+from qrnn_circuits.constants import constant
 from qrnn_circuits.neuron import Semantics, block_amplitudes
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.synthesis import parities_up_to, polynomial_to_parities
@@ -82,7 +81,7 @@ def _basis_like(coefficients: Tensor, polynomial: BooleanPolynomial) -> tuple[Te
     return forward, backward
 
 
-@lru_cache(maxsize=8)
+@constant
 def _basis(controls: int, degree: int) -> tuple[Tensor, Tensor]:
     sets = [set(parity) for parity in parities_up_to(controls, degree)]
     # The parity of T is the product of 1 - 2 x_i for i in T.

@@ -136,6 +136,10 @@ class Simulation:
         weights = self.predict(inputs, outcomes, state).weights.flatten(0, 1)
         return weights, torch.arange(len(weights), device=weights.device)
 
+    def for_drawing(self) -> "Simulation":
+        """The simulation by which outcomes are drawn."""
+        return self
+
     def sample(
         self,
         inputs: Tensor,

@@ -84,28 +84,10 @@ class NeuronSimulation(Simulation):
             "semantics avoid that"
         )
 
-    def sample(
-        self,
-        inputs: Tensor,
-        outcomes: Tensor,
-        sampled: Tensor,
-        state: Tensor,
-        *,
-        autoregressive: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Prediction:
-        """See :meth:`Simulation.sample`."""
-        # What has been drawn cannot be taken back once it turns out that amplitudes underflow.
+    def for_drawing(self) -> Simulation:
+        """In float64 where amplitudes may underflow: what was drawn cannot be taken back."""
         risky = self.cell.order > 3 and self.cell.semantics == "postselected"
-        run = type(self)(self.cell, torch.float64) if risky else self
-        return super(NeuronSimulation, run).sample(
-            inputs,
-            outcomes,
-            sampled,
-            state.to(run.dtype),
-            autoregressive=autoregressive,
-            generator=generator,
-        )
+        return type(self)(self.cell, torch.float64) if risky else self
 
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
@@ -127,7 +109,7 @@ class NeuronSimulation(Simulation):
 
     def _evolved(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """States before the output stage, and the log of the factor that each lacks, float64."""
-        state = self._evolve(state, inputs)
+        state = self._evolve(state.to(self.dtype), inputs)
         # Largest amplitude 1, so that no square underflows however unlikely the step was.
         scale = state.detach().abs().amax(-1, keepdim=True)
         log_scale = self.gates.log_scale - self.gates.readout_log_scale
