@@ -1,6 +1,6 @@
 """PennyLane's rules for gradients, as they are right for dynamic circuits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -64,21 +64,27 @@ finite_difference = _numerical(qml.gradients.finite_diff)
 simultaneous_perturbation = _numerical(qml.gradients.spsa_grad)
 
 
-@partial(
-    qml.transform,
-    expand_transform=qml.gradients.hadamard_grad.expand_transform,
-    classical_cotransform=qml.gradients.hadamard_grad.classical_cotransform,
-    final_transform=True,
-)
-def unmeasured_hadamard_grad(
-    tape: QuantumScript,
-    **options: Any,  # noqa: ANN401
-) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """PennyLane's Hadamard test gradients, for circuits without mid-circuit measurements only.
+def _refusing(rule: Transform, check: Callable[[QuantumScript], None]) -> Transform:
+    """A rule that a check refuses tapes for by a ``ValueError``."""
 
-    Raises:
-        ValueError: If the tape measures before its end.
-    """
+    @partial(
+        qml.transform,
+        expand_transform=rule.expand_transform,
+        classical_cotransform=rule.classical_cotransform,
+        final_transform=True,
+    )
+    def refusing(
+        tape: QuantumScript,
+        **options: Any,  # noqa: ANN401
+    ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+        check(tape)
+        batch, combine = rule(tape, **options)
+        return batch, combine
+
+    return refusing
+
+
+def _refuse_measurements(tape: QuantumScript) -> None:
     for operation in tape.operations:
         neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
         if neuron or isinstance(operation, MidMeasure | Conditional):
@@ -87,28 +93,13 @@ def unmeasured_hadamard_grad(
                 f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
                 f"postselected {WAY_OUT}"
             )
-    batch, combine = qml.gradients.hadamard_grad(tape, **options)
-    return batch, combine
 
 
-@partial(
-    qml.transform,
-    expand_transform=qml.gradients.param_shift_hessian.expand_transform,
-    classical_cotransform=qml.gradients.param_shift_hessian.classical_cotransform,
-    final_transform=True,
+unmeasured_hadamard_grad = _refusing(qml.gradients.hadamard_grad, _refuse_measurements)
+unpostselected_param_shift_hessian = _refusing(
+    qml.gradients.param_shift_hessian,
+    partial(refuse_postselection, rule="the parameter-shift rule"),
 )
-def unpostselected_param_shift_hessian(
-    tape: QuantumScript,
-    **options: Any,  # noqa: ANN401
-) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """PennyLane's second derivatives by parameter shifts, refused where they are wrong.
-
-    Raises:
-        ValueError: If the tape postselects an outcome.
-    """
-    refuse_postselection(tape, "the parameter-shift rule")
-    batch, combine = qml.gradients.param_shift_hessian(tape, **options)
-    return batch, combine
 
 
 _DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")

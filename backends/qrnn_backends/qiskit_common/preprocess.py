@@ -155,6 +155,9 @@ def decompose(
     Neurons stay whole unless measurements of theirs are to be deferred:
     :func:`~.program.programs` decomposes equal ones once.
 
+    Wires of a device without any are numbered in the order of the tape, if they are not numbers:
+    what the tape is split into may have them in another order.
+
     Args:
         tape: Any tape.
         wires: Of the device; None if any will do.
@@ -162,17 +165,15 @@ def decompose(
         method: The QNode's ``mcm_method``.
         without_shots: How the device gets results without shots.
 
-    Wires of a device without any are numbered in the order of the tape, if they are not numbers:
-    what the tape is split into may have them in another order.
-
     Raises:
         DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
     """
     # Gradients are taken outside of the device, so that these tensors need none.
     (tape,), combine = qml.transforms.convert_to_numpy_parameters(tape)
 
+    deferred = defers(tape, method, without_shots)
+
     def parts(operation: Operator) -> Iterable[Operator]:
-        deferred = defers(tape, method, without_shots)
         if isinstance(operation, NeuronOperation) and not (
             deferred and operation.realisation.measures
         ):
