@@ -20,11 +20,9 @@ from qrnn_circuits.circuits import (
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from tests.branches import Branch, branches
+from tests.circuits.known_warnings import TREE_TRAVERSAL
 
-pytestmark = pytest.mark.filterwarnings(
-    # Raised inside PennyLane's tree traversal for differentiable torch parameters.
-    "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning"
-)
+pytestmark = TREE_TRAVERSAL
 
 # Workspace, lane, stages, order, degree, steps.
 SIZES = [

@@ -16,14 +16,12 @@ from qrnn_circuits.circuits.realisations import (
     RepeatUntilSuccess,
 )
 from qrnn_circuits.circuits.sequence import compile_circuit
+from tests.circuits.known_warnings import TREE_TRAVERSAL
 from tests.circuits.lanes import lane_shares, model_distribution, within_error
 
 MakeModel = Callable[..., QRNN]
 
-pytestmark = pytest.mark.filterwarnings(
-    # Raised inside PennyLane's tree traversal for differentiable torch parameters.
-    "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning"
-)
+pytestmark = TREE_TRAVERSAL
 
 
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])

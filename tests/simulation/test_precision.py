@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import Tensor
 
-from qrnn_circuits import QRNN, Initialisation
+from qrnn_circuits import QRNN, Initialisation, QRNNOutput
 from qrnn_circuits.simulation.strategy import Strategy
 
 STRATEGIES: list[Strategy] = ["transfer", "state", "stepwise"]
@@ -25,6 +26,12 @@ def unlikely(order: int, seed: int, strategy: Strategy, dtype: torch.dtype) -> Q
     return model.to(dtype)
 
 
+def draw(model: QRNN, inputs: Tensor, seed: int) -> QRNNOutput:
+    generator = torch.Generator().manual_seed(seed)
+    everywhere = torch.ones_like(inputs, dtype=torch.bool)
+    return model.sample(inputs, inputs, sampled=everywhere, generator=generator)
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("order", [4, 5, 6])
 @pytest.mark.parametrize("seed", [20079, *range(12)])
@@ -33,12 +40,7 @@ def test_losses_in_float32_are_those_in_float64(seed: int, order: int, strategy:
         unlikely(order, seed, strategy, dtype) for dtype in (torch.float32, torch.float64)
     )
     inputs = torch.zeros(1, 20, dtype=torch.int64)
-    drawn = double.sample(
-        inputs,
-        inputs,
-        sampled=torch.ones(1, 20, dtype=torch.bool),
-        generator=torch.Generator().manual_seed(seed),
-    )
+    drawn = draw(double, inputs, seed)
     assert torch.isfinite(drawn.log_acceptance)
     found, expected = (model(inputs, drawn.outcomes) for model in (single, double))
     assert torch.allclose(found.log_acceptance, expected.log_acceptance, rtol=1e-4)
@@ -55,12 +57,7 @@ def test_losses_in_float32_are_those_in_float64(seed: int, order: int, strategy:
 def test_samples_of_high_orders_are_whole(seed: int, strategy: Strategy) -> None:
     model = unlikely(6, seed, strategy, torch.float32)
     inputs = torch.zeros(2, 30, dtype=torch.int64)
-    output = model.sample(
-        inputs,
-        inputs,
-        sampled=torch.ones(2, 30, dtype=torch.bool),
-        generator=torch.Generator().manual_seed(seed),
-    )
+    output = draw(model, inputs, seed)
     assert output.log_probs.shape == (2, 30, 2)
     assert not output.log_probs.isnan().any()
     assert torch.isfinite(output.log_acceptance).all()

@@ -28,6 +28,7 @@ from qrnn_circuits.execution import Plan, make_report, plan_run, run_plan
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.tasks import Memorise
 from qrnn_circuits.training import RunConfig, TrainedRun
+from tests.circuits.known_warnings import TREE_TRAVERSAL
 from tests.dense import DenseCell
 from tests.running import TRAIN
 
@@ -64,10 +65,7 @@ class Patterns(Realisation):
 
 PATTERNS = f"{__name__}:Patterns"
 
-pytestmark = pytest.mark.filterwarnings(
-    # Raised inside PennyLane's tree traversal for differentiable torch parameters.
-    "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning"
-)
+pytestmark = TREE_TRAVERSAL
 
 
 @pytest.fixture

@@ -20,14 +20,12 @@ from qrnn_circuits.circuits.realisations import (
 )
 from qrnn_circuits.synthesis import closed_walk, parities_up_to
 from tests import dense
+from tests.circuits.known_warnings import TREE_TRAVERSAL
 
 Draw = Callable[..., NDArray[np.float64]]
 MakeModel = Callable[..., QRNN]
 
-pytestmark = pytest.mark.filterwarnings(
-    # Raised inside PennyLane's tree traversal for differentiable torch parameters.
-    "ignore:Converting a tensor with requires_grad=True to a scalar:UserWarning"
-)
+pytestmark = TREE_TRAVERSAL
 
 # Controls, degree.
 SIZES = [(1, 1), (2, 1), (3, 2), (3, 3), (4, 2), (4, 4)]
