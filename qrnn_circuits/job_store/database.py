@@ -14,6 +14,7 @@ from qrnn_circuits.job_store.records import JobStoreError
 _APPLICATION_ID = 0x71726E6E  # "qrnn", in the file's header
 _SCHEMA_VERSION = 2
 _BUSY_SECONDS = 30.0
+_WAY_OUT = "move it elsewhere, or name another file in QRNN_JOBS"
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -138,11 +139,13 @@ class Database:
         """Makes sure that the file holds jobs."""
         application, version = _mark(connection)
         if application != _APPLICATION_ID:
-            raise JobStoreError(f"{self.path} is a database of another program, not a file of jobs")
+            raise JobStoreError(
+                f"{self.path} is a database of another program, not a file of jobs: {_WAY_OUT}"
+            )
         if version != _SCHEMA_VERSION:
             raise JobStoreError(
                 f"{self.path} holds jobs in format {version}; this version of qrnn-circuits reads "
-                f"format {_SCHEMA_VERSION}"
+                f"format {_SCHEMA_VERSION}: {_WAY_OUT}"
             )
 
 

@@ -1,0 +1,19 @@
+"""A job to be recorded."""
+
+from qrnn_circuits.job_store import (
+    JobRecord,
+    JobStore,
+)
+
+
+def add(store: JobStore, payload: bytes | None = None, **changes: object) -> JobRecord:
+    values: dict[str, object] = {
+        "device": "qrnn.ibm",
+        "backend": "fake_fez",
+        "mode": "job",
+        "circuits": 2,
+        "shots": 200,
+        "circuit_hash": "0" * 32,
+    }
+    record = JobRecord(**(values | changes))  # type: ignore[arg-type]
+    return store.add(record, {"readouts": []}, payload)

@@ -1,0 +1,134 @@
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+import pytest
+
+from qrnn_circuits.job_store import (
+    JobError,
+    JobStore,
+    JobStoreError,
+)
+from tests.job_store.jobs import add
+
+
+def test_reading_creates_no_file(store: JobStore) -> None:
+    assert store.records() == []
+    with pytest.raises(JobError, match="there is no job 'x'"):
+        store.get("x")
+    assert not store.path.parent.exists()
+
+
+def test_a_file_that_is_no_database_is_an_error_and_stays(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    store.path.write_text("notes\n" * 1000)
+    for use in (lambda: add(store), store.records, lambda: store.get("x")):
+        with pytest.raises(JobStoreError, match=r"jobs\.sqlite.*not a database"):
+            use()
+    assert store.path.read_text() == "notes\n" * 1000
+
+
+def test_a_database_of_another_program_is_an_error_and_stays(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("CREATE TABLE jobs (id TEXT)")
+    before = store.path.read_bytes()
+    for use in (lambda: add(store), store.records):
+        with pytest.raises(JobStoreError, match="database of another program"):
+            use()
+    assert store.path.read_bytes() == before
+
+
+def test_a_later_format_is_an_error(store: JobStore) -> None:
+    add(store)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(JobStoreError, match="format 99"):
+        store.records()
+
+
+def test_a_damaged_file_is_an_error(store: JobStore) -> None:
+    for _ in range(50):
+        add(store, payload=os.urandom(2000))
+    data = bytearray(store.path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    store.path.write_bytes(bytes(data))
+    with pytest.raises(JobStoreError, match="malformed"):
+        store.records()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(JobStoreError, match="cannot"):
+        add(JobStore(tmp_path / "file" / "jobs.sqlite"))
+    with pytest.raises(JobStoreError, match="it is no file"):
+        add(JobStore(tmp_path))
+
+
+def test_a_full_disk_loses_the_new_job_only(
+    store: JobStore, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    record = add(store)
+    with small_disk(100_000), pytest.raises(JobStoreError):
+        add(store, payload=os.urandom(1_000_000))
+    assert store.records() == [record]
+
+
+@pytest.mark.parametrize("content", [b"x", b"\0", b"xy", b"SQLite format 3", b"n" * 4096])
+def test_a_file_of_another_kind_is_never_overwritten(store: JobStore, content: bytes) -> None:
+    store.path.parent.mkdir()
+    store.path.write_bytes(content)
+    for use in (lambda: add(store), store.records, lambda: store.failed("x", "y")):
+        with pytest.raises(JobStoreError, match="not a database"):
+            use()
+    assert store.path.read_bytes() == content
+    assert list(store.path.parent.iterdir()) == [store.path]
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    store = JobStore(tmp_path / "pipe")
+    for use in (lambda: add(store), store.records):
+        with pytest.raises(JobStoreError, match="it is no file"):
+            use()
+
+
+def test_an_empty_file_holds_no_jobs_and_takes_them(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    store.path.touch()
+    assert store.records() == []
+    assert store.path.stat().st_size == 0
+    record = add(store)
+    assert store.records() == [record]
+
+
+def test_jobs_are_listed_on_a_full_disk(
+    store: JobStore, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    record = add(store, payload=b"payload")
+    for size in (0, 100, 10_000):
+        with small_disk(size):
+            assert store.records() == [record]
+            assert store.payload(record.id) == b"payload"
+            with pytest.raises(JobStoreError, match="cannot use"):
+                add(store, payload=os.urandom(20_000))
+    assert store.records() == [record]
+
+
+def test_only_their_owner_can_read_jobs(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        store = JobStore(tmp_path / "data" / "folder" / "jobs.sqlite")
+        add(store)
+        with closing(sqlite3.connect(store.path)) as reader:
+            # Keeps the files of the log.
+            reader.execute("SELECT id FROM jobs").fetchall()
+            add(store)
+            modes = {path.name: path.stat().st_mode & 0o777 for path in store.path.parent.iterdir()}
+    finally:
+        os.umask(old)
+    assert modes == dict.fromkeys(["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"], 0o600)
+    for folder in (store.path.parent, store.path.parent.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
