@@ -20,7 +20,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
-from qrnn_circuits.training.run_folder import CheckpointName, RunInUseError
+from qrnn_circuits.training.run_folder import CheckpointName
 from tests.conftest import qrnn_cell
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
@@ -347,27 +347,6 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_checkpoint(
     with pytest.raises(TrainingDiverged, match=message):
         trainer.run(At(5, spoil))
     assert load_run(tmp_path / "run", "last").step == 4
-
-
-def test_a_run_that_another_process_has_gone_on_with_is_not_taken_back(
-    tiny: Tiny, tmp_path: Path
-) -> None:
-    Trainer.start(tiny(steps=4), tmp_path / "run").run()
-    late = Trainer.resume(tmp_path / "run", {"steps": 8})
-    Trainer.resume(tmp_path / "run", {"steps": 12}).run()
-    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
-    with pytest.raises(RunInUseError, match="is at step 12, not at step 4 as when it was read"):
-        late.run()
-    assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
-    assert load_run(tmp_path / "run", "last").step == 12
-
-
-def test_of_two_runs_started_in_one_folder_one_is_refused(tiny: Tiny, tmp_path: Path) -> None:
-    first = Trainer.start(tiny(), tmp_path / "run")
-    with pytest.raises(FileExistsError, match="is not empty"):
-        Trainer.start(tiny(), tmp_path / "run")
-    with first.folder.owned(), pytest.raises(RunInUseError, match="another process uses"):
-        first.run()
 
 
 def test_a_run_whose_angles_lose_their_meaning_diverges(tiny: Tiny, tmp_path: Path) -> None:
