@@ -149,6 +149,7 @@ def main() -> None:
     heads = [
         "task",
         "inputs on",
+        "seeds",
         "error",
         "sampled error",
         "CNOTs",
