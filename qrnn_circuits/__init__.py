@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qrnn_circuits.cells.base import UNREAD as UNREAD
     from qrnn_circuits.cells.base import Cell
+    from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.qrnn import QRNNLayer
     from qrnn_circuits.loss import sequence_loss
     from qrnn_circuits.network import (
         QRNN,
@@ -25,8 +27,10 @@ __all__ = [
     "QRNN",
     "BooleanPolynomial",
     "Cell",
+    "FeatureQRNNCell",
     "Initialisation",
     "QRNNCell",
+    "QRNNLayer",
     "QRNNOutput",
     "QuantumNeuron",
     "RecurrentNetwork",
@@ -42,8 +46,10 @@ _MODULES = {
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
+    "FeatureQRNNCell": "cells.feature_qrnn",
     "Initialisation": "neuron",
     "QRNNCell": "cells.qrnn",
+    "QRNNLayer": "layers.qrnn",
     "QRNNOutput": "network",
     "QuantumNeuron": "neuron",
     "RecurrentNetwork": "network",

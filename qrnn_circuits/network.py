@@ -85,7 +85,8 @@ class RecurrentNetwork(nn.Module):
         carries the input.
 
         Args:
-            inputs: Input symbols, int64, shape ``(B, T)``, in ``[0, 2**I)``.
+            inputs: Input symbols, int64, shape ``(B, T)``, in ``[0, 2**I)``; or, of a cell of
+                real inputs, features, shape ``(B, T, F)``.
             outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
                 ``(B, T)``.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``: the
@@ -101,7 +102,7 @@ class RecurrentNetwork(nn.Module):
         """
         state, _ = self._checked_start(inputs, outcomes, state)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *inputs.shape)
+            run = simulation(self.cell, self.strategy, *outcomes.shape)
             return _output(run.predict(inputs, outcomes, state), state.dtype)
 
     def loss(
@@ -117,7 +118,7 @@ class RecurrentNetwork(nn.Module):
         """Mean loss of the scored steps; every step is conditioned on its outcome.
 
         Args:
-            inputs: Input symbols, int64, shape ``(B, T)``.
+            inputs: Input symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: The right symbol of each scored step, and the symbol that each other step is
                 conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             scored: The steps that count, bool, shape ``(B, T)``; by default all that are read.
@@ -143,7 +144,7 @@ class RecurrentNetwork(nn.Module):
             scored = ~unread if scored is None else scored
             _check_scored(scored, unread)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *inputs.shape)
+            run = simulation(self.cell, self.strategy, *outcomes.shape)
             if scored is None or acceptance_weight or is_traced():
                 prediction = run.predict(inputs, outcomes, state)
                 log_probs = log_distribution(prediction.weights)
@@ -171,12 +172,12 @@ class RecurrentNetwork(nn.Module):
         """Draws the outcomes of some steps and conditions the others, without gradients.
 
         Args:
-            inputs: Input symbols, int64, shape ``(B, T)``.
+            inputs: Input symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: The outcome of each step that is not sampled, or ``UNREAD``, int64, shape
                 ``(B, T)``; ignored elsewhere.
             sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``.
             autoregressive: Whether a sampled outcome is the next step's input, in place of the
-                symbol in ``inputs``.
+                symbol in ``inputs``; not of a cell of real inputs.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
             generator: Source of randomness, on the device of the parameters.
 
@@ -189,11 +190,16 @@ class RecurrentNetwork(nn.Module):
             ValueError: If a symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
+        if autoregressive and self.cell.features:
+            raise ValueError(
+                "autoregressive must be False for a cell of real inputs, got True: an outcome is a "
+                "symbol, and no input of such a cell"
+            )
         _check_mask("sampled", sampled, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
         state, _ = self._checked_start(inputs, outcomes, state)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *inputs.shape).for_drawing()
+            run = simulation(self.cell, self.strategy, *outcomes.shape).for_drawing()
             prediction = run.sample(
                 inputs,
                 outcomes,
@@ -217,18 +223,36 @@ class RecurrentNetwork(nn.Module):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
     ) -> tuple[Tensor, bool]:
         """The state to start from and whether any step is unread, if everything is acceptable."""
-        self._check_symbols("inputs", inputs)
+        if self.cell.features:
+            self._check_features(inputs)
+        else:
+            self._check_symbols("inputs", inputs)
         any_unread = self._check_symbols("outcomes", outcomes)
-        if inputs.shape != outcomes.shape:
+        if inputs.shape[:2] != outcomes.shape:
             raise ValueError(
-                f"inputs and outcomes must have the same shape, got {tuple(inputs.shape)} and "
-                f"{tuple(outcomes.shape)}"
+                f"inputs and outcomes must be of as many sequences and steps, got shapes "
+                f"{tuple(inputs.shape)} and {tuple(outcomes.shape)}"
             )
         if state is None:
             state = self.cell.initial_state(len(inputs))
         else:
             self._check_state(state, len(inputs))
         return state, any_unread
+
+    def _check_features(self, inputs: Tensor) -> None:
+        dtype = next(self.cell.parameters()).dtype
+        if not isinstance(inputs, Tensor) or inputs.dtype != dtype:
+            found = inputs.dtype if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
+            raise TypeError(
+                f"inputs must be a tensor of the type of the parameters, {dtype}, got {found}"
+            )
+        if inputs.ndim != 3 or 0 in inputs.shape or inputs.shape[2] != self.cell.features:
+            raise ValueError(
+                f"inputs must have shape (B, T, {self.cell.features}) with B and T at least 1, got "
+                f"{tuple(inputs.shape)}"
+            )
+        if not is_traced() and not torch.isfinite(inputs).all():
+            raise ValueError("inputs must be finite, but hold NaN or infinity")
 
     def _check_symbols(self, name: str, symbols: Tensor) -> bool:
         """Raises where a symbol is not acceptable, and returns whether any step is unread."""

@@ -45,6 +45,7 @@ class Cell(nn.Module, ABC):
         order: Order of the quantum neurons that the cell is built of; 0 for neurons without
             sharpening, or none.
         semantics: What its neurons do to their targets; ``"unitary"`` where there are none.
+        features: Number F of real features that are a step's input; 0 where it is a symbol.
 
     Example:
         A wire of memory that the input flips:
@@ -70,13 +71,14 @@ class Cell(nn.Module, ABC):
     workspace: int
     order: int = 0
     semantics: Semantics = "unitary"
+    features: int = 0
 
     @abstractmethod
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
         """Runs one step up to the read-out.
 
         Args:
-            inputs: Symbols, int64, shape ``(B,)``.
+            inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised amplitudes of the workspace, shape ``(B, 2**W)``.
 
         Returns:
@@ -89,7 +91,7 @@ class Cell(nn.Module, ABC):
         """Runs one step whose lane is not read: nothing is written on it but the input.
 
         Args:
-            inputs: Symbols, int64, shape ``(B,)``.
+            inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised amplitudes of the workspace, shape ``(B, 2**W)``.
 
         Returns:
@@ -100,6 +102,11 @@ class Cell(nn.Module, ABC):
             NotImplementedError: If the cell must be read at every step.
         """
         raise _must_be_read(self)
+
+    @property
+    def most_controls(self) -> int:
+        """The largest number of control wires of a neuron."""
+        return self.lane + self.workspace - 1
 
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
@@ -169,7 +176,7 @@ class Cell(nn.Module, ABC):
 
     def circuit(
         self,
-        symbol: int,
+        symbol: Any,  # noqa: ANN401 - a cell takes either the one or the other
         lane: Sequence[int],
         workspace: Sequence[int],
         neuron: NeuronFactory,
@@ -179,7 +186,7 @@ class Cell(nn.Module, ABC):
         """The gates of one step as PennyLane operations, which are not queued.
 
         Args:
-            symbol: The input symbol.
+            symbol: The input symbol, or the features, shape ``(F,)``.
             lane: The lane wires, the most significant bit of a symbol first.
             workspace: The workspace wires.
             neuron: Makes the operation of a quantum neuron in the chosen realisation.
@@ -199,7 +206,7 @@ class Cell(nn.Module, ABC):
 
     def evolve_circuit(
         self,
-        symbol: int,
+        symbol: Any,  # noqa: ANN401 - a cell takes either the one or the other
         lane: Sequence[int],
         workspace: Sequence[int],
         neuron: NeuronFactory,
@@ -209,7 +216,7 @@ class Cell(nn.Module, ABC):
         """The gates of one step whose lane is not read: as :meth:`circuit` for :meth:`evolve`.
 
         Args:
-            symbol: The input symbol.
+            symbol: The input symbol, or the features, shape ``(F,)``.
             lane: The lane wires.
             workspace: The workspace wires.
             neuron: Makes the operation of a quantum neuron in the chosen realisation.

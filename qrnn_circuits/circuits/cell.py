@@ -58,7 +58,7 @@ def registers(cell: Cell, realisation: Realisation | str | None = None) -> Regis
 
 def cell_step(
     cell: Cell,
-    symbol: int,
+    symbol: int | Tensor,
     realisation: Realisation | str | None = None,
     *,
     lane_symbol: int = 0,
@@ -68,7 +68,8 @@ def cell_step(
 
     Args:
         cell: The cell.
-        symbol: The input symbol, from 0 to ``2**I - 1``.
+        symbol: The input symbol, from 0 to ``2**I - 1``; or the features of the step, shape
+            ``(F,)``.
         realisation: How its neurons are built, as for
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds: only the wires in which the input differs
@@ -93,7 +94,7 @@ def cell_step(
 
 def cell_stages(
     cell: Cell,
-    symbol: int,
+    symbol: int | Tensor,
     realisation: Realisation | str | None = None,
     *,
     lane_symbol: int = 0,
@@ -104,7 +105,8 @@ def cell_stages(
 
     Args:
         cell: The cell.
-        symbol: The input symbol, from 0 to ``2**I - 1``.
+        symbol: The input symbol, from 0 to ``2**I - 1``; or the features of the step, shape
+            ``(F,)``.
         realisation: How its neurons are built, see
             :func:`~qrnn_circuits.circuits.realisations.realisation_of`.
         lane_symbol: The symbol that the lane still holds.
@@ -118,8 +120,9 @@ def cell_stages(
     """
     chosen = realisation_of(realisation, cell.semantics)
     lane, workspace, ancillas = registers(cell, chosen)
-    for name, value in (("symbol", symbol), ("lane_symbol", lane_symbol)):
-        _check_symbol(cell, name, value)
+    if not cell.features:
+        _check_symbol(cell, "symbol", symbol)
+    _check_symbol(cell, "lane_symbol", lane_symbol)
 
     def neuron(
         coefficients: Tensor, controls: Sequence[int], target: int, degree: int
@@ -210,6 +213,6 @@ def condition_lane(
     return bits
 
 
-def _check_symbol(cell: Cell, name: str, symbol: int) -> None:
+def _check_symbol(cell: Cell, name: str, symbol: int | Tensor) -> None:
     if not 0 <= symbol < 2**cell.lane:
         raise ValueError(f"{name} must be a symbol from 0 to {2**cell.lane - 1}, got {symbol}")

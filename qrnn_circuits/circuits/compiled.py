@@ -22,7 +22,7 @@ from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcom
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
-from qrnn_circuits.circuits.steps import sequence_operations
+from qrnn_circuits.circuits.steps import StepInput, sequence_operations
 from qrnn_circuits.network import RecurrentNetwork
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class CompiledCircuit:
 
     Attributes:
         model: The network.
-        inputs: The input symbol of each of T steps.
+        inputs: The input symbol, or the features, of each of T steps.
         outcomes: For each step the outcome that its lane is conditioned on, None where the lane is
             sampled, ``UNREAD`` where it is not read.
         steps: The sampled steps whose lane the QNode returns.
@@ -60,7 +60,7 @@ class CompiledCircuit:
     """
 
     model: RecurrentNetwork
-    inputs: tuple[int, ...]
+    inputs: tuple[StepInput, ...]
     outcomes: tuple[int | None, ...]
     steps: tuple[int, ...]
     realisation: Realisation
@@ -102,7 +102,7 @@ class CompiledCircuit:
         found: dict[object, float] = {}  # Equal neurons recur in every step.
         for item in self.staged_operations():
             if isinstance(item.operation, NeuronOperation):
-                key = item.neuron, item.known
+                key = item.neuron_key
                 if key not in found:
                     found[key] = neuron_change(item.operation)
                 changes[item.step] += found[key]

@@ -105,12 +105,13 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     figure = Figure(figsize=(width, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
     symbol, realisation = circuit.inputs[0], circuit.realisation
+    given = f"input symbol {symbol}" if isinstance(symbol, int) else "real features"
     cell = circuit.model.cell
     kept = ("order", "degree") if "order" in cell.sizes() else ("lane", "workspace")
     sizes = [f"{name} {cell.sizes()[name]}" for name in kept]
     if cell.order:
         sizes.append(f"realisation {realisation}")
-    figure.suptitle(f"One step, input symbol {symbol}: {', '.join(sizes)}", fontsize=13)
+    figure.suptitle(f"One step, {given}: {', '.join(sizes)}", fontsize=13)
     _draw_overview(rows[0], overview, circuit, max(len(overview), width))
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
         _draw_gates(axes, line, circuit, max(len(lines[0]), width))

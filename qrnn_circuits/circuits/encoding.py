@@ -6,6 +6,7 @@ the controls that are left: ``a + b x + c x y`` with ``x = 1`` is ``(a + b) + c 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -66,7 +67,7 @@ def encode_in_angles(
                 written[wire] = known[wire]
             if wire in known and wire not in kept:
                 del known[wire]
-        encoded.append(StagedOperation(operation, item.step, item.stage, item.neuron, bits))
+        encoded.append(replace(item, operation=operation, known=bits))
         if isinstance(operation, MidMeasure) and operation.wires[0] in lane:
             value = 0 if operation.reset else operation.postselect
             if value is not None:

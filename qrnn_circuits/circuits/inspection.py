@@ -7,6 +7,7 @@ from math import exp
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits.compiled import CompiledCircuit
@@ -28,6 +29,7 @@ from qrnn_circuits.circuits.realisations import (
     realisations_of,
 )
 from qrnn_circuits.circuits.sequence import compile_circuit
+from qrnn_circuits.circuits.steps import StepInput
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
 
@@ -88,7 +90,7 @@ class Inspection:
 
     Attributes:
         cell: Sizes of the cell: lane, workspace, stages, order, degree and semantics.
-        inputs: The input symbols of the inspected steps.
+        inputs: The input symbols, or the features, of the inspected steps.
         outcomes: The outcome that each step is conditioned on, None where it is sampled, ``UNREAD``
             where it is not read.
         target: Name of the target; None without one.
@@ -106,7 +108,7 @@ class Inspection:
     """
 
     cell: dict[str, int | str]
-    inputs: tuple[int, ...]
+    inputs: tuple[StepInput, ...]
     outcomes: tuple[int | None, ...]
     target: str | None
     realisations: tuple[RealisationInspection, ...]
@@ -124,7 +126,7 @@ class Inspection:
 
 def inspect_circuit(
     model: RecurrentNetwork,
-    inputs: Sequence[int] = (0,),
+    inputs: Sequence[StepInput] | Tensor = (0,),
     outcomes: Sequence[int | None] | None = None,
     *,
     realisations: Sequence[Realisation | str] | None = None,
@@ -139,7 +141,7 @@ def inspect_circuit(
 
     Args:
         model: The network.
-        inputs: The input symbols.
+        inputs: The input symbols, or the features of each step, shape ``(T, F)``.
         outcomes: As for :func:`~qrnn_circuits.circuits.sequence.compile_circuit`.
         realisations: Which to inspect, each as for ``compile_circuit``; by default every one that
             has a name and the model's semantics. Others are counted as well, for a model of the

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.dropping import check_dropping
 from qrnn_circuits.circuits.encoding import Encoding, check_encoding
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
-from qrnn_circuits.circuits.steps import checked_symbols
+from qrnn_circuits.circuits.steps import StepInput, checked_inputs
 from qrnn_circuits.network import RecurrentNetwork
 
 
 def compile_circuit(
     model: RecurrentNetwork,
-    inputs: Sequence[int],
+    inputs: Sequence[StepInput] | Tensor,
     outcomes: Sequence[int | None] | None = None,
     *,
     realisation: Realisation | str | None = None,
@@ -25,7 +27,8 @@ def compile_circuit(
 
     Args:
         model: The network.
-        inputs: The input symbols of T steps.
+        inputs: The input symbols of T steps; or, of a cell of real inputs, the features of each,
+            shape ``(T, F)``.
         outcomes: For each step the symbol that its lane is conditioned on, None where it is to be
             sampled, or ``UNREAD`` where it only carries the input: no output stage, no measurement.
             T - 1 entries leave the last step to be sampled. By default every step is.
@@ -61,13 +64,11 @@ def compile_circuit(
     """
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics)
-    realisation_at(realisation, cell.order).check(
-        order=cell.order, controls=cell.lane + cell.workspace - 1
-    )
     built = realisation_at(realisation, cell.order)
+    built.check(order=cell.order, controls=cell.most_controls)
     check_dropping(tolerance, built, symbolic=symbolic)
     check_encoding(encoding, symbolic=symbolic)
-    inputs, chosen = checked_symbols(cell, inputs, outcomes)
+    steps_in, chosen = checked_inputs(cell, inputs, outcomes)
     sampled = [step for step, outcome in enumerate(chosen) if outcome is None]
     requested = sampled if steps is None else [int(step) for step in steps]
     for step in requested:
@@ -78,7 +79,7 @@ def compile_circuit(
             )
     return CompiledCircuit(
         model,
-        tuple(inputs),
+        tuple(steps_in),
         tuple(chosen),
         tuple(requested),
         realisation,

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from itertools import count
 
 import pennylane as qml
+import torch
 from pennylane.operation import Operator
+from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
 from qrnn_circuits.circuits.cell import cell_stages, condition_lane
@@ -13,10 +15,13 @@ from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
 
+StepInput = int | Tensor
+"""What a step takes in: a symbol, or real features of shape ``(F,)``."""
+
 
 def sequence_operations(
     cell: Cell,
-    inputs: Sequence[int],
+    inputs: Sequence[StepInput],
     outcomes: Sequence[int | None],
     realisation: Realisation,
     *,
@@ -28,7 +33,7 @@ def sequence_operations(
 
     Args:
         cell: The cell.
-        inputs: The input symbols of T steps.
+        inputs: The input symbols of T steps, or the features of each, shape ``(F,)``.
         outcomes: T entries: the symbol that a step's lane is postselected on, None where it is
             sampled, ``UNREAD`` where it is not read.
         realisation: How neurons are built.
@@ -54,6 +59,7 @@ def sequence_operations(
                 step,
                 stage.name,
                 next(neurons) if isinstance(operation, NeuronOperation) else None,
+                featured=cell.features > 0,
             )
             for stage in cell_stages(
                 cell, symbol, realisation, lane_symbol=held, read=read, tolerance=dropped
@@ -61,7 +67,7 @@ def sequence_operations(
             for operation in stage.operations
         ]
         if not read:
-            held = symbol
+            held = 0 if isinstance(symbol, Tensor) else symbol
             results.append([])
             continue
         if outcome is None and step == last and not read_last:
@@ -79,50 +85,74 @@ def sequence_operations(
     return operations, results
 
 
-def checked_symbols(
-    cell: Cell, inputs: Sequence[int], outcomes: Sequence[int | None] | None
-) -> tuple[list[int], list[int | None]]:
-    """An input and an outcome for each step, as integers.
+def checked_inputs(
+    cell: Cell, inputs: Sequence[StepInput] | Tensor, outcomes: Sequence[int | None] | None
+) -> tuple[list[StepInput], list[int | None]]:
+    """An input and an outcome for each step.
 
     Args:
         cell: The cell.
-        inputs: The input symbols of T steps.
+        inputs: The input symbols of T steps; or, of a cell of real inputs, their features, shape
+            ``(T, F)``.
         outcomes: T entries, as for :func:`sequence_operations`, or T - 1, which leave the last step
             to be sampled; None to sample every step.
 
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
-        ValueError: If there is no input, another number of outcomes or a symbol out of range.
+        ValueError: If there is no input, another number of outcomes, a symbol out of range, or
+            features of another shape or that are not finite.
     """
-    symbols = [int(symbol) for symbol in inputs]
-    if not symbols:
-        raise ValueError("inputs must hold at least one symbol, got none")
+    steps: list[StepInput]
+    if cell.features:
+        steps = list(_checked_features(cell, inputs))
+    else:
+        steps = _checked_symbols(cell, "inputs", [int(symbol) for symbol in inputs])
+    if not steps:
+        raise ValueError("inputs must hold at least one step, got none")
     chosen: list[int | None] = (
-        [None] * len(symbols)
+        [None] * len(steps)
         if outcomes is None
         else [None if symbol is None else int(symbol) for symbol in outcomes]
     )
-    if len(chosen) == len(symbols) - 1:
+    if len(chosen) == len(steps) - 1:
         chosen.append(None)
-    if len(chosen) != len(symbols):
+    if len(chosen) != len(steps):
         raise ValueError(
-            f"outcomes must hold one symbol or None for each of the {len(symbols)} inputs, or for "
+            f"outcomes must hold one symbol or None for each of the {len(steps)} inputs, or for "
             f"each but the last, got {len(chosen)}"
         )
     read = [symbol for symbol in chosen if symbol is not None and symbol != UNREAD]
-    for name, given, others in (
-        ("inputs", symbols, ""),
-        ("outcomes", read, f", None or UNREAD ({UNREAD})"),
-    ):
-        for symbol in given:
-            if not 0 <= symbol < 2**cell.lane:
-                raise ValueError(
-                    f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
-                    f"wires){others}, got {symbol}"
-                )
+    _checked_symbols(cell, "outcomes", read, f", None or UNREAD ({UNREAD})")
     if UNREAD in chosen:
         check_unread(cell)
-    return symbols, chosen
+    return steps, chosen
+
+
+def _checked_symbols(
+    cell: Cell, name: str, symbols: list[int], others: str = ""
+) -> list[StepInput]:
+    for symbol in symbols:
+        if not 0 <= symbol < 2**cell.lane:
+            raise ValueError(
+                f"{name} must be symbols from 0 to {2**cell.lane - 1} (a lane of {cell.lane} "
+                f"wires){others}, got {symbol}"
+            )
+    return [*symbols]
+
+
+def _checked_features(cell: Cell, inputs: object) -> Tensor:
+    like = next(cell.parameters())
+    if isinstance(inputs, Sequence) and inputs and isinstance(inputs[0], Tensor):
+        inputs = torch.stack(list(inputs))
+    features = torch.as_tensor(inputs, dtype=like.dtype, device=like.device)
+    if features.ndim != 2 or features.shape[1] != cell.features:
+        raise ValueError(
+            f"inputs must have shape (T, {cell.features}), a row of features for each step, got "
+            f"{tuple(features.shape)}"
+        )
+    if not torch.isfinite(features).all():
+        raise ValueError("inputs must be finite, but hold NaN or infinity")
+    return features
 
 
 def _queued(queue: qml.queuing.AnnotatedQueue) -> list[Operator]:

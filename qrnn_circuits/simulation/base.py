@@ -77,7 +77,7 @@ class Simulation:
         """Takes a batch one step on.
 
         Args:
-            inputs: Symbols, int64, shape ``(B,)``.
+            inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised states, shape ``(B, S)``.
         """
         joint = self.cell(inputs, state)
@@ -89,7 +89,7 @@ class Simulation:
         """Takes a batch one step on whose lane is not read.
 
         Args:
-            inputs: Symbols, int64, shape ``(B,)``.
+            inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised states, shape ``(B, S)``.
 
         Returns:
@@ -99,13 +99,14 @@ class Simulation:
         # As if the lane could only read one symbol.
         joint = self.cell.evolve(inputs, state)[:, None]
         kept = self.cell.weights(joint)[:, 0].double().log()
-        return self.cell.condition(joint, torch.zeros_like(inputs)), kept
+        nothing = torch.zeros(len(joint), dtype=torch.int64, device=joint.device)
+        return self.cell.condition(joint, nothing), kept
 
     def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
         """Runs sequences and conditions every step on its outcome; differentiable.
 
         Args:
-            inputs: Symbols, int64, shape ``(B, T)``.
+            inputs: Symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
 
@@ -121,7 +122,7 @@ class Simulation:
         """Runs sequences as :meth:`predict` does for what only the scored steps predict.
 
         Args:
-            inputs: Symbols, int64, shape ``(B, T)``.
+            inputs: Symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             scored: The steps that are asked for, bool, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
@@ -153,7 +154,7 @@ class Simulation:
         """Runs sequences, draws the outcomes of some steps and conditions the others.
 
         Args:
-            inputs: Symbols, int64, shape ``(B, T)``.
+            inputs: Symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: The outcome of each step that is not sampled, or ``UNREAD``, int64, shape
                 ``(B, T)``.
             sampled: The steps whose outcome is drawn, bool, shape ``(B, T)``. They do not count in

@@ -14,7 +14,7 @@ def test_compile_is_exported_and_follows_the_models_semantics(make_model: MakeMo
     assert qrnn_circuits.compile_circuit is compile_circuit
     for semantics, realisation in (("postselected", "postselect"), ("unitary", "multiplexed")):
         model = make_model(lane=1, workspace=1, degree=1, semantics=semantics)
-        assert compile_circuit(model, torch.tensor([0])).realisation.name == realisation  # type: ignore[arg-type]
+        assert compile_circuit(model, torch.tensor([0])).realisation.name == realisation
 
 
 def test_outcomes_may_be_left_out_at_the_end_or_be_sampled_in_between(

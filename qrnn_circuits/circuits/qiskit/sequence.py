@@ -51,7 +51,7 @@ def convert_sequence(
             Item(
                 item.operation,
                 # Equal neurons recur in every step.
-                key=None if item.neuron is None else (item.neuron, item.known),
+                key=item.neuron_key,
                 section=f"{item.step}: {item.stage}",
             )
             for item in operations(cell)

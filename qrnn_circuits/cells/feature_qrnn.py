@@ -1,0 +1,360 @@
+"""The QRNN cell of real inputs: features in the angles of all neurons, read on lane wires."""
+
+from collections.abc import Callable, Sequence
+from math import pi
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.feature_polynomial import FeaturePolynomial
+from qrnn_circuits.gates import WorkspaceStages
+from qrnn_circuits.neuron import (
+    Initialisation,
+    Semantics,
+    apply_blocks,
+    block_amplitudes,
+    check_neuron_options,
+    check_parameters,
+)
+from qrnn_circuits.polynomial import BooleanPolynomial
+
+if TYPE_CHECKING:
+    from pennylane.operation import Operator
+
+
+class LaneBlocks(NamedTuple):
+    """The blocks ``[[c, -s], [s, c]]`` of the neurons onto lane wires, each's largest of norm 1.
+
+    Attributes:
+        cos: ``c`` for each lane wire and each pattern of the workspace, shape ``(I, 2**W)``.
+        sin: ``s``, of the shape of ``cos``.
+        log_scale: Natural log of what all of them together were divided by, shape ``()``, float64.
+    """
+
+    cos: Tensor
+    sin: Tensor
+    log_scale: Tensor
+
+    def amplitudes(self) -> Tensor:
+        """Of each outcome and workspace pattern, shape ``(2**I, 2**W)``."""
+        joint = torch.ones_like(self.cos[:1])
+        for cos, sin in zip(self.cos, self.sin, strict=True):
+            joint = (joint[:, None] * torch.stack((cos, sin))).flatten(0, 1)
+        return joint
+
+    def expectations(self, populations: Tensor) -> Tensor:
+        """The expectation of Z on each lane wire.
+
+        Args:
+            populations: Of the workspace up to a factor, shape ``(..., 2**W)``.
+
+        Returns:
+            Between -1 and 1, shape ``(..., I)``.
+        """
+        zero, one = self.cos.square(), self.sin.square()
+        norms = zero + one
+        kept = populations * norms.prod(0)
+        return kept @ ((zero - one) / norms).T / kept.sum(-1, keepdim=True)
+
+
+class FeatureQRNNCell(Cell):
+    """One step of a QRNN whose inputs are real features.
+
+    As :class:`~qrnn_circuits.cells.qrnn.QRNNCell`, but nothing is written on the lane: features are
+    variables of the polynomials of the neurons onto workspace wires (data re-uploading,
+    Perez-Salinas et al., arXiv:1907.02085), so that all amplitudes stay real and a step takes no
+    gates for them. In order: the input stage, one neuron onto each workspace wire, controlled by
+    the others; ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and
+    then one neuron onto each; in a step that is read the output stage, one neuron onto each lane
+    wire, controlled by the workspace alone, so that many lane wires can be read.
+
+    Attributes:
+        features: Number F of real features of a step.
+        lane: Number I of lane wires, which are read.
+        workspace: Number W of workspace wires, which hold the state of the cell.
+        stages: Number of work stages.
+        polynomial: The :class:`FeaturePolynomial` of the neurons onto workspace wires, in the other
+            workspace wires and the features.
+        readout_polynomial: The :class:`BooleanPolynomial` of those onto lane wires.
+        coefficients: Of the neurons onto workspace wires, trainable, shape ``(W + stages * W, P)``.
+        readout_coefficients: Of the neurons onto lane wires, trainable, shape ``(I, Q)``.
+        theta: Trainable rotation angles in radians, shape ``(stages, W)``.
+
+    Example:
+        >>> cell = FeatureQRNNCell(features=3, lane=1, workspace=2)
+        >>> cell(torch.randn(5, 3), cell.initial_state(5)).shape
+        torch.Size([5, 2, 4])
+    """
+
+    def __init__(
+        self,
+        *,
+        features: int,
+        lane: int,
+        workspace: int,
+        stages: int = 1,
+        order: int = 0,
+        degree: int = 2,
+        semantics: Semantics = "unitary",
+        feature_spread: float = 0.5,
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Draws the initial parameters.
+
+        Args:
+            features: Number F of real features of a step, at least 1.
+            lane: Number I of lane wires, at least 1.
+            workspace: Number W of workspace wires, at least 2.
+            stages: Number of work stages, at least 0.
+            order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
+            degree: Largest number of bits and features in a monomial, from 1 to ``W - 1 + F``; of
+                the neurons onto lane wires, which know no features, at most W.
+            semantics: ``"postselected"`` or ``"unitary"``.
+            feature_spread: Standard deviation of the initial coefficients of monomials with a
+                feature, in radians.
+            initialisation: Spreads of the other initial parameters.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live.
+            dtype: Their type, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        super().__init__()
+        for name, value, least in (
+            ("features", features, 1),
+            ("lane", lane, 1),
+            ("workspace", workspace, 2),
+            ("stages", stages, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if not 0 <= feature_spread < float("inf"):
+            raise ValueError(f"feature_spread must be finite and at least 0, got {feature_spread}")
+        check_neuron_options(order, semantics)
+        self.features = features
+        self.lane = lane
+        self.workspace = workspace
+        self.stages = stages
+        self.order = order
+        self.semantics: Semantics = semantics
+        self.polynomial = FeaturePolynomial(workspace - 1, features, degree)
+        self.readout_polynomial = BooleanPolynomial(workspace, min(degree, workspace))
+        self.feature_spread = feature_spread
+        self.initialisation = initialisation or Initialisation()
+        dtype = dtype or torch.get_default_dtype()
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+
+        def empty(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.coefficients = empty(workspace * (1 + stages), self.polynomial.size)
+        self.readout_coefficients = empty(lane, self.readout_polynomial.size)
+        self.theta = empty(stages, workspace)
+        self.reset_parameters(generator)
+
+    @property
+    def degree(self) -> int:
+        """Degree of the neurons onto workspace wires."""
+        return self.polynomial.degree
+
+    @property
+    def most_controls(self) -> int:
+        """The controls of a neuron onto a lane wire."""
+        return self.workspace
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws the parameters anew.
+
+        Args:
+            generator: Source of randomness, a CPU generator.
+        """
+        drawn, spread = self.initialisation.coefficients, self.feature_spread
+        coefficients = drawn(self.coefficients.shape, self.order, generator)
+        featured = torch.tensor(
+            [any(i >= self.polynomial.bits for i in m) for m in self.polynomial.monomials],
+            device="cpu",
+        )
+        shifts = torch.randn(
+            coefficients.shape, generator=generator, dtype=torch.float64, device="cpu"
+        )
+        self.coefficients.copy_(torch.where(featured, spread * shifts, coefficients))
+        readout = drawn(self.readout_coefficients.shape, self.order, generator)
+        if self.order == 0:
+            # The slope of an expectation by the angle is 0 at angle 0.
+            readout[:, 0] += pi / 2
+        self.readout_coefficients.copy_(readout)
+        self.theta.copy_(self.initialisation.theta(self.theta.shape, generator))
+        check_parameters(self)
+
+    def stages_at(self, features: Tensor) -> tuple[WorkspaceStages, Tensor]:
+        """Evaluates the gates onto workspace wires at the current parameters.
+
+        Args:
+            features: Shape ``(B, F)``.
+
+        Returns:
+            The gates, in which every row of features has the place of an input symbol; and the
+            natural log of what the blocks of each row were divided by, float64, shape ``(B,)``.
+
+        Raises:
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
+        """
+        check_parameters(self)
+        angles = self.polynomial.table(self.coefficients, features)
+        blocks = torch.stack(block_amplitudes(angles, self.order, self.semantics))
+        log_scale = blocks.new_zeros(len(features), dtype=torch.float64)
+        if self.order and self.semantics == "postselected":
+            scales = torch.hypot(blocks[0], blocks[1]).amax(-1, keepdim=True).detach()
+            blocks = blocks / scales
+            log_scale = scales.double().log().sum((0, 2))
+        blocks = blocks.unflatten(1, (-1, self.workspace))
+        return WorkspaceStages(blocks, self.theta), log_scale
+
+    def lane_blocks(self) -> LaneBlocks:
+        """Evaluates the neurons onto lane wires at the current parameters.
+
+        Raises:
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
+        """
+        check_parameters(self)
+        angles = self.readout_polynomial.table(self.readout_coefficients)
+        cos, sin = block_amplitudes(angles, self.order, self.semantics)
+        scales = torch.hypot(cos, sin).amax(-1, keepdim=True).detach()
+        return LaneBlocks(cos / scales, sin / scales, scales.double().log().sum())
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs one step up to the read-out.
+
+        Args:
+            inputs: Features, shape ``(B, F)``.
+            state: Workspace amplitudes, shape ``(B, 2**W)``.
+
+        Returns:
+            Joint amplitudes of lane and workspace just before the lane is read, shape
+            ``(B, 2**I, 2**W)``. With ``"postselected"`` semantics they are not normalised: the
+            squared norm is the probability that every ancilla of the step reads 0.
+
+        Raises:
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
+        """
+        blocks = self.lane_blocks()
+        amplitudes = blocks.amplitudes() * blocks.log_scale.exp().to(state.dtype)
+        return self.evolve(inputs, state)[:, None] * amplitudes
+
+    def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Runs the input and work stages of a step whose lane is not read.
+
+        Args:
+            inputs: Features, shape ``(B, F)``.
+            state: Workspace amplitudes, shape ``(B, 2**W)``.
+
+        Returns:
+            Workspace amplitudes, shape ``(B, 2**W)``. With ``"postselected"`` semantics their
+            squared norm is the probability that every ancilla of the step reads 0.
+
+        Raises:
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
+        """
+        stages, log_scale = self.stages_at(inputs)
+        evolved = state.T
+        for gate in stages:
+            evolved = apply_blocks(evolved, gate.cos.T, gate.sin.T, gate.target)
+        return log_scale.exp().to(state.dtype)[:, None] * evolved.T
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The neurons onto lane wires, ``"readout"``, and all that acts on the workspace."""
+        return {
+            "cell": [self.coefficients, self.theta],
+            "readout": [self.readout_coefficients],
+        }
+
+    def sizes(self) -> dict[str, int | str]:
+        """Features, lane, workspace, stages, order, degree and semantics."""
+        return {
+            "features": self.features,
+            "lane": self.lane,
+            "workspace": self.workspace,
+            "stages": self.stages,
+            "order": self.order,
+            "degree": self.degree,
+            "semantics": self.semantics,
+        }
+
+    def circuit(
+        self,
+        symbol: Tensor,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The stages by their names.
+
+        Args:
+            symbol: The features, shape ``(F,)``.
+            lane: The lane wires.
+            workspace: The workspace wires.
+            neuron: Makes the operation of a quantum neuron in the chosen realisation.
+            lane_symbol: The symbol that the lane still holds, which is taken off.
+        """
+        outputs = [
+            neuron(row, workspace, target, self.readout_polynomial.degree)
+            for row, target in zip(self.readout_coefficients, lane, strict=True)
+        ]
+        return [
+            *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
+            CircuitStage("output stage", outputs),
+        ]
+
+    def evolve_circuit(
+        self,
+        symbol: Tensor,
+        lane: Sequence[int],
+        workspace: Sequence[int],
+        neuron: NeuronFactory,
+        *,
+        lane_symbol: int = 0,
+    ) -> list[CircuitStage]:
+        """The stages up to the last work stage; arguments as for :meth:`circuit`."""
+        import pennylane as qml
+
+        polynomial = self.polynomial
+        rows = polynomial.restrict(self.coefficients, symbol[None].to(self.coefficients))[:, 0]
+        neurons = self._neurons(workspace, neuron, polynomial.in_bits.degree)
+        first, *work = rows.split(self.workspace)
+        stages = [CircuitStage("input stage", neurons(first))]
+        if lane_symbol:
+            stages.insert(0, CircuitStage("clear lane", symbol_flips(lane, lane_symbol)))
+        for number, (row, angles) in enumerate(zip(work, self.theta, strict=True), 1):
+            with qml.QueuingManager.stop_recording():
+                rotations = [
+                    qml.RY(angle, wires=wire) for angle, wire in zip(angles, workspace, strict=True)
+                ]
+            stages.append(CircuitStage(f"work stage {number}", rotations + neurons(row)))
+        return stages
+
+    def _neurons(
+        self, workspace: Sequence[int], neuron: NeuronFactory, degree: int
+    ) -> "Callable[[Tensor], list[Operator]]":
+        """Makes the neurons of a stage, each controlled by all workspace wires but its target."""
+
+        def operations(rows: Tensor) -> "list[Operator]":
+            return [
+                neuron(row, [wire for wire in workspace if wire != target], target, degree)
+                for row, target in zip(rows, workspace, strict=True)
+            ]
+
+        return operations
+
+    def extra_repr(self) -> str:
+        """Shows the sizes in ``repr``."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())

@@ -1,0 +1,6 @@
+"""Recurrent layers of quantum cells, called as those of PyTorch."""
+
+from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.qrnn import QRNNLayer
+
+__all__ = ["QRNNLayer", "RecurrentLayer"]

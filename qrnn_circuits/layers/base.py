@@ -1,0 +1,253 @@
+"""Recurrent layers that are called as ``torch.nn.RNN``, whatever cell they are made of."""
+
+import warnings
+from abc import ABC, abstractmethod
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from qrnn_circuits.checks import check_choice
+from qrnn_circuits.tracing import is_traced
+
+Reading = Literal["every", "last"]
+
+
+class RecurrentLayer(nn.Module, ABC):
+    """Cells stacked in layers and directions, with the call and the shapes of ``torch.nn.RNN``.
+
+    A subclass makes its cells and says how one runs along sequences (:meth:`_run`).
+
+    Attributes:
+        input_size: Number of features of a step.
+        hidden_size: Number of values H that each direction returns of a step.
+        num_layers: Number of layers, each of which takes in what the one before it returns.
+        batch_first: Whether a batch of inputs and outputs has its sequences in front.
+        dropout: Probability with which an output that another layer takes in is set to 0.
+        bidirectional: Whether there is a cell for each direction.
+        reading: ``"every"`` or ``"last"``: the steps of which the last layer returns something.
+        cells: The cells, the forward direction of a layer before the backward one.
+    """
+
+    cells: nn.ModuleList
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        *,
+        batch_first: bool,
+        dropout: float,
+        bidirectional: bool,
+        reading: Reading,
+    ) -> None:
+        """Checks the options that all layers share.
+
+        Raises:
+            ValueError: If an option is out of range.
+        """
+        super().__init__()
+        for name, value in (
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("num_layers", num_layers),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        check_choice("reading", reading, get_args(Reading))
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout!r}")
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} acts between layers, of which num_layers=1 has none",
+                stacklevel=3,
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.batch_first = batch_first
+        self.dropout = dropout
+        self.bidirectional = bidirectional
+        self.reading: Reading = reading
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 of a bidirectional layer."""
+        return 2 if self.bidirectional else 1
+
+    def input_sizes(self) -> list[int]:
+        """How many features each cell takes in, in the order of :attr:`cells`."""
+        later = self.directions * self.hidden_size
+        sizes = [self.input_size] + [later] * (self.num_layers - 1)
+        return [size for size in sizes for _ in range(self.directions)]
+
+    @property
+    @abstractmethod
+    def state_size(self) -> int:
+        """Number of values of a cell's state."""
+
+    @abstractmethod
+    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        """The state of a cell before the first step, shape ``(B, S)``."""
+
+    @abstractmethod
+    def _run(
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Runs a cell along sequences.
+
+        Args:
+            cell: One of :attr:`cells`.
+            inputs: Shape ``(T, B, F)``.
+            state: To start from, shape ``(B, S)``.
+            read: The steps whose outputs are asked for, bool, shape ``(T, B)``.
+
+        Returns:
+            The outputs, shape ``(T, B, H)``, whatever they are where none are asked for; and the
+            state after each step, shape ``(T, B, S)``.
+        """
+
+    def _check_state(self, state: Tensor) -> None:
+        """Raises a ``ValueError`` where a given state of the right shape is none of a cell."""
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws the parameters of all cells anew.
+
+        Args:
+            generator: Source of randomness, a CPU generator.
+        """
+        for cell in self.cells:
+            cell.reset_parameters(generator)  # type: ignore[operator]
+
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """Runs along sequences.
+
+        Args:
+            input: Shape ``(T, B, input_size)``, with ``batch_first`` ``(B, T, input_size)``, of one
+                sequence ``(T, input_size)``; or a packed sequence.
+            hx: States to start from, shape ``(D * num_layers, B, S)`` for D directions and a state
+                of S values, of one sequence ``(D * num_layers, S)``; by default those of
+                ``cell.initial_state``.
+
+        Returns:
+            The outputs of the last layer, of the shape of the input but with ``D * hidden_size``
+            values of a step, and packed if it is; with ``reading="last"`` those of each sequence's
+            last step alone, as one step, not packed. And the states after each sequence's last
+            step, of the shape of ``hx``.
+
+        Raises:
+            ValueError: If a shape is wrong, or a number is not finite.
+            TypeError: If a type is not that of the parameters.
+        """
+        if isinstance(input, PackedSequence):
+            padded, lengths = pad_packed_sequence(input)
+            self._check_input(padded)
+            output, state = self._along(padded, self._checked_hx(hx, padded, one=False), lengths)
+            if self.reading == "last":
+                return (output.transpose(0, 1) if self.batch_first else output), state
+            order = input.sorted_indices
+            if order is None:
+                packed = pack_padded_sequence(output, lengths)
+            else:
+                packed = pack_padded_sequence(
+                    output.index_select(1, order), lengths[order.to(lengths.device)]
+                )
+            again = PackedSequence(
+                packed.data, input.batch_sizes, input.sorted_indices, input.unsorted_indices
+            )
+            return again, state
+        one = self._check_input(input)
+        inputs = input[:, None] if one else input
+        if self.batch_first and not one:
+            inputs = inputs.transpose(0, 1)
+        output, state = self._along(inputs, self._checked_hx(hx, inputs, one=one), None)
+        if one:
+            return output[:, 0], state[:, 0]
+        return (output.transpose(0, 1) if self.batch_first else output), state
+
+    def _along(
+        self, inputs: Tensor, states: Tensor | None, lengths: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Runs all layers along sequences, ``(T, B, F)``, of which some may end early."""
+        finals: list[Tensor] = []
+        cells = iter(self.cells)
+        steps, batch = inputs.shape[:2]
+        ends = torch.full((batch,), steps) if lengths is None else lengths
+        ends = ends.to(inputs.device)
+        places = torch.arange(steps, device=inputs.device)[:, None]
+        present = places < ends
+        last_step = places == ends - 1
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction in range(self.directions):
+                cell = next(cells)
+                state = states[len(finals)] if states is not None else None
+                if state is None:
+                    state = self._initial_state(cell, inputs.shape[1])
+                ordered = _turned(inputs, lengths) if direction else inputs
+                read = present
+                if self.reading == "last" and layer + 1 == self.num_layers:
+                    read = (places == 0) & present if direction else last_step
+                output, run = self._run(cell, ordered, state, read)
+                finals.append(run[-1] if lengths is None else _at_ends(run, lengths))
+                outputs.append(_turned(output, lengths) if direction else output)
+            inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
+            if self.dropout and layer + 1 < self.num_layers:
+                inputs = nn.functional.dropout(inputs, self.dropout, self.training)
+        if self.reading == "last":
+            inputs = inputs[-1:] if lengths is None else _at_ends(inputs, lengths)[None]
+        return inputs, torch.stack(finals)
+
+    def _check_input(self, given: object) -> bool:
+        """Raises where an input is not acceptable, and returns whether it is a single sequence."""
+        parameter = next(self.parameters())
+        if not isinstance(given, Tensor) or given.dtype != parameter.dtype:
+            found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
+            raise TypeError(
+                "input must be a tensor of the type of the parameters, "
+                f"{parameter.dtype}, or a PackedSequence, got {found}"
+            )
+        if given.ndim not in (2, 3) or given.shape[-1] != self.input_size or 0 in given.shape:
+            batch = "(B, T, input_size)" if self.batch_first else "(T, B, input_size)"
+            raise ValueError(
+                f"input must have shape {batch} or (T, input_size) with input_size "
+                f"{self.input_size} and at least one step, got {tuple(given.shape)}"
+            )
+        if not is_traced() and not torch.isfinite(given).all():
+            raise ValueError("input must be finite, but holds NaN or infinity")
+        return given.ndim == 2
+
+    def _checked_hx(self, hx: Tensor | None, inputs: Tensor, *, one: bool) -> Tensor | None:
+        if hx is None:
+            return None
+        shape = [len(self.cells), inputs.shape[1], self.state_size]
+        expected = [shape[0], shape[2]] if one else shape
+        if not isinstance(hx, Tensor) or list(hx.shape) != expected:
+            found = tuple(hx.shape) if isinstance(hx, Tensor) else f"a {type(hx).__name__}"
+            raise ValueError(f"hx must be a tensor of shape {tuple(expected)}, got {found}")
+        if hx.dtype != inputs.dtype:
+            raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
+        self._check_state(hx)
+        return hx.view(shape)
+
+
+def _turned(values: Tensor, lengths: Tensor | None) -> Tensor:
+    """Sequences ``(T, B, ...)`` from back to front; each one's end stays behind its last step."""
+    if lengths is None:
+        return values.flip(0)
+    places = torch.arange(len(values), device=values.device)[:, None]
+    ends = lengths.to(values.device)
+    places = torch.where(places < ends, ends - 1 - places, places)
+    return values.gather(0, places[..., None].expand_as(values))
+
+
+def _at_ends(values: Tensor, lengths: Tensor) -> Tensor:
+    """Of each sequence in ``(T, B, ...)`` what belongs to its last step."""
+    batch = torch.arange(values.shape[1], device=values.device)
+    last: Tensor = values[lengths.to(values.device) - 1, batch]
+    return last

@@ -1,0 +1,260 @@
+"""The QRNN as a drop-in replacement of ``torch.nn.RNN``, which also runs on quantum devices."""
+
+from typing import TYPE_CHECKING, Self, cast, get_args
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
+from qrnn_circuits.checks import check_choice
+from qrnn_circuits.circuits.expectations import Readout, expectations_on_device
+from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.neuron import Initialisation, Semantics
+from qrnn_circuits.simulation.expectations import feature_states
+from qrnn_circuits.tracing import full_precision, is_traced
+
+if TYPE_CHECKING:
+    import pennylane as qml
+
+    from qrnn_circuits.circuits.realisations import Realisation
+
+
+class QRNNLayer(RecurrentLayer):
+    """Quantum recurrent cells with the call of ``torch.nn.RNN``.
+
+    A step's features turn the angles of quantum neurons, see
+    :class:`~qrnn_circuits.cells.feature_qrnn.FeatureQRNNCell`. What it returns of a step is what
+    the circuit that is cut there reads on its lane: no step collapses the state of those after it.
+
+    Attributes:
+        readout: ``"expectations"`` or ``"populations"``.
+        shots: Number of shots of each circuit on a device, or None.
+
+    Example:
+        >>> layer = QRNNLayer(input_size=3, hidden_size=8, batch_first=True)
+        >>> output, state = layer(torch.randn(5, 20, 3))
+        >>> output.shape, state.shape
+        (torch.Size([5, 20, 8]), torch.Size([1, 5, 8]))
+        >>> on_device = layer.on("qrnn.torch", shots=1000)
+        >>> on_device(torch.randn(1, 2, 3))[0].shape
+        torch.Size([1, 2, 8])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reading: Reading = "every",
+        workspace: int | None = None,
+        stages: int = 1,
+        order: int = 0,
+        degree: int = 2,
+        semantics: Semantics = "unitary",
+        readout: Readout = "expectations",
+        feature_spread: float = 0.5,
+        initialisation: Initialisation | None = None,
+        generator: torch.Generator | None = None,
+        device: "torch.device | qml.devices.Device | str | None" = None,
+        shots: int | None = None,
+        realisation: "Realisation | str | None" = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Makes the cells and draws their parameters.
+
+        Args:
+            input_size: Number of features of a step.
+            hidden_size: Number of values H that each direction returns of a step: the expectation
+                of Z on each of H lane wires, or the probabilities of the H symbols of a lane.
+            num_layers: Number of layers.
+            batch_first: Whether a batch of inputs and outputs has its sequences in front.
+            dropout: Probability with which an output that another layer takes in is set to 0.
+            bidirectional: Whether another cell runs from back to front.
+            reading: ``"every"``, or ``"last"`` to return the last step's values alone, for which a
+                device runs one circuit instead of one for each step.
+            workspace: Number W of workspace wires, at least 2; by default the smallest with at
+                least H amplitudes. States have ``2**W``.
+            stages: Number of work stages.
+            order: Order of every neuron; 0 does not sharpen.
+            degree: Largest number of bits and features in one monomial of an angle.
+            semantics: ``"unitary"`` or ``"postselected"``, alike for order 0.
+            readout: ``"expectations"``, or ``"populations"`` of a lane of ``log2(H)`` wires.
+            feature_spread: Standard deviation of the initial coefficients of features, in radians.
+            initialisation: Spreads of the other initial parameters.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live (``"cpu"``, ``"cuda"``); or the PennyLane device, or
+                its name, that runs the layer, see :meth:`on`.
+            shots: Number of shots of each circuit on that device; none for an exact device.
+            realisation: How neurons are built there.
+            dtype: Type of the parameters, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range, or there are shots without a device.
+        """
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            reading=reading,
+        )
+        check_choice("readout", readout, get_args(Readout))
+        lane = hidden_size
+        if readout == "populations":
+            lane = hidden_size.bit_length() - 1
+            if lane < 1 or hidden_size != 2**lane:
+                raise ValueError(
+                    "hidden_size must be a power of two of at least 2 with readout='populations', "
+                    f"one for each symbol of the lane, got {hidden_size}"
+                )
+        if workspace is None:
+            workspace = max(2, (hidden_size - 1).bit_length())
+        self.readout: Readout = readout
+        of_torch = _is_of_torch(device)
+        cells = [
+            FeatureQRNNCell(
+                features=size,
+                lane=lane,
+                workspace=workspace,
+                stages=stages,
+                order=order,
+                degree=degree,
+                semantics=semantics,
+                feature_spread=feature_spread,
+                initialisation=initialisation,
+                generator=generator,
+                device=device if of_torch else None,
+                dtype=dtype,
+            )
+            for size in self.input_sizes()
+        ]
+        self.cells = nn.ModuleList(cells)
+        self.shots: int | None = None
+        self._device: qml.devices.Device | None = None
+        self._realisation: Realisation | str | None = None
+        if device is not None and not of_torch:
+            self._take_device(device, shots, realisation)
+        elif shots is not None or realisation is not None:
+            raise ValueError(
+                f"shots and realisation are of a quantum device, but device is {device!r}: name "
+                "one, such as 'qrnn.torch' or 'qrnn.aer'"
+            )
+
+    def on(
+        self,
+        device: "qml.devices.Device | str",
+        *,
+        shots: int | None = None,
+        realisation: "Realisation | str | None" = None,
+    ) -> Self:
+        """The same layer, of the same parameters, run as circuits on a device.
+
+        Every step of every sequence is the circuit up to there, and all circuits of a layer are one
+        batch. Gradients come by the parameter-shift rule where there are shots. A device does not
+        tell its state: the second value that the layer returns is NaN, and there is no ``hx``.
+
+        Args:
+            device: A PennyLane device or the name of one.
+            shots: Number of shots of each circuit; none for an exact device.
+            realisation: How neurons are built; by default ``"multiplexed"`` of unitary and
+                ``"postselect"`` of postselected semantics. Neurons of order 0 are alike in all.
+
+        Returns:
+            A layer that shares its parameters with this one.
+
+        Raises:
+            ValueError: If ``shots`` is not positive.
+        """
+        layer = self.__class__.__new__(self.__class__)
+        layer.__dict__ = dict(self.__dict__)
+        layer._take_device(device, shots, realisation)
+        return layer
+
+    def _take_device(
+        self,
+        device: "qml.devices.Device | str",
+        shots: int | None,
+        realisation: "Realisation | str | None",
+    ) -> None:
+        import pennylane as qml
+
+        if shots is not None and shots < 1:
+            raise ValueError(f"shots must be at least 1, or None for exact numbers, got {shots}")
+        self._device = qml.device(device) if isinstance(device, str) else device
+        self.shots, self._realisation = shots, realisation
+
+    @property
+    def state_size(self) -> int:
+        """Number of amplitudes of a cell's workspace, ``2**W``."""
+        return 1 << self._cell.workspace
+
+    @property
+    def _cell(self) -> FeatureQRNNCell:
+        return cast(FeatureQRNNCell, self.cells[0])
+
+    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        return cast(FeatureQRNNCell, cell).initial_state(batch)
+
+    def _check_state(self, state: Tensor) -> None:
+        if self._device is not None:
+            raise ValueError(
+                "hx must be None on a quantum device, which starts with every wire in 0"
+            )
+        if is_traced():
+            return
+        off = (torch.linalg.vector_norm(state.detach(), dim=-1) - 1).abs().max().item()
+        if not off <= torch.finfo(state.dtype).eps ** 0.5:
+            raise ValueError(
+                f"hx must be normalised amplitudes, but a norm is {off:.3g} off 1: divide it by "
+                "torch.linalg.vector_norm(hx, dim=-1, keepdim=True)"
+            )
+
+    def _run(
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        cell = cast(FeatureQRNNCell, cell)
+        if self._device is not None:
+            outputs = expectations_on_device(
+                cell,
+                inputs,
+                self._device,
+                shots=self.shots,
+                readout=self.readout,
+                realisation=self._realisation,
+                read=read,
+            )
+            return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
+        with full_precision(inputs.device):
+            states = feature_states(cell, inputs, state)
+            populations, blocks = states.square(), cell.lane_blocks()
+            if self.readout == "expectations":
+                return blocks.expectations(populations), states
+            weights = populations @ blocks.amplitudes().square().T
+            return weights / weights.sum(-1, keepdim=True), states
+
+    def extra_repr(self) -> str:
+        """Shows the options in ``repr``."""
+        return (
+            f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, "
+            f"batch_first={self.batch_first}, dropout={self.dropout}, "
+            f"bidirectional={self.bidirectional}, readout={self.readout!r}"
+        )
+
+
+def _is_of_torch(device: object) -> bool:
+    """Whether parameters can live there, rather than circuits be run."""
+    if device is None or isinstance(device, torch.device):
+        return True
+    if not isinstance(device, str):
+        return False
+    try:
+        torch.device(device)
+    except RuntimeError:
+        return False
+    return True

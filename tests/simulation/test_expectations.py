@@ -1,0 +1,114 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from qrnn_circuits import FeatureQRNNCell
+from qrnn_circuits.simulation import expectations
+from qrnn_circuits.simulation.expectations import feature_states
+from tests.conftest import WIDE
+
+OPTIONS = [
+    {"order": 0, "stages": 1},
+    {"order": 0, "stages": 0, "degree": 3},
+    {"order": 1, "semantics": "postselected"},
+    {"order": 2, "semantics": "unitary"},
+    {"order": 3, "semantics": "postselected", "stages": 2},
+]
+Make = Callable[..., FeatureQRNNCell]
+
+
+@pytest.fixture
+def make_cell() -> Make:
+    def make(**options: object) -> FeatureQRNNCell:
+        sizes: dict[str, object] = {"features": 2, "lane": 2, "workspace": 3}
+        return FeatureQRNNCell(
+            **(sizes | options),  # type: ignore[arg-type]
+            initialisation=WIDE,
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.float64,
+        )
+
+    return make
+
+
+@pytest.fixture
+def inputs() -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    return torch.randn(4, 3, 2, generator=generator, dtype=torch.float64)
+
+
+def by_gates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expectations, "MOST_ENTRIES", 0)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("way", [lambda patch: None, by_gates])
+def test_states_are_those_of_one_step_after_another(
+    options: dict[str, object],
+    way: Callable[[pytest.MonkeyPatch], None],
+    make_cell: Make,
+    inputs: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way(monkeypatch)
+    cell = make_cell(**options)
+    state = cell.initial_state(3)
+
+    found = feature_states(cell, inputs, state)
+
+    for step, after in zip(inputs, found, strict=True):
+        state = cell.evolve(step, state)
+        state = state / torch.linalg.vector_norm(state, dim=1, keepdim=True)
+        assert torch.allclose(after, state, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("way", [lambda patch: None, by_gates])
+def test_gradients_are_those_of_finite_differences(
+    options: dict[str, object],
+    way: Callable[[pytest.MonkeyPatch], None],
+    make_cell: Make,
+    inputs: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way(monkeypatch)
+    cell = make_cell(**options)
+    start = cell.initial_state(1)
+
+    def run(features: Tensor, state: Tensor, *_: Tensor) -> Tensor:
+        state = state / torch.linalg.vector_norm(state)
+        states = feature_states(cell, features, state)
+        return cell.lane_blocks().expectations(states.square())
+
+    one = inputs[:2, :1].clone().requires_grad_()
+    arguments = (one, start.requires_grad_(), *cell.parameters())
+    assert torch.autograd.gradcheck(run, arguments, fast_mode=True)
+
+
+def test_the_expectation_is_that_of_what_the_lane_reads(make_cell: Make, inputs: Tensor) -> None:
+    cell = make_cell(order=1, semantics="postselected")
+    state = cell.initial_state(3)
+    joint = cell(inputs[0], state)
+    weights = cell.weights(joint)
+    shares = weights / weights.sum(1, keepdim=True)
+    signs = torch.tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=torch.float64)
+
+    states = feature_states(cell, inputs[:1], state)
+    found = cell.lane_blocks().expectations(states[0].square())
+
+    assert torch.allclose(found, shares @ signs, rtol=0, atol=1e-12)
+
+
+def test_torch_func_follows_a_run(make_cell: Make, inputs: Tensor) -> None:
+    cell = make_cell()
+    one = inputs[:, :1]
+
+    def last(features: Tensor) -> Tensor:
+        states = feature_states(cell, features, cell.initial_state(1))
+        return cell.lane_blocks().expectations(states[-1].square())[0]
+
+    found = torch.func.jacrev(last)(one)
+    expected = torch.autograd.functional.jacobian(last, one)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)

@@ -1,0 +1,65 @@
+from itertools import combinations, product
+from math import prod
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrnn_circuits.feature_polynomial import FeaturePolynomial
+
+SIZES = st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
+    lambda sizes: st.tuples(*map(st.just, sizes), st.integers(1, sum(sizes)))
+)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 99))
+def test_a_table_is_the_sum_of_all_monomials(sizes: tuple[int, int, int], seed: int) -> None:
+    bits, features, degree = sizes
+    polynomial = FeaturePolynomial(bits, features, degree)
+    generator = torch.Generator().manual_seed(seed)
+    coefficients = torch.randn(2, polynomial.size, generator=generator, dtype=torch.float64)
+    rows = torch.randn(3, features, generator=generator, dtype=torch.float64)
+
+    table = polynomial.table(coefficients, rows)
+
+    sets = [s for size in range(degree + 1) for s in combinations(range(bits + features), size)]
+    for number, row in enumerate(rows.tolist()):
+        for index, pattern in enumerate(product((0, 1), repeat=bits)):
+            values = [*pattern, *row]
+            monomials = [prod(values[place] for place in places) for places in sets]
+            expected = coefficients @ torch.tensor(monomials, dtype=torch.float64)
+            assert torch.allclose(table[:, number, index], expected, rtol=0, atol=1e-12)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 99))
+def test_the_restriction_has_the_same_table(sizes: tuple[int, int, int], seed: int) -> None:
+    polynomial = FeaturePolynomial(*sizes)
+    generator = torch.Generator().manual_seed(seed)
+    coefficients = torch.randn(2, polynomial.size, generator=generator, dtype=torch.float64)
+    rows = torch.randn(3, sizes[1], generator=generator, dtype=torch.float64)
+
+    restricted = polynomial.in_bits.table(polynomial.restrict(coefficients, rows))
+
+    assert torch.allclose(restricted, polynomial.table(coefficients, rows), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "problem"),
+    [
+        ((0, 1, 1), "bits must be at least 1, got 0"),
+        ((1, 0, 1), "features must be at least 1, got 0"),
+        ((1, 1, 3), "degree must be between 1 and the number of variables"),
+    ],
+)
+def test_sizes_out_of_range_are_refused(sizes: tuple[int, int, int], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        FeaturePolynomial(*sizes)
+
+
+def test_wrong_shapes_are_refused() -> None:
+    polynomial = FeaturePolynomial(2, 1, 1)
+    with pytest.raises(ValueError, match=r"coefficients must have shape \(N, 4\)"):
+        polynomial.table(torch.zeros(1, 3), torch.zeros(1, 1))
+    with pytest.raises(ValueError, match=r"features must have shape \(B, 1\)"):
+        polynomial.table(torch.zeros(1, 4), torch.zeros(1, 2))
