@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from qrnn_backends.ibm.chip import RuntimeChip
 from qrnn_backends.ibm.sampling import Pub
+from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions
 from qrnn_circuits.circuits.qiskit.resources import estimate
 
 # IBM's guide on workload usage gives these for a job without error mitigation.
@@ -29,6 +30,8 @@ class UsageEstimate:
             with conditions taken as run) and the delay before the next shot. An approximation: the
             service splits large jobs, and classical control takes time of its own.
         longest: Duration of the longest circuit in seconds.
+        mid_circuit: Names of the chip's instructions that measure and reset inside of the circuits,
+            such as ``"measure_2"`` where it has IBM's for that.
     """
 
     backend: str
@@ -36,12 +39,15 @@ class UsageEstimate:
     shots: int
     seconds: float
     longest: float
+    mid_circuit: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        names = ", ".join(self.mid_circuit)
         return (
             f"about {self.seconds:.1f} s of {self.backend}: {self.circuits:,} "
             f"circuit{'s' * (self.circuits != 1)}, {self.shots:,} shots, the longest circuit "
             f"{1e6 * self.longest:.1f} us"
+            + (f", measured and reset inside by {names}" if names else "")
         )
 
     def check(self, max_usage: float | None) -> None:
@@ -78,4 +84,7 @@ def usage(pubs: Sequence[Pub], chip: RuntimeChip) -> UsageEstimate:
         shots=sum(len(pub.places) * pub.shots for pub in pubs),
         seconds=seconds,
         longest=longest,
+        mid_circuit=tuple(
+            sorted({name for pub in pubs for name in mid_circuit_instructions(pub.circuit)})
+        ),
     )
