@@ -106,6 +106,8 @@ class RuntimeService:
         self._backoff = backoff or Backoff()
         self._given = service
         self._service: Any = service
+        # The tokens of saved accounts, during one question to the service.
+        self._saved: set[str] | None = None
 
     def backend(self, name: str) -> Any:  # noqa: ANN401
         """A chip by name, with its calibration data.
@@ -294,6 +296,7 @@ class RuntimeService:
         """Runs an action, again while the connection is lost."""
         from qiskit_ibm_runtime.accounts import AccountNotFoundError
 
+        self._saved = None
         waits = self._backoff.waits()
         while True:
             try:
@@ -324,18 +327,24 @@ class RuntimeService:
 
     def _clean(self, text: str) -> str:
         """The text without the account's token, whoever put it there."""
-        from qiskit_ibm_runtime import QiskitRuntimeService
-
-        secrets = {os.environ.get("QISKIT_IBM_TOKEN")}
-        # A file of accounts that cannot be read gives the client no token either.
-        with suppress(Exception):
-            accounts = QiskitRuntimeService.saved_accounts()
-            secrets |= {account.get("token") for account in accounts.values()}
+        secrets = {os.environ.get("QISKIT_IBM_TOKEN"), *self._saved_tokens()}
         if self._service is not None:
             secrets.add((self._service.active_account() or {}).get("token"))
         for secret in filter(None, secrets):
             text = text.replace(secret, "<token>")
         return re.sub(r"(?i)\b(apikey|bearer)\s+\S+", r"\1 <token>", text)
+
+    def _saved_tokens(self) -> set[str]:
+        from qiskit_ibm_runtime import QiskitRuntimeService
+
+        if self._saved is None:
+            # Reading may log, which comes back here.
+            self._saved = set()
+            # A file of accounts that cannot be read gives the client no token either.
+            with suppress(Exception):
+                accounts = QiskitRuntimeService.saved_accounts()
+                self._saved = {account.get("token") or "" for account in accounts.values()}
+        return self._saved
 
 
 def _statuses(error: BaseException) -> set[int]:

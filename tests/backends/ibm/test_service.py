@@ -19,6 +19,7 @@ from qrnn_backends.ibm.service import (
     ConnectionLostError,
     JobFailedError,
     NoAccountError,
+    RuntimeService,
     ServiceError,
 )
 from qrnn_circuits.job_store import JobError, JobPendingError, JobStatus, JobStore
@@ -380,6 +381,24 @@ def test_what_the_client_logs_holds_no_token(
         device(backoff=Backoff(attempts=1)).submit([flip()])
     assert "no, <token>, no" in caplog.text, "the service's words are logged"
     assert TOKEN not in f"{caught.value}{caplog.text}"
+
+
+def test_the_saved_accounts_are_read_once_for_a_question(
+    server: RuntimeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reads = []
+    read = QiskitRuntimeService.saved_accounts
+
+    def counted() -> object:
+        reads.append(1)
+        return read()
+
+    monkeypatch.setattr(QiskitRuntimeService, "saved_accounts", counted)
+    caplog.set_level(logging.DEBUG, "qiskit_ibm_runtime")
+    caplog.set_level(logging.DEBUG, "urllib3")
+    assert RuntimeService(backoff=HASTY).find("nothing") is None
+    assert len(caplog.records) > 1
+    assert len(reads) == 1
 
 
 def test_waits_grow_up_to_the_longest() -> None:
