@@ -273,7 +273,8 @@ def _inspected(
     first = f"0: {circuit.staged_operations()[0].stage}"
     # A barrier takes nothing.
     before, sections = section_resources(staged, first)
-    transpiled, estimated, after, mid_circuit = None, None, {}, ()
+    transpiled, estimated, after = None, None, {}
+    mid_circuit: tuple[str, ...] = ()
     if chip is not None:
         progress(f"transpiling {name}")
         whole = without_sections(staged)

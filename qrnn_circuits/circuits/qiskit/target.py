@@ -154,9 +154,10 @@ def fake_backend(name: str) -> Any:  # noqa: ANN401
     require_qiskit("qiskit", "qiskit_ibm_runtime")
     from qiskit_ibm_runtime import fake_provider
 
-    # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila.
+    # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila, and there is one
+    # FakeFractionalBackend.
     classes = {
-        attribute.removesuffix("V2").lower(): attribute
+        attribute.removesuffix("V2").removesuffix("Backend").lower(): attribute
         for attribute in dir(fake_provider)
         if attribute.startswith("Fake") and attribute != "FakeProviderForBackendV2"
     }
