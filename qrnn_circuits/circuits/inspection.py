@@ -13,6 +13,7 @@ from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.qiskit.convert import without_sections
+from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions
 from qrnn_circuits.circuits.qiskit.resources import (
     Estimate,
     Resources,
@@ -72,6 +73,8 @@ class RealisationInspection:
             bounded; else None.
         distribution_bounds: How far dropped rotations can move what is read up to each step: see
             :meth:`~qrnn_circuits.circuits.compiled.CompiledCircuit.distribution_bounds`.
+        mid_circuit: Names of the target's instructions that measure and reset before the circuit
+            has ended, such as ``"measure_2"`` where it has IBM's for that; none without a target.
     """
 
     realisation: Realisation
@@ -82,6 +85,7 @@ class RealisationInspection:
     acceptance: float | None
     error: float | None
     distribution_bounds: tuple[float, ...]
+    mid_circuit: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -272,11 +276,13 @@ def _inspected(
     # A barrier takes nothing.
     before, sections = section_resources(staged, first)
     transpiled, estimated, after = None, None, {}
+    mid_circuit: tuple[str, ...] = ()
     if chip is not None:
         progress(f"transpiling {name}")
         whole = without_sections(staged)
         chosen = chip.transpile(whole, optimization_level=optimization_level, seed=seed)
         transpiled = resources(chosen)
+        mid_circuit = tuple(mid_circuit_instructions(chosen))
         if chip.target is not None:
             estimated = estimate(chosen, chip.target)
         progress(f"transpiling {name}, stage by stage")
@@ -296,6 +302,7 @@ def _inspected(
         acceptance=predicted_acceptance(circuit) if ours else None,
         error=realisation_at(realisation, model.cell.order).error(model.cell.order),
         distribution_bounds=circuit.distribution_bounds(),
+        mid_circuit=mid_circuit,
     )
 
 

@@ -39,6 +39,8 @@ def realisation_table(inspection: Inspection) -> Table:
     caption = []
     if inspection.target is not None:
         caption.append(f"before -> after transpilation to {inspection.target}")
+    if names := sorted({name for entry in inspection.realisations for name in entry.mid_circuit}):
+        caption.append(f"measured and reset inside of circuits by {', '.join(names)}")
     if any(entry.realisation.semantics != cell["semantics"] for entry in inspection.realisations):
         caption.append(
             f"* other semantics than the model's ({cell['semantics']}): costs only, "

@@ -64,7 +64,8 @@ class JobRecord:
         id: Our name of it.
         created: Time of the submission, UTC, in ISO format.
         status: How far it has come.
-        service_job: The service's name of the job, once it is known.
+        service_job: The service's name of the job, once it is known; of several jobs their names,
+            with spaces between them.
         error: Why it failed, or what went wrong last.
     """
 

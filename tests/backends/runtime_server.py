@@ -1,7 +1,8 @@
 """A quantum computing service on this machine that speaks the REST calls of qiskit-ibm-runtime.
 
 The real client talks to it: nothing of Qiskit Runtime is replaced. It serves chips with the
-calibration data of fake backends and runs their jobs on Aer without noise. Faults can be ordered.
+calibration data of fake backends and runs their jobs on Aer without noise, by Runtime's own local
+simulation where they are the executor's. Faults can be ordered.
 """
 
 import base64
@@ -16,9 +17,22 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from ibm_quantum_schemas.common import CompressedTensorModel
+from ibm_quantum_schemas.executor.version_2_0.models import (
+    ParamsModel,
+    QuantumProgramResultModel,
+)
+from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime import RuntimeDecoder, RuntimeEncoder
+from qiskit_ibm_runtime.fake_provider.executor.run_quantum_program import run_quantum_program
+from qiskit_ibm_runtime.options_models.simulator import SimulatorOptions
+from qiskit_ibm_runtime.quantum_program import QuantumProgram
+from qiskit_ibm_runtime.quantum_program.converters.converters_2_0 import quantum_program_from_2_0
+from samplomatic.quantum_program import SamplexItem
+
+from qrnn_circuits.circuits.qiskit.mid_circuit import plain_instruction
 
 TOKEN = "not-for-anyone-else-0123456789"
 INSTANCE = "crn:v1:bluemix:public:quantum-computing:us-east:a/0:1::"
@@ -55,6 +69,23 @@ class Job:
     payload: dict[str, Any]
     status: str
     reason: str | None = None
+
+    @property
+    def program(self) -> QuantumProgram:
+        """What the executor is to run."""
+        return quantum_program_from_2_0(self.model)[0]
+
+    @property
+    def model(self) -> ParamsModel:
+        """What the executor's job was sent as."""
+        return ParamsModel.model_validate(self.params)
+
+    @property
+    def circuits(self) -> list[QuantumCircuit]:
+        """The circuits of the job, of either program."""
+        if self.payload["program_id"] == "sampler":
+            return [pub[0] for pub in self.params["pubs"]]
+        return [item.circuit for item in self.program.items]
 
 
 @dataclass
@@ -149,6 +180,9 @@ class RuntimeServer:
                 return _state(self.jobs[job_id])
             case "GET", "jobs", job_id, "results":
                 return self._results(self.jobs[job_id])
+            case "POST", "jobs", job_id, "cancel":
+                self.jobs[job_id].status = "Cancelled"
+                return {}
             case "POST", "sessions":
                 session = json.loads(body) | {"id": uuid4().hex, "accepting_jobs": True}
                 self.sessions[session["id"]] = session
@@ -183,6 +217,8 @@ class RuntimeServer:
     def _results(self, job: Job) -> str:
         if job.status != "Completed":
             return job.reason or ""
+        if job.payload["program_id"] == "executor":
+            return _executed(job)
         sampler = BackendSamplerV2(
             backend=AerSimulator(n_qubits=156), options={"seed_simulator": 7}
         )
@@ -200,9 +236,44 @@ def _state(job: Job) -> dict[str, Any]:
         "state": state,
         "status": job.status,
         "tags": job.tags,
-        "program": {"id": "sampler"},
+        "program": {"id": job.payload["program_id"]},
         "created": "2026-01-01T00:00:00.000Z",
     }
+
+
+def _executed(job: Job) -> str:
+    """The results of a job of the executor, as the service sends them."""
+    program = job.program
+    for item in program.items:
+        if isinstance(item, SamplexItem):
+            item.samplex.finalize()
+        _plain_measurements(item.circuit)
+    found = run_quantum_program(
+        AerSimulator(), program, SimulatorOptions(seed_simulator=7, angle_decimals=15)
+    )
+    model = QuantumProgramResultModel(
+        data=[
+            {
+                "results": {
+                    name: CompressedTensorModel.from_numpy(values) for name, values in item.items()
+                },
+                "metadata": {},
+            }
+            for item in found
+        ],
+        metadata={"chunk_timing": []},
+        passthrough_data=job.model.quantum_program.passthrough_data,
+        semantic_role=job.model.quantum_program.semantic_role,
+    )
+    return str(model.model_dump_json())
+
+
+def _plain_measurements(circuit: QuantumCircuit) -> None:
+    """Replaces what Aer does not know."""
+    for place, instruction in enumerate(circuit.data):
+        operation = plain_instruction(instruction.operation)
+        if operation is not instruction.operation:
+            circuit.data[place] = instruction.replace(operation=operation)
 
 
 def _data(name: str, kind: str) -> dict[str, Any]:

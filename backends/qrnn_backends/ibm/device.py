@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,24 +16,26 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.ibm import sampling
+from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
-from qrnn_backends.ibm.options import check_decoupling, sampler_options
+from qrnn_backends.ibm.jobs import ServiceJobs
+from qrnn_backends.ibm.limits import Division, divide
+from qrnn_backends.ibm.options import (
+    check_circuits,
+    executed_shots,
+    sampler_options,
+    with_time_limit,
+)
 from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
 from qrnn_backends.ibm.sampling import Pub
-from qrnn_backends.ibm.service import (
-    Backoff,
-    ConnectionLostError,
-    JobFailedError,
-    RuntimeService,
-    ServiceError,
-)
+from qrnn_backends.ibm.service import JobFailedError, RuntimeService
 from qrnn_backends.ibm.simulation import simulate
 from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
 from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.readout import NoShotsKeptError
-from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
+from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -49,9 +52,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
 
     Mid-circuit measurements, resets and conditions run natively; shots that a postselected
     measurement rules out are dropped, and ``tracker`` counts the ``kept_shots`` of each tape whose
-    results are given. A batch of tapes is one job, with one transpiled circuit for
-    all tapes of one structure. Every job is recorded on disk before anything is sent or waited for,
-    and :meth:`fetch` gives its results in any process, as often as wanted.
+    results are given. A batch of tapes is one job, with one transpiled circuit for all tapes of
+    one structure, unless IBM's limits for one job make it several, which are on record as one.
+    Every job is recorded on disk before anything is sent or waited for, and :meth:`fetch` gives its
+    results in any process, as often as wanted.
 
     Creating the device opens no connection. The account is Qiskit Runtime's own: saved by
     ``QiskitRuntimeService.save_account``, or in the environment (``QISKIT_IBM_TOKEN``,
@@ -68,11 +72,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         noise: Whether a local model has the chip's noise.
         seed: Of local models; by default a new one for each device. Equal devices give equal
             results for an equal sequence of jobs.
-        max_usage: Seconds of the chip's time that a job may take: it is refused if the estimate is
-            above, and the service is told to stop it there.
+        max_usage: Seconds of the chip's time that a batch may take: it is refused if the estimate
+            is above, and the service is told to stop it there.
         options: Of Qiskit Runtime's sampler, under its names, such as ``{"dynamical_decoupling":
-            {"enable": True}, "twirling": {"enable_gates": True, "enable_measure": True}}``. Local
-            models ignore them.
+            {"enable": True}, "twirling": {"enable_gates": True, "enable_measure": True}}``, or as
+            an object of either sampler. Local models refuse what the service does, and else ignore
+            them.
         optimization_level: Of Qiskit's transpiler, from 0 to 3.
         mitigation: None; or ``"m3"``, or another method as on qrnn.aer, for the readout errors in
             the calibration data that the device has of the chip. They are recorded with a job and
@@ -111,7 +116,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         noise: bool = True,
         seed: int | None = None,
         max_usage: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Any = None,  # noqa: ANN401
         optimization_level: int = 3,
         mitigation: str | Mitigation | None = None,
         jobs: Path | str | None = None,
@@ -141,12 +146,13 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._noise = noise
         self._generator = np.random.default_rng(seed)
         self._max_usage = max_usage
-        self._options = sampler_options(options, max_usage, mitigated_by)
+        self._options = sampler_options(options, mitigated_by)
         self._level = optimization_level
         self._store = JobStore(jobs)
         self._service = RuntimeService(
             channel, instance, backoff, service=getattr(backend, "service", None)
         )
+        self._jobs = ServiceJobs(self._store, self._service)
         self._chip: RuntimeChip | None = None
         self._opened: Any = None
         self._transpiled: dict[str, QuantumCircuit] = {}
@@ -201,9 +207,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 has received it after all, :meth:`fetch` finds it.
             NoAccountError: If there is no account.
             ServiceError: If the service refuses the job.
+            JobLimitError: If a circuit is above one of IBM's limits for a job by itself.
             UsageLimitError: If the job would take more than ``max_usage``.
-            ValueError: If a tape cannot run on the chip, measures nothing, or is not for
-                mitigation.
+            ValueError: If a tape cannot run on the chip, measures nothing, is not for mitigation,
+                or does not go with the options.
         """
         circuits, recipes = self._job_of(tapes)
         return self._submit(circuits, context, recipes)
@@ -263,7 +270,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if bits is None:
             payload = self._store.payload(job_id)
             if payload is None:
-                bits = self._collect(record, plan, wait)
+                results = self._jobs.results(record, plan.get("jobs", 1), wait=wait)
+                bits = sampling.pack(plan, chain.from_iterable(results))
             else:
                 pubs = sampling.from_payload(plan, payload)
                 bits = sampling.pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
@@ -295,7 +303,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             return self._transpiled[program.structure]
 
         pubs = sampling.bundle(batch, transpile)
-        return _Prepared(chip, batch, pubs, usage(pubs, chip))
+        division = divide(pubs, lambda shots: executed_shots(self._options, shots))
+        return _Prepared(chip, batch, division, usage(division.jobs, chip))
 
     def _submit(
         self,
@@ -305,9 +314,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> str:
         prepared = self._prepared(tapes)
         chip, estimate = prepared.chip, prepared.estimate
-        check_decoupling(self._options, [pub.circuit for pub in prepared.pubs])
+        for job in prepared.division.jobs:
+            check_circuits(self._options, [pub.circuit for pub in job], [pub.shots for pub in job])
         logger.info("the job takes %s", estimate)
         estimate.check(self._max_usage)
+        if prepared.division.reason is not None:
+            logger.warning(prepared.division.reason)
         errors = None if self._mitigation is None else chip.readout_matrices
         plan = sampling.layout(prepared.programs, prepared.pubs, errors)
         if self._mitigation is not None:
@@ -315,6 +327,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if recipes is not None:
             plan = sampling.with_shares(plan, tapes)
             plan["recipes"] = [recipe.to_json() for recipe in recipes]
+        if len(prepared.division.jobs) > 1:
+            plan["jobs"] = len(prepared.division.jobs)
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.
@@ -335,53 +349,21 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         )
         self._store.add(record, plan, sampling.to_payload(prepared.pubs) if chip.local else None)
         if self.tracker.active:
-            self.tracker.update(jobs=1)
+            self.tracker.update(jobs=len(prepared.division.jobs))
             self.tracker.record()
         if chip.local:
             self._store.submitted(record.id)
         else:
-            self._send(record, prepared.pubs)
-        return record.id
-
-    def _send(self, record: JobRecord, pubs: Sequence[Pub]) -> None:
-        try:
-            service_job = self._service.send(
+            self._jobs.send(
+                record,
                 self._opened,
-                [pub.coercible() for pub in pubs],
-                self._options,
-                _tag(record),
+                prepared.division.jobs,
+                [
+                    with_time_limit(self._options, self._max_usage, seconds / estimate.seconds)
+                    for seconds in estimate.jobs
+                ],
             )
-        except ConnectionLostError as error:
-            self._store.troubled(record.id, str(error))
-            raise ConnectionLostError(
-                f"{error}\nThe job is recorded as {record.id}: fetching it looks whether the "
-                "service has received it."
-            ) from None
-        except ServiceError as error:
-            self._store.failed(record.id, str(error))
-            raise
-        self._store.submitted(record.id, service_job)
-
-    def _collect(self, record: JobRecord, plan: Mapping[str, Any], wait: bool) -> bytes:
-        """The bits of a job of the service."""
-        where = f"job {record.id} on {record.backend}"
-        service_job = record.service_job
-        if service_job is None:
-            # The process ended, or lost the connection, between recording and the answer.
-            service_job = self._service.find(_tag(record))
-            if service_job is None:
-                raise JobError(
-                    f"{where} has not reached the service; if it is not just being sent, submit it "
-                    "again"
-                )
-            self._store.submitted(record.id, service_job)
-        try:
-            return sampling.pack(plan, self._service.result(service_job, wait=wait))
-        except JobFailedError as error:
-            self._store.failed(record.id, str(error))
-            raise JobFailedError(f"{where}: {error}") from None
-        except JobPendingError as error:
-            raise JobPendingError(f"{where}: {error}") from None
+        return record.id
 
 
 @dataclass(frozen=True)
@@ -390,10 +372,10 @@ class _Prepared:
 
     chip: RuntimeChip
     programs: list[Program]
-    pubs: list[Pub]
+    division: Division
     estimate: UsageEstimate
 
-
-def _tag(record: JobRecord) -> str:
-    """By which the service's job is found again."""
-    return f"qrnn-{record.id}"
+    @property
+    def pubs(self) -> list[Pub]:
+        """What all jobs run, in order."""
+        return list(chain.from_iterable(self.division.jobs))

@@ -1,4 +1,4 @@
-"""Options of Qiskit Runtime's sampler, under its own names."""
+"""Options of Qiskit Runtime's samplers, under their own names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -6,25 +6,31 @@ from difflib import get_close_matches
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_backends.ibm.sampler import (
+    SamplerKind,
+    preferred_sampler,
+    sampler_for,
+    server_side_sampler,
+)
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+# IBM's gates for any angle, which a chip has if it is opened with use_fractional_gates.
+_FRACTIONAL = {"rx", "rzz"}
+
 
 def sampler_options(
-    options: Mapping[str, Any] | None,
-    max_usage: float | None = None,
+    options: Any,  # noqa: ANN401
     mitigation: str | None = None,
 ) -> dict[str, Any]:
     """Checks options for the sampler.
 
     Args:
-        options: As ``qiskit_ibm_runtime.SamplerOptions`` takes them, nested dictionaries for its
-            groups: for example ``{"dynamical_decoupling": {"enable": True}, "twirling":
-            {"enable_gates": True, "enable_measure": True}}``.
-        max_usage: Seconds after which the service is to stop the job, unless ``options`` set
-            ``max_execution_time``.
+        options: None; a mapping, with nested mappings for groups: for example
+            ``{"dynamical_decoupling": {"enable": True}, "twirling": {"enable_gates": True}}``; or
+            the options of ``qiskit_ibm_runtime.executor_sampler.Sampler`` or of ``SamplerV2`` as
+            objects.
         mitigation: Of readout errors, by the device.
 
     Returns:
@@ -32,21 +38,24 @@ def sampler_options(
 
     Raises:
         ImportError: If qiskit-ibm-runtime is not installed.
-        TypeError: If ``options`` is no mapping.
+        TypeError: If ``options`` is none of these.
         ValueError: If there is no option of a name, a value is not acceptable, results would not
             be bits, or measurements are twirled, but to be mitigated.
     """
-    chosen: dict[str, Any] = {}
-    if max_usage is not None:
-        chosen["max_execution_time"] = ceil(max_usage)
     if options is None:
-        return chosen
+        return {}
+    kind = preferred_sampler()
     if not isinstance(options, Mapping):
-        raise TypeError(f"options must be a dictionary, got {options!r}")
-    require_qiskit("qiskit_ibm_runtime")
-    from qiskit_ibm_runtime import SamplerOptions
-
-    _check_names(options, SamplerOptions(), "")
+        for known in (kind, server_side_sampler()):
+            if isinstance(options, known.options):
+                options = _changed(options, known.options())
+                break
+        else:
+            raise TypeError(
+                "options must be a dictionary or options of Qiskit Runtime's sampler, got "
+                f"{options!r}"
+            )
+    check_accepted(options, kind)
     if "simulator" in options:
         raise ValueError("options must not hold 'simulator': the device's noise and seed decide")
     if options.get("execution", {}).get("meas_type", "classified") != "classified":
@@ -59,43 +68,156 @@ def sampler_options(
             f"mitigation must be None with twirling.enable_measure, got {mitigation!r}: the chip's "
             "calibration data are of measurements that are not twirled"
         )
-    try:
-        SamplerOptions(**options)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"the sampler does not take these options: {error}") from error
-    return chosen | {
+    return {
         name: dict(value) if isinstance(value, Mapping) else value
         for name, value in options.items()
     }
 
 
-def check_decoupling(options: Mapping[str, Any], circuits: "Sequence[QuantumCircuit]") -> None:
-    """Refuses what the service refuses: decoupling where circuits have conditions.
+def with_time_limit(
+    options: Mapping[str, Any], max_usage: float | None, share: float
+) -> dict[str, Any]:
+    """Options by which the service stops a job, unless they say when already.
+
+    Args:
+        options: Of the sampler.
+        max_usage: Seconds that a batch may take; None for any.
+        share: Of the job in the batch.
+    """
+    if max_usage is None:
+        return dict(options)
+    return {"max_execution_time": max(1, ceil(max_usage * share))} | dict(options)
+
+
+def executed_shots(options: Mapping[str, Any], shots: int) -> int:
+    """How often a circuit of some shots is run.
+
+    With twirling that is the product of ``twirling.num_randomizations`` and
+    ``twirling.shots_per_randomization``; shots that were not asked for are dropped.
+    """
+    twirling = options.get("twirling", {})
+    if not (twirling.get("enable_gates") or twirling.get("enable_measure")):
+        return shots
+    randomizations = twirling.get("num_randomizations", "auto")
+    each = twirling.get("shots_per_randomization", "auto")
+    if each == "auto" and randomizations == "auto":
+        each = max(64, ceil(shots / 32))
+    elif each == "auto":
+        each = ceil(shots / randomizations)
+    if randomizations == "auto":
+        randomizations = ceil(shots / each)
+    return int(randomizations * each)
+
+
+def check_circuits(
+    options: Mapping[str, Any], circuits: "Sequence[QuantumCircuit]", shots: Sequence[int]
+) -> None:
+    """Refuses options that the service refuses with some circuits.
+
+    Args:
+        options: Of the sampler.
+        circuits: Of a job, on the chip's qubits.
+        shots: Of these circuits.
 
     Raises:
-        ValueError: If so.
+        ValueError: If decoupling is enabled for circuits with conditions, or gate twirling for
+            circuits with fractional gates; if twirling runs fewer shots than are asked for; or if
+            the circuits need a sampler that has no option of a name.
     """
-    enabled = options.get("dynamical_decoupling", {}).get("enable", False)
-    if enabled and any("if_else" in circuit.count_ops() for circuit in circuits):
+    names = {name for circuit in circuits for name in circuit.count_ops()}
+    if options.get("dynamical_decoupling", {}).get("enable") and "if_else" in names:
         raise ValueError(
-            "dynamical decoupling must not be enabled for circuits with conditions: the service "
-            "does not take them together"
+            "option 'dynamical_decoupling.enable' must be False for circuits with conditions, got "
+            "True: the service refuses both together; leave it out, or use circuits without "
+            "conditions, such as those of the realisations 'postselect', 'amplified' and "
+            "'multiplexed'"
         )
+    twirling = options.get("twirling", {})
+    if twirling.get("enable_gates") and (fractional := sorted(_FRACTIONAL & names)):
+        raise ValueError(
+            "option 'twirling.enable_gates' must be False for circuits with fractional gates "
+            f"({', '.join(fractional)}), got True: the service refuses both together; leave it "
+            "out, or give a backend that was opened without use_fractional_gates"
+        )
+    for asked in sorted(set(shots), reverse=True):
+        if (run := executed_shots(options, asked)) < asked:
+            raise ValueError(
+                "options 'twirling.num_randomizations' times 'twirling.shots_per_randomization' "
+                f"must be at least the number of shots, {asked}, got {run}: leave one of them out"
+            )
+    check_accepted(options, sampler_for(options, circuits))
 
 
-def _check_names(options: Mapping[str, Any], accepted: Any, group: str) -> None:  # noqa: ANN401
+def check_accepted(options: Mapping[str, Any], kind: SamplerKind) -> None:
+    """Refuses what a sampler does not take as options.
+
+    Raises:
+        ValueError: If there is no option of a name, or a value is not acceptable.
+    """
+    from pydantic import ValidationError
+
+    _check_names(options, kind.options(), "", kind)
+    try:
+        kind.options(**options)
+    except ValidationError as error:
+        raise ValueError(_in_one_line(error, kind)) from None
+
+
+def _in_one_line(error: Any, kind: SamplerKind) -> str:  # noqa: ANN401
+    """What is wrong with options, for each of them what is accepted."""
+    reasons: dict[str, list[str]] = {}
+    for entry in error.errors(include_url=False):
+        path, accepted = [], kind.options()
+        for name in map(str, entry["loc"]):
+            # What follows names the alternatives of a type.
+            if name in _names(accepted):
+                path.append(name)
+                accepted = getattr(accepted, name)
+        text = " ".join(f"{entry['msg']}, got {entry['input']!r}".split())
+        reasons.setdefault(".".join(path), []).append(text)
+    return "; ".join(
+        f"{kind.name} does not take option {path!r}: {' or '.join(dict.fromkeys(texts))}"
+        for path, texts in reasons.items()
+    )
+
+
+def _check_names(
+    options: Mapping[str, Any],
+    accepted: Any,  # noqa: ANN401
+    group: str,
+    kind: SamplerKind,
+) -> None:
     """Checks names by the fields of Qiskit's own classes."""
-    names = [field.name for field in fields(accepted) if not field.name.startswith("_")]
+    names = _names(accepted)
     for name, value in options.items():
         if name not in names:
-            near = get_close_matches(name, names, n=3)
+            near = get_close_matches(str(name), names, n=3)
             raise ValueError(
-                f"the sampler has no option {group + name!r}; "
+                f"{kind.name} has no option {f'{group}{name}'!r}; "
                 + ("close names are " if near else "there are ")
                 + ", ".join(group + near_name for near_name in near or names)
             )
         inner = getattr(accepted, name)
-        if is_dataclass(inner):
+        if _names(inner):
             if not isinstance(value, Mapping):
                 raise ValueError(f"option {group + name!r} must be a dictionary, got {value!r}")
-            _check_names(value, inner, f"{group}{name}.")
+            _check_names(value, inner, f"{group}{name}.", kind)
+
+
+def _changed(options: Any, default: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What differs from the defaults."""
+    found = {}
+    for name in _names(default):
+        value, usual = getattr(options, name), getattr(default, name)
+        if value != usual:
+            found[name] = _changed(value, usual) if _names(usual) else value
+    return found
+
+
+def _names(group: Any) -> list[str]:  # noqa: ANN401
+    """Names of the options in a group, of either sampler; none for what is no group."""
+    if hasattr(type(group), "model_fields"):
+        return list(type(group).model_fields)
+    if is_dataclass(group):
+        return [field.name for field in fields(group) if not field.name.startswith("_")]
+    return []

@@ -1,8 +1,8 @@
 """A batch of programs as one job of the sampler, and its bits as the batch's results."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -38,8 +38,12 @@ class Pub:
     shots: int
     places: tuple[int, ...]
 
+    def part(self, start: int, stop: int) -> "Pub":
+        """The same for some of the rows."""
+        return replace(self, values=self.values[start:stop], places=self.places[start:stop])
+
     def coercible(self, circuit: "QuantumCircuit | None" = None) -> tuple[Any, ...]:
-        """What ``SamplerV2.run`` takes, with another circuit of the same parameters if given."""
+        """What a sampler's ``run`` takes, with another circuit of the same parameters if given."""
         from qiskit.primitives.containers.bindings_array import BindingsArray
 
         circuit = circuit or self.circuit
@@ -51,7 +55,9 @@ class Pub:
 def bundle(
     programs: Sequence[Program], transpile: Callable[[Program], "QuantumCircuit"]
 ) -> list[Pub]:
-    """Puts programs of one structure and number of shots together.
+    """Puts programs of one structure and number of shots together, if they have parameters.
+
+    The executor's sampler runs a circuit without parameters once, whatever its number of rows.
 
     Args:
         programs: The batch.
@@ -68,8 +74,9 @@ def bundle(
         columns = {parameter: column for column, parameter in enumerate(first.circuit.parameters)}
         # Transpilation drops parameters of gates that change nothing that is read.
         used = [columns[parameter] for parameter in circuit.parameters]
-        values = np.array([programs[place].values[used] for place in places])
-        pubs.append(Pub(circuit, values.reshape(len(places), len(used)), shots, tuple(places)))
+        for rows in [places] if used else [[place] for place in places]:
+            values = np.array([programs[place].values[used] for place in rows])
+            pubs.append(Pub(circuit, values.reshape(len(rows), len(used)), shots, tuple(rows)))
     return pubs
 
 
@@ -131,18 +138,21 @@ def with_shares(layout: Mapping[str, Any], tapes: Sequence[QuantumScript]) -> di
     return {**layout, "readouts": readouts}
 
 
-def pack(layout: Mapping[str, Any], result: Any) -> bytes:  # noqa: ANN401
-    """The bits of a sampler's result, one after another.
+def pack(layout: Mapping[str, Any], results: Iterable[Any]) -> bytes:
+    """The bits of a sampler's results, one after another.
 
     Args:
         layout: Of the job.
-        result: Qiskit's ``PrimitiveResult``.
+        results: Qiskit's ``SamplerPubResult`` of each circuit. Shots that twirling
+            adds to those asked for are left out.
     """
     arrays: dict[str, Any] = {}
-    for number, (pub, entry) in enumerate(zip(result, layout["pubs"], strict=True)):
+    given = iter(results)
+    for number, entry in enumerate(layout["pubs"]):
         shape = (len(entry["places"]), entry["shots"])
+        data = next(given).data
         bits = [
-            _unpacked(pub.data[name].array.reshape(*shape, -1), size)
+            _unpacked(data[name].array.reshape(shape[0], -1, -(-size // 8))[:, : shape[1]], size)
             for name, size in entry["registers"]
         ]
         joined = np.concatenate([np.zeros((*shape, 0), dtype=np.uint8), *bits], axis=-1)

@@ -4,12 +4,12 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.redaction import redacted
 from qrnn_circuits.job_store import JobError, JobPendingError
 from qrnn_circuits.optional_packages import require_qiskit
@@ -50,37 +50,6 @@ class JobFailedError(JobError):
     """A job ended without results."""
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """How often the service is asked again after the connection is lost, and when.
-
-    Attributes:
-        attempts: How often it is asked at most, at least once.
-        first: Seconds before the second attempt.
-        factor: By which every further wait is longer than the one before.
-        longest: Seconds that a wait lasts at most.
-    """
-
-    attempts: int = 6
-    first: float = 1.0
-    factor: float = 2.0
-    longest: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
-        for name in ("first", "factor", "longest"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-
-    def waits(self) -> Iterator[float]:
-        """Seconds to wait after each attempt but the last."""
-        wait = self.first
-        for _ in range(self.attempts - 1):
-            yield min(wait, self.longest)
-            wait *= self.factor
-
-
 class RuntimeService:
     """Qiskit Runtime's service, connected when it is first needed.
 
@@ -106,6 +75,8 @@ class RuntimeService:
         self._backoff = backoff or Backoff()
         self._given = service
         self._service: Any = service
+        # The tokens of saved accounts, during one question to the service.
+        self._saved: set[str] | None = None
 
     def backend(self, name: str) -> Any:  # noqa: ANN401
         """A chip by name, with its calibration data.
@@ -186,11 +157,19 @@ class RuntimeService:
         """Ends a batch or session; jobs in it that wait will still run."""
         self._ask(opened.close, "close the batch or session")
 
-    def send(self, opened: Any, pubs: Sequence[Any], options: dict[str, Any], tag: str) -> str:  # noqa: ANN401
+    def send(
+        self,
+        opened: Any,  # noqa: ANN401
+        kind: Any,  # noqa: ANN401
+        pubs: Sequence[Any],
+        options: Mapping[str, Any],
+        tag: str,
+    ) -> str:
         """Sends one job, and never a second one where only the answer was lost.
 
         Args:
             opened: What :meth:`open` gave.
+            kind: The class of the sampler.
             pubs: The primitive unified blocs: circuit, parameter values, shots.
             options: Of the sampler.
             tag: By which the job is found again, unique.
@@ -201,10 +180,7 @@ class RuntimeService:
         Raises:
             ServiceError: If the service refuses, or cannot be reached.
         """
-        from qiskit_ibm_runtime import SamplerV2
-
-        with quiet():
-            sampler = SamplerV2(mode=opened, options=options)
+        sampler = kind(mode=opened, options=dict(options))
         sampler.options.environment.job_tags = [tag, *(sampler.options.environment.job_tags or ())]
         attempted = False
 
@@ -217,6 +193,19 @@ class RuntimeService:
                 return str(sampler.run(pubs).job_id())
 
         return self._ask(send, "send the job")
+
+    def cancel(self, service_job: str) -> None:
+        """Takes a job back.
+
+        Args:
+            service_job: The service's name of it.
+
+        Raises:
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, as for a job that has ended, or cannot be reached.
+        """
+        doing = f"cancel the job {service_job}"
+        self._ask(lambda: self._connected().job(service_job).cancel(), doing)
 
     def find(self, tag: str) -> str | None:
         """The service's name of the job with a tag; None if it has received none.
@@ -294,6 +283,7 @@ class RuntimeService:
         """Runs an action, again while the connection is lost."""
         from qiskit_ibm_runtime.accounts import AccountNotFoundError
 
+        self._saved = None
         waits = self._backoff.waits()
         while True:
             try:
@@ -324,18 +314,24 @@ class RuntimeService:
 
     def _clean(self, text: str) -> str:
         """The text without the account's token, whoever put it there."""
-        from qiskit_ibm_runtime import QiskitRuntimeService
-
-        secrets = {os.environ.get("QISKIT_IBM_TOKEN")}
-        # A file of accounts that cannot be read gives the client no token either.
-        with suppress(Exception):
-            accounts = QiskitRuntimeService.saved_accounts()
-            secrets |= {account.get("token") for account in accounts.values()}
+        secrets = {os.environ.get("QISKIT_IBM_TOKEN"), *self._saved_tokens()}
         if self._service is not None:
             secrets.add((self._service.active_account() or {}).get("token"))
         for secret in filter(None, secrets):
             text = text.replace(secret, "<token>")
         return re.sub(r"(?i)\b(apikey|bearer)\s+\S+", r"\1 <token>", text)
+
+    def _saved_tokens(self) -> set[str]:
+        from qiskit_ibm_runtime import QiskitRuntimeService
+
+        if self._saved is None:
+            # Reading may log, which comes back here.
+            self._saved = set()
+            # A file of accounts that cannot be read gives the client no token either.
+            with suppress(Exception):
+                accounts = QiskitRuntimeService.saved_accounts()
+                self._saved = {account.get("token") or "" for account in accounts.values()}
+        return self._saved
 
 
 def _statuses(error: BaseException) -> set[int]:
@@ -372,13 +368,8 @@ class _NoAccessError(Exception):
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without warnings that are of no use to the caller, or that may hold a credential."""
+    """Without a warning that may hold a credential."""
     with warnings.catch_warnings():
-        for message in (
-            "The SamplerV2 class is deprecated",
-            "Specifying different 'shots' across pubs",
-        ):
-            warnings.filterwarnings("ignore", message)
         # The request that follows would take a minute and fail.
         warnings.filterwarnings("error", _NO_ACCESS)
         yield

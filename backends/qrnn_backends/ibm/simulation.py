@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from qrnn_backends.ibm.sampler import preferred_sampler
 from qrnn_backends.ibm.sampling import Pub
-from qrnn_backends.ibm.service import quiet
 from qrnn_backends.qiskit_common.chip_model import chip_model
 
 
-def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> Any:  # noqa: ANN401
+def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> list[Any]:
     """Runs circuits in Qiskit Runtime's local testing mode, on their active qubits only.
 
     Args:
@@ -18,17 +20,20 @@ def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> Any: 
         seed: Of the simulator, at least 1: the sampler takes 0 for none.
 
     Returns:
-        The sampler's result.
+        The sampler's result of each circuit.
     """
     from qiskit_aer import AerSimulator
-    from qiskit_ibm_runtime import SamplerV2
 
     circuits, simulator = chip_model(name).compact([pub.circuit for pub in pubs])
     if not noise:
         simulator = AerSimulator()
-    with quiet():
-        sampler = SamplerV2(mode=simulator, options={"simulator": {"seed_simulator": seed}})
-        job = sampler.run(
-            [pub.coercible(circuit) for pub, circuit in zip(pubs, circuits, strict=True)]
+    kind = preferred_sampler()
+    results: list[Any] = []
+    # With one seed for all, circuits that are alike would give the same shots.
+    seeds = np.random.default_rng(seed).integers(1, 2**31, size=len(pubs))
+    for pub, circuit, own in zip(pubs, circuits, seeds, strict=True):
+        sampler = kind.sampler(
+            mode=simulator, options={"simulator": {"seed_simulator": int(own), **kind.local}}
         )
-    return job.result()
+        results += sampler.run([pub.coercible(circuit)]).result()
+    return results

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from qrnn_backends.ibm.chip import RuntimeChip
 from qrnn_backends.ibm.sampling import Pub
+from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions
 from qrnn_circuits.circuits.qiskit.resources import estimate
 
 # IBM's guide on workload usage gives these for a job without error mitigation.
@@ -24,11 +25,15 @@ class UsageEstimate:
         backend: Name of the chip.
         circuits: Number of circuits with their parameter values.
         shots: Shots of all circuits together.
-        seconds: Of the chip's time, by the formula of IBM's guide on workload usage: 2 s for the
-            job, and for each shot the duration of its circuit (by the chip's calibration data,
+        seconds: Of the chip's time, by the formula of IBM's guide on workload usage: 2 s for
+            each job, and for each shot the duration of its circuit (by the chip's calibration data,
             with conditions taken as run) and the delay before the next shot. An approximation: the
             service splits large jobs, and classical control takes time of its own.
         longest: Duration of the longest circuit in seconds.
+        jobs: Estimated seconds of each of the jobs, which several numbers of shots and IBM's limits
+            for one job may take.
+        mid_circuit: Names of the chip's instructions that measure and reset inside of the circuits,
+            such as ``"measure_2"`` where it has IBM's for that.
     """
 
     backend: str
@@ -36,12 +41,17 @@ class UsageEstimate:
     shots: int
     seconds: float
     longest: float
+    jobs: tuple[float, ...]
+    mid_circuit: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        names = ", ".join(self.mid_circuit)
         return (
             f"about {self.seconds:.1f} s of {self.backend}: {self.circuits:,} "
             f"circuit{'s' * (self.circuits != 1)}, {self.shots:,} shots, the longest circuit "
             f"{1e6 * self.longest:.1f} us"
+            + (f", {len(self.jobs)} jobs" if len(self.jobs) > 1 else "")
+            + (f", measured and reset inside by {names}" if names else "")
         )
 
     def check(self, max_usage: float | None) -> None:
@@ -57,25 +67,36 @@ class UsageEstimate:
             )
 
 
-def usage(pubs: Sequence[Pub], chip: RuntimeChip) -> UsageEstimate:
-    """Estimates what a job takes.
+def usage(jobs: Sequence[Sequence[Pub]], chip: RuntimeChip) -> UsageEstimate:
+    """Estimates what a batch takes.
 
     Args:
-        pubs: What it is to run, on the chip's qubits.
+        jobs: What each of its jobs is to run, on the chip's qubits.
         chip: The chip.
     """
     delay = getattr(chip.backend, "default_rep_delay", None)
     delay = _DEFAULT_DELAY if delay is None else delay
-    seconds, longest = _JOB_SECONDS, 0.0
-    for pub in pubs:
-        known = estimate(pub.circuit, chip.target)
-        duration = 0.0 if known is None else known.duration
-        longest = max(longest, duration)
-        seconds += len(pub.places) * pub.shots * (duration + delay)
+    longest = 0.0
+    durations: dict[int, float] = {}
+    seconds = []
+    for job in jobs:
+        seconds.append(_JOB_SECONDS)
+        for pub in job:
+            if id(pub.circuit) not in durations:
+                known = estimate(pub.circuit, chip.target)
+                durations[id(pub.circuit)] = 0.0 if known is None else known.duration
+            duration = durations[id(pub.circuit)]
+            longest = max(longest, duration)
+            seconds[-1] += len(pub.places) * pub.shots * (duration + delay)
+    pubs = [pub for job in jobs for pub in job]
     return UsageEstimate(
         backend=chip.name,
         circuits=sum(len(pub.places) for pub in pubs),
         shots=sum(len(pub.places) * pub.shots for pub in pubs),
-        seconds=seconds,
+        seconds=sum(seconds),
         longest=longest,
+        jobs=tuple(seconds),
+        mid_circuit=tuple(
+            sorted({name for pub in pubs for name in mid_circuit_instructions(pub.circuit)})
+        ),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
+from qrnn_circuits.circuits.qiskit.mid_circuit import plain_instruction
 from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ChipModel:
 
         Returns:
             The circuits on the active qubits of all of them, and a simulator with the noise of
-            these qubits.
+            these qubits. Aer knows one kind of measurement and of reset, and takes all as these.
         """
         active = tuple(sorted({qubit for circuit in circuits for qubit in _active(circuit)}))
         simulator = self._simulators.get(active)
@@ -150,5 +151,5 @@ def _compacted(circuit: "QuantumCircuit", active: Sequence[int]) -> "QuantumCirc
         qubits = [place[qubit] for qubit in instruction.qubits if qubit in place]
         # Only a barrier can be on idle qubits, and it does nothing to a simulation.
         if instruction.operation.name != "barrier":
-            compacted.append(instruction.operation, qubits, instruction.clbits)
+            compacted.append(plain_instruction(instruction.operation), qubits, instruction.clbits)
     return compacted

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qrnn_circuits.circuits.qiskit.mid_circuit import plain_name
+
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
@@ -15,7 +17,7 @@ def measured_qubits(circuit: "QuantumCircuit") -> list[int]:
     qubits = {
         circuit.find_bit(instruction.clbits[0]).index: circuit.find_bit(instruction.qubits[0]).index
         for instruction in circuit.data
-        if instruction.operation.name == "measure"
+        if plain_name(instruction.operation.name) == "measure"
     }
     return [qubits[bit] for bit in range(circuit.num_clbits)]
 

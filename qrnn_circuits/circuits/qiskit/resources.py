@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import exp, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qrnn_circuits.circuits.qiskit.mid_circuit import plain_name
+
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import CircuitInstruction, Clbit, Qubit
@@ -222,8 +224,9 @@ def _resources(steps: Sequence[_Step]) -> Resources:
     gates = {1: 0, 2: 0, 3: 0}
     other = {"measure": 0, "reset": 0, "if_else": 0}
     for (name, size), count in counts.items():
-        if name in other:
-            other[name] += count
+        kind = plain_name(name)
+        if kind in other:
+            other[kind] += count
         elif name != "delay" and size:
             gates[min(size, 3)] += count
     return Resources(
@@ -277,7 +280,8 @@ def _schedule(
             bits = (*step.qubits, *step.clbits)
             start = max([finish.get(bit, 0.0) for bit in bits], default=0.0)
             end = start
-            if step.name != "reset":
+            resets = plain_name(step.name) == "reset"
+            if not resets:
                 wait(step.qubits, start)
             if step.blocks:
                 finish.update(dict.fromkeys(bits, start))
@@ -289,7 +293,7 @@ def _schedule(
                     finish.update(dict.fromkeys(bits, start))
             else:
                 end += weight(step)
-                (live.difference_update if step.name == "reset" else live.update)(step.qubits)
+                (live.difference_update if resets else live.update)(step.qubits)
             for bit in bits:
                 finish[bit] = end
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from qrnn_circuits.circuits.qiskit.mid_circuit import in_forms_of, without_resets
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 _ADVICE = {
     "if_else": "the realisations 'postselect', 'amplified' and 'multiplexed' need none",
-    "reset": "outcomes that are given, not sampled, need none",
+    "reset": (
+        "outcomes of a network that are given, not sampled, need none; elsewhere measure a wire "
+        "without reset=True, and where its outcome is postselected to 1, apply qml.X to it (a shot "
+        "that is misread is not reset then)"
+    ),
 }
 
 
@@ -49,13 +54,17 @@ class Chip:
         """Instructions that are no gates, which the circuit needs and the target lacks."""
         if self.target is None:
             return []
-        needed = {"if_else", "measure", "reset"} & set(circuit.count_ops())
+        needed = {"if_else", "measure", "reset"} & set(self._adapted(circuit).count_ops())
         return sorted(needed - set(self.target.operation_names))
 
     def transpile(
         self, circuit: "QuantumCircuit", *, optimization_level: int = 3, seed: int = 0
     ) -> "QuantumCircuit":
         """Transpiles a circuit to this target.
+
+        Measurements and resets inside of the circuit take IBM's instructions for that, where the
+        target has them (``measure_2``, ``reset_2``). Where it has no reset, those that are not
+        needed are left out, and others become conditions on what was measured.
 
         Args:
             circuit: The circuit.
@@ -84,9 +93,18 @@ class Chip:
                 )
             where = {"target": self.target}
         transpiled: QuantumCircuit = transpile(
-            circuit, optimization_level=optimization_level, seed_transpiler=seed, **where
+            self._adapted(circuit),
+            optimization_level=optimization_level,
+            seed_transpiler=seed,
+            **where,
         )
-        return transpiled
+        return transpiled if self.target is None else in_forms_of(transpiled, self.target)
+
+    def _adapted(self, circuit: "QuantumCircuit") -> "QuantumCircuit":
+        """The circuit without the resets that a target without any can do without."""
+        if self.target is None or "reset" in self.target.operation_names:
+            return circuit
+        return without_resets(circuit, conditions="if_else" in self.target.operation_names)
 
 
 def resolve_target(target: Any) -> Chip:  # noqa: ANN401
@@ -136,9 +154,10 @@ def fake_backend(name: str) -> Any:  # noqa: ANN401
     require_qiskit("qiskit", "qiskit_ibm_runtime")
     from qiskit_ibm_runtime import fake_provider
 
-    # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila.
+    # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila, and there is one
+    # FakeFractionalBackend.
     classes = {
-        attribute.removesuffix("V2").lower(): attribute
+        attribute.removesuffix("V2").removesuffix("Backend").lower(): attribute
         for attribute in dir(fake_provider)
         if attribute.startswith("Fake") and attribute != "FakeProviderForBackendV2"
     }

@@ -170,8 +170,8 @@ def test_a_device_without_mitigation_fetches_what_was_submitted_with_it(
     device: MakeDevice, path: Path
 ) -> None:
     tapes = [flip(1.0, shots=5_000)]
-    (raw,) = device().execute(tapes)
-    job = device(mitigation="m3").submit(tapes)
+    (raw,) = device(seed=2).execute(tapes)
+    job = device(seed=2, mitigation="m3").submit(tapes)
     program = """
 import sys, pennylane
 device = pennylane.device("qrnn.ibm", jobs=sys.argv[1])

@@ -1,15 +1,47 @@
+import sys
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from qrnn_backends.ibm.options import sampler_options
+from qiskit import QuantumCircuit
+
+from qrnn_backends.ibm.options import (
+    check_circuits,
+    executed_shots,
+    sampler_options,
+    with_time_limit,
+)
+from qrnn_backends.ibm.sampler import preferred_sampler, sampler_for, server_side_sampler
 
 
-def test_options_are_qiskits() -> None:
-    from qiskit_ibm_runtime import SamplerOptions
+def conditional() -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    return circuit
 
+
+def fractional() -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 2)
+    circuit.rzz(0.3, 0, 1)
+    circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+def measured_twice() -> QuantumCircuit:
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, 0)
+    circuit.measure(0, 1)
+    return circuit
+
+
+@pytest.mark.parametrize("kind", [preferred_sampler(), server_side_sampler()])
+def test_options_are_qiskits(kind: Any) -> None:  # noqa: ANN401
     options = sampler_options(
         {
             "dynamical_decoupling": {"enable": True, "sequence_type": "XY4"},
@@ -18,15 +50,30 @@ def test_options_are_qiskits() -> None:
             "environment": {"job_tags": ["mine"]},
         }
     )
-    accepted = SamplerOptions(**options)
+    accepted = kind.options(**options)
     assert accepted.dynamical_decoupling.sequence_type == "XY4"
     assert accepted.twirling.num_randomizations == 8
 
 
 def test_the_usage_limit_is_told_to_the_service_unless_the_user_does() -> None:
-    assert sampler_options(None) == {}
-    assert sampler_options(None, 2.5) == {"max_execution_time": 3}
-    assert sampler_options({"max_execution_time": 60}, 2.5) == {"max_execution_time": 60}
+    assert with_time_limit(sampler_options(None), None, 1.0) == {}
+    assert with_time_limit({}, 2.5, 1.0) == {"max_execution_time": 3}
+    assert with_time_limit({}, 60, 0.25) == {"max_execution_time": 15}
+    assert with_time_limit({"max_execution_time": 60}, 2.5, 1.0) == {"max_execution_time": 60}
+
+
+@pytest.mark.parametrize("kind", [preferred_sampler(), server_side_sampler()])
+def test_options_are_taken_as_objects_of_either_sampler(kind: Any) -> None:  # noqa: ANN401
+    options = kind.options()
+    assert sampler_options(options) == {}
+    options.twirling.enable_gates = True
+    options.dynamical_decoupling.sequence_type = "XY4"
+    options.max_execution_time = 7
+    assert sampler_options(options) == {
+        "twirling": {"enable_gates": True},
+        "dynamical_decoupling": {"sequence_type": "XY4"},
+        "max_execution_time": 7,
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,15 +83,20 @@ def test_the_usage_limit_is_told_to_the_service_unless_the_user_does() -> None:
         ({"twirling": {"enable_gate": True}}, r"close names are twirling\.enable_gates"),
         ({"resilience": {}}, "no option 'resilience'; there are "),
         ({"twirling": True}, "option 'twirling' must be a dictionary, got True"),
-        ({"twirling": {"num_randomizations": 0}}, "must be >=1"),
+        (
+            {"twirling": {"num_randomizations": 0}},
+            r"does not take option 'twirling\.num_randomizations': .*equal to 1, got 0 or .*'auto'",
+        ),
+        ({"default_shots": "many"}, "does not take option 'default_shots': .*got 'many'"),
         ({"dynamical_decoupling": {"sequence_type": "YY"}}, "'XX', 'XpXm' or 'XY4'"),
         ({"execution": {"meas_type": "kerneled"}}, "must be 'classified', got 'kerneled'"),
         ({"simulator": {"seed_simulator": 1}}, "must not hold 'simulator'"),
     ],
 )
 def test_what_the_sampler_does_not_take_is_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         sampler_options(options)
+    assert "\n" not in str(caught.value)
 
 
 def test_twirled_measurements_are_not_mitigated() -> None:
@@ -55,5 +107,78 @@ def test_twirled_measurements_are_not_mitigated() -> None:
 
 
 def test_options_must_be_a_dictionary() -> None:
-    with pytest.raises(TypeError, match="options must be a dictionary, got 'twirling'"):
-        sampler_options("twirling")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"options must be a dictionary or .*, got 'twirling'"):
+        sampler_options("twirling")
+
+
+def test_twirling_runs_the_documented_number_of_shots() -> None:
+    from qiskit_ibm_runtime.executor.calculate_twirling_shots import calculate_twirling_shots
+
+    assert executed_shots({}, 77) == executed_shots({"twirling": {"num_randomizations": 3}}, 77)
+    for shots in (1, 63, 64, 65, 1000, 5000):
+        for randomizations in ("auto", 1, 7, 32):
+            for each in ("auto", 1, 64, 100):
+                twirling = {
+                    "enable_gates": True,
+                    "num_randomizations": randomizations,
+                    "shots_per_randomization": each,
+                }
+                expected = np.prod(calculate_twirling_shots(shots, randomizations, each))
+                assert executed_shots({"twirling": twirling}, shots) == expected
+
+
+def test_decoupling_is_refused_for_circuits_with_conditions_alone() -> None:
+    options = {"dynamical_decoupling": {"enable": True}}
+    check_circuits(options, [fractional()], [10])
+    message = r"'dynamical_decoupling\.enable' must be False .*got True: .*leave it out, or use"
+    with pytest.raises(ValueError, match=message):
+        check_circuits(options, [fractional(), conditional()], [10, 10])
+
+
+def test_gate_twirling_is_refused_for_circuits_with_fractional_gates_alone() -> None:
+    options = {"twirling": {"enable_gates": True}}
+    check_circuits(options, [measured_twice()], [10])
+    check_circuits({"twirling": {"enable_measure": True}}, [fractional()], [10])
+    message = r"'twirling\.enable_gates' must be False .*\(rzz\), got True: .*leave it out, or give"
+    with pytest.raises(ValueError, match=message):
+        check_circuits(options, [fractional()], [10])
+
+
+def test_twirling_to_fewer_shots_than_are_asked_for_is_refused() -> None:
+    twirling = {"enable_gates": True, "num_randomizations": 3, "shots_per_randomization": 10}
+    check_circuits({"twirling": twirling}, [measured_twice()], [30])
+    with pytest.raises(ValueError, match="at least the number of shots, 31, got 30"):
+        check_circuits({"twirling": twirling}, [measured_twice()], [31])
+
+
+def test_the_executors_sampler_is_taken_where_it_takes_the_circuits() -> None:
+    gates, measurements = (
+        {"twirling": {name: True}} for name in ("enable_gates", "enable_measure")
+    )
+    for options, circuit, name in (
+        ({}, conditional(), "executor_sampler.Sampler"),
+        (gates, measured_twice(), "executor_sampler.Sampler"),
+        (gates, conditional(), "SamplerV2"),
+        (measurements, measured_twice(), "SamplerV2"),
+        (measurements, fractional(), "executor_sampler.Sampler"),
+    ):
+        assert sampler_for(options, [circuit]).name == name
+
+
+def test_without_the_executors_sampler_the_other_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    from qiskit_ibm_runtime import SamplerV2
+
+    monkeypatch.setitem(sys.modules, "qiskit_ibm_runtime.executor_sampler", None)
+    assert preferred_sampler().sampler is SamplerV2
+    with pytest.raises(ValueError, match="SamplerV2 has no option 'twirlin'; close names are twir"):
+        sampler_options({"twirlin": {}})
+    with pytest.raises(ValueError, match=r"does not take option 'twirling\.num_randomizations'"):
+        sampler_options({"twirling": {"num_randomizations": 0}})
+
+
+def test_what_only_the_other_sampler_takes_is_refused_where_a_job_needs_it() -> None:
+    options = {"twirling": {"enable_gates": True, "group": "local_pauli"}}
+    assert sampler_options(options) == options
+    check_circuits(options, [measured_twice()], [10])
+    with pytest.raises(ValueError, match=r"SamplerV2 has no option 'twirling\.group'"):
+        check_circuits(options, [conditional()], [10])

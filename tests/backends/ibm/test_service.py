@@ -13,12 +13,13 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 from qiskit_ibm_runtime import QiskitRuntimeService
 
+from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.device import IBMDevice
 from qrnn_backends.ibm.service import (
-    Backoff,
     ConnectionLostError,
     JobFailedError,
     NoAccountError,
+    RuntimeService,
     ServiceError,
 )
 from qrnn_circuits.job_store import JobError, JobPendingError, JobStatus, JobStore
@@ -84,10 +85,10 @@ def test_a_hundred_tapes_are_one_job_with_one_circuit(
         dev.execute([flip(angle) for angle in np.linspace(0, 1, 100)])
     assert tracker.totals["jobs"] == 1
     (job,) = server.jobs.values()
-    ((circuit, values, shots),) = job.params["pubs"]
-    assert circuit.num_parameters == 1
-    assert np.shape(values) == (100, 1)
-    assert shots == 100
+    (item,) = job.program.items
+    assert item.circuit.num_parameters == 1
+    assert np.shape(item.circuit_arguments) == (100, 1)
+    assert job.program.shots == 100
 
 
 def test_the_least_busy_chip_is_found(
@@ -122,12 +123,18 @@ def test_options_reach_the_service(device: Callable[..., IBMDevice], server: Run
     options = {
         "dynamical_decoupling": {"enable": True, "sequence_type": "XY4"},
         "twirling": {"enable_gates": True, "enable_measure": True},
+        "execution": {"init_qubits": False},
         "environment": {"job_tags": ["mine"]},
     }
     job = device(options=options, max_usage=100.5).submit([flip()])
     (sent,) = server.jobs.values()
-    assert sent.params["options"]["dynamical_decoupling"] == options["dynamical_decoupling"]
-    assert sent.params["options"]["twirling"] == options["twirling"]
+    known = sent.program.passthrough_data["post_processor"]["options"]
+    assert (
+        known["dynamical_decoupling"] | options["dynamical_decoupling"]
+        == (known["dynamical_decoupling"])
+    )
+    assert known["twirling"] | options["twirling"] == known["twirling"]
+    assert sent.params["options"]["init_qubits"] is False
     assert sorted(sent.tags) == ["mine", f"qrnn-{job}"]
     assert sent.payload["cost"] == 101
 
@@ -138,7 +145,7 @@ def test_readout_errors_are_recorded_as_the_service_gives_them(
     job = device(mitigation="m3").submit([flip()])
     (entry,) = JobStore(path).program(job)["pubs"]
     (sent,) = server.jobs.values()
-    ((circuit, _, _),) = sent.params["pubs"]
+    (circuit,) = sent.circuits
     properties = server.answer("GET", "/backends/ibm_manila/properties", {}, b"")["qubits"]
     expected: dict[int, list[list[float]]] = {}
     for instruction in circuit.get_instructions("measure"):
@@ -218,7 +225,7 @@ def test_what_the_chip_cannot_run_is_not_sent(
     with pytest.raises(ValueError, match=r"no if_else.*'postselect', 'amplified' and 'multipl"):
         device("ibm_lima").submit([conditional])
     decoupling = {"dynamical_decoupling": {"enable": True}}
-    with pytest.raises(ValueError, match="dynamical decoupling"):
+    with pytest.raises(ValueError, match="dynamical_decoupling"):
         device("ibm_fez", options=decoupling).submit([conditional])
     assert not server.jobs
     assert JobStore(path).records() == []
@@ -380,6 +387,24 @@ def test_what_the_client_logs_holds_no_token(
         device(backoff=Backoff(attempts=1)).submit([flip()])
     assert "no, <token>, no" in caplog.text, "the service's words are logged"
     assert TOKEN not in f"{caught.value}{caplog.text}"
+
+
+def test_the_saved_accounts_are_read_once_for_a_question(
+    server: RuntimeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reads = []
+    read = QiskitRuntimeService.saved_accounts
+
+    def counted() -> object:
+        reads.append(1)
+        return read()
+
+    monkeypatch.setattr(QiskitRuntimeService, "saved_accounts", counted)
+    caplog.set_level(logging.DEBUG, "qiskit_ibm_runtime")
+    caplog.set_level(logging.DEBUG, "urllib3")
+    assert RuntimeService(backoff=HASTY).find("nothing") is None
+    assert len(caplog.records) > 1
+    assert len(reads) == 1
 
 
 def test_waits_grow_up_to_the_longest() -> None:

@@ -1,0 +1,171 @@
+"""Measurements and resets inside of a circuit, against density matrices of Aer."""
+
+import numpy as np
+import pytest
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
+from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import Target
+from qiskit_aer import AerSimulator
+
+pytest.importorskip("qiskit_ibm_runtime")
+
+from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions, without_resets
+from qrnn_circuits.circuits.qiskit.resources import estimate, resources
+from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError, resolve_target
+
+
+def random_circuit(seed: int) -> QuantumCircuit:
+    """Two qubits with gates, measurements into three bits, and resets."""
+    rng = np.random.default_rng(seed)
+    circuit = QuantumCircuit(2, 3)
+    for _ in range(8):
+        match rng.integers(5):
+            case 0:
+                circuit.ry(rng.uniform(0, 3), int(rng.integers(2)))
+            case 1:
+                circuit.cx(*map(int, rng.permutation(2)))
+            case 2:
+                circuit.measure(int(rng.integers(2)), int(rng.integers(3)))
+            case _:
+                circuit.reset(int(rng.integers(2)))
+    return circuit
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_circuit_with_fewer_resets_does_the_same(seed: int) -> None:
+    circuit = random_circuit(seed)
+    read = QuantumCircuit(*circuit.qregs, *circuit.cregs, ClassicalRegister(2, "read"))
+    read.compose(circuit, read.qubits, read.clbits[:3], inplace=True)
+    read.measure([0, 1], read.cregs[-1])
+    replaced = without_resets(read, conditions=True)
+    counts = [
+        AerSimulator(seed_simulator=1).run(each, shots=20_000).result().get_counts()
+        for each in (read, replaced)
+    ]
+    keys = counts[0].keys() | counts[1].keys()
+    distance = sum(abs(counts[0].get(key, 0) - counts[1].get(key, 0)) for key in keys) / 40_000
+    assert distance < 0.03
+    remaining = replaced.count_ops().get("reset", 0)
+    assert remaining <= read.count_ops().get("reset", 0)
+
+
+def test_a_reset_after_a_measurement_is_a_condition_and_one_that_nobody_sees_is_none() -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.reset(0)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.reset(0)
+    circuit.cx(0, 1)
+    circuit.measure(1, 1)
+    circuit.reset([0, 1])
+    found = without_resets(circuit, conditions=True)
+    assert dict(found.count_ops()) == {"h": 1, "measure": 2, "if_else": 1, "cx": 1}
+    without = without_resets(circuit, conditions=False)
+    assert dict(without.count_ops()) == {"h": 1, "measure": 2, "reset": 1, "cx": 1}
+
+
+def test_a_bit_that_tells_the_state_no_longer_is_no_condition() -> None:
+    circuit = QuantumCircuit(2, 1)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.measure(1, 0)
+    circuit.reset(0)
+    circuit.h(0)
+    assert without_resets(circuit, conditions=True).count_ops()["reset"] == 1
+
+
+def test_where_a_target_has_no_reset_only_what_needs_one_is_refused() -> None:
+    for name in ("fake_miami", "fake_berlin", "fake_melbourne"):
+        chip = resolve_target(name)
+        circuit = QuantumCircuit(2, 2)
+        circuit.h(0)
+        circuit.measure(0, 0)
+        circuit.reset(0)
+        circuit.h(1)
+        circuit.measure(1, 1)
+        assert chip.missing(circuit) == []
+        assert "reset" not in chip.transpile(circuit, optimization_level=1).count_ops()
+        circuit.cx(0, 1)
+        circuit.measure(1, 1)
+        assert chip.missing(circuit) == ["reset"]
+        with pytest.raises(UnsupportedTargetError, match=r"without reset=True.* apply qml\.X"):
+            chip.transpile(circuit)
+
+
+def test_a_target_with_conditions_and_no_reset_uses_them() -> None:
+    backend = GenericBackendV2(2, control_flow=True, seed=1)
+    target = Target(num_qubits=2)
+    for name in ("cx", "rz", "sx", "x", "measure", "if_else"):
+        properties = None if name == "if_else" else backend.target[name]
+        operation = backend.target.operation_from_name(name)
+        target.add_instruction(operation, properties, name=name)
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.measure(0, 0)
+    circuit.reset(0)
+    circuit.cx(0, 1)
+    circuit.measure(1, 1)
+    found = resolve_target(target).transpile(circuit).count_ops()
+    assert (found["if_else"], found["measure"]) == (1, 2)
+    assert "reset" not in found
+
+
+def dynamic() -> QuantumCircuit:
+    circuit = QuantumCircuit(
+        QuantumRegister(2, "q"), ClassicalRegister(1, "mid"), ClassicalRegister(2, "end")
+    )
+    circuit.h(0)
+    circuit.measure(0, circuit.cregs[0][0])
+    with circuit.if_test((circuit.cregs[0][0], 1)):
+        circuit.x(1)
+    circuit.reset(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], circuit.cregs[1])
+    return circuit
+
+
+@pytest.mark.parametrize(
+    ("name", "instructions"),
+    [
+        ("fake_boston", ["measure_2", "reset_2"]),
+        ("fake_kingston", ["measure_2", "reset"]),
+        ("fake_fez", ["measure", "reset"]),
+    ],
+)
+def test_the_forms_for_the_middle_of_a_circuit_are_taken_where_the_target_has_them(
+    name: str, instructions: list[str]
+) -> None:
+    chip = resolve_target(name)
+    transpiled = chip.transpile(dynamic(), optimization_level=1)
+    assert mid_circuit_instructions(transpiled) == instructions
+    assert transpiled.count_ops()["measure"] == 2 + (instructions[0] == "measure")
+    counts = resources(transpiled)
+    assert (counts.measurements, counts.resets, counts.conditions) == (3, 1, 1)
+    assert chip.target is not None
+    known = estimate(transpiled, chip.target)
+    assert known is not None
+    assert known.duration > 0
+
+
+def test_the_calibration_data_are_those_of_the_form() -> None:
+    chip = resolve_target("fake_boston")
+    transpiled = chip.transpile(dynamic(), optimization_level=1)
+    plain = transpiled.copy_empty_like()
+    for instruction in transpiled.data:
+        if instruction.name == "measure_2":
+            plain.measure(instruction.qubits, instruction.clbits)
+        elif instruction.name == "reset_2":
+            plain.reset(instruction.qubits)
+        else:
+            plain.append(instruction)
+    assert chip.target is not None
+    short, long = (estimate(each, chip.target) for each in (transpiled, plain))
+    assert short is not None
+    assert long is not None
+    qubit = transpiled.find_bit(transpiled.get_instructions("measure_2")[0].qubits[0]).index
+    saved = sum(
+        chip.target[form.removesuffix("_2")][(qubit,)].duration
+        - chip.target[form][(qubit,)].duration
+        for form in ("measure_2", "reset_2")
+    )
+    assert long.duration - short.duration == pytest.approx(saved)
