@@ -12,7 +12,7 @@ from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
-from qrnn_backends.differentiable import expanded
+from qrnn_backends.differentiable import expanded_for
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
 # Of one measurement: one array, or a tuple with one for each of several parameters.
@@ -46,8 +46,7 @@ def refuse_postselection(tape: QuantumScript, rule: str) -> None:
 
 
 def _expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-    batch, combine = qml.gradients.param_shift.expand_transform(tape, **options)
-    return [expanded(part, _has_rule) for part in batch], combine
+    return expanded_for(qml.gradients.param_shift, tape, options, _has_rule)
 
 
 @partial(

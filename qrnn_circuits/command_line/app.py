@@ -23,10 +23,11 @@ COMMANDS = {
     "submit": "Submit a trained network's task to a device as one job, and return at once.",
     "jobs": "List the recorded jobs, the latest first.",
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
+    "cancel": "Take submitted jobs back before they have run.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results")
+WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel")
 """Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {

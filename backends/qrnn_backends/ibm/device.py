@@ -15,13 +15,15 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.ibm import sampling
+from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
+from qrnn_backends.ibm.jobs import ServiceJobs, SubmittedJob, tag
 from qrnn_backends.ibm.options import check_decoupling, sampler_options
 from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
 from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import (
-    Backoff,
     ConnectionLostError,
+    JobCancelledError,
     JobFailedError,
     RuntimeService,
     ServiceError,
@@ -32,7 +34,7 @@ from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitig
 from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.readout import NoShotsKeptError
-from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
+from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -147,6 +149,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._service = RuntimeService(
             channel, instance, backoff, service=getattr(backend, "service", None)
         )
+        self._jobs = ServiceJobs(self._store, self._service)
         self._chip: RuntimeChip | None = None
         self._opened: Any = None
         self._transpiled: dict[str, QuantumCircuit] = {}
@@ -186,7 +189,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
 
     def submit(
         self, tapes: Sequence[QuantumScript], *, context: Mapping[str, Any] | None = None
-    ) -> str:
+    ) -> SubmittedJob:
         """Submits tapes as one job and returns at once.
 
         Args:
@@ -194,7 +197,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             context: Anything to be found again with the job: a JSON object.
 
         Returns:
-            The id to :meth:`fetch` the results by.
+            The id to :meth:`fetch` the results by, which can also be cancelled.
 
         Raises:
             ConnectionLostError: If the service does not answer. The job is recorded; if the service
@@ -206,7 +209,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 mitigation.
         """
         circuits, recipes = self._job_of(tapes)
-        return self._submit(circuits, context, recipes)
+        return SubmittedJob(self._submit(circuits, context, recipes), self)
 
     def fetch(self, job_id: str, *, wait: bool = True) -> tuple[Result, ...]:
         """The results of a job, in any process, as often as wanted.
@@ -221,7 +224,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         Raises:
             ImportError: If its mitigation needs a package that is not installed.
             JobError: If there is no such job, or the service has not received it.
-            JobFailedError: If it failed or was cancelled, with the reason that the service gives.
+            JobCancelledError: If it was cancelled.
+            JobFailedError: If it failed, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
             MitigationError: If the correction of readout errors fails.
             NoShotsKeptError: If postselection keeps no shot of a tape.
@@ -229,6 +233,20 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         """
         plan, bits = self._fetched(job_id, wait)
         return put_together(plan.get("recipes"), sampling.results(plan, bits))
+
+    def cancel(self, job_id: str) -> None:
+        """Takes a job back from the service, from any process; to do so twice is no error.
+
+        Args:
+            job_id: What :meth:`submit` gave.
+
+        Raises:
+            JobError: If there is no such job, it has ended already, it is simulated on this
+                machine, or the service has not received it.
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, or cannot be reached.
+        """
+        self._jobs.cancel(job_id)
 
     def execute(
         self,
@@ -258,12 +276,14 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         record = self._store.get(job_id)
         if record.status is JobStatus.FAILED:
             raise JobFailedError(f"job {job_id} on {record.backend}: {record.error}")
+        if record.status is JobStatus.CANCELLED:
+            raise JobCancelledError(f"job {job_id} on {record.backend} was cancelled")
         plan = self._store.program(job_id)
         bits = self._store.bits(job_id)
         if bits is None:
             payload = self._store.payload(job_id)
             if payload is None:
-                bits = self._collect(record, plan, wait)
+                bits = sampling.pack(plan, self._jobs.result(record, wait=wait))
             else:
                 pubs = sampling.from_payload(plan, payload)
                 bits = sampling.pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
@@ -349,7 +369,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 self._opened,
                 [pub.coercible() for pub in pubs],
                 self._options,
-                _tag(record),
+                tag(record),
             )
         except ConnectionLostError as error:
             self._store.troubled(record.id, str(error))
@@ -362,27 +382,6 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             raise
         self._store.submitted(record.id, service_job)
 
-    def _collect(self, record: JobRecord, plan: Mapping[str, Any], wait: bool) -> bytes:
-        """The bits of a job of the service."""
-        where = f"job {record.id} on {record.backend}"
-        service_job = record.service_job
-        if service_job is None:
-            # The process ended, or lost the connection, between recording and the answer.
-            service_job = self._service.find(_tag(record))
-            if service_job is None:
-                raise JobError(
-                    f"{where} has not reached the service; if it is not just being sent, submit it "
-                    "again"
-                )
-            self._store.submitted(record.id, service_job)
-        try:
-            return sampling.pack(plan, self._service.result(service_job, wait=wait))
-        except JobFailedError as error:
-            self._store.failed(record.id, str(error))
-            raise JobFailedError(f"{where}: {error}") from None
-        except JobPendingError as error:
-            raise JobPendingError(f"{where}: {error}") from None
-
 
 @dataclass(frozen=True)
 class _Prepared:
@@ -392,8 +391,3 @@ class _Prepared:
     programs: list[Program]
     pubs: list[Pub]
     estimate: UsageEstimate
-
-
-def _tag(record: JobRecord) -> str:
-    """By which the service's job is found again."""
-    return f"qrnn-{record.id}"

@@ -6,10 +6,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.redaction import redacted
 from qrnn_circuits.job_store import JobError, JobPendingError
 from qrnn_circuits.optional_packages import require_qiskit
@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 # Of an HTTP answer that is worth asking again: too many requests, or trouble at the other end.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
 _UNAUTHORISED = frozenset({401, 403})
+# States of a job that stay.
+_FINAL = ("DONE", "ERROR", "CANCELLED")
 # Seconds between two looks at a job that is not done.
 _POLL_SECONDS = 2.0
 
@@ -50,35 +52,8 @@ class JobFailedError(JobError):
     """A job ended without results."""
 
 
-@dataclass(frozen=True)
-class Backoff:
-    """How often the service is asked again after the connection is lost, and when.
-
-    Attributes:
-        attempts: How often it is asked at most, at least once.
-        first: Seconds before the second attempt.
-        factor: By which every further wait is longer than the one before.
-        longest: Seconds that a wait lasts at most.
-    """
-
-    attempts: int = 6
-    first: float = 1.0
-    factor: float = 2.0
-    longest: float = 60.0
-
-    def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError(f"attempts must be at least 1, got {self.attempts}")
-        for name in ("first", "factor", "longest"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-
-    def waits(self) -> Iterator[float]:
-        """Seconds to wait after each attempt but the last."""
-        wait = self.first
-        for _ in range(self.attempts - 1):
-            yield min(wait, self.longest)
-            wait *= self.factor
+class JobCancelledError(JobFailedError):
+    """A job was cancelled."""
 
 
 class RuntimeService:
@@ -235,23 +210,55 @@ class RuntimeService:
             wait: Whether to wait until it is done.
 
         Raises:
-            JobFailedError: If it failed or was cancelled, with the reason that the service gives.
+            JobCancelledError: If it was cancelled.
+            JobFailedError: If it failed, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
             NoAccountError: If there is no account.
             ServiceError: If the service refuses, or cannot be reached.
         """
         doing = f"fetch the job {service_job}"
         job = self._ask(lambda: self._connected().job(service_job), doing)
-        while (status := self._ask(job.status, doing)) not in ("DONE", "ERROR", "CANCELLED"):
+        while (status := self._ask(job.status, doing)) not in _FINAL:
             if not wait:
                 raise JobPendingError(f"the job is {status} at the service ({service_job})")
             time.sleep(_POLL_SECONDS)
         if status == "CANCELLED":
-            raise JobFailedError(f"the job was cancelled ({service_job})")
+            raise JobCancelledError(f"the job was cancelled ({service_job})")
         if status == "ERROR":
             reason = self._clean(str(self._ask(job.error_message, doing)))
             raise JobFailedError(f"the job failed, and the service says: {reason}")
         return self._ask(job.result, doing)
+
+    def cancel(self, service_job: str) -> str:
+        """Takes a job back, unless it has ended already.
+
+        Args:
+            service_job: The service's name of it.
+
+        Returns:
+            The state that it ended in: ``"CANCELLED"``, also where it was so before, ``"DONE"`` or
+            ``"ERROR"``.
+
+        Raises:
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, or cannot be reached.
+        """
+        from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError
+
+        def cancel() -> str:
+            job = self._connected().job(service_job)
+            if (status := str(job.status())) in _FINAL:
+                return status
+            try:
+                job.cancel()
+            except RuntimeInvalidStateError:
+                # It may have ended since.
+                if (status := str(job.status())) not in _FINAL:
+                    raise
+                return status
+            return "CANCELLED"
+
+        return self._ask(cancel, f"cancel the job {service_job}")
 
     def _connected(self) -> Any:  # noqa: ANN401
         if self._service is None:
