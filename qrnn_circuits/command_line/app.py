@@ -24,6 +24,7 @@ COMMANDS = {
     "jobs": "List the recorded jobs, the latest first.",
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
     "cancel": "Take submitted jobs back before they have run.",
+    "doctor": "Say what is installed and set up, and what to do about what is not.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
