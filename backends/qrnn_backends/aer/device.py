@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _NO_RUN = ("unitary", "superop")
 # Methods that give a state, so that every measurement of PennyLane's can be computed from it.
 _STATE_METHODS = ("automatic", "statevector", "matrix_product_state")
+# Methods that give density matrices, which mid-circuit measurements with noise take.
+_MATRIX_METHODS = ("automatic", "density_matrix")
 
 
 @simulator_tracking
@@ -48,8 +50,8 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     ``kept_shots`` of each tape.
 
     Without shots and noise, results are computed from the final state, and mid-circuit measurements
-    take a wire each. With noise, they are the limit of many shots, for circuits without mid-circuit
-    measurements.
+    take a wire each. With noise, they are the limit of many shots, from one density matrix for each
+    pattern that may have been read before.
 
     Gradients come from PennyLane's parameter-shift rule, with all its tapes in one run. It does not
     hold for postselected circuits and is refused there.
@@ -132,8 +134,9 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             SimulationError: If Aer fails, for instance for want of memory.
             MitigationError: If the correction of readout errors fails.
-            ValueError: If a tape without shots has mid-circuit measurements and there is noise, a
-                circuit does not fit onto the chip, or mitigation does not take a tape.
+            ValueError: If a tape without shots has mid-circuit measurements that the method or the
+                noise does not take, or too many; a circuit does not fit onto the chip, or
+                mitigation does not take a tape.
         """
         config = execution_config or ExecutionConfig()
         fill_shots = config.mcm_config.postselect_mode == "fill-shots"
@@ -199,10 +202,13 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                 f"mitigation must be None without shots, got {self._mitigation.name!r}: give shots"
             )
         for tape in tapes:
-            if any(isinstance(operation, MidMeasure) for operation in flattened(tape.operations)):
+            if self._simulation.method not in _MATRIX_METHODS and any(
+                isinstance(operation, MidMeasure) for operation in flattened(tape.operations)
+            ):
                 raise ValueError(
                     f"without shots, {self._simulation.name} runs no mid-circuit measurement with "
-                    f"noise or with method {self._simulation.method!r}: give shots"
+                    f"method {self._simulation.method!r}: give shots, or take one of "
+                    f"{', '.join(map(repr, _MATRIX_METHODS))}"
                 )
         batch = self._programs(tapes)
         tables = distributions(self._simulation, batch)

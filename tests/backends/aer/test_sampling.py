@@ -120,9 +120,7 @@ def test_what_is_hardly_ever_kept_cannot_be_filled(monkeypatch: pytest.MonkeyPat
 
     device = qml.device("qrnn.aer", seed=1)
     node = qml.QNode(circuit, device, shots=100, postselect_mode="fill-shots")
-    with pytest.raises(
-        NoShotsKeptError, match=r"kept . of \d+ shots, where 100 .*qrnn.torch"
-    ):
+    with pytest.raises(NoShotsKeptError, match=r"kept . of \d+ shots, where 100 .*qrnn.torch"):
         node()
 
 
