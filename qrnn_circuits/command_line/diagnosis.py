@@ -117,8 +117,7 @@ def accounts() -> Iterator[Finding]:
         return
     for name, (channel, has_token) in found.items():
         state = f"{name} ({channel}), saved in {path}"
-        way_out = None if has_token else "it has no token: save it again"
-        yield Finding(subject, state, way_out)
+        yield Finding(subject, state, None if has_token else "it has no token: save it again")
 
 
 def data() -> Iterator[Finding]:
@@ -179,7 +178,7 @@ def _is_of(entry: "Requirement", extra: str | None) -> bool:
     """Whether an extra adds a requirement, or none does."""
     marker = entry.marker
     always = marker is None or marker.evaluate({"extra": ""})
-    if extra is None or always:
+    if marker is None or extra is None or always:
         return extra is None and always
     return bool(marker.evaluate({"extra": extra})) and entry.name != _PACKAGE
 

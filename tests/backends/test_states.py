@@ -61,7 +61,7 @@ def certain() -> TensorLike:
 
 def rotation(pauli: str, angle: float) -> NDArray[np.complex128]:
     matrix = qml.matrix(getattr(qml, pauli)(0))
-    return np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * matrix
+    return np.asarray(np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * matrix)
 
 
 ZERO, ONE = np.eye(2)
@@ -117,16 +117,16 @@ def test_states_of_a_batch_are_stacked(device: str, method: str | None) -> None:
 @pytest.mark.parametrize("method", [None, "deferred"])
 def test_states_are_differentiated(method: str | None) -> None:
     def amplitude(angle: torch.Tensor) -> torch.Tensor:
-        @qml.qnode(qml.device("qrnn.torch"), mcm_method=method)
         def circuit() -> TensorLike:
             qml.RY(angle, 0)
             qml.CRY(2 * angle, [0, 1])
             qml.measure(1, postselect=0)
             return qml.state()
 
-        return circuit()[2].abs()
+        state: torch.Tensor = qml.QNode(circuit, qml.device("qrnn.torch"), mcm_method=method)()
+        return state[2].abs()
 
     angle = torch.tensor(0.6, dtype=torch.float64, requires_grad=True)
-    amplitude(angle).backward()
+    (found,) = torch.autograd.grad(amplitude(angle), angle)
     up, down = (amplitude(torch.tensor(0.6 + step, dtype=torch.float64)) for step in (1e-6, -1e-6))
-    assert float(angle.grad) == pytest.approx(float(up - down) / 2e-6, abs=1e-6)
+    assert float(found) == pytest.approx(float(up - down) / 2e-6, abs=1e-6)
