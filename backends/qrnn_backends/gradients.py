@@ -15,8 +15,8 @@ from pennylane.typing import PostprocessingFn
 from qrnn_backends.differentiable import expanded_for
 from qrnn_backends.parameter_shift import (
     WAY_OUT,
-    refuse_postselection,
     unpostselected_param_shift,
+    unpostselected_param_shift_hessian,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
@@ -98,10 +98,6 @@ def _refuse_measurements(tape: QuantumScript) -> None:
 
 
 unmeasured_hadamard_grad = _refusing(qml.gradients.hadamard_grad, _refuse_measurements)
-unpostselected_param_shift_hessian = _refusing(
-    qml.gradients.param_shift_hessian,
-    partial(refuse_postselection, rule="the parameter-shift rule"),
-)
 
 
 _DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")

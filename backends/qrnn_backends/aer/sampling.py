@@ -60,7 +60,7 @@ def sample_kept(
         simulation: Where they run.
         programs: The programs.
         shots: Number of kept shots of each.
-        seed: As for :func:`sample`.
+        seed: From 0 to ``2**31 - 1``. Equal seeds give equal samples.
 
     Returns:
         For each program, the value of each classical bit in each kept shot, shape
