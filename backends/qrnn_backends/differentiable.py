@@ -1,11 +1,60 @@
 """Decomposes what a rule for gradients does not take as it is."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pennylane as qml
+from pennylane.devices.preprocess import null_postprocessing
 from pennylane.operation import Operator
 from pennylane.ops import Conditional
-from pennylane.tape import QuantumScript
+from pennylane.tape import QuantumScript, QuantumScriptBatch
+from pennylane.transforms import broadcast_expand
+from pennylane.transforms.core import Transform
+from pennylane.typing import PostprocessingFn, ResultBatch
+
+
+def expanded_for(
+    rule: Transform,
+    tape: QuantumScript,
+    options: dict[str, Any],
+    has_rule: Callable[[Operator], bool] | None = None,
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Makes a tape ready for a rule of PennyLane's.
+
+    A batch of parameters that are differentiated is one tape for each entry: PennyLane has no rule
+    for it.
+
+    Args:
+        rule: The rule.
+        tape: A tape whose trainable parameters an interface traces.
+        options: Of the rule.
+        has_rule: As :func:`expanded` takes it; by default nothing is expanded but by the rule's own
+            expansion.
+
+    Returns:
+        Tapes, and what puts their results together.
+    """
+    entries, stack = _entries(tape)
+    batch: list[QuantumScript] = []
+    combines: list[tuple[PostprocessingFn, slice]] = []
+    for entry in entries:
+        parts, combine = rule.expand_transform(entry, **options)
+        combines.append((combine, slice(len(batch), len(batch) + len(parts))))
+        batch += parts if has_rule is None else [expanded(part, has_rule) for part in parts]
+
+    def put_together(results: ResultBatch) -> Any:  # noqa: ANN401
+        return stack(tuple(combine(results[place]) for combine, place in combines))
+
+    return batch, put_together
+
+
+def _entries(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    for operation in tape.operations:
+        traced = any(qml.math.requires_grad(value) for value in operation.data)
+        if traced and operation.batch_size is not None:
+            batch, stack = broadcast_expand(tape)
+            return batch, stack
+    return (tape,), null_postprocessing
 
 
 def expanded(tape: QuantumScript, has_rule: Callable[[Operator], bool]) -> QuantumScript:

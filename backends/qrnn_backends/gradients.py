@@ -12,11 +12,11 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 
-from qrnn_backends.differentiable import expanded
+from qrnn_backends.differentiable import expanded_for
 from qrnn_backends.parameter_shift import (
     WAY_OUT,
-    refuse_postselection,
     unpostselected_param_shift,
+    unpostselected_param_shift_hessian,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
@@ -29,8 +29,7 @@ def _numerical(rule: Transform) -> Transform:
     """
 
     def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-        batch, combine = rule.expand_transform(tape, **options)
-        return [expanded(part, _is_scalar) for part in batch], combine
+        return expanded_for(rule, tape, options, _is_scalar)
 
     @partial(
         qml.transform,
@@ -67,9 +66,12 @@ simultaneous_perturbation = _numerical(qml.gradients.spsa_grad)
 def _refusing(rule: Transform, check: Callable[[QuantumScript], None]) -> Transform:
     """A rule that a check refuses tapes for by a ``ValueError``."""
 
+    def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
+        return expanded_for(rule, tape, options)
+
     @partial(
         qml.transform,
-        expand_transform=rule.expand_transform,
+        expand_transform=expand,
         classical_cotransform=rule.classical_cotransform,
         final_transform=True,
     )
@@ -96,10 +98,6 @@ def _refuse_measurements(tape: QuantumScript) -> None:
 
 
 unmeasured_hadamard_grad = _refusing(qml.gradients.hadamard_grad, _refuse_measurements)
-unpostselected_param_shift_hessian = _refusing(
-    qml.gradients.param_shift_hessian,
-    partial(refuse_postselection, rule="the parameter-shift rule"),
-)
 
 
 _DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")

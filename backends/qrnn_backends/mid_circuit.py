@@ -1,15 +1,17 @@
 """Which method runs a tape's mid-circuit measurements: the device itself, or deferral."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pennylane as qml
 from pennylane.devices import MCMConfig
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.exceptions import DeviceError
+from pennylane.measurements import StateMP
 from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
+from pennylane.wires import Wires
 
 from qrnn_backends.readout import mid_circuit
 
@@ -106,6 +108,7 @@ def defer_where_needed(
     if resolve_mcm_method(tape, method, without_shots) == "device":
         return (tape,), null_postprocessing
     projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)
+    tape = _with_pure_states(tape)
     batch, combine = qml.defer_measurements(tape, allow_postselect=projects)
     for deferred in batch:
         wires = len(deferred.wires)
@@ -116,3 +119,59 @@ def defer_where_needed(
                 "more wires than the circuit has."
             )
     return batch, combine
+
+
+class PureStateMP(StateMP):  # type: ignore[misc]
+    """The state of some wires of a pure state, where the others are not entangled with them.
+
+    The others are those of deferred measurements, or number the branches of a mixture. Where every
+    outcome is postselected, certain, or without a trace in the state, they are not entangled.
+    """
+
+    def process_state(self, state: Any, wire_order: Wires) -> Any:  # noqa: ANN401
+        """The state of the wires; its phase is that of the largest component of the others.
+
+        Raises:
+            DeviceError: If it is a mixture.
+        """
+        others = Wires([wire for wire in wire_order if wire not in self.wires])
+        inner = Wires([wire for wire in wire_order if wire in self.wires])
+        batched = qml.math.ndim(state) > 1
+        shape = (-1, *(2,) * len(wire_order))
+        order = [0, *(1 + wire_order.index(wire) for wire in [*inner, *others])]
+        tensor = qml.math.transpose(qml.math.reshape(state, shape), order)
+        table = qml.math.reshape(tensor, (-1, 2 ** len(inner), 2 ** len(others)))
+        sizes = qml.math.sum(qml.math.abs(table) ** 2, axis=1)
+        columns = []
+        for entry, size in zip(table, sizes, strict=True):
+            largest = int(qml.math.argmax(size))
+            column = entry[:, largest] / qml.math.sqrt(size[largest])
+            weights = qml.math.conj(column) @ entry
+            rest = entry - column[:, None] * weights[None]
+            if not qml.math.allclose(rest, 0.0, atol=_ENTANGLED):
+                raise DeviceError(
+                    "qml.state() needs a pure state, but the mid-circuit measurements leave a "
+                    "mixture: take qml.density_matrix, or postselect"
+                )
+            columns.append(column)
+        found = qml.math.stack(columns) if batched else columns[0]
+        return super().process_state(found, inner)
+
+
+# Of amplitudes: larger ones are more than rounding in single precision.
+_ENTANGLED = 1e-5
+
+
+def _with_pure_states(tape: QuantumScript) -> QuantumScript:
+    """Names the wires whose state is asked for, which those of deferred measurements are not."""
+    if not any(type(measurement) is StateMP for measurement in tape.measurements):
+        return tape
+    numbered = set(tape.wires) == set(range(len(tape.wires)))
+    wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+    measurements = [
+        PureStateMP(wires=measurement.wires or wires)
+        if type(measurement) is StateMP
+        else measurement
+        for measurement in tape.measurements
+    ]
+    return tape.copy(measurements=measurements, trainable_params=tape.trainable_params)

@@ -12,7 +12,7 @@ from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
-from qrnn_backends.differentiable import expanded
+from qrnn_backends.differentiable import expanded_for
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
 # Of one measurement: one array, or a tuple with one for each of several parameters.
@@ -46,8 +46,7 @@ def refuse_postselection(tape: QuantumScript, rule: str) -> None:
 
 
 def _expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-    batch, combine = qml.gradients.param_shift.expand_transform(tape, **options)
-    return [expanded(part, _has_rule) for part in batch], combine
+    return expanded_for(qml.gradients.param_shift, tape, options, _has_rule)
 
 
 @partial(
@@ -73,13 +72,7 @@ def unpostselected_param_shift(
         ValueError: If the tape postselects an outcome.
     """
     refuse_postselection(tape, "the parameter-shift rule")
-    operations = [
-        _ShiftedConditional(operation.meas_val, operation.base)
-        if isinstance(operation, Conditional)
-        else operation
-        for operation in tape.operations
-    ]
-    tape = tape.copy(operations=operations, trainable_params=tape.trainable_params)
+    tape = _with_shift_rules(tape)
     varied = [isinstance(measurement, VarianceMP) for measurement in tape.measurements]
     if not (any(varied) and tape.trainable_params):
         batch, combine = qml.gradients.param_shift(tape, **options)
@@ -101,6 +94,37 @@ def unpostselected_param_shift(
         return tuple(map(partial(_chained, moments), jacobians, mean))
 
     return [*map(_plain, batch), _plain(means)], variances
+
+
+def _expand_twice(
+    tape: QuantumScript,
+    **options: Any,  # noqa: ANN401
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    return expanded_for(qml.gradients.param_shift_hessian, tape, options, _has_rule)
+
+
+@partial(
+    qml.transform,
+    expand_transform=_expand_twice,
+    classical_cotransform=qml.gradients.param_shift_hessian.classical_cotransform,
+    final_transform=True,
+)
+def unpostselected_param_shift_hessian(
+    tape: QuantumScript,
+    **options: Any,  # noqa: ANN401
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """PennyLane's rule for second derivatives, refused where it is wrong.
+
+    Args:
+        tape: The circuit to differentiate.
+        options: Those of PennyLane's ``param_shift_hessian``.
+
+    Raises:
+        ValueError: If the tape postselects an outcome.
+    """
+    refuse_postselection(tape, "the parameter-shift rule")
+    batch, combine = qml.gradients.param_shift_hessian(_with_shift_rules(tape), **options)
+    return [_plain(part) for part in batch], combine
 
 
 class _ShiftedConditional(Conditional):  # type: ignore[misc]
@@ -126,6 +150,17 @@ class _ShiftedConditional(Conditional):  # type: ignore[misc]
         """Those of the gate."""
         frequencies: list[tuple[float, ...]] = self.base.parameter_frequencies
         return frequencies
+
+
+def _with_shift_rules(tape: QuantumScript) -> QuantumScript:
+    """The tape with conditioned gates that have shift rules."""
+    operations = [
+        _ShiftedConditional(operation.meas_val, operation.base)
+        if isinstance(operation, Conditional)
+        else operation
+        for operation in tape.operations
+    ]
+    return tape.copy(operations=operations, trainable_params=tape.trainable_params)
 
 
 def _plain(tape: QuantumScript) -> QuantumScript:

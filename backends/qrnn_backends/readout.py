@@ -29,6 +29,8 @@ _KINDS: dict[str, type[MeasurementProcess]] = {
     "counts": CountsMP,
 }
 
+# Smaller exact probabilities are rounding.
+_LEAST_SHARE = 1e-13
 # Below this many kept shots, statistics say little.
 _WANTED_SHOTS = 100
 
@@ -128,11 +130,17 @@ class Readout:
             One result, or a tuple with one for each measurement if there are several.
 
         Raises:
-            ValueError: If a measurement is of samples or counts, or a bit is postselected.
+            NoShotsKeptError: If what is postselected on has probability 0.
+            ValueError: If a measurement is of samples or counts.
         """
-        if self.postselected:
-            raise ValueError("results without shots must not be of postselected bits")
         order = qml.wires.Wires(range(int(np.log2(probabilities.size))))
+        if self.postselected:
+            patterns = np.indices((2,) * len(order), dtype=np.uint8).reshape(len(order), -1).T
+            kept = self.kept(patterns)
+            probabilities = np.where(kept, probabilities, 0.0)
+            if probabilities.sum() < _LEAST_SHARE:
+                raise NoShotsKeptError("what is postselected on has probability 0")
+            probabilities = probabilities / probabilities.sum()
         # PennyLane computes probabilities from amplitudes.
         amplitudes = np.sqrt(probabilities)
         results = []

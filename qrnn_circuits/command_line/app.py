@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
+from qrnn_circuits.command_line.completion import completions
 from qrnn_circuits.command_line.waiting import watched
 
 COMMANDS = {
@@ -23,14 +24,15 @@ COMMANDS = {
     "submit": "Submit a trained network's task to a device as one job, and return at once.",
     "jobs": "List the recorded jobs, the latest first.",
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
+    "cancel": "Take submitted jobs back before they have run.",
+    "doctor": "Say what is installed and set up, and what to do about what is not.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results")
+WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel")
 """Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {
-    "add_completion": False,
     "pretty_exceptions_show_locals": False,
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
@@ -40,9 +42,22 @@ class LazyGroup(TyperGroup):
     """Imports a command, and with it torch, only when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - of Typer's Click
-        """Replaces the entry of the list by the command."""
+        """Replaces the entry of the list by the command, but where a shell completes it."""
         name, entry, rest = super().resolve_command(ctx, args)
-        return name, entry and load_command(str(name)), rest
+        if entry is None or ctx.resilient_parsing:
+            return name, entry, rest
+        return name, load_command(str(name)), rest
+
+
+class Entry(TyperCommand):
+    """Stands for a command in the list, and while a shell completes a command line."""
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401
+        """The options of the command."""
+        command = load_command(str(self.name))
+        context = command.make_context(self.name, [], resilient_parsing=True)
+        options: list[Any] = command.shell_complete(context, incomplete)
+        return options
 
 
 def load_command(name: str) -> Any:  # noqa: ANN401
@@ -51,13 +66,19 @@ def load_command(name: str) -> Any:  # noqa: ANN401
     The module may have a class of its own for the command, ``Command``.
     """
     module = import_module(f"qrnn_circuits.command_line.{name}")
-    single = typer.Typer(**_SETTINGS)
+    single = typer.Typer(add_completion=False, **_SETTINGS)
     single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, name))
     return typer.main.get_command(single)
 
 
-def _entry() -> None:
-    """Stands for a command in the list."""
+def _complete(context: typer.Context, incomplete: str) -> list[str]:
+    return completions(str(context.info_name), context.params.get("words") or (), incomplete)
+
+
+def _entry(
+    words: Annotated[list[str] | None, typer.Argument(autocompletion=_complete)] = None,
+) -> None:
+    """Takes any words."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -68,7 +89,9 @@ def _print_version(wanted: bool) -> None:
 
 app = typer.Typer(name="qrnn", cls=LazyGroup, no_args_is_help=True, **_SETTINGS)
 for _name, _help in COMMANDS.items():
-    app.command(_name, help=_help)(_entry)
+    app.command(_name, cls=Entry, help=_help, context_settings={"ignore_unknown_options": True})(
+        _entry
+    )
 
 
 def start() -> None:

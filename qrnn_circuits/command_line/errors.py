@@ -88,6 +88,11 @@ def device_errors() -> Iterator[None]:
 def _fail(error: Exception, exit_code: int, ranks: Ranks | None = None) -> NoReturn:
     # What all processes raise, the first one says; which of them lose each other, nobody knows.
     if ranks is None or ranks.is_first or isinstance(error, RankError):
-        clear()
-        Console(stderr=True).print(plain(f"Error: {error}", "bold red"), soft_wrap=True)
+        show_error(error)
     raise typer.Exit(exit_code)
+
+
+def show_error(error: Exception) -> None:
+    """Prints one red message."""
+    clear()
+    Console(stderr=True).print(plain(f"Error: {error}", "bold red"), soft_wrap=True)

@@ -43,6 +43,8 @@ class JobStatus(StrEnum):
     """Results are on disk."""
     FAILED = "failed"
     """It ended without results, or was refused."""
+    CANCELLED = "cancelled"
+    """It was taken back before it gave results."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,6 +153,10 @@ class JobStore:
         """Notes why a job will give no results."""
         self._update(job_id, status=JobStatus.FAILED, error=_printable(reason))
 
+    def cancelled(self, job_id: str) -> None:
+        """Notes that a job was taken back."""
+        self._update(job_id, status=JobStatus.CANCELLED, error=None)
+
     def troubled(self, job_id: str, reason: str) -> None:
         """Notes what went wrong with a job that may still give results."""
         self._update(job_id, error=_printable(reason))

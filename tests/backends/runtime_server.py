@@ -178,6 +178,12 @@ class RuntimeServer:
                 if job_id not in self.jobs:
                     return 404, {"error": {"message": "Job not found.", "code": 1291}}
                 return _state(self.jobs[job_id])
+            case "POST", "jobs", job_id, "cancel":
+                job = self.jobs[job_id]
+                if job.status in ("Completed", "Failed", "Cancelled"):
+                    return 409, {"error": {"message": "Job not cancellable.", "code": 1293}}
+                job.status = "Cancelled"
+                return {}
             case "GET", "jobs", job_id, "results":
                 return self._results(self.jobs[job_id])
             case "POST", "jobs", job_id, "cancel":

@@ -1,8 +1,10 @@
 from collections.abc import Callable
 
+import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.operation import Operator
+from pennylane.typing import TensorLike
 
 from qrnn_backends.parameter_shift import unpostselected_param_shift
 from qrnn_circuits.circuits.neuron import NeuronOperation
@@ -44,3 +46,21 @@ def test_postselected_tapes_are_refused(make: Callable[[], Operator]) -> None:
 @pytest.mark.parametrize(("realisation", "wires"), [("multiplexed", 2), ("amplified", 4)])
 def test_neurons_that_postselect_nothing_are_not(realisation: str, wires: int) -> None:
     unpostselected_param_shift(tape(neuron(realisation, wires)()))
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_second_derivatives_go_through_conditions(device: str) -> None:
+    pytest.importorskip("qiskit_aer")
+
+    def circuit(first: TensorLike, second: TensorLike) -> TensorLike:
+        qml.RX(first, 0)
+        qml.cond(qml.measure(0), qml.RY)(second, 1)
+        return qml.expval(qml.Z(1))
+
+    node = qml.QNode(circuit, qml.device(device))
+    angles = [qml.numpy.array(angle, requires_grad=True) for angle in (0.5, 1.3)]
+    # Of separate arguments, PennyLane gives those by each alone.
+    found = qml.gradients.param_shift_hessian(node)(*angles)
+    # The value is 1 - sin(first / 2)**2 * (1 - cos(second)).
+    right = -np.cos(0.5) / 2 * (1 - np.cos(1.3)), -(np.sin(0.25) ** 2) * np.cos(1.3)
+    np.testing.assert_allclose(found, right, atol=1e-9)

@@ -66,12 +66,13 @@ def test_exact_results_are_those_of_density_matrices(name: str) -> None:
 
 
 def test_exact_results_with_noise_are_those_of_density_matrices() -> None:
-    for seed in range(EXACT):
-        case = random_case(seed, noise=True, measures=False)
+    for seed in range(EXACT // 2):
+        case = random_case(seed, noise=True, measures=seed % 3 > 0)
+        right, share = reference(case)
+        if share < 1e-9:
+            continue
         found = flat(qml.QNode(queue, device(case, "qrnn.aer", seed))(case))
-        np.testing.assert_allclose(
-            found, reference(case)[0], atol=1e-7, err_msg=f"seed {seed}: {case}"
-        )
+        np.testing.assert_allclose(found, right, atol=1e-7, err_msg=f"seed {seed}: {case}")
 
 
 @pytest.mark.parametrize(("name", "noise"), [("qrnn.torch", False), ("qrnn.aer", True)])

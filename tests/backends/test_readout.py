@@ -101,8 +101,11 @@ def test_many_shots_tend_to_the_expected_results() -> None:
     assert table == pytest.approx([0.1, 0.3, 0.2, 0.4])
     with pytest.raises(ValueError, match="has no result without shots"):
         readout(on_bits(SampleMP, [1], None)).expected(probabilities)
-    with pytest.raises(ValueError, match="must not be of postselected bits"):
-        replace(exact, postselected=((0, 0),)).expected(probabilities)
+    expectation, _, table = replace(exact, postselected=((0, 1),)).expected(probabilities)
+    assert expectation == pytest.approx(-1 / 7)
+    assert table == pytest.approx([0, 3 / 7, 0, 4 / 7])
+    with pytest.raises(NoShotsKeptError, match="has probability 0"):
+        replace(exact, postselected=((0, 0),)).expected(np.array([0.0, 0.0, 0.5, 0.5]))
 
 
 def test_a_measurement_of_unknown_kind_cannot_be_kept() -> None:

@@ -17,7 +17,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.aer.exact import distributions, exact_results
-from qrnn_backends.aer.sampling import readout_matrices, sample
+from qrnn_backends.aer.sampling import readout_matrices, sample, sample_kept
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _NO_RUN = ("unitary", "superop")
 # Methods that give a state, so that every measurement of PennyLane's can be computed from it.
 _STATE_METHODS = ("automatic", "statevector", "matrix_product_state")
+# Methods that give density matrices, which mid-circuit measurements with noise take.
+_MATRIX_METHODS = ("automatic", "density_matrix")
 
 
 @simulator_tracking
@@ -44,11 +46,12 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     All tapes of a batch run at once; ``tracker`` counts such ``runs``, one for each different
     number of shots in the batch, since Aer has one number for all circuits of a run. Tapes that
     differ in their angles only are transpiled once. Shots that a postselected measurement rules
-    out are dropped; ``tracker`` counts the ``kept_shots`` of each tape.
+    out are dropped, or drawn again with ``postselect_mode="fill-shots"``; ``tracker`` counts the
+    ``kept_shots`` of each tape.
 
     Without shots and noise, results are computed from the final state, and mid-circuit measurements
-    take a wire each. With noise, they are the limit of many shots, for circuits without mid-circuit
-    measurements.
+    take a wire each. With noise, they are the limit of many shots, from one density matrix for each
+    pattern that may have been read before.
 
     Gradients come from PennyLane's parameter-shift rule, with all its tapes in one run. It does not
     hold for postselected circuits and is refused there.
@@ -110,7 +113,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        return resolve_config(config or ExecutionConfig(), self.name)
+        return resolve_config(config or ExecutionConfig(), self.name, ("hw-like", "fill-shots"))
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None
@@ -131,9 +134,12 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             SimulationError: If Aer fails, for instance for want of memory.
             MitigationError: If the correction of readout errors fails.
-            ValueError: If a tape without shots has mid-circuit measurements and there is noise, a
-                circuit does not fit onto the chip, or mitigation does not take a tape.
+            ValueError: If a tape without shots has mid-circuit measurements that the method or the
+                noise does not take, or too many; a circuit does not fit onto the chip, or
+                mitigation does not take a tape.
         """
+        config = execution_config or ExecutionConfig()
+        fill_shots = config.mcm_config.postselect_mode == "fill-shots"
         groups: dict[int | None, list[int]] = {}
         for place, tape in enumerate(circuits):
             groups.setdefault(tape.shots.total_shots, []).append(place)
@@ -141,7 +147,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         for shots, places in groups.items():
             tapes = [circuits[place] for place in places]
             if shots is not None:
-                found = self._sampled(tapes, shots)
+                found = self._sampled(tapes, shots, fill_shots=fill_shots)
             elif self._gives_states:
                 found = exact_results(self._simulation, tapes)
             else:
@@ -159,7 +165,14 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     def _programs(self, tapes: Sequence[QuantumScript]) -> list[Program]:
         return programs(tapes, self.wires, self._simulation.placed)
 
-    def _sampled(self, tapes: Sequence[QuantumScript], shots: int) -> list[Result]:
+    def _sampled(
+        self, tapes: Sequence[QuantumScript], shots: int, *, fill_shots: bool
+    ) -> list[Result]:
+        if fill_shots and self._mitigation is not None:
+            raise ValueError(
+                "postselect_mode must be 'hw-like' with mitigation, which corrects shots before "
+                "they are dropped, got 'fill-shots'"
+            )
         batch = self._programs(tapes)
         corrections: list[Correction | None] = [None] * len(batch)
         if self._mitigation is not None:
@@ -167,8 +180,8 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                 partial(self._mitigation.corrected, matrices=matrices)
                 for matrices in readout_matrices(self._simulation, batch)
             ]
-        seed = int(self._generator.integers(2**31))
-        bits = sample(self._simulation, batch, shots, seed)
+        draw = sample_kept if fill_shots else sample
+        bits = draw(self._simulation, batch, shots, int(self._generator.integers(2**31)))
         results = []
         for tape, program, values, correction in zip(tapes, batch, bits, corrections, strict=True):
             readout = program.readout
@@ -189,10 +202,13 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                 f"mitigation must be None without shots, got {self._mitigation.name!r}: give shots"
             )
         for tape in tapes:
-            if any(isinstance(operation, MidMeasure) for operation in flattened(tape.operations)):
+            if self._simulation.method not in _MATRIX_METHODS and any(
+                isinstance(operation, MidMeasure) for operation in flattened(tape.operations)
+            ):
                 raise ValueError(
                     f"without shots, {self._simulation.name} runs no mid-circuit measurement with "
-                    f"noise or with method {self._simulation.method!r}: give shots"
+                    f"method {self._simulation.method!r}: give shots, or take one of "
+                    f"{', '.join(map(repr, _MATRIX_METHODS))}"
                 )
         batch = self._programs(tapes)
         tables = distributions(self._simulation, batch)

@@ -1,7 +1,7 @@
 """Results of tapes without shots: from Aer's final states, or from exact distributions of bits."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pennylane as qml
@@ -11,12 +11,17 @@ from pennylane.operation import Operator
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
+from qrnn_backends.aer.branches import check_measurements, distribution, is_dynamic
 from qrnn_backends.aer.sampling import readout_errors
 from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.qiskit_common.readout_errors import measured_qubits
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit_aer import AerSimulator
 
 
 def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> list[Result]:
@@ -53,11 +58,13 @@ def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> lis
 
 
 def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[NDArray[np.float64]]:
-    """Exact distributions of the classical bits, readout errors included, in one run of Aer.
+    """Exact distributions of the classical bits, readout errors included.
+
+    Programs without mid-circuit measurements take one run of Aer together.
 
     Args:
-        simulation: Where they run.
-        programs: Programs without mid-circuit measurements.
+        simulation: Where they run; with density matrices for mid-circuit measurements.
+        programs: The programs.
 
     Returns:
         For each program, the probability of each pattern of its bits, bit 0 most significant, shape
@@ -66,16 +73,27 @@ def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[N
     Raises:
         SimulationError: If Aer fails, for instance for want of memory.
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
-        ValueError: If a readout error is of several qubits.
+        ValueError: If a readout error is of several qubits, a measurement has another error, or
+            density matrices do not fit into memory.
     """
     circuits, simulator = simulation.prepare(programs)
+    check_measurements(simulator.options.noise_model)
+    method = "density_matrix" if simulation.method == "automatic" else simulation.method
+    rest = iter(_static([each for each in circuits if not is_dynamic(each)], simulator, method))
+    return [distribution(each, simulator) if is_dynamic(each) else next(rest) for each in circuits]
+
+
+def _static(
+    circuits: "Sequence[QuantumCircuit]", simulator: "AerSimulator", method: str
+) -> list[NDArray[np.float64]]:
+    if not circuits:
+        return []
     measured = [measured_qubits(circuit) for circuit in circuits]
     saving = []
     for circuit, qubits in zip(circuits, measured, strict=True):
         saved = circuit.remove_final_measurements(inplace=False)
         saved.save_probabilities(qubits)
         saving.append(saved)
-    method = "density_matrix" if simulation.method == "automatic" else simulation.method
     result = checked(simulator.run(saving, shots=1, method=method).result())
     return [
         _misread(

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
+from qrnn_backends.readout import NoShotsKeptError
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit_aer.noise import NoiseModel
+
+# Shots of each circuit, in search of those that postselection keeps.
+_MOST_DRAWN = 10_000_000
 
 
 def sample(
@@ -45,6 +49,52 @@ def sample(
         _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
         for number, circuit in enumerate(circuits)
     ]
+
+
+def sample_kept(
+    simulation: Simulation, programs: Sequence[Program], shots: int, seed: int
+) -> list[NDArray[np.uint8]]:
+    """Runs all programs until postselection has kept as many shots of each as are asked for.
+
+    Args:
+        simulation: Where they run.
+        programs: The programs.
+        shots: Number of kept shots of each.
+        seed: From 0 to ``2**31 - 1``. Equal seeds give equal samples.
+
+    Returns:
+        For each program, the value of each classical bit in each kept shot, shape
+        ``(shots, bits)``.
+
+    Raises:
+        NoShotsKeptError: If too few are kept of ten million.
+        SimulationError: If Aer fails, for instance for want of memory.
+        UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
+    """
+    random = np.random.default_rng(seed)
+    kept = [np.zeros((0, 0), dtype=np.uint8)] * len(programs)
+    lacking, drawn, wanted = list(range(len(programs))), 0, shots
+    while lacking:
+        part = [programs[place] for place in lacking]
+        bits = sample(simulation, part, wanted, int(random.integers(2**31)))
+        for place, program, values in zip(lacking, part, bits, strict=True):
+            found = values[program.readout.kept(values)]
+            kept[place] = np.concatenate((kept[place], found)) if drawn else found
+        drawn += wanted
+        lacking = [place for place in lacking if len(kept[place]) < shots]
+        if not lacking:
+            break
+        fewest = min(len(kept[place]) for place in lacking)
+        if drawn >= _MOST_DRAWN:
+            raise NoShotsKeptError(
+                f"postselection kept {fewest} of {drawn} shots, where {shots} are to be kept with "
+                "postselect_mode='fill-shots': postselect on less, or take qrnn.torch, which draws "
+                "from what is kept"
+            )
+        # A fifth more than the share of kept shots makes likely, and at most ten times as many.
+        share = max(fewest, 1) / drawn
+        wanted = min(int(1.2 * (shots - fewest) / share) + 1, 10 * drawn, _MOST_DRAWN)
+    return [values[:shots] for values in kept]
 
 
 def _has_idle_qubits(circuit: "QuantumCircuit") -> bool:

@@ -18,7 +18,7 @@ from pennylane.typing import Result
 from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
-from qrnn_backends.ibm.jobs import ServiceJobs
+from qrnn_backends.ibm.jobs import ServiceJobs, SubmittedJob
 from qrnn_backends.ibm.limits import Division, divide
 from qrnn_backends.ibm.options import (
     check_circuits,
@@ -28,7 +28,7 @@ from qrnn_backends.ibm.options import (
 )
 from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
 from qrnn_backends.ibm.sampling import Pub
-from qrnn_backends.ibm.service import JobFailedError, RuntimeService
+from qrnn_backends.ibm.service import JobCancelledError, JobFailedError, RuntimeService
 from qrnn_backends.ibm.simulation import simulate
 from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
@@ -192,7 +192,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
 
     def submit(
         self, tapes: Sequence[QuantumScript], *, context: Mapping[str, Any] | None = None
-    ) -> str:
+    ) -> SubmittedJob:
         """Submits tapes as one job and returns at once.
 
         Args:
@@ -200,7 +200,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             context: Anything to be found again with the job: a JSON object.
 
         Returns:
-            The id to :meth:`fetch` the results by.
+            The id to :meth:`fetch` the results by, which can also be cancelled.
 
         Raises:
             ConnectionLostError: If the service does not answer. The job is recorded; if the service
@@ -213,7 +213,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 or does not go with the options.
         """
         circuits, recipes = self._job_of(tapes)
-        return self._submit(circuits, context, recipes)
+        return SubmittedJob(self._submit(circuits, context, recipes), self)
 
     def fetch(self, job_id: str, *, wait: bool = True) -> tuple[Result, ...]:
         """The results of a job, in any process, as often as wanted.
@@ -228,7 +228,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         Raises:
             ImportError: If its mitigation needs a package that is not installed.
             JobError: If there is no such job, or the service has not received it.
-            JobFailedError: If it failed or was cancelled, with the reason that the service gives.
+            JobCancelledError: If it was cancelled.
+            JobFailedError: If it failed, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
             MitigationError: If the correction of readout errors fails.
             NoShotsKeptError: If postselection keeps no shot of a tape.
@@ -236,6 +237,20 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         """
         plan, bits = self._fetched(job_id, wait)
         return put_together(plan.get("recipes"), sampling.results(plan, bits))
+
+    def cancel(self, job_id: str) -> None:
+        """Takes a job back from the service, from any process; to do so twice is no error.
+
+        Args:
+            job_id: What :meth:`submit` gave.
+
+        Raises:
+            JobError: If there is no such job, it has ended already, it is simulated on this
+                machine, or the service has not received it.
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, or cannot be reached.
+        """
+        self._jobs.cancel(job_id)
 
     def execute(
         self,
@@ -265,6 +280,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         record = self._store.get(job_id)
         if record.status is JobStatus.FAILED:
             raise JobFailedError(f"job {job_id} on {record.backend}: {record.error}")
+        if record.status is JobStatus.CANCELLED:
+            raise JobCancelledError(f"job {job_id} on {record.backend} was cancelled")
         plan = self._store.program(job_id)
         bits = self._store.bits(job_id)
         if bits is None:

@@ -1,18 +1,19 @@
-"""Recorded batches at the service: sending their jobs, and joining what these gave."""
+"""Recorded batches at the service: sent as jobs, fetched in order, taken back."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from qrnn_backends.ibm.sampler import sampler_for
 from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import (
     ConnectionLostError,
+    JobCancelledError,
     JobFailedError,
     RuntimeService,
     ServiceError,
 )
-from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStore
+from qrnn_circuits.job_store import JobError, JobPendingError, JobRecord, JobStatus, JobStore
 
 
 class ServiceJobs:
@@ -76,8 +77,9 @@ class ServiceJobs:
             wait: Whether to wait until all are done.
 
         Raises:
+            JobCancelledError: If one was cancelled.
             JobError: If the service has not received all of them.
-            JobFailedError: If one failed or was cancelled, with the reason that the service gives.
+            JobFailedError: If one failed, with the reason that the service gives.
             JobPendingError: If one is not done, and ``wait`` is false.
             NoAccountError: If there is no account.
             ServiceError: If the service refuses, or cannot be reached.
@@ -91,12 +93,49 @@ class ServiceJobs:
                 with suppress(JobPendingError):
                     self._look(names, done, wait=False)
             self._look(names, done, wait=wait)
+        except JobCancelledError as error:
+            self._store.cancelled(record.id)
+            raise JobCancelledError(f"{where}: {error}") from None
         except JobFailedError as error:
             self._store.failed(record.id, str(error))
             raise JobFailedError(f"{where}: {error}") from None
         except JobPendingError as error:
             raise JobPendingError(f"{where}: {error}") from None
         return [done[name] for name in names]
+
+    def cancel(self, job_id: str) -> None:
+        """Takes all jobs of a batch back from the service; to do so twice is no error.
+
+        Args:
+            job_id: Our name of the batch.
+
+        Raises:
+            JobError: If there is no such batch, it has ended already, it is simulated on this
+                machine, or the service has received none of it.
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, or cannot be reached.
+        """
+        record = self._store.get(job_id)
+        where = f"job {job_id} on {record.backend}"
+        if record.status is JobStatus.DONE:
+            raise JobError(f"{where} is done: `qrnn results {job_id}` gives its results")
+        if record.status is JobStatus.FAILED:
+            raise JobError(f"{where} has failed already: {record.error}")
+        if record.seed is not None:
+            raise JobError(f"{where} is simulated when it is fetched: there is nothing to cancel")
+        if record.status is JobStatus.CANCELLED:
+            return
+        number = int(self._store.program(job_id).get("jobs", 1))
+        names = self._received(record, number)
+        if not names:
+            raise _not_received(record, number, number)
+        states = [self._service.cancel(name) for name in names]
+        if "CANCELLED" not in states:
+            raise JobError(
+                f"{where} has ended already (the service says {', '.join(states)}): `qrnn results "
+                f"{job_id}` gives what it has"
+            )
+        self._store.cancelled(job_id)
 
     def _look(self, names: Sequence[str], done: dict[str, Any], *, wait: bool) -> None:
         """Adds the results of jobs that have become ready."""
@@ -108,27 +147,76 @@ class ServiceJobs:
             try:
                 done[name] = self._service.result(name, wait=wait)
             except JobFailedError as error:
-                raise JobFailedError(f"{which}{error}") from None
+                raise type(error)(f"{which}{error}") from None
             except JobPendingError as error:
                 pending.append(f"{which}{error}")
         if pending:
             raise JobPendingError("; ".join(pending))
 
     def _names(self, record: JobRecord, number: int) -> list[str]:
-        """The service's names of the jobs, which it is asked for where an answer was lost."""
+        """The service's names of the jobs."""
+        names = self._received(record, number)
+        if len(names) < number:
+            raise _not_received(record, number, number - len(names))
+        if record.service_job is None:
+            self._store.submitted(record.id, " ".join(names))
+        return names
+
+    def _received(self, record: JobRecord, number: int) -> list[str]:
+        """Names of the jobs that the service has, which it is asked for where answers were lost."""
         if record.service_job is not None:
             return record.service_job.split()
         # The process ended, or lost the connection, between recording and the last answer.
         found = [self._service.find(tag) for tag in tags(record, number)]
-        names = [name for name in found if name is not None]
-        if len(names) < number:
-            which = "" if number == 1 else f": {number - len(names)} of its {number} jobs"
-            raise JobError(
-                f"job {record.id} on {record.backend} has not reached the service{which}; if it is "
-                "not just being sent, submit it again"
-            )
-        self._store.submitted(record.id, " ".join(names))
-        return names
+        return [name for name in found if name is not None]
+
+
+def _not_received(record: JobRecord, number: int, missing: int) -> JobError:
+    which = "" if number == 1 else f": {missing} of its {number} jobs"
+    return JobError(
+        f"job {record.id} on {record.backend} has not reached the service{which}; if it is "
+        "not just being sent, submit it again"
+    )
+
+
+class _Cancels(Protocol):
+    """A device that takes jobs back."""
+
+    def cancel(self, job_id: str) -> None: ...
+
+
+class SubmittedJob(str):
+    """The id of a job, which also takes it back.
+
+    Example:
+        >>> import pennylane as qml
+        >>> from tempfile import mkdtemp
+        >>> device = qml.device("qrnn.ibm", backend="fake_manila", jobs=f"{mkdtemp()}/jobs.sqlite")
+        >>> job = device.submit([qml.tape.QuantumScript([], [qml.probs(wires=0)], shots=10)])
+        >>> len(job)
+        12
+        >>> job.cancel()
+        Traceback (most recent call last):
+        ...
+        qrnn_circuits.job_store.records.JobError: job ... is simulated when it is fetched: ...
+    """
+
+    _device: _Cancels
+
+    def __new__(cls, job_id: str, device: _Cancels) -> "SubmittedJob":
+        """Names a job.
+
+        Args:
+            job_id: The name.
+            device: That which submitted it.
+        """
+        job = super().__new__(cls, job_id)
+        job._device = device
+        return job
+
+    def cancel(self) -> None:
+        """Takes the job back from the service, as the device's ``cancel`` does."""
+        self._device.cancel(str(self))
 
 
 def tags(record: JobRecord, number: int) -> list[str]:

@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 # Of an HTTP answer that is worth asking again: too many requests, or trouble at the other end.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
 _UNAUTHORISED = frozenset({401, 403})
+# States of a job that stay.
+_FINAL = ("DONE", "ERROR", "CANCELLED")
 # Seconds between two looks at a job that is not done.
 _POLL_SECONDS = 2.0
 
@@ -48,6 +50,10 @@ class ConnectionLostError(ServiceError):
 
 class JobFailedError(JobError):
     """A job ended without results."""
+
+
+class JobCancelledError(JobFailedError):
+    """A job was cancelled."""
 
 
 class RuntimeService:
@@ -194,19 +200,6 @@ class RuntimeService:
 
         return self._ask(send, "send the job")
 
-    def cancel(self, service_job: str) -> None:
-        """Takes a job back.
-
-        Args:
-            service_job: The service's name of it.
-
-        Raises:
-            NoAccountError: If there is no account.
-            ServiceError: If the service refuses, as for a job that has ended, or cannot be reached.
-        """
-        doing = f"cancel the job {service_job}"
-        self._ask(lambda: self._connected().job(service_job).cancel(), doing)
-
     def find(self, tag: str) -> str | None:
         """The service's name of the job with a tag; None if it has received none.
 
@@ -224,23 +217,55 @@ class RuntimeService:
             wait: Whether to wait until it is done.
 
         Raises:
-            JobFailedError: If it failed or was cancelled, with the reason that the service gives.
+            JobCancelledError: If it was cancelled.
+            JobFailedError: If it failed, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
             NoAccountError: If there is no account.
             ServiceError: If the service refuses, or cannot be reached.
         """
         doing = f"fetch the job {service_job}"
         job = self._ask(lambda: self._connected().job(service_job), doing)
-        while (status := self._ask(job.status, doing)) not in ("DONE", "ERROR", "CANCELLED"):
+        while (status := self._ask(job.status, doing)) not in _FINAL:
             if not wait:
                 raise JobPendingError(f"the job is {status} at the service ({service_job})")
             time.sleep(_POLL_SECONDS)
         if status == "CANCELLED":
-            raise JobFailedError(f"the job was cancelled ({service_job})")
+            raise JobCancelledError(f"the job was cancelled ({service_job})")
         if status == "ERROR":
             reason = self._clean(str(self._ask(job.error_message, doing)))
             raise JobFailedError(f"the job failed, and the service says: {reason}")
         return self._ask(job.result, doing)
+
+    def cancel(self, service_job: str) -> str:
+        """Takes a job back, unless it has ended already.
+
+        Args:
+            service_job: The service's name of it.
+
+        Returns:
+            The state that it ended in: ``"CANCELLED"``, also where it was so before, ``"DONE"`` or
+            ``"ERROR"``.
+
+        Raises:
+            NoAccountError: If there is no account.
+            ServiceError: If the service refuses, or cannot be reached.
+        """
+        from qiskit_ibm_runtime.exceptions import RuntimeInvalidStateError
+
+        def cancel() -> str:
+            job = self._connected().job(service_job)
+            if (status := str(job.status())) in _FINAL:
+                return status
+            try:
+                job.cancel()
+            except RuntimeInvalidStateError:
+                # It may have ended since.
+                if (status := str(job.status())) not in _FINAL:
+                    raise
+                return status
+            return "CANCELLED"
+
+        return self._ask(cancel, f"cancel the job {service_job}")
 
     def _connected(self) -> Any:  # noqa: ANN401
         if self._service is None:

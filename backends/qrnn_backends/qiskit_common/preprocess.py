@@ -1,6 +1,6 @@
 """Making tapes ready for qrnn.aer and qrnn.ibm: each becomes one circuit with shots."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import pennylane as qml
@@ -38,12 +38,15 @@ from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
-def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
+def resolve_config(
+    config: ExecutionConfig, name: str, postselect_modes: Sequence[str] = ("hw-like",)
+) -> ExecutionConfig:
     """Checks how a QNode wants its circuit run; gradients are PennyLane's.
 
     Args:
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
+        postselect_modes: What the device does about shots that postselection drops.
 
     Raises:
         UnsupportedMethodError: If the device lacks the method for mid-circuit measurements or the
@@ -54,7 +57,7 @@ def resolve_config(config: ExecutionConfig, name: str) -> ExecutionConfig:
         name,
         # Circuits run as they are on the device itself, one shot after another.
         methods=("one-shot", "deferred"),
-        postselect_modes=("hw-like",),
+        postselect_modes=postselect_modes,
     )
     return replace(right_rule(config), use_device_gradient=False, grad_on_execution=False)
 

@@ -20,6 +20,7 @@ from qrnn_backends.torch.exact import exact_results
 from qrnn_backends.torch.preprocess import backpropagates, resolve_config, simulated_circuits
 from qrnn_backends.torch.sampling import sampled_results
 from qrnn_backends.torch.simulation import ExactBranches, check_width
+from qrnn_backends.torch.snapshots import add_snapshot, snapshot_tapes
 
 _TYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -87,6 +88,8 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         super().__init__(wires=wires, shots=shots)
         self._dtype = _TYPES[dtype]
         self._random = np.random.default_rng(seed)
+        # Set by qml.snapshots, while it runs a QNode.
+        self._debugger: Any = None
 
     @property
     def name(self) -> str:
@@ -135,9 +138,22 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
             "backprop",
         )
         fill_shots = config.mcm_config.postselect_mode == "fill-shots"
-        return tuple(self._run(circuit, wants_torch, fill_shots) for circuit in circuits)
+        results = []
+        for circuit in circuits:
+            if self._debugger is not None and self._debugger.active:
+                for tag, part in snapshot_tapes(circuit, self.wires):
+                    taken, _ = self._run(part, wants_torch, fill_shots)
+                    add_snapshot(self._debugger.snapshots, tag, taken)
+            result, kept = self._run(circuit, wants_torch, fill_shots)
+            if self.tracker.active and kept is not None:
+                self.tracker.update(kept_shots=kept)
+            results.append(result)
+        return tuple(results)
 
-    def _run(self, circuit: QuantumScript, wants_torch: bool, fill_shots: bool) -> Result:
+    def _run(
+        self, circuit: QuantumScript, wants_torch: bool, fill_shots: bool
+    ) -> tuple[Result, int | None]:
+        """The result of a circuit, and how many shots are kept if there are any."""
         check_width(circuit)
         parameters = circuit.get_parameters(trainable_only=False)
         wants_torch = wants_torch or any(isinstance(value, Tensor) for value in parameters)
@@ -146,16 +162,14 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
                 sampled, kept = sampled_results(
                     circuit, self._dtype, self._torch_device, self._random, fill_shots=fill_shots
                 )
-            if self.tracker.active:
-                self.tracker.update(kept_shots=kept)
-            return _to_tensors(sampled, self._torch_device) if wants_torch else sampled
+            return _to_tensors(sampled, self._torch_device) if wants_torch else sampled, kept
         results: tuple[Any, ...]
         if is_traced(parameters):
             results = self._traced(circuit, parameters)
         else:
             tensors = _tied(self._exact(circuit), parameters)
             results = tensors if wants_torch else tuple(map(to_array, tensors))
-        return results if len(results) > 1 else results[0]
+        return results if len(results) > 1 else results[0], None
 
     def _exact(self, circuit: QuantumScript) -> tuple[Tensor, ...]:
         branches = ExactBranches(circuit, self._dtype, self._torch_device)

@@ -15,6 +15,7 @@ from pennylane.measurements import (
 )
 from torch import Tensor
 
+from qrnn_backends.mid_circuit import PureStateMP
 from qrnn_backends.readout import mid_circuit
 from qrnn_backends.torch.simulation import ExactBranches
 from qrnn_backends.torch.state import LEAD, complex_type, squared_norms
@@ -36,15 +37,12 @@ def exact_results(
     Raises:
         DeviceError: If a state is asked for where the branches make up a mixture.
     """
-    pure = len(branches.state) == 1
     purified = _purified(branches.state, tape.batch_size)
     results = []
     for measurement in tape.map_to_standard_wires().measurements:
-        if isinstance(measurement, StateMP) and type(measurement) is StateMP and not pure:
-            raise DeviceError(
-                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture "
-                f"of {len(branches.state)}: take qml.density_matrix, or postselect"
-            )
+        if type(measurement) is StateMP and len(branches.state) > 1:
+            # Branches may have come to the same state.
+            measurement = PureStateMP(wires=measurement.wires or range(tape.num_wires))
         if is_recorded(measurement, branches.records):
             result: object = _record_statistics(measurement, branches, tape.batch_size)
         else:

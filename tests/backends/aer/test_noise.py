@@ -5,10 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 import pennylane as qml
 import pytest
-from pennylane.ops import MidMeasure
 from pennylane.tape import QuantumScript
-
-from tests.backends.tapes import tape_of
 
 pytest.importorskip("qiskit_aer")
 from qiskit_aer.noise import NoiseModel, ReadoutError, pauli_error
@@ -122,8 +119,6 @@ def test_an_identity_is_a_gate_that_may_have_errors(
         queue()
         return qml.probs(wires=0)
 
-    if shots is None and any(isinstance(gate, MidMeasure) for gate in tape_of(circuit).operations):
-        pytest.skip("needs shots")
     device = qml.device("qrnn.aer", noise=flips(0.3, "id"), seed=1)
     np.testing.assert_allclose(qml.QNode(circuit, device, shots=shots)(), [0.7, 0.3], atol=0.03)
 

@@ -6,6 +6,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qrnn_backends.aer.exact import distributions
 from qrnn_backends.aer.sampling import readout_matrices, sample
 from qrnn_backends.aer.simulation import DirectSimulation, SimulationError
+from qrnn_backends.readout import NoShotsKeptError
 from tests.backends.tapes import program
 
 IDEAL = DirectSimulation("automatic")
@@ -80,3 +81,57 @@ def test_a_failure_of_aer_is_an_error() -> None:
     too_large = program(*map(qml.Hadamard, wires), *map(qml.T, wires), wires=wires)
     with pytest.raises(SimulationError, match="Aer failed"):
         sample(DirectSimulation("statevector"), [too_large], shots=1, seed=0)
+
+
+def test_filled_shots_have_the_kept_distribution() -> None:
+    errors = NoiseModel()
+    errors.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [1])
+
+    def circuit() -> object:
+        qml.RX(1.0, 0)
+        qml.CNOT([0, 1])
+        qml.RY(0.6, 0)
+        value = qml.measure(1, postselect=1)
+        return qml.probs(wires=0), qml.expval(value), qml.sample(wires=[0, 1])
+
+    one = np.sin(0.5) ** 2
+    # Given that 1 is read, from a 1 or by mistake.
+    right, mistaken = 0.8 * one, 0.1 * (1 - one)
+    for noise, true in ((None, 1.0), (errors, right / (right + mistaken))):
+        device = qml.device("qrnn.aer", wires=2, noise=noise, seed=4)
+        node = qml.QNode(circuit, device, shots=(2000, 3000), postselect_mode="fill-shots")
+        with qml.Tracker(device) as tracker:
+            copies = node()
+        assert tracker.totals["kept_shots"] == 5000
+        for shots, (distribution, value, samples) in zip((2000, 3000), copies, strict=True):
+            assert (value, samples.shape) == (1, (shots, 2))
+            flipped = np.sin(0.3) ** 2
+            expected = true * (1 - flipped) + (1 - true) * flipped
+            assert abs(distribution[1] - expected) < 4 * np.sqrt(expected / shots)
+
+
+def test_what_is_hardly_ever_kept_cannot_be_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qrnn_backends.aer.sampling._MOST_DRAWN", 20_000)
+
+    def circuit() -> object:
+        qml.RX(0.01, 0)
+        qml.measure(0, postselect=1)
+        return qml.probs(wires=0)
+
+    device = qml.device("qrnn.aer", seed=1)
+    node = qml.QNode(circuit, device, shots=100, postselect_mode="fill-shots")
+    with pytest.raises(NoShotsKeptError, match=r"kept . of \d+ shots, where 100 .*qrnn.torch"):
+        node()
+
+
+def test_filled_shots_are_not_mitigated() -> None:
+    pytest.importorskip("mthree")
+    device = qml.device("qrnn.aer", noise="fake_manila", mitigation="m3")
+
+    def circuit() -> object:
+        qml.measure(0, postselect=0)
+        return qml.probs(wires=0)
+
+    node = qml.QNode(circuit, device, shots=10, postselect_mode="fill-shots")
+    with pytest.raises(ValueError, match="postselect_mode must be 'hw-like' with mitigation"):
+        node()

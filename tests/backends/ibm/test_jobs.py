@@ -1,6 +1,6 @@
 """Batches of several jobs at the local service, as Runtime's own client sends them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,34 +16,13 @@ from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.device import IBMDevice
 from qrnn_backends.ibm.service import (
     ConnectionLostError,
+    JobCancelledError,
     JobFailedError,
     ServiceError,
 )
 from qrnn_circuits.job_store import JobError, JobPendingError, JobStatus, JobStore
 from tests.backends.runtime_server import Fault, RuntimeServer
 from tests.backends.tapes import flip, tape_of
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[RuntimeServer]:
-    with RuntimeServer() as server:
-        # No account of whoever runs the tests is read.
-        monkeypatch.setattr(
-            "qiskit_ibm_runtime.accounts.management._DEFAULT_ACCOUNT_CONFIG_JSON_FILE",
-            str(tmp_path / "accounts.json"),
-        )
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
-@pytest.fixture
-def device(server: RuntimeServer, path: Path) -> Callable[..., IBMDevice]:
-    def make(backend: str | None = "ibm_manila", **options: object) -> IBMDevice:
-        given = {"jobs": path, "backoff": Backoff(attempts=4, first=0.001)} | options
-        return IBMDevice(backend=backend, **given)  # type: ignore[arg-type]
-
-    return make
 
 
 def flips() -> list[QuantumScript]:
@@ -266,3 +245,23 @@ def test_forms_for_the_middle_of_a_circuit_reach_the_service(
     ((value, probabilities),) = device(None).fetch(job)
     assert value == 1
     np.testing.assert_array_equal(probabilities, [1, 0])
+
+
+def test_all_jobs_of_a_batch_are_cancelled(
+    device: Callable[..., IBMDevice], server: RuntimeServer, path: Path
+) -> None:
+    server.outcome = "Queued"
+    job = device().submit(flips())
+    device(None).cancel(job)
+    assert [sent.status for sent in server.jobs.values()] == ["Cancelled"] * 3
+    assert JobStore(path).get(job).status is JobStatus.CANCELLED
+
+
+def test_a_batch_of_which_a_job_was_cancelled_elsewhere_is_cancelled(
+    device: Callable[..., IBMDevice], server: RuntimeServer, path: Path
+) -> None:
+    job = device().submit(flips())
+    list(server.jobs.values())[1].status = "Cancelled"
+    with pytest.raises(JobCancelledError, match=r"number 2 of its 3 jobs: .*was cancelled"):
+        device(None).fetch(job)
+    assert JobStore(path).get(job).status is JobStatus.CANCELLED

@@ -75,7 +75,7 @@ def test_a_state_needs_one_branch() -> None:
 
     node = qml.QNode(circuit, qml.device("qrnn.torch"))
     np.testing.assert_allclose(node(1), [0, 1], atol=1e-12)
-    with pytest.raises(DeviceError, match=r"mixture of 2: take qml.density_matrix"):
+    with pytest.raises(DeviceError, match=r"mixture: take qml.density_matrix"):
         node(None)
 
 
