@@ -16,9 +16,13 @@ from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
+from qrnn_circuits.bounded_arrays import read_arrays
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+# Bytes of an array of circuits or values.
+_PAYLOAD_LIMIT = 2**28
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,8 @@ def from_payload(layout: Mapping[str, Any], payload: bytes) -> list[Pub]:
     """Reads what :func:`to_payload` wrote."""
     from qiskit import qpy
 
-    arrays = _from_bytes(payload)
+    names = ["qpy", *(f"values{number}" for number in range(len(layout["pubs"])))]
+    arrays = _from_bytes(payload, names, _PAYLOAD_LIMIT)
     circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
     return [
         Pub(circuit, arrays[f"values{number}"], entry["shots"], tuple(entry["places"]))
@@ -205,7 +210,9 @@ def _readings(
     layout: Mapping[str, Any], packed: bytes
 ) -> Iterator[tuple[Readout, NDArray[np.uint8]]]:
     """The readout of each tape, with its bits of shape ``(shots, bits)``."""
-    arrays = _from_bytes(packed)
+    entries = layout["pubs"]
+    limit = max((_bytes_of(entry) for entry in entries), default=0)
+    arrays = _from_bytes(packed, [f"pub{number}" for number in range(len(entries))], limit)
     bits: dict[int, NDArray[np.uint8]] = {}
     for number, entry in enumerate(layout["pubs"]):
         size = sum(register_size for _, register_size in entry["registers"])
@@ -226,6 +233,11 @@ def _to_bytes(arrays: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _from_bytes(data: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return dict(arrays)
+def _from_bytes(data: bytes, names: Sequence[str], limit: int) -> dict[str, NDArray[Any]]:
+    return read_arrays(io.BytesIO(data), "what is recorded of the job", names, limit)
+
+
+def _bytes_of(entry: Mapping[str, Any]) -> int:
+    """How many bytes the bits of some circuits take."""
+    size = sum(register_size for _, register_size in entry["registers"])
+    return len(entry["places"]) * int(entry["shots"]) * -(-size // 8)
