@@ -5,6 +5,7 @@ header is read first, and of its content no more than the header says.
 """
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
+from qrnn_circuits.bounded_files import brief
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -30,6 +33,7 @@ _FORMAT_ERRORS = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -67,7 +71,7 @@ def read_arrays(
     except _ContentError as error:
         raise ValueError(f"{name} {error}") from None
     except _FORMAT_ERRORS as error:
-        raise ValueError(f"{name} is a corrupt .npz file: {error}") from error
+        raise ValueError(f"{name} is a corrupt .npz file: {brief(error)}") from error
     return arrays
 
 
@@ -86,13 +90,13 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> NDArray[A
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, in_columns, dtype = read_header(stream)
         if dtype.kind not in "biuf" or dtype.itemsize > 8:
-            raise _ContentError(f"must hold numbers in {member}, but has the type {dtype}")
+            raise _ContentError(f"must hold numbers in {member}, but has the type {brief(dtype)}")
         size = prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or max(shape, default=0) >= 2**63:
-            raise ValueError(f"{member} has a shape that is none, {shape}")
+            raise ValueError(f"{member} has a shape that is none, {brief(shape)}")
         if size > limit:
             raise _ContentError(
-                f"must hold at most {limit:,} bytes in {member}, but has {size:,}, of shape {shape}"
+                f"must hold at most {limit:,} bytes in {member}, but has {size:,}, of shape {brief(shape)}"
             )
         content = _read_all(stream, member, size)
     array = np.frombuffer(bytearray(content), dtype)

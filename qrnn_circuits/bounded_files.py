@@ -17,6 +17,7 @@ SETTINGS_LIMIT = 2**16
 """Bytes of a file of settings that a person writes."""
 
 _DEPTH = 64
+_SHOWN = 200
 # tomllib takes memory with the square of the parts of a dotted key.
 _DOTS_OF_A_LINE = 1000
 _KINDS = {
@@ -96,7 +97,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(f"{path} is not a TOML file: {_too_deep()}") from None
     except ValueError as error:
-        raise ValueError(f"{path} is not a TOML file: {error}") from error
+        raise ValueError(f"{path} is not a TOML file: {brief(error)}") from error
     check_nesting(str(path), tables)
     return tables
 
@@ -117,7 +118,7 @@ def parse_json(name: str, text: str | bytes, *, bits: int | None = 64) -> Any:  
     except RecursionError:
         raise ValueError(f"{name} is not JSON: {_too_deep()}") from None
     except ValueError as error:
-        raise ValueError(f"{name} is not JSON: {error}") from error
+        raise ValueError(f"{name} is not JSON: {brief(error)}") from error
     check_nesting(name, value, bits=bits)
     return value
 
@@ -150,6 +151,12 @@ def check_nesting(name: str, value: object, *, bits: int | None = 64) -> None:
             return
         level = inner
     raise ValueError(f"{name} is not accepted: {_too_deep()}")
+
+
+def brief(value: object) -> str:
+    """The beginning of what an error or another value says, in one line."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _too_deep() -> str:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -17,6 +18,7 @@ from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.job_store import JobDamagedError
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -154,6 +156,21 @@ def pack(layout: Mapping[str, Any], result: Any) -> bytes:  # noqa: ANN401
     return _to_bytes(arrays)
 
 
+@contextmanager
+def as_recorded(job_id: str) -> Iterator[None]:
+    """Tells of a layout that is none of ours, whose hash may yet be right.
+
+    Raises:
+        JobDamagedError: Python does not find in it what belongs there.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise JobDamagedError(
+            f"what is recorded of job {job_id} is not what was written: {error!r}; submit it again"
+        ) from error
+
+
 def results(layout: Mapping[str, Any], packed: bytes) -> tuple[Result, ...]:
     """The results of all tapes from the packed bits of a job.
 
@@ -199,7 +216,10 @@ def from_payload(layout: Mapping[str, Any], payload: bytes) -> list[Pub]:
 
     names = ["qpy", *(f"values{number}" for number in range(len(layout["pubs"])))]
     arrays = _from_bytes(payload, names, _PAYLOAD_LIMIT)
-    circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
+    try:
+        circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
+    except Exception as error:  # Whatever Qiskit's reader meets with.
+        raise ValueError(f"the circuits recorded of the job cannot be read: {error}") from error
     return [
         Pub(circuit, arrays[f"values{number}"], entry["shots"], tuple(entry["places"]))
         for number, (circuit, entry) in enumerate(zip(circuits, layout["pubs"], strict=True))
