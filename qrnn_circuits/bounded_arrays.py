@@ -96,7 +96,8 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> NDArray[A
             raise ValueError(f"{member} has a shape that is none, {brief(shape)}")
         if size > limit:
             raise _ContentError(
-                f"must hold at most {limit:,} bytes in {member}, but has {size:,}, of shape {brief(shape)}"
+                f"must hold at most {limit:,} bytes in {member}, but has {size:,}, of shape "
+                f"{brief(shape)}"
             )
         content = _read_all(stream, member, size)
     array = np.frombuffer(bytearray(content), dtype)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
+from qrnn_circuits.bounded_files import brief
+
 
 def state_differences(stored: Mapping[str, Any], optimizer: optim.Optimizer) -> list[str]:
     """How a stored state differs from those that an optimiser can have, in words.
@@ -18,15 +20,16 @@ def state_differences(stored: Mapping[str, Any], optimizer: optim.Optimizer) -> 
     """
     own = optimizer.state_dict()
     groups, state = stored.get("param_groups"), stored.get("state")
-    if not isinstance(groups, list) or not isinstance(state, dict):
+    are_groups = isinstance(groups, list) and all(isinstance(group, dict) for group in groups)
+    if not are_groups or not isinstance(state, dict):
         return ["the optimiser's state is none"]
     if len(groups) != len(own["param_groups"]):
         return [f"the optimiser has {len(groups)} groups of parameters in the checkpoint"]
     differences = [
-        f"{name} of the optimiser is {theirs.get(name)!r} in the checkpoint"
+        f"{name} of the optimiser is {brief(theirs.get(name))} in the checkpoint"
         for theirs, ours in zip(groups, own["param_groups"], strict=True)
         for name in ours
-        if not isinstance(theirs, dict) or not _is_right(name, theirs, ours)
+        if not _is_right(name, theirs, ours)
     ]
     if differences or not state:
         return differences

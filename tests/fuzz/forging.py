@@ -54,7 +54,8 @@ def forged_array(rng: Random, content: bytes) -> bytes:
     kind = rng.choice(
         ("'|u1'", "'<f8'", "'|O'", "'<U9'", "'|V99999999'", "[('a','<f8')]", "5", "'x'")
     )
-    header = f"{{'descr': {kind}, 'fortran_order': {rng.choice(('False', 'True', '3'))}, 'shape': {shape}}}"
+    order = rng.choice(("False", "True", "3"))
+    header = f"{{'descr': {kind}, 'fortran_order': {order}, 'shape': {shape}}}"
     data = header.encode() + b"\n"
     if rng.random() < 0.3:
         data = changed_bytes(rng, data)

@@ -76,6 +76,11 @@ def _without_training() -> Iterator[None]:
 class Targets:
     """All targets, which share valid inputs in a folder."""
 
+    NAMES = (
+        *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
+        *("options", "log", "kinds"),
+    )
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.work = folder / "work"
@@ -88,9 +93,7 @@ class Targets:
 
     def all(self) -> dict[str, Target]:
         """The targets by name."""
-        names = ("npz", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes")
-        names += ("options", "log", "members", "kinds")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.NAMES}
 
     def npz(self, rng: Random) -> None:
         """Bytes of a file of digits."""
