@@ -5,7 +5,7 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 def _read(path: Path, file: BinaryIO, dimensions: int) -> NDArray[np.uint8]:
     compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     file.seek(0)
-    stream: IO[bytes] = gzip.GzipFile(fileobj=file) if compressed else file
+    stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
     start = 4 + 4 * dimensions
     header = stream.read(start)
     if len(header) < 4:

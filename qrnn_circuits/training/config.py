@@ -310,8 +310,8 @@ class RunConfig(RunSettings):
 def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Leaves out what a recipe says of more steps or longer sequences than are wanted."""
     # What is no number here is refused with all settings.
-    steps, each, restarts = given.get("steps"), *map(recommended.get, ("restart_after", "restarts"))
-    numbers = steps, each, restarts
+    numbers = given.get("steps"), recommended.get("restarts"), recommended.get("restart_after")
+    steps, restarts, each = cast(tuple[int, int, int], numbers)
     if all(isinstance(number, int) for number in numbers) and steps < (restarts + 1) * each:
         del recommended["restarts"], recommended["restart_after"]
     length, lengths = given["task_options"].get("length"), recommended.get("curriculum")

@@ -19,7 +19,8 @@ def state_differences(stored: Mapping[str, Any], optimizer: optim.Optimizer) -> 
         optimizer: The one that is to go on from it, of the same settings.
     """
     own = optimizer.state_dict()
-    groups, state = stored.get("param_groups"), stored.get("state")
+    groups: Any = stored.get("param_groups")
+    state: Any = stored.get("state")
     are_groups = isinstance(groups, list) and all(isinstance(group, dict) for group in groups)
     if not are_groups or not isinstance(state, dict):
         return ["the optimiser's state is none"]

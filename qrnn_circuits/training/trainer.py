@@ -367,8 +367,8 @@ class Trainer:
 
     def _go_back(self, progress: Progress) -> None:
         """Takes over the parameters and the optimiser of the best checkpoint."""
-        own = "best", self.config, self.model, self.optimizer
-        best = self.ranks.from_first(lambda: self.folder.load(*own))
+        own = self.config, self.model, self.optimizer
+        best = self.ranks.from_first(lambda: self.folder.load("best", *own))
         best.load_parameters(self.model)
         self.optimizer.load_state_dict(dict(best.optimizer))
         progress.retreat(self.step, best.step)

@@ -259,5 +259,5 @@ def _from_bytes(data: bytes, names: Sequence[str], limit: int) -> dict[str, NDAr
 
 def _bytes_of(entry: Mapping[str, Any]) -> int:
     """How many bytes the bits of some circuits take."""
-    size = sum(register_size for _, register_size in entry["registers"])
+    size = sum(int(register_size) for _, register_size in entry["registers"])
     return len(entry["places"]) * int(entry["shots"]) * -(-size // 8)
