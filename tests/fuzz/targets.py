@@ -120,9 +120,9 @@ class Targets:
                 np.save(buffer, odd)
                 members[name] = buffer.getvalue()
             case 3:
-                members[name] = rng.choice((b"", b"\x93NUMPY", bytes(2**24), b"no array"))
+                members[name] = rng.choice((b"", b"\x93NUMPY", bytes(2**22), b"no array"))
             case _:
-                members["unused.npy"] = bytes(2**26)
+                members["unused.npy"] = bytes(2**23)
         method = rng.choice(
             (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pennylane.exceptions import QuantumFunctionError, WireError
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
 
 # Bytes of an array of circuits or values.
 _PAYLOAD_LIMIT = 2**28
+# What a layout of other values leads to; a ValueError is told as it is.
+_NOT_WRITTEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    QuantumFunctionError,
+    TypeError,
+    WireError,
+)
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ def as_recorded(job_id: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+    except _NOT_WRITTEN as error:
         raise JobDamagedError(
             f"what is recorded of job {job_id} is not what was written: {error!r}; submit it again"
         ) from error
