@@ -36,7 +36,7 @@ _TRAIN = [
     "--batch-size",
     "4",
     "--steps",
-    "120",
+    "40",
     "--validate-every",
     "3",
     "--checkpoint-every",
