@@ -142,7 +142,7 @@ def sweep(kills: Kills, name: str, seconds: tuple[float, float]) -> None:
 def jobs(kills: Kills, seconds: tuple[float, float]) -> None:
     """Kills a submission and fetches; every job that was listed stays, with one result."""
     run = kills.folder / "alone"
-    options = ["--backend", "fake_manila", "--shots", "20", "--steps", "1", "--sequences", "1"]
+    options = ["--backend", "fake_manila", "--shots", "20", "--steps", "3", "--sequences", "1"]
 
     def listed() -> dict[str, Any]:
         return {job["id"]: job for job in json.loads(kills.finish("jobs", "--json"))}
