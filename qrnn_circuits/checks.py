@@ -1,8 +1,12 @@
 """Checks of arguments and settings, whose messages name what was given and what is accepted."""
 
 import difflib
-import math
+import sys
 from collections.abc import Iterable
+
+_GREATEST = 2**63 - 1
+_LARGEST = sys.float_info.max
+_SHOWN_BITS = 256
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -22,7 +26,7 @@ def check_integer(name: str, value: object, least: int, greatest: int | None = N
         name: Of the argument or setting.
         value: What was given.
         least: The least accepted value.
-        greatest: The greatest, if there is one.
+        greatest: The greatest, by default that of 64 bits.
 
     Raises:
         TypeError: It is no integer.
@@ -30,9 +34,11 @@ def check_integer(name: str, value: object, least: int, greatest: int | None = N
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < least or (greatest is not None and value > greatest):
-        accepted = f"at least {least}" if greatest is None else f"from {least} to {greatest}"
-        raise ValueError(f"{name} must be {accepted}, got {value}")
+    if value < least or value > (_GREATEST if greatest is None else greatest):
+        accepted = f"at least {least}"
+        if greatest is not None or value > _GREATEST:
+            accepted = f"from {least} to {_GREATEST if greatest is None else greatest}"
+        raise ValueError(f"{name} must be {accepted}, got {_shown(value)}")
 
 
 def check_bool(name: str, value: object) -> None:
@@ -54,9 +60,16 @@ def check_number(name: str, value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, got {value!r}")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be finite and at least 0, got {value}")
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{name} must be finite and at least 0, got {_shown(value)}")
     return float(value)
+
+
+def _shown(value: float) -> str:
+    """A number, or how long it is: Python refuses to write the longest integers."""
+    if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    return str(value)
 
 
 def similar(name: object, names: Iterable[str]) -> str:

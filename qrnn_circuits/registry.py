@@ -178,5 +178,5 @@ class Registry(Generic[T]):
 def _literal(text: str) -> object:
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
         return text

@@ -59,7 +59,8 @@ def realisation_table(inspection: Inspection) -> Table:
             f"rotations up to {inspection.tolerance:g} rad are dropped, which moves what is read "
             "by at most so much"
         )
-    table = Table(title=title, caption="\n".join(caption) or None)
+    shown = plain("\n".join(caption), "table.caption") if caption else None
+    table = Table(title=title, caption=shown)
     table.add_column("")
     for entry in inspection.realisations:
         mark = "" if entry.realisation.semantics == cell["semantics"] else " *"

@@ -38,6 +38,8 @@ def results(
                 f"qml.device({record.device!r}).fetch({job!r}) gives its results"
             )
         plan, title = Plan.from_json(record.context["plan"]), record.context.get("device")
+        if plan.shots is None:
+            raise ValueError(f"the plan of job {job} names no shots, which every job has")
         if not isinstance(title, str):
             raise ValueError(f"the context of job {job} names no device of its report")
         device: Any = make_device(record.device, plan.wires)

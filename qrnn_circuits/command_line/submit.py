@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from qrnn_circuits.bounded_files import check_nesting
 from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import (
@@ -109,6 +110,7 @@ def _nested(options: Sequence[str]) -> dict[str, Any]:
                 raise ValueError(f"option {group!r} must be a value or a group, got both")
         try:
             inner[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             inner[name] = value
+    check_nesting("option", nested)
     return nested

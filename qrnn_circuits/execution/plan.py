@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
-from typing import Any
+from typing import Any, get_args
 
 import pennylane as qml
 import torch
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
@@ -132,9 +132,30 @@ class Plan:
                 for circuit in data["circuits"]
             )
             realisation = REALISATIONS.resolve(data["realisation"])
-            return cls(**{**data, "circuits": circuits, "realisation": realisation})
-        except (KeyError, TypeError) as error:
+            plan = cls(**{**data, "circuits": circuits, "realisation": realisation})
+            plan._check()
+            return plan
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"this is no plan of a run: {error}") from error
+
+    def _check(self) -> None:
+        """Raises a TypeError or ValueError where a value that was read is none of its field."""
+        check_integer("wires", self.wires, 1)
+        check_integer("training_step", self.training_step, 0)
+        if self.shots is not None:
+            check_integer("shots", self.shots, 1)
+        check_number("tolerance", self.tolerance)
+        check_choice("encoding", self.encoding, get_args(Encoding))
+        for name in (self.task, self.mitigation or ""):
+            if not isinstance(name, str):
+                raise TypeError(f"task and mitigation must be text, got {name!r}")
+        for circuit in self.circuits:
+            check_integer("sequence", circuit.sequence, 0)
+            check_integer("step", circuit.step, 0)
+            check_integer("right", circuit.right, 0, len(circuit.exact) - 1)
+            optional = circuit.predicted_share, circuit.distribution_bound
+            for number in (*circuit.exact, *(each for each in optional if each is not None)):
+                check_number("a probability", number)
 
 
 def plan_run(

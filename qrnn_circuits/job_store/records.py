@@ -11,6 +11,8 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from qrnn_circuits.bounded_files import check_nesting, parse_json
+
 # Surrogates, which stand for bytes that are no text, and zeros, at which C ends texts.
 _NO_TEXT = re.compile("[\ud800-\udfff\0]")
 _SHOWN = 60
@@ -181,6 +183,7 @@ def seal_json(name: str, value: dict[str, Any]) -> str:
         TypeError: If it is none.
     """
     try:
+        check_nesting(name, value, bits=None)
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"{name} must be a JSON object: {error}") from error
@@ -196,8 +199,9 @@ def open_json(name: str, sealed: object) -> dict[str, Any]:
     if is_text(sealed):
         digest, _, text = str(sealed).partition(" ")
         if digest == sha256(text.encode()).hexdigest():
-            value: dict[str, Any] = json.loads(text)
-            return value
+            value = parse_json(name, text, bits=None)
+            if isinstance(value, dict):
+                return value
     raise ValueError(f"{name} must be as it was written, got {shown(sealed)}")
 
 

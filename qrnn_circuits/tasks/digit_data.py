@@ -1,7 +1,5 @@
 """Where the handwritten digits come from: scikit-learn, a folder of files, or a download."""
 
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.bounded_files import open_file
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink
 
@@ -24,6 +24,11 @@ _IDX_NAMES = (
     "t10k-labels-idx1-ubyte",
 )
 _IDX_VALIDATION = 5000
+# Bytes of an array and of a file, some times what MNIST has.
+_ARRAY_LIMIT = 2**26
+_FILE_LIMIT = 2**28
+# Images at once: their thresholds take a hundred times as much memory.
+_CHUNK = 10_000
 _EMBEDDED_SEED = 0
 _EMBEDDED_SHARES = {"train": 0.6, "validation": 0.15}
 
@@ -218,20 +223,13 @@ def _read_npz(
     path: Path, columns: int, greatest: int, features: Callable[[Tensor], Tensor]
 ) -> DigitSplits:
     """Reads ``x_*`` and ``y_*`` of the three splits and checks them."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise ValueError(f"{path} is a corrupt .npz file: {error}") from error
+    wanted = [f"{kind}_{suffix}" for suffix in ("train", "validate", "test") for kind in "xy"]
+    with open_file(path, _FILE_LIMIT) as file:
+        arrays = read_arrays(file, str(path), wanted, _ARRAY_LIMIT)
 
     def part(suffix: str) -> DigitSplit:
         names = f"x_{suffix}", f"y_{suffix}"
-        for name in names:
-            if name not in arrays:
-                raise ValueError(f"{path} must hold an array {name}, but has only {list(arrays)}")
-        x, y = (arrays[name] for name in names)
+        x, y = (arrays.pop(name) for name in names)
         _require_shape(path, names[0], x, (*x.shape[:1], columns))
         _require_shape(path, names[1], y, x.shape[:1])
         _require_range(path, names[0], x, greatest)
@@ -245,7 +243,8 @@ def _read_images(images_path: Path, digits_path: Path) -> tuple[Tensor, NDArray[
     images, digits = read_idx(images_path, 3), read_idx(digits_path, 1)
     _require_shape(images_path, "the array", images, (len(digits), 28, 28))
     _require_range(digits_path, "the array", digits, 9)
-    return scan(above_threshold(shrink(images))), digits
+    chunks = np.split(images, range(_CHUNK, len(images), _CHUNK))
+    return torch.cat([scan(above_threshold(shrink(chunk))) for chunk in chunks]), digits
 
 
 def _require_shape(

@@ -5,12 +5,17 @@ import struct
 import zlib
 from math import prod
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qrnn_circuits.bounded_files import open_file
+
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 0x08
+# Bytes, five times what MNIST has.
+_LIMIT = 2**28
 _OTHER_TYPES = {0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 
 
@@ -32,34 +37,45 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         ValueError: If the file is not an IDX file of that kind, is corrupt or is cut off; the
             message names the file and what is wrong with it.
     """
-    content = path.read_bytes()
-    if content.startswith(_GZIP_MAGIC):
+    with open_file(path, _LIMIT) as file:
         try:
-            content = gzip.decompress(content)
+            return _read(path, file, dimensions)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path} is a corrupt gzip file: {error}") from error
-    if len(content) < 4:
-        raise ValueError(f"{path} is cut off: an IDX header has 4 bytes, it holds {len(content)}")
-    if content[:2] != b"\0\0":
-        raise ValueError(
-            f"{path} is not an IDX file: it must begin with two zero bytes, got {content[:2]!r}"
-        )
-    if content[2] != _UNSIGNED_BYTE:
-        found = _OTHER_TYPES.get(content[2], f"unknown (0x{content[2]:02x})")
-        raise ValueError(f"{path} must hold values of type uint8, got {found}")
-    if content[3] != dimensions:
-        raise ValueError(f"{path} must have {dimensions} dimensions, got {content[3]}")
+
+
+def _read(path: Path, file: BinaryIO, dimensions: int) -> NDArray[np.uint8]:
+    compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    file.seek(0)
+    stream = cast(BinaryIO, gzip.GzipFile(fileobj=file)) if compressed else file
     start = 4 + 4 * dimensions
-    if len(content) < start:
+    header = stream.read(start)
+    if len(header) < 4:
+        raise ValueError(f"{path} is cut off: an IDX header has 4 bytes, it holds {len(header)}")
+    if header[:2] != b"\0\0":
+        raise ValueError(
+            f"{path} is not an IDX file: it must begin with two zero bytes, got {header[:2]!r}"
+        )
+    if header[2] != _UNSIGNED_BYTE:
+        found = _OTHER_TYPES.get(header[2], f"unknown (0x{header[2]:02x})")
+        raise ValueError(f"{path} must hold values of type uint8, got {found}")
+    if header[3] != dimensions:
+        raise ValueError(f"{path} must have {dimensions} dimensions, got {header[3]}")
+    if len(header) < start:
         raise ValueError(
             f"{path} is cut off: an IDX header of {dimensions} dimensions has {start} bytes, it "
-            f"holds {len(content)}"
+            f"holds {len(header)}"
         )
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    expected, found_values = prod(shape), len(content) - start
-    if found_values != expected:
-        wrong = "is cut off" if found_values < expected else "has trailing bytes"
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    expected = prod(shape)
+    if expected > _LIMIT:
         raise ValueError(
-            f"{path} {wrong}: shape {shape} needs {expected} values, got {found_values}"
+            f"{path} must hold at most {_LIMIT:,} values, but has {expected:,}, of shape {shape}"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    values = stream.read(expected)
+    # The checksum of a compressed file is compared at its end only.
+    if len(values) < expected or stream.read(1):
+        wrong = "is cut off" if len(values) < expected else "has trailing bytes"
+        got = len(values) if len(values) < expected else "more"
+        raise ValueError(f"{path} {wrong}: shape {shape} needs {expected} values, got {got}")
+    return np.frombuffer(values, np.uint8).reshape(shape)

@@ -10,10 +10,10 @@ whose only key is ``refused`` says why a task has no such recipe, and what to ta
 """
 
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.bounded_files import read_toml
 from qrnn_circuits.tasks.task import Task
 
 
@@ -36,10 +36,7 @@ def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
     path = Path(module).parent / "recipes" / f"{task.name}.toml"
     if not path.is_file():
         return {}
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not a TOML file: {error}") from error
+    tables = read_toml(path)
     return {name: _table(tables, name, path) for name in tables}
 
 

@@ -12,6 +12,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from qrnn_circuits.bounded_files import parse_json, read_bytes
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.training.atomic import write_atomically
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.nesting import join, split
@@ -19,6 +21,9 @@ from qrnn_circuits.training.stopping import Standing
 
 _FORMAT = 1
 _METADATA_KEY = "qrnn-circuits"
+# Bytes of a file, and of what is JSON in it: a thousand times what large networks need.
+_LIMIT = 2**28
+_HEADER_LIMIT = 2**24
 
 
 class CheckpointError(Exception):
@@ -94,18 +99,20 @@ class Checkpoint:
         """
         try:
             text, tensors = _unpack(data)
-            content = json.loads(text)
+            content = parse_json("it", text)
             joined: dict[str, Any] = {
                 name: join(content[name], tensors)
                 for name in ("parameters", "optimizer", "generator")
             }
+            _check_joined(joined)
+            check_integer("step", content["step"], 0)
             return cls(
                 config=RunConfig.from_json(content["config"]),
                 step=content["step"],
                 standing=Standing.from_json(content["standing"]),
                 **joined,
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise CheckpointError(f"its content is not understood: {error}") from error
 
     def differences(self, model: nn.Module) -> list[str]:
@@ -117,6 +124,10 @@ class Checkpoint:
             f"{_describe(own.get(name))} in the network"
             for name in sorted(own.keys() | stored.keys())
             if own.get(name) != stored.get(name)
+        ] + [
+            f"{name} holds numbers in the checkpoint that are not finite"
+            for name, tensor in self.parameters.items()
+            if not tensor.isfinite().all()
         ]
 
     def load_parameters(self, model: nn.Module) -> None:
@@ -136,8 +147,14 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: It could not be written; whatever was at ``path`` is untouched.
     """
+    data = checkpoint.to_bytes()
+    if len(data) > _LIMIT:
+        raise CheckpointError(
+            f"a checkpoint must have at most {_LIMIT:,} bytes, but that of step {checkpoint.step} "
+            f"has {len(data):,}: choose a smaller network, or another optimizer than lbfgs"
+        )
     try:
-        write_atomically(path, checkpoint.to_bytes())
+        write_atomically(path, data)
     except OSError as error:
         message = f"the checkpoint of step {checkpoint.step} could not be written: {error}"
         if path.exists():
@@ -152,11 +169,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
         CheckpointError: The file is missing, cannot be read, is truncated or corrupt.
     """
     try:
-        return Checkpoint.from_bytes(path.read_bytes())
+        return Checkpoint.from_bytes(read_bytes(path, _LIMIT))
     except FileNotFoundError:
         raise CheckpointError(f"there is no checkpoint {path}") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path} cannot be used: {error}") from None
     except CheckpointError as error:
         raise CheckpointError(f"{path} cannot be used: {error}") from error
 
@@ -167,24 +186,39 @@ def _unpack(data: bytes) -> tuple[str, dict[str, Tensor]]:
     Raises:
         CheckpointError: The data are truncated, changed, or no checkpoint.
     """
+    length = int.from_bytes(data[:8], "little")
     try:
+        if length > _HEADER_LIMIT:
+            raise ValueError(f"its header must have at most {_HEADER_LIMIT:,} bytes")
         # Copies, because torch aligns its own memory, and alignment can change the last bit.
         tensors = {name: t.clone() for name, t in safetensors.torch.load(data).items()}
-        length = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__", {})
+        metadata = parse_json("its header", data[8 : 8 + length]).get("__metadata__", {})
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"it is truncated or no safetensors file ({len(data):,} bytes; {error})"
         ) from error
     if _METADATA_KEY not in metadata:
         raise CheckpointError("it is a safetensors file, but not a checkpoint of a run")
-    header = json.loads(metadata[_METADATA_KEY])
+    header = parse_json("its metadata", metadata[_METADATA_KEY])
     if header["format"] != _FORMAT:
         raise CheckpointError(f"its format is {header['format']!r}; this version reads {_FORMAT}")
     text: str = header["content"]
     if header["sha256"] != _digest(text, tensors):
         raise CheckpointError("it is corrupt: its content does not match its checksum")
     return text, tensors
+
+
+def _check_joined(joined: Mapping[str, Any]) -> None:
+    """Raises a TypeError where something else is stored than a network, an optimiser and bytes."""
+    parameters, optimizer, generator = joined.values()
+    if not isinstance(parameters, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in parameters.items()
+    ):
+        raise TypeError("parameters must be tensors with names")
+    if not isinstance(optimizer, dict):
+        raise TypeError("optimizer must be a dict")
+    if not isinstance(generator, Tensor) or generator.dtype != torch.uint8:
+        raise TypeError("generator must be a tensor of bytes")
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:

@@ -309,13 +309,14 @@ class RunConfig(RunSettings):
 
 def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Leaves out what a recipe says of more steps or longer sequences than are wanted."""
-    trials = recommended.get("restarts", 0) + 1
-    if given.get("steps", math.inf) < trials * recommended.get("restart_after", 0):
+    # What is no number here is refused with all settings.
+    numbers = given.get("steps"), recommended.get("restarts"), recommended.get("restart_after")
+    steps, restarts, each = cast(tuple[int, int, int], numbers)
+    if all(isinstance(number, int) for number in numbers) and steps < (restarts + 1) * each:
         del recommended["restarts"], recommended["restart_after"]
-    length = given["task_options"].get("length")
-    if "curriculum" in recommended and isinstance(length, int):
-        lengths = recommended["curriculum"].split(",")
-        shorter = [text for text in lengths if int(text) < length]
+    length, lengths = given["task_options"].get("length"), recommended.get("curriculum")
+    if isinstance(length, int) and isinstance(lengths, str):
+        shorter = [text for text in lengths.split(",") if int(text) < length]
         recommended["curriculum"] = ",".join(shorter) or None
 
 

@@ -13,9 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from qrnn_circuits.bounded_files import open_file
 from qrnn_circuits.training.validation import Validation
 
 _PREFIX = "events.out.tfevents."
+# Bytes of a file, which has about 60 for each step.
+_LIMIT = 2**30
 _NUMBER = re.compile(r"([0-9]{20})\.")
 
 
@@ -134,6 +137,8 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
 
     Raises:
         KeyError: Nothing was logged under this name.
+        OSError: A file cannot be read.
+        ValueError: A file is no regular file, or too large for a log.
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, Trainer, read_scalars
@@ -146,5 +151,8 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    for path in folder.glob(f"{_PREFIX}*"):
+        with open_file(path, _LIMIT):
+            pass
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     return [(event.step, event.value) for event in events.Scalars(name)]

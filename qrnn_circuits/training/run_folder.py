@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import nn, optim
 
+from qrnn_circuits.bounded_files import parse_json, read_bytes
 from qrnn_circuits.training.atomic import leftovers, write_atomically
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
@@ -18,9 +19,12 @@ from qrnn_circuits.training.checkpoint import (
     write_checkpoint,
 )
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.optimizer_states import state_differences
 
 CheckpointName = Literal["best", "last"]
 _LOCK = ".lock"
+# Bytes of a configuration, a thousand times what one has.
+_CONFIG_LIMIT = 2**20
 
 
 class RunInUseError(RuntimeError):
@@ -152,19 +156,19 @@ class RunFolder:
             ValueError: The file is not what :meth:`write_config` writes.
         """
         try:
-            values = json.loads(self.config_path.read_text(encoding="utf-8"))
+            content = read_bytes(self.config_path, _CONFIG_LIMIT)
         except (FileNotFoundError, NotADirectoryError):
             raise FileNotFoundError(
                 f"there is no run in {self.path}: it has no config.json"
             ) from None
-        except ValueError as error:
-            raise ValueError(f"{self.config_path} is not JSON: {error}") from error
+        values = parse_json(str(self.config_path), content)
         if not isinstance(values, dict):
             raise ValueError(f"{self.config_path} must hold a JSON object, got {values!r}")
         try:
             return RunConfig.from_json(values)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self.config_path}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{self.config_path}: {error}") from error
 
     def remove_leftovers(self) -> None:
         """Removes the temporary files of a process that was killed while it wrote."""
@@ -186,26 +190,39 @@ class RunFolder:
         except CheckpointError:
             return False
 
-    def load(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> Checkpoint:
+    def load(
+        self,
+        name: CheckpointName,
+        config: RunConfig,
+        model: nn.Module,
+        optimizer: optim.Optimizer | None = None,
+    ) -> Checkpoint:
         """Reads a checkpoint and copies its parameters into the network.
 
         Args:
             name: ``"best"`` or ``"last"``.
             config: What :meth:`read_config` returned.
             model: A network of this configuration.
+            optimizer: One that is to go on from the stored state, which is checked for that.
 
         Raises:
             CheckpointError: The checkpoint is missing, truncated, corrupt, or of another run; the
                 message says so, and how to use the other checkpoint if that one is good.
         """
         try:
-            checkpoint = self._read(name, config, model)
+            checkpoint = self._read(name, config, model, optimizer)
         except CheckpointError as error:
             raise CheckpointError(f"{error}. {self._alternative(name, config, model)}") from error
         checkpoint.load_parameters(model)
         return checkpoint
 
-    def _read(self, name: CheckpointName, config: RunConfig, model: nn.Module) -> Checkpoint:
+    def _read(
+        self,
+        name: CheckpointName,
+        config: RunConfig,
+        model: nn.Module,
+        optimizer: optim.Optimizer | None = None,
+    ) -> Checkpoint:
         path = self.checkpoint_path(name)
         checkpoint = read_checkpoint(path)
         differences = checkpoint.differences(model)
@@ -213,6 +230,12 @@ class RunFolder:
             f"{field} is {theirs!r} in the checkpoint and {ours!r} in {self.config_path}"
             for field, theirs, ours in checkpoint.config.contradictions(config)
         ]
+        if optimizer is not None:
+            differences += state_differences(checkpoint.optimizer, optimizer)
+            try:
+                config.batch_generator().set_state(checkpoint.generator)
+            except RuntimeError as error:
+                differences.append(f"generator has another state in the checkpoint: {error}")
         if differences:
             raise CheckpointError(f"{path} is of another run: {'; '.join(differences)}")
         return checkpoint

@@ -1,7 +1,6 @@
 """The settings of a training run, each written once: what options, files and checks follow from."""
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +9,7 @@ from typing import Any, get_args
 
 import torch
 
+from qrnn_circuits import bounded_files
 from qrnn_circuits.checks import check_choice, check_integer, check_number, similar
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.neuron import Semantics
@@ -217,15 +217,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         ValueError: The file is not TOML, or has an unknown key.
     """
     try:
-        layer = tomllib.loads(path.read_text(encoding="utf-8"))
+        layer = bounded_files.read_toml(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no configuration file {path}") from None
-    except ValueError as error:
-        raise ValueError(f"{path} is not a TOML file: {error}") from error
     try:
         check_fields(layer)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{path}: {error}") from error
     return layer
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.validation import Validation
 
@@ -66,9 +67,28 @@ class Standing:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Standing":
-        """Rebuilds what :meth:`to_json` took apart."""
-        best, last = (values[name] and Validation(**values[name]) for name in ("best", "last"))
+        """Rebuilds what :meth:`to_json` took apart.
+
+        Raises:
+            KeyError: A value is missing.
+            TypeError: A value has the wrong type.
+            ValueError: A value is out of range.
+        """
+        best, last = (values[name] and _validation(values[name]) for name in ("best", "last"))
+        for name in ("without_improvement", "retreats"):
+            check_integer(name, values[name], 0)
         return cls(best, last, values["without_improvement"], values["retreats"])
+
+
+def _validation(values: Mapping[str, Any]) -> Validation:
+    """Rebuilds a validation, which only has numbers."""
+    validation = Validation(**values)
+    check_integer("step", validation.step, 0)
+    check_bool("pruned", validation.pruned)
+    for name in ("loss", "error", "sampled_error", "log10_acceptance"):
+        if type(getattr(validation, name)) not in (int, float):
+            raise TypeError(f"{name} must be a number, got {getattr(validation, name)!r}")
+    return validation
 
 
 def _rank(validation: Validation) -> tuple[bool, float, float]:

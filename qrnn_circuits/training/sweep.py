@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -22,9 +23,11 @@ from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.sweep_space import Choices, SweepSpace
 from qrnn_circuits.training.sweep_store import (
+    STUDY,
     held_lock,
     journal_exists,
     open_journal,
+    readable_journal,
     require_optuna,
 )
 from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 Sampler = Literal["tpe", "random"]
 TrialState = Literal["waiting", "running", "complete", "fail"]
 
-_STUDY = "sweep"
 _DESCRIPTION = "description"
 
 
@@ -102,10 +104,13 @@ class Sweep:
 
         self.folder = folder
         self._storage = open_journal(folder)
-        self._study = optuna.load_study(study_name=_STUDY, storage=self._storage)
-        description = self._study.user_attrs[_DESCRIPTION]
-        self.space = SweepSpace(description["task"], description["settings"])
-        self._sampler: Sampler = description["sampler"]
+        with readable_journal(folder):
+            self._study = optuna.load_study(study_name=STUDY, storage=self._storage)
+            description = self._study.user_attrs[_DESCRIPTION]
+            self.space = SweepSpace(description["task"], description["settings"])
+            check_choice("sampler", description["sampler"], get_args(Sampler))
+            self._sampler: Sampler = description["sampler"]
+            self._check_trials()
 
     @classmethod
     def open(
@@ -150,9 +155,11 @@ class Sweep:
             _check(space, trials, sampler)
         with held_lock(folder, "sweep"):
             study = optuna.create_study(
-                study_name=_STUDY, storage=open_journal(folder), load_if_exists=True
+                study_name=STUDY, storage=open_journal(folder), load_if_exists=True
             )
-            if _DESCRIPTION not in study.user_attrs:
+            with readable_journal(folder):
+                is_described = _DESCRIPTION in study.user_attrs
+            if not is_described:
                 if space is None:
                     raise FileNotFoundError(
                         f"the sweep in {folder} was killed as it began: say again what it varies"
@@ -175,6 +182,24 @@ class Sweep:
             _enqueue(study, sweep.space, trials)
         _check_machine(sweep.space)
         return sweep
+
+    def _check_trials(self) -> None:
+        """Raises a TypeError or ValueError where the journal holds other runs than a sweep's."""
+        for trial in self._study.get_trials(deepcopy=False):
+            told = self._describe(trial)
+            for name, value in told.settings.items():
+                values = self.space.varied[name]
+                if isinstance(values, Choices):
+                    right = value in values.values
+                else:
+                    right = type(value) in (int, float) and values.low <= value <= values.high
+                if not right:
+                    raise ValueError(f"trial {told.number} has {name} {value!r}")
+            for name in ("step", "loss", "error", "sampled_error"):
+                if type(getattr(told, name)) not in (int, float, NoneType):
+                    raise TypeError(f"trial {told.number} has {name} {getattr(told, name)!r}")
+            if type(told.reason) not in (str, NoneType):
+                raise TypeError(f"trial {told.number} has reason {told.reason!r}")
 
     def trials(self) -> list[SweepTrial]:
         """All runs, in order of their numbers."""
@@ -270,7 +295,7 @@ class Sweep:
         self._storage.set_trial_user_attr(self._id(number), name, value)
 
     def _id(self, number: int) -> int:
-        study = self._storage.get_study_id_from_name(_STUDY)
+        study = self._storage.get_study_id_from_name(STUDY)
         return self._storage.get_trial_id_from_study_id_trial_number(study, number)
 
     def _frozen(self, number: int) -> "FrozenTrial":
@@ -304,7 +329,8 @@ def _check(space: SweepSpace, trials: int | None, sampler: Sampler | None) -> No
         try:
             space.config(values).build_model()
         except (TypeError, ValueError) as error:
-            raise type(error)(f"with {values}: {error}") from error
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"with {values}: {error}") from error
     _check_machine(space)
 
 

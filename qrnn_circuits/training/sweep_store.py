@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from qrnn_circuits.training.sweep_journal import check_journal, journal_error
+
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage
 
+STUDY = "sweep"
+"""Name of the only study of a journal."""
 _JOURNAL = "sweep.journal"
 _LOCKS = "locks"
 
@@ -77,7 +81,12 @@ def held_lock(folder: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
 
 
 def open_journal(folder: Path) -> "JournalStorage":
-    """Opens a sweep's journal, or begins it."""
+    """Opens a sweep's journal, or begins it.
+
+    Raises:
+        OSError: It cannot be read or written.
+        ValueError: It is damaged.
+    """
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
@@ -94,7 +103,23 @@ def open_journal(folder: Path) -> "JournalStorage":
         def release(self) -> None:
             lock.release()
 
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalLock(str(path))))
+    with held_lock(folder, "journal"):
+        check_journal(path, STUDY)
+    with readable_journal(folder):
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalLock(str(path))))
+
+
+@contextmanager
+def readable_journal(folder: Path) -> Iterator[None]:
+    """Turns what Optuna raises on values that are not its own into an error that says so.
+
+    Raises:
+        ValueError: The journal is damaged.
+    """
+    try:
+        yield
+    except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise journal_error(folder / _JOURNAL, f"{type(error).__name__}: {error}") from error
 
 
 def _lock(folder: Path, name: str) -> FileLock:

@@ -183,7 +183,7 @@ class Trainer:
             self.folder.remove_leftovers()
             if not self.folder.has_checkpoints:
                 return None
-            checkpoint = self.folder.load("last", self.config, self.model)
+            checkpoint = self.folder.load("last", self.config, self.model, self.optimizer)
             if self.config.steps < checkpoint.step:
                 raise ValueError(
                     f"steps must be at least the {checkpoint.step} that this run has taken, got "
@@ -294,7 +294,7 @@ class Trainer:
 
         decay = schedule.learning_rate(self.step) / self.config.learning_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * decay / 2**self.standing.retreats
+            group["lr"] = math.ldexp(group["initial_lr"] * decay, -self.standing.retreats)
         self.step += 1
         try:
             # PyTorch says that a closure returns a float, and hands on whatever it returns.
@@ -367,7 +367,8 @@ class Trainer:
 
     def _go_back(self, progress: Progress) -> None:
         """Takes over the parameters and the optimiser of the best checkpoint."""
-        best = self.ranks.from_first(lambda: self.folder.load("best", self.config, self.model))
+        own = self.config, self.model, self.optimizer
+        best = self.ranks.from_first(lambda: self.folder.load("best", *own))
         best.load_parameters(self.model)
         self.optimizer.load_state_dict(dict(best.optimizer))
         progress.retreat(self.step, best.step)

@@ -119,6 +119,30 @@ def test_a_plan_without_its_tapes_comes_back_from_json(unitary_run: TrainedRun) 
     assert again.tapes == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("wires", 0),
+        ("wires", "4"),
+        ("shots", 0.5),
+        ("task", 5),
+        ("encoding", "x"),
+        ("tolerance", None),
+        ("right", 8),
+        ("step", -1),
+        ("exact", ["a"] * 8),
+        ("predicted_share", "1"),
+    ],
+)
+def test_a_plan_with_a_value_of_another_kind_is_refused(
+    unitary_run: TrainedRun, name: str, value: object
+) -> None:
+    data: dict[str, Any] = json.loads(json.dumps(plan_run(unitary_run, shots=100).to_json()))
+    (data if name in data else data["circuits"][0])[name] = value
+    with pytest.raises(ValueError, match="must be"):
+        Plan.from_json(data)
+
+
 @pytest.mark.parametrize("data", [{}, {"circuits": [{}]}, {"circuits": [], "speed": 3}])
 def test_what_is_no_plan_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="no plan of a run"):

@@ -1,5 +1,6 @@
 import sqlite3
 from contextlib import closing
+from hashlib import sha256
 
 import pytest
 
@@ -9,6 +10,7 @@ from qrnn_circuits.job_store import (
     JobStatus,
     JobStore,
 )
+from qrnn_circuits.job_store.records import open_json, seal_json
 from tests.job_store.jobs import add
 
 
@@ -125,3 +127,22 @@ def test_context_must_be_json(store: JobStore) -> None:
     for context in ({"a": object()}, {"a": float("nan")}):
         with pytest.raises(TypeError, match="context must be a JSON object"):
             add(store, context=context)
+
+
+def test_a_context_that_nests_too_deep_is_refused_before_it_is_recorded() -> None:
+    value: dict[str, object] = {}
+    for _ in range(70):
+        value = {"a": value}
+    with pytest.raises(TypeError, match=r"context must be a JSON object: .*64 levels deep"):
+        seal_json("context", value)
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "[]", "5", "{"])
+def test_a_sealed_text_that_is_no_object_is_damaged(text: str) -> None:
+    sealed = f"{sha256(text.encode()).hexdigest()} {text}"
+    with pytest.raises(ValueError, match="context"):
+        open_json("context", sealed)
+
+
+def test_integers_of_a_context_may_have_any_size() -> None:
+    assert open_json("context", seal_json("context", {"a": 2**80})) == {"a": 2**80}

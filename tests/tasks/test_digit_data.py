@@ -184,7 +184,7 @@ def test_too_few_training_images_for_a_validation_split_are_refused(mnist_folder
         ({"x_train": np.zeros((40, 2))}, "x_train must be uint8 .*, got float64"),
         ({"y_test": np.zeros(19, np.uint8)}, r"y_test must be uint8 of shape \(20,\)"),
         ({"y_test": np.full(20, 11, np.uint8)}, "y_test must be at most 9, got 11"),
-        ({"x_test": np.array([None])}, "is a corrupt .npz file"),
+        ({"x_test": np.array([None])}, "must hold numbers in x_test.npy, but has the type object"),
     ],
 )
 def test_prepared_files_with_wrong_arrays_are_refused(

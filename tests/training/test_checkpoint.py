@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits.training import Checkpoint, CheckpointError, RunConfig
-from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
+from qrnn_circuits.training.checkpoint import _digest, read_checkpoint, write_checkpoint
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 Tiny = Callable[..., RunConfig]
@@ -112,3 +114,62 @@ def test_a_network_of_another_shape_is_refused_with_every_difference(
 def test_a_network_of_another_type_is_refused(stored_checkpoint: Checkpoint, tiny: Tiny) -> None:
     with pytest.raises(CheckpointError, match=r"torch\.float32 in the checkpoint and .*float64"):
         stored_checkpoint.load_parameters(tiny(dtype="float64").build_model())
+
+
+def test_a_header_of_gigabytes_is_refused_unread(stored_bytes: bytes) -> None:
+    with pytest.raises(CheckpointError, match="header must have at most 16,777,216 bytes"):
+        Checkpoint.from_bytes((2**40).to_bytes(8, "little") + stored_bytes[8:])
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a sparse file"])
+def test_what_is_no_checkpoint_is_refused_without_reading_it(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "last.safetensors"
+    if kind == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, 10**10)
+    message = r"last\.safetensors cannot be used: .*must (be a regular file|have at most)"
+    with pytest.raises(CheckpointError, match=message):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", -1),
+        ("step", "5"),
+        ("step", 2**70),
+        ("parameters", [1]),
+        ("parameters", {"dict": [["a", 1]]}),
+        ("optimizer", None),
+        ("generator", 5),
+        ("standing", []),
+        ("standing", {"best": None, "last": None, "without_improvement": 0, "retreats": 0.5}),
+        ("standing", {"best": {"step": 1}, "last": None, "without_improvement": 0, "retreats": 0}),
+        ("config", {"task": "xor", "steps": 2**70}),
+        ("config", 5),
+    ],
+)
+def test_wrong_values_under_a_right_checksum_are_refused(
+    stored_bytes: bytes, name: str, value: object
+) -> None:
+    length = int.from_bytes(stored_bytes[:8], "little")
+    metadata = json.loads(stored_bytes[8 : 8 + length])["__metadata__"]
+    header = json.loads(metadata["qrnn-circuits"])
+    tensors = safetensors.torch.load(stored_bytes)
+    text = json.dumps(json.loads(header["content"]) | {name: value})
+    header |= {"content": text, "sha256": _digest(text, tensors)}
+    forged = safetensors.torch.save(tensors, {"qrnn-circuits": json.dumps(header)})
+    with pytest.raises(CheckpointError, match="its content is not understood"):
+        Checkpoint.from_bytes(forged)
+
+
+def test_parameters_that_are_not_finite_are_refused(
+    stored_checkpoint: Checkpoint,
+) -> None:
+    parameters = {name: t * float("nan") for name, t in stored_checkpoint.parameters.items()}
+    forged = dataclasses.replace(stored_checkpoint, parameters=parameters)
+    model = stored_checkpoint.config.build_model()
+    with pytest.raises(CheckpointError, match=r"cell\.theta holds numbers .* not finite"):
+        forged.load_parameters(model)

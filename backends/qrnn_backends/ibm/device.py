@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 Mode = Literal["job", "batch", "session"]
-
 logger = logging.getLogger(__name__)
 
 
@@ -235,8 +234,9 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             ServiceError: If the service refuses to give the results, or cannot be reached.
         """
-        plan, bits = self._fetched(job_id, wait)
-        return put_together(plan.get("recipes"), sampling.results(plan, bits))
+        with sampling.as_recorded(job_id):
+            plan, bits = self._fetched(job_id, wait)
+            return put_together(plan.get("recipes"), sampling.results(plan, bits))
 
     def cancel(self, job_id: str) -> None:
         """Takes a job back from the service, from any process; to do so twice is no error.

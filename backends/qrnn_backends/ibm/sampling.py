@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pennylane.exceptions import QuantumFunctionError, WireError
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
@@ -16,9 +18,23 @@ from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
+from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.job_store import JobDamagedError
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+# Bytes of an array of circuits or values.
+_PAYLOAD_LIMIT = 2**28
+# What a layout of other values leads to; a ValueError is told as it is.
+_NOT_WRITTEN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    QuantumFunctionError,
+    TypeError,
+    WireError,
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,21 @@ def pack(layout: Mapping[str, Any], results: Iterable[Any]) -> bytes:
     return _to_bytes(arrays)
 
 
+@contextmanager
+def as_recorded(job_id: str) -> Iterator[None]:
+    """Tells of a layout that is none of ours, whose hash may yet be right.
+
+    Raises:
+        JobDamagedError: Python does not find in it what belongs there.
+    """
+    try:
+        yield
+    except _NOT_WRITTEN as error:
+        raise JobDamagedError(
+            f"what is recorded of job {job_id} is not what was written: {error!r}; submit it again"
+        ) from error
+
+
 def results(layout: Mapping[str, Any], packed: bytes) -> tuple[Result, ...]:
     """The results of all tapes from the packed bits of a job.
 
@@ -203,8 +234,12 @@ def from_payload(layout: Mapping[str, Any], payload: bytes) -> list[Pub]:
     """Reads what :func:`to_payload` wrote."""
     from qiskit import qpy
 
-    arrays = _from_bytes(payload)
-    circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
+    names = ["qpy", *(f"values{number}" for number in range(len(layout["pubs"])))]
+    arrays = _from_bytes(payload, names, _PAYLOAD_LIMIT)
+    try:
+        circuits = qpy.load(io.BytesIO(arrays["qpy"].tobytes()))
+    except Exception as error:  # Whatever Qiskit's reader meets with.
+        raise ValueError(f"the circuits recorded of the job cannot be read: {error}") from error
     return [
         Pub(circuit, arrays[f"values{number}"], entry["shots"], tuple(entry["places"]))
         for number, (circuit, entry) in enumerate(zip(circuits, layout["pubs"], strict=True))
@@ -215,7 +250,9 @@ def _readings(
     layout: Mapping[str, Any], packed: bytes
 ) -> Iterator[tuple[Readout, NDArray[np.uint8]]]:
     """The readout of each tape, with its bits of shape ``(shots, bits)``."""
-    arrays = _from_bytes(packed)
+    entries = layout["pubs"]
+    limit = max((_bytes_of(entry) for entry in entries), default=0)
+    arrays = _from_bytes(packed, [f"pub{number}" for number in range(len(entries))], limit)
     bits: dict[int, NDArray[np.uint8]] = {}
     for number, entry in enumerate(layout["pubs"]):
         size = sum(register_size for _, register_size in entry["registers"])
@@ -236,6 +273,11 @@ def _to_bytes(arrays: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _from_bytes(data: bytes) -> dict[str, NDArray[Any]]:
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return dict(arrays)
+def _from_bytes(data: bytes, names: Sequence[str], limit: int) -> dict[str, NDArray[Any]]:
+    return read_arrays(io.BytesIO(data), "what is recorded of the job", names, limit)
+
+
+def _bytes_of(entry: Mapping[str, Any]) -> int:
+    """How many bytes the bits of some circuits take."""
+    size = sum(int(register_size) for _, register_size in entry["registers"])
+    return len(entry["places"]) * int(entry["shots"]) * -(-size // 8)
