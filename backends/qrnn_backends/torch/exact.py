@@ -16,6 +16,8 @@ from pennylane.measurements import (
 from torch import Tensor
 
 from qrnn_backends.readout import mid_circuit
+from qrnn_backends.torch.mixture import measure_mixture
+from qrnn_backends.torch.representation import DensityMatrices
 from qrnn_backends.torch.simulation import ExactBranches
 from qrnn_backends.torch.state import LEAD, complex_type, squared_norms
 
@@ -36,19 +38,24 @@ def exact_results(
     Raises:
         DeviceError: If a state is asked for where the branches make up a mixture.
     """
-    pure = len(branches.state) == 1
-    purified = _purified(branches.state, tape.batch_size)
+    pure = len(branches.state) == 1 and not branches.mixed
+    prepared = (_mixture if branches.mixed else _purified)(branches.state, tape.batch_size)
     results = []
     for measurement in tape.map_to_standard_wires().measurements:
         if isinstance(measurement, StateMP) and type(measurement) is StateMP and not pure:
             raise DeviceError(
-                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture "
-                f"of {len(branches.state)}: take qml.density_matrix, or postselect"
+                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture"
+                + ("" if branches.mixed else f" of {len(branches.state)}")
+                + ": take qml.density_matrix, or postselect"
             )
         if is_recorded(measurement, branches.records):
             result: object = _record_statistics(measurement, branches, tape.batch_size)
+        elif branches.mixed:
+            result = measure_mixture(measurement, prepared, dtype)
+            if tape.batch_size is None:
+                result = result[0]
         else:
-            result = _measure(measurement, purified, tape)
+            result = _measure(measurement, prepared, tape)
         results.append(_cast(result, branches.state, dtype))
     return tuple(results)
 
@@ -92,6 +99,14 @@ def _measure(
     state = state.to(complex_type(state.real.dtype))
     with qml.QueuingManager.stop_recording():
         return qml.devices.qubit.measure(measurement, state, is_state_batched=batched)
+
+
+def _mixture(state: Tensor, batch_size: int | None) -> Tensor:
+    """The density matrix of all branches, shape ``(1, batch, 2, ..., 2)``, of trace 1."""
+    total = state.sum(0, keepdim=True)
+    form = DensityMatrices()
+    matrix = form.divided(total, form.weights(total)[0])
+    return matrix.expand(1, batch_size or 1, *matrix.shape[LEAD:])
 
 
 def _record_statistics(
