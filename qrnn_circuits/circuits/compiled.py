@@ -16,7 +16,12 @@ from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import distribution_bound, neuron_change
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
+from qrnn_circuits.circuits.neuron import (
+    NeuronOperation,
+    neurons_kept,
+    runs_neurons,
+    without_neurons,
+)
 from qrnn_circuits.circuits.qiskit.convert import Converted
 from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
@@ -156,10 +161,10 @@ class CompiledCircuit:
             )
 
         differentiable = self.steps == (len(self.inputs) - 1,) and shots is None
-        expand = not device.name.startswith("qrnn.")
+        expand = not runs_neurons(device)
 
         def circuit() -> list[qml.measurements.MeasurementProcess]:
-            with qml.QueuingManager.stop_recording():
+            with qml.QueuingManager.stop_recording(), neurons_kept():
                 operations, results = self._tape_operations()
                 if not differentiable:
                     # PennyLane cannot combine torch tensors with mid-circuit distributions.
