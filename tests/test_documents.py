@@ -45,7 +45,9 @@ def shell_commands() -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ("document", "words"), list(shell_commands()), ids=lambda value: " ".join(value)[:60]
+    ("document", "words"),
+    list(shell_commands()),
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:60],
 )
 def test_the_shell_commands_of_a_document_exist_with_their_options(
     document: str, words: list[str]
