@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from dataclasses import fields
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -257,9 +256,13 @@ def dense_distribution(order: int, realisation: str) -> NDArray[np.float64]:
     """Of wires 0 and 2, by the neuron's circuit as dense matrices, branch by branch."""
     wires = 3 + realisation_at(REALISATIONS.resolve(realisation), order).ancillas(order)
     neuron = NeuronOperation(COEFFICIENTS, range(wires), order, 1, realisation)
-    state = reduce(np.kron, [[np.cos(angle / 2), np.sin(angle / 2)] for angle in (0.7, 1.1, 0.4)])
-    weights = sum(np.abs(block @ state) ** 2 for block in system_branches(neuron, 3))
-    return np.asarray(weights / weights.sum()).reshape(2, 2, 2).sum(1).reshape(-1)
+    state = np.ones(1)
+    for angle in (0.7, 1.1, 0.4):
+        state = np.kron(state, [np.cos(angle / 2), np.sin(angle / 2)])
+    blocks = system_branches(neuron, 3)
+    weights = np.sum([np.abs(block @ state) ** 2 for block in blocks], axis=0)
+    table: NDArray[np.float64] = (weights / weights.sum()).reshape(2, 2, 2).sum(1).reshape(-1)
+    return table
 
 
 @pytest.mark.parametrize(("realisation", "order"), CASES)

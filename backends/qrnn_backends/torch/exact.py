@@ -51,9 +51,8 @@ def exact_results(
         if is_recorded(measurement, branches.records):
             result: object = _record_statistics(measurement, branches, tape.batch_size)
         elif branches.mixed:
-            result = measure_mixture(measurement, prepared, dtype)
-            if tape.batch_size is None:
-                result = result[0]
+            batch = measure_mixture(measurement, prepared, dtype)
+            result = batch[0] if tape.batch_size is None else batch
         else:
             result = _measure(measurement, prepared, tape)
         results.append(_cast(result, branches.state, dtype))

@@ -19,7 +19,7 @@ from qrnn_backends.torch.representation import DensityMatrices, as_matrices
 from qrnn_backends.torch.state import LEAD, as_tensor
 
 
-def measure_mixture(measurement: MeasurementProcess, state: Tensor, dtype: torch.dtype) -> object:
+def measure_mixture(measurement: MeasurementProcess, state: Tensor, dtype: torch.dtype) -> Tensor:
     """The result of a measurement.
 
     Args:
@@ -52,7 +52,8 @@ def measure_mixture(measurement: MeasurementProcess, state: Tensor, dtype: torch
     matrices = as_matrices(state)[0]
     matrices = matrices.to(torch.promote_types(matrices.dtype, torch.complex64))
     wires = qml.wires.Wires(range((state.ndim - LEAD) // 2))
-    return measurement.process_density_matrix(matrices, wires)
+    result: Tensor = measurement.process_density_matrix(matrices, wires)
+    return result
 
 
 def _moments(variance: bool, observable: Operator, matrices: Tensor) -> Tensor:
@@ -76,7 +77,10 @@ def _distribution(state: Tensor, wires: list[int]) -> Tensor:
     """Probabilities of the outcomes of wires, shape ``(batch, 2**wires)``; of all if none."""
     count = (state.ndim - LEAD) // 2
     wires = wires or list(range(count))
-    table = as_matrices(state)[0].diagonal(dim1=-2, dim2=-1).real.unflatten(-1, (2,) * count)
+    table: Tensor = (
+        as_matrices(state)[0].diagonal(dim1=-2, dim2=-1).real.unflatten(-1, (2,) * count)
+    )
     rest = [wire for wire in range(count) if wire not in wires]
     table = table.permute(0, *(1 + wire for wire in wires + rest))
-    return table.reshape(len(table), 2 ** len(wires), -1).sum(-1)
+    summed: Tensor = table.reshape(len(table), 2 ** len(wires), -1).sum(-1)
+    return summed

@@ -108,7 +108,9 @@ def density_matrices(state: Tensor, group: NDArray[np.int64]) -> Tensor:
     for index in range(int(group.max()) + 1):
         members = vectors[:, torch.as_tensor(np.flatnonzero(group == index), device=state.device)]
         matrices.append(members.mT @ members.conj())
-    return torch.stack(matrices).unflatten(-1, state.shape[LEAD:]).unflatten(2, state.shape[LEAD:])
+    wires = state.shape[LEAD:]
+    found: Tensor = torch.stack(matrices).unflatten(-1, wires).unflatten(2, wires)
+    return found
 
 
 def summed(state: Tensor, group: NDArray[np.int64]) -> Tensor:

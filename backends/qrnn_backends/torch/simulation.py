@@ -203,7 +203,7 @@ class ExactBranches(Branches):
 
     @property
     def _negligible(self) -> float:
-        return super()._negligible ** self._representation.rounding
+        return float(super()._negligible ** self._representation.rounding)
 
     def _split(self) -> None:
         weights = self._representation.weights(self.state.detach())

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pennylane as qml
@@ -51,9 +51,8 @@ def case(unread: int, postselect: int | None = None) -> Case:
     return Case(("b", "a"), steps(unread, postselect), results)
 
 
-def vector(results: object) -> NDArray[np.float64]:
-    parts = results if isinstance(results, tuple | list) else [results]
-    return np.concatenate([np.ravel(part) for part in parts])
+def vector(results: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.ravel(part) for part in results])
 
 
 def joined(given: Case, device: str = "qrnn.torch") -> Callable[[torch.Tensor], torch.Tensor]:
@@ -106,7 +105,7 @@ def test_second_derivatives_through_unread_measurements_are_those_of_first_ones(
 def test_all_measurements_of_a_mixture_are_those_without_a_gradient() -> None:
     sparse = qml.SparseHamiltonian((qml.X(0) @ qml.Y(1)).sparse_matrix(), [0, 1])
 
-    @qml.qnode(qml.device("qrnn.torch"))
+    @qml.qnode(qml.device("qrnn.torch"))  # type: ignore[untyped-decorator]
     def circuit(angles: torch.Tensor) -> list[qml.measurements.MeasurementProcess]:
         for step in range(7):
             qml.RX(angles[0] + step, wires=0)
@@ -168,7 +167,7 @@ def test_branches_of_a_gradient_are_density_matrices_from_where_those_are_smalle
 def test_what_backpropagation_keeps_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qrnn_backends.torch.simulation.MAX_KEPT_NUMBERS", 10_000)
 
-    @qml.qnode(qml.device("qrnn.torch"), interface="torch")
+    @qml.qnode(qml.device("qrnn.torch"), interface="torch")  # type: ignore[untyped-decorator]
     def circuit(angles: torch.Tensor) -> qml.measurements.ExpectationMP:
         for angle in angles:
             qml.RY(angle, wires=5)
