@@ -256,7 +256,7 @@ def dense_distribution(order: int, realisation: str) -> NDArray[np.float64]:
     """Of wires 0 and 2, by the neuron's circuit as dense matrices, branch by branch."""
     wires = 3 + realisation_at(REALISATIONS.resolve(realisation), order).ancillas(order)
     neuron = NeuronOperation(COEFFICIENTS, range(wires), order, 1, realisation)
-    state = np.ones(1)
+    state: NDArray[np.float64] = np.ones(1)
     for angle in (0.7, 1.1, 0.4):
         state = np.kron(state, [np.cos(angle / 2), np.sin(angle / 2)])
     blocks = system_branches(neuron, 3)
