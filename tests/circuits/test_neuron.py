@@ -258,7 +258,7 @@ def dense_distribution(order: int, realisation: str) -> NDArray[np.float64]:
     neuron = NeuronOperation(COEFFICIENTS, range(wires), order, 1, realisation)
     state: NDArray[np.float64] = np.ones(1)
     for angle in (0.7, 1.1, 0.4):
-        state = np.kron(state, [np.cos(angle / 2), np.sin(angle / 2)])
+        state = np.asarray(np.kron(state, [np.cos(angle / 2), np.sin(angle / 2)]), dtype=np.float64)
     blocks = system_branches(neuron, 3)
     weights = np.sum([np.abs(block @ state) ** 2 for block in blocks], axis=0)
     table: NDArray[np.float64] = (weights / weights.sum()).reshape(2, 2, 2).sum(1).reshape(-1)
