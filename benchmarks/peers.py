@@ -30,6 +30,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
+from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import NamedTuple
@@ -77,6 +78,9 @@ PEERS = (
     Peer("TensorCircuit-NG", "gates", tensorcircuit),
     Peer("TensorCircuit-NG", "multiplexers", tensorcircuit),
 )
+
+# Modules of the extra "peers".
+MODULES = {"DeepQuantum": ("deepquantum",), "TensorCircuit-NG": ("jax", "tensorcircuit")}
 
 
 @dataclass(frozen=True)
@@ -317,6 +321,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="only the first so many")
     arguments = parser.parse_args()
+    absent = sorted(
+        module
+        for name in arguments.only
+        for module in MODULES.get(name, ())
+        if find_spec(module) is None
+    )
+    if absent:
+        raise SystemExit(
+            f"{', '.join(absent)} not installed: pip install -e '.[peers]', or choose others "
+            "with --only"
+        )
     columns = ["W, I, stages, degree", "B, T", "simulator", "neurons as"]
     for name in ("forward", "gradient"):
         columns += [f"{name} [ms]", "this package [ms]", "ratio"]

@@ -1,8 +1,15 @@
+import re
+import shlex
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import typer
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+from qrnn_circuits.command_line import app
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -21,3 +28,49 @@ def test_the_python_code_of_a_document_runs(
 
     for example in document.examples():
         example.evaluate()
+
+
+def shell_commands() -> Iterator[tuple[str, list[str]]]:
+    """Every command of a block without a language, with the name of its document."""
+    for path in DOCUMENTS:
+        for language, block in re.findall(
+            r"^```(\w*)\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            if language:
+                continue
+            for line in block.replace("\\\n", " ").splitlines():
+                words = line.removeprefix("$ ").split(" #")[0]
+                if words.startswith(("qrnn ", "make ", "python ", "torchrun ")):
+                    yield path.name, shlex.split(words)
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    list(shell_commands()),
+    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:60],
+)
+def test_the_shell_commands_of_a_document_exist_with_their_options(
+    document: str, words: list[str]
+) -> None:
+    program, *arguments = words
+    if program == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        assert set(arguments) <= set(targets)
+        return
+    if "-m" in arguments:
+        place = arguments.index("-m") + 1
+        assert find_spec(arguments[place]), f"{document} names {arguments[place]}"
+        if arguments[place] != "qrnn_circuits":
+            return
+        arguments = arguments[place + 1 :]
+    # Raises a usage error where an option or an argument is not known.
+    group = typer.main.get_command(app)
+    with group.make_context("qrnn", list(arguments)) as context:
+        name, command, rest = group.resolve_command(context, list(arguments))  # type: ignore[attr-defined]
+        command.make_context(name, rest, parent=context)
+
+
+def test_the_commands_of_every_kind_are_found() -> None:
+    programs = {words[0] for _, words in shell_commands()}
+    assert programs >= {"qrnn", "make", "torchrun"}
+    assert len(list(shell_commands())) > 20

@@ -16,7 +16,12 @@ from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import distribution_bound, neuron_change
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import NeuronOperation, without_neurons
+from qrnn_circuits.circuits.neuron import (
+    NeuronOperation,
+    neurons_kept,
+    runs_neurons,
+    without_neurons,
+)
 from qrnn_circuits.circuits.qiskit.convert import Converted
 from qrnn_circuits.circuits.qiskit.sequence import convert_sequence, kept_outcomes
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
@@ -156,10 +161,10 @@ class CompiledCircuit:
             )
 
         differentiable = self.steps == (len(self.inputs) - 1,) and shots is None
-        expand = not device.name.startswith("qrnn.")
+        expand = not runs_neurons(device)
 
         def circuit() -> list[qml.measurements.MeasurementProcess]:
-            with qml.QueuingManager.stop_recording():
+            with qml.QueuingManager.stop_recording(), neurons_kept():
                 operations, results = self._tape_operations()
                 if not differentiable:
                     # PennyLane cannot combine torch tensors with mid-circuit distributions.
@@ -174,7 +179,7 @@ class CompiledCircuit:
         qnode = qml.QNode(circuit, device, interface=interface, mcm_method=mcm_method)
         return qnode if shots is None else qml.set_shots(qnode, shots=shots)
 
-    def to_qiskit(self, *, barriers: bool = False) -> "QuantumCircuit":
+    def to_qiskit(self, *, barriers: bool = False, high_level: bool = False) -> "QuantumCircuit":
         """The circuit for Qiskit, with dynamic circuits of its own.
 
         Quantum registers: ``lane``, ``workspace``, ``ancilla``. Classical registers: ``outcome``,
@@ -186,12 +191,21 @@ class CompiledCircuit:
         Args:
             barriers: Whether to put a barrier in front of every stage but the first, labelled
                 ``"<step>: <stage>"``.
+            high_level: Whether multiplexed neurons stay one ``quantum_neuron`` gate each, and those
+                of order 0 one ``polynomial_ry``, of which ``hls_config`` of Qiskit's ``transpile``
+                chooses the synthesis. All others are decomposed.
 
         Raises:
             ImportError: If Qiskit is not installed.
+            ValueError: If ``high_level`` is asked of a symbolic circuit.
         """
-        if barriers:
-            return self._convert(barriers=True).circuit
+        if high_level and self.symbolic:
+            raise ValueError(
+                "high_level must be False for a circuit compiled with symbolic=True: gates of "
+                "neurons take numbers"
+            )
+        if barriers or high_level:
+            return self._convert(barriers=barriers, high_level=high_level).circuit
         return self._converted().circuit.copy()
 
     def kept(self, counts: Mapping[str, int]) -> Counter[tuple[int, ...]]:
@@ -276,7 +290,11 @@ class CompiledCircuit:
         return []
 
     def _convert(
-        self, *, barriers: bool = False, angles: SymbolicAngles | None = None
+        self,
+        *,
+        barriers: bool = False,
+        high_level: bool = False,
+        angles: SymbolicAngles | None = None,
     ) -> Converted:
         if angles is None and self.symbolic:
             angles = SymbolicAngles.of_copy(self.model.cell)
@@ -286,6 +304,7 @@ class CompiledCircuit:
             self.registers,
             angles=angles,
             barriers=barriers,
+            high_level=high_level,
         )
 
     def _measurements(

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 import pennylane as qml
+from pennylane.debugging import PLDB
 from pennylane.operation import MatrixUndefinedError, Operation, Operator
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, TensorLike
@@ -32,8 +35,8 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     :func:`qrnn_circuits.neuron.block_amplitudes`), and how near it comes on the realisation itself:
     see the classes of :mod:`qrnn_circuits.circuits.realisations`. It has a matrix where the
     realisation is exactly a unitary on the wires, as the multiplexed one is. Of order 0 it is the
-    rotation by its polynomial, whichever realisation is given. In a QNode of PennyLane's own
-    devices, those that measure need :func:`expand_neurons`.
+    rotation by its polynomial, whichever realisation is given. In a QNode of another device than
+    ``qrnn``'s, the circuit of those that measure is queued in their place.
 
     Args:
         coefficients: Of the polynomial ``phi``, in radians, shape ``(P,)`` or ``(B, P)``.
@@ -103,6 +106,17 @@ class NeuronOperation(Operation):  # type: ignore[misc]
             "parities": kept,
         }
         super().__init__(coefficients, wires=wires)
+
+    def queue(self, context: Any = qml.QueuingManager) -> "NeuronOperation":  # noqa: ANN401
+        """Queues the neuron, or its circuit where the QNode's device needs that.
+
+        PennyLane's devices look for mid-circuit measurements before they decompose anything.
+        """
+        if self.realisation.measures and _in_qnode_of_another_device():
+            self.decomposition()
+        else:
+            context.append(self)
+        return self
 
     @property
     def realisation(self) -> Realisation:
@@ -217,11 +231,34 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         return len(self.wires) - 1 - self.realisation.ancillas(self.hyperparameters["order"])
 
 
-def without_neurons(operations: Iterable[Operator]) -> Iterator[Operator]:
-    """The operations, with its circuit in place of every neuron whose realisation measures.
+_keeps_neurons = ContextVar("_keeps_neurons", default=False)
 
-    PennyLane's own devices look for mid-circuit measurements before they decompose anything.
-    """
+
+@contextmanager
+def neurons_kept() -> Iterator[None]:
+    """Within, neurons that measure are queued as such, whatever device the QNode has."""
+    token = _keeps_neurons.set(True)
+    try:
+        yield
+    finally:
+        _keeps_neurons.reset(token)
+
+
+def runs_neurons(device: qml.devices.Device) -> bool:
+    """Whether a device takes neurons that measure as they are."""
+    return str(getattr(device, "name", "")).startswith("qrnn.")
+
+
+def _in_qnode_of_another_device() -> bool:
+    # Within qml.adjoint, qml.ctrl and the like there is a queue in the QNode's own one.
+    if _keeps_neurons.get() or len(qml.QueuingManager._active_contexts) != 1:
+        return False
+    # What PennyLane's breakpoints ask: only a QNode sets it.
+    return PLDB.has_active_dev() and not runs_neurons(PLDB.get_active_device())
+
+
+def without_neurons(operations: Iterable[Operator]) -> Iterator[Operator]:
+    """The operations, with its circuit in place of every neuron whose realisation measures."""
     for operation in operations:
         if isinstance(operation, NeuronOperation) and operation.realisation.measures:
             yield from operation.decomposition()
@@ -233,20 +270,17 @@ def without_neurons(operations: Iterable[Operator]) -> Iterator[Operator]:
 def expand_neurons(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Puts its circuit in place of every neuron that measures ancillas.
 
-    On a QNode of a device of PennyLane's own, which looks for mid-circuit measurements before it
-    decomposes anything and refuses those that come to light. The ``qrnn`` devices need it not.
+    For a tape that is executed on a device of PennyLane's own, which looks for mid-circuit
+    measurements before it decomposes anything. QNodes need it not, and neither do ``qrnn`` devices.
 
     Args:
         tape: A tape, or a QNode or a function that queues a circuit.
 
     Example:
-        >>> @expand_neurons
-        ... @qml.qnode(qml.device("default.qubit"))
-        ... def circuit():
-        ...     qml.Hadamard(0)
-        ...     NeuronOperation([0.3, 0.5], [0, 1, 2], 1, 1, "postselect")
-        ...     return qml.probs(wires=1)
-        >>> circuit().round(4)
+        >>> neuron = NeuronOperation([0.3, 0.5], [0, 1, 2], 1, 1, "postselect")
+        >>> tape = qml.tape.QuantumScript([qml.H(0), neuron], [qml.probs(wires=1)])
+        >>> tapes, _ = expand_neurons(tape)
+        >>> qml.execute(tapes, qml.device("default.qubit"))[0].round(4)
         array([0.9862, 0.0138])
     """
     with qml.QueuingManager.stop_recording():

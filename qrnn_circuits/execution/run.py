@@ -6,7 +6,7 @@ from typing import Any
 import pennylane as qml
 
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.neuron import runs_neurons, without_neurons
 from qrnn_circuits.execution.plan import Plan
 
 
@@ -36,7 +36,7 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
         [8, 8]
     """
     tapes: Sequence[qml.tape.QuantumScript] = plan.tapes
-    if not device.name.startswith("qrnn."):
+    if not runs_neurons(device):
         tapes = [tape.copy(operations=list(without_neurons(tape.operations))) for tape in tapes]
     circuits = [tape.operations for tape in tapes]
     method = measurement_method(device.name, circuits, shots=plan.shots)

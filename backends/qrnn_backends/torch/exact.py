@@ -17,6 +17,8 @@ from torch import Tensor
 
 from qrnn_backends.mid_circuit import PureStateMP
 from qrnn_backends.readout import mid_circuit
+from qrnn_backends.torch.mixture import measure_mixture
+from qrnn_backends.torch.representation import DensityMatrices
 from qrnn_backends.torch.simulation import ExactBranches
 from qrnn_backends.torch.state import LEAD, complex_type, squared_norms
 
@@ -37,16 +39,24 @@ def exact_results(
     Raises:
         DeviceError: If a state is asked for where the branches make up a mixture.
     """
-    purified = _purified(branches.state, tape.batch_size)
+    prepared = (_mixture if branches.mixed else _purified)(branches.state, tape.batch_size)
     results = []
     for measurement in tape.map_to_standard_wires().measurements:
+        if type(measurement) is StateMP and branches.mixed:
+            raise DeviceError(
+                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture: "
+                "take qml.density_matrix, or postselect"
+            )
         if type(measurement) is StateMP and len(branches.state) > 1:
             # Branches may have come to the same state.
             measurement = PureStateMP(wires=measurement.wires or range(tape.num_wires))
         if is_recorded(measurement, branches.records):
             result: object = _record_statistics(measurement, branches, tape.batch_size)
+        elif branches.mixed:
+            batch = measure_mixture(measurement, prepared, dtype)
+            result = batch[0] if tape.batch_size is None else batch
         else:
-            result = _measure(measurement, purified, tape)
+            result = _measure(measurement, prepared, tape)
         results.append(_cast(result, branches.state, dtype))
     return tuple(results)
 
@@ -90,6 +100,14 @@ def _measure(
     state = state.to(complex_type(state.real.dtype))
     with qml.QueuingManager.stop_recording():
         return qml.devices.qubit.measure(measurement, state, is_state_batched=batched)
+
+
+def _mixture(state: Tensor, batch_size: int | None) -> Tensor:
+    """The density matrix of all branches, shape ``(1, batch, 2, ..., 2)``, of trace 1."""
+    total = state.sum(0, keepdim=True)
+    form = DensityMatrices()
+    matrix = form.divided(total, form.weights(total)[0])
+    return matrix.expand(1, batch_size or 1, *matrix.shape[LEAD:])
 
 
 def _record_statistics(

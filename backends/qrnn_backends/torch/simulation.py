@@ -11,9 +11,15 @@ from pennylane.operation import Operator, StatePrepBase
 from pennylane.ops import Conditional, MeasurementValue, MidMeasure
 from torch import Tensor
 
+from qrnn_backends.torch.representation import (
+    DensityMatrices,
+    Representation,
+    StateVectors,
+    density_matrices,
+    summed,
+)
 from qrnn_backends.torch.state import (
     LEAD,
-    apply_operator,
     initial_state,
     is_supported,
     is_unitary,
@@ -25,7 +31,13 @@ from qrnn_circuits import ZeroProbabilityError
 # Of all branches together: 1 GiB of float64.
 MAX_AMPLITUDES = 2**27
 
-# Fewer branches are not worth a singular value decomposition.
+# What backpropagation keeps of all operations: 2 GiB of float64.
+MAX_KEPT_NUMBERS = 2**28
+
+# An operation's input and its result in another order of axes, measured over random circuits.
+_COPIES = 2
+
+# Fewer branches are not worth a singular value decomposition, or density matrices.
 _MIN_MERGED = 32
 
 
@@ -63,6 +75,8 @@ class Branches(ABC):
         self._asked_for = _asked_for(operations, standard.measurements)
         self.state = initial_state(preparation, standard.num_wires, dtype, device)
         self.records: dict[str, NDArray[np.uint8]] = {}
+        self._representation: Representation = StateVectors()
+        self._kept_numbers = 0
 
     def run(self) -> None:
         """Applies all operations.
@@ -78,6 +92,7 @@ class Branches(ABC):
                 self._measure(operation, asked_for)
             else:
                 self._apply(operation)
+            self._check_memory()
 
     def values(self, value: MeasurementValue) -> NDArray[np.generic]:
         """What a function of mid-circuit outcomes gives in each branch, shape ``(branches,)``."""
@@ -97,24 +112,19 @@ class Branches(ABC):
                 )
             chosen = np.flatnonzero(self.values(operation.meas_val).astype(bool))
         if not isinstance(operation, Conditional) or len(chosen) == len(self.state):
-            self.state = apply_operator(self.state, gate, self._dtype)
+            self.state = self._representation.apply(self.state, gate, self._dtype)
         elif len(chosen):
             rows = torch.as_tensor(chosen, device=self.state.device)
-            part = apply_operator(self.state[rows], gate, self._dtype)
+            part = self._representation.apply(self.state[rows], gate, self._dtype)
             self.state = replaced(self.state, part, (rows,))
         if not is_unitary(gate):
             self._postselected(gate)
 
     def _measure(self, measurement: MidMeasure, asked_for: frozenset[str]) -> None:
-        axis = LEAD + measurement.wires[0]
         values = (0, 1) if measurement.postselect is None else (measurement.postselect,)
-        parts = []
-        for value in values:
-            part = self.state.narrow(axis, value, 1)
-            pair = [part, torch.zeros_like(part)]
-            parts.append(torch.cat(pair[::-1] if value and not measurement.reset else pair, axis))
-        count = len(self.state)
-        self.state = torch.cat(parts)
+        wire, reset = measurement.wires[0], bool(measurement.reset)
+        project, count = self._representation.project, len(self.state)
+        self.state = torch.cat([project(self.state, wire, value, reset) for value in values])
         records = {uid: np.tile(bits, len(values)) for uid, bits in self.records.items()}
         records[measurement.meas_uid] = np.repeat(np.array(values, np.uint8), count)
         self.records = {uid: bits for uid, bits in records.items() if uid in asked_for}
@@ -122,12 +132,22 @@ class Branches(ABC):
             self._split()
         else:
             self._postselected(measurement)
+
+    def _check_memory(self) -> None:
         size = self.state.numel()
         if size > MAX_AMPLITUDES:
             raise ValueError(
                 f"the mid-circuit measurements leave {len(self.state)} branches of "
                 f"{size // len(self.state)} amplitudes, more than {MAX_AMPLITUDES} amplitudes in "
                 "all: give shots, or measure less"
+            )
+        if self.state.requires_grad:
+            self._kept_numbers += _COPIES * size * (2 if self.state.is_complex() else 1)
+        if self._kept_numbers > MAX_KEPT_NUMBERS:
+            raise ValueError(
+                f"backpropagation keeps more than {MAX_KEPT_NUMBERS} numbers of the "
+                f"{len(self._operations)} operations, whose state has {size} amplitudes: take "
+                "diff_method='parameter-shift' or 'finite-diff', or measure less"
             )
 
     def _keep(self, alive: NDArray[np.bool_]) -> None:
@@ -154,8 +174,9 @@ class Branches(ABC):
 class ExactBranches(Branches):
     """Every branch, each with its amplitudes: its squared norm is its share of what is kept.
 
-    Branches of probability 0 are dropped. Without a gradient, branches that differ only in outcomes
-    that nothing asks for are replaced by fewer of the same density matrix: at most ``2**wires``.
+    Branches of probability 0 are dropped. Branches that differ only in outcomes that nothing asks
+    for are replaced by fewer of the same density matrix, at most ``2**wires``, and where a gradient
+    is wanted by that matrix itself: how few they can be is no smooth function of the parameters.
 
     Attributes:
         log_acceptance: Logarithm of the probability that all postselected outcomes come out right,
@@ -170,20 +191,31 @@ class ExactBranches(Branches):
         self.log_acceptance = torch.zeros(1, dtype=torch.float64)
         self._merge_at = _MIN_MERGED
 
+    @property
+    def mixed(self) -> bool:
+        """Whether the branches are density matrices, with two axes for each wire."""
+        return isinstance(self._representation, DensityMatrices)
+
     def weights(self) -> Tensor:
         """Share of each branch in what is kept, shape ``(branches, batch)``; differentiable."""
-        norms = squared_norms(self.state)
-        return norms / norms.sum(0)
+        weights = self._representation.weights(self.state)
+        return weights / weights.sum(0)
+
+    @property
+    def _negligible(self) -> float:
+        return float(super()._negligible ** self._representation.rounding)
 
     def _split(self) -> None:
-        weights = squared_norms(self.state.detach())
+        weights = self._representation.weights(self.state.detach())
         alive = (weights > self._negligible * weights.sum(0)).any(1)
         self._keep(alive.cpu().numpy())
-        if len(self.state) >= self._merge_at and not self.state.requires_grad:
+        if self.mixed or (self.state.requires_grad and len(self.state) > _MIN_MERGED):
+            self._mix()
+        elif len(self.state) >= self._merge_at and not self.state.requires_grad:
             self._merge()
 
     def _postselected(self, operation: Operator) -> None:
-        norms = squared_norms(self.state.detach())
+        norms = self._representation.weights(self.state.detach())
         kept = norms.sum(0)
         # What a projection leaves may be rounding; a neuron's block is small and exact.
         measured = isinstance(operation, MidMeasure)
@@ -194,18 +226,37 @@ class ExactBranches(Branches):
             )
         self.log_acceptance = self.log_acceptance + kept.double().log().cpu()
         # A long sequence keeps less than the smallest floating-point number.
-        scale = kept.rsqrt().reshape(-1, *(1,) * (self.state.ndim - LEAD))
-        self.state = self.state * scale
+        self.state = self._representation.divided(self.state, kept)
         self._keep((norms > self._negligible * kept).any(1).cpu().numpy())
+
+    def _groups(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Records that are told apart, and which of them each branch has."""
+        records = list(self.records.values()) or [np.zeros(len(self.state), np.uint8)]
+        patterns, group = np.unique(np.stack(records, 1), axis=0, return_inverse=True)
+        return patterns, group.reshape(-1)
+
+    def _mix(self) -> None:
+        """Holds one density matrix for each record, where that is less than its branches."""
+        patterns, group = self._groups()
+        if self.mixed:
+            if len(patterns) == len(self.state):
+                return
+            self.state = summed(self.state, group)
+        else:
+            size = self.state[0, 0].numel()
+            if len(self.state) <= len(patterns) * size:
+                return
+            self.state = density_matrices(self.state, group)
+            self._representation = DensityMatrices()
+        self.records = {uid: patterns[:, place] for place, uid in enumerate(self.records)}
 
     def _merge(self) -> None:
         """Makes fewer branches of those whose records nothing tells apart."""
-        records = list(self.records.values()) or [np.zeros(len(self.state), np.uint8)]
-        patterns, group = np.unique(np.stack(records, 1), axis=0, return_inverse=True)
+        patterns, group = self._groups()
         lead, wires = self.state.shape[1], self.state.shape[LEAD:]
         states, rows = [], []
         for index in range(len(patterns)):
-            members = torch.as_tensor(np.flatnonzero(group.reshape(-1) == index))
+            members = torch.as_tensor(np.flatnonzero(group == index))
             stack = self.state[members.to(self.state.device)].reshape(len(members), lead, -1)
             # A = U S V: the rows of S V have the density matrix of the rows of A.
             _, sizes, directions = torch.linalg.svd(stack.movedim(1, 0), full_matrices=False)

@@ -69,6 +69,7 @@ class Converter:
             be in the postselected state, and takes an X or nothing.
         barriers: Whether to put a barrier in front of every section but the first, labelled with
             its name.
+        neuron_gate: The one gate that a neuron becomes, or None for one that is decomposed.
     """
 
     quantum: Mapping[str, Sequence[Hashable]]
@@ -76,6 +77,7 @@ class Converter:
     angle: Callable[[Any], Any] = field(default=lambda value: float(qml.math.unwrap([value])[0]))
     misread: bool = False
     barriers: bool = False
+    neuron_gate: "Callable[[NeuronOperation], Gate | None]" = field(default=lambda neuron: None)
 
     def convert(self, items: Iterable[Item]) -> Converted:
         """Converts operations.
@@ -130,6 +132,10 @@ class Converter:
 
     def _steps(self, operation: Operator) -> list[_Step]:
         """The basic operations of one; what repeats within a neuron is worked out once."""
+        if isinstance(operation, NeuronOperation):
+            whole = self.neuron_gate(operation)
+            if whole is not None:
+                return [(operation, whole)]
         decompose = (
             neuron_operations if isinstance(operation, NeuronOperation) else basic_operations
         )

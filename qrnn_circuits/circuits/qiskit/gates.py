@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from pennylane.math import unwrap
 from pennylane.ops import MidMeasure
 
 from qrnn_circuits.circuits.angles import activation_table, angle_table, table_parity_angles
@@ -208,6 +209,30 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
             getattr(other, "order", None),
             getattr(other, "degree", None),
         )
+
+
+def neuron_gate(neuron: NeuronOperation) -> Gate | None:
+    """The gate of a neuron that is exactly one on its wires.
+
+    Args:
+        neuron: With numbers for coefficients.
+
+    Returns:
+        Of order 0 a :class:`PolynomialRYGate`, of a multiplexed neuron a
+        :class:`QuantumNeuronGate`, and None for any other.
+    """
+    options = neuron.hyperparameters
+    order, degree, inverse = options["order"], options["degree"], options["inverse"]
+    controls = len(neuron.control_wires)
+    if options["parities"] is not None or neuron.batch_size is not None:
+        return None
+    coefficients = [float(value) for value in unwrap(neuron.data)[0]]
+    if order == 0:
+        sign = -1 if inverse else 1
+        return PolynomialRYGate([sign * value for value in coefficients], controls, degree)
+    if isinstance(neuron.realisation, Multiplexed) and not inverse:
+        return QuantumNeuronGate(coefficients, controls, order=order, degree=degree)
+    return None
 
 
 def quantum_neuron_circuit(

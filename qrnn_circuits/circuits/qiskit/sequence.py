@@ -23,6 +23,7 @@ def convert_sequence(
     *,
     angles: SymbolicAngles | None = None,
     barriers: bool = False,
+    high_level: bool = False,
 ) -> Converted:
     """Converts all steps.
 
@@ -32,13 +33,18 @@ def convert_sequence(
         registers: The wires of the circuit.
         angles: For symbolic angles, in the parameters of a cell of their own, in place of numbers.
         barriers: Whether to put a barrier in front of every stage but the first.
+        high_level: Whether neurons that are exactly a gate stay one.
 
     Raises:
         ImportError: If Qiskit is not installed.
     """
     require_qiskit()
+    from qrnn_circuits.circuits.qiskit.gates import neuron_gate
+
     lane, workspace, ancillas = registers
     rules: dict[str, Any] = {} if angles is None else {"angle": angles}
+    if high_level:
+        rules["neuron_gate"] = neuron_gate
     converter = Converter(
         {"lane": lane, "workspace": workspace, "ancilla": ancillas},
         lambda measurement, used: _classical_register(measurement, used, lane),

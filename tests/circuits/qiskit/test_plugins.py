@@ -1,11 +1,15 @@
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import Operator
 from qiskit.transpiler.passes.synthesis.high_level_synthesis import HLSConfig
 from qiskit.transpiler.passes.synthesis.plugin import high_level_synthesis_plugin_names
 
+from qrnn_circuits import QRNN, UNREAD, Initialisation, compile_circuit
 from qrnn_circuits.circuits.qiskit.gates import PolynomialRYGate, QuantumNeuronGate
 from qrnn_circuits.circuits.qiskit.plugins import (
     AmplifiedQuantumNeuron,
@@ -106,3 +110,43 @@ def test_other_gates_are_declined() -> None:
     neuron = QuantumNeuronGate([0.1, 0.2], 1, degree=1)
     for plugin in (ParityPolynomialRY(), TextbookPolynomialRY()):
         assert plugin.run(neuron) is None
+
+
+@pytest.mark.parametrize(
+    ("order", "name", "methods"),
+    [
+        (0, "polynomial_ry", ["parity", "textbook"]),
+        (1, "quantum_neuron", ["multiplexed", ("amplified", {"length": 3})]),
+    ],
+)
+def test_transpile_picks_the_method_of_the_neurons_of_a_compiled_circuit(
+    order: int, name: str, methods: list[Any]
+) -> None:
+    generator = torch.Generator().manual_seed(1)
+    model = QRNN(
+        lane=1,
+        workspace=2,
+        order=order,
+        degree=2,
+        semantics="unitary",
+        initialisation=Initialisation(0.5, 0.5, 0.5),
+        generator=generator,
+    )
+    compiled = compile_circuit(model, [1], [UNREAD], realisation="multiplexed")
+    whole = compiled.to_qiskit(high_level=True)
+    assert whole.count_ops()[name] == len(model.cell.neuron_coefficients) - 1
+    assert Operator(whole).equiv(Operator(compiled.to_qiskit()))
+    wide = QuantumCircuit(5)
+    wide.compose(whole, wide.qubits[: whole.num_qubits], inplace=True)
+    counts = [
+        transpile(wide, basis_gates=BASIS, hls_config=HLSConfig(**{name: [method]})).count_ops()
+        for method in methods
+    ]
+    assert counts[0]["cx"] < counts[1]["cx"]
+
+
+def test_a_symbolic_circuit_has_no_gates_of_neurons() -> None:
+    model = QRNN(lane=1, workspace=2, semantics="unitary")
+    symbolic = compile_circuit(model, [1], realisation="multiplexed", symbolic=True)
+    with pytest.raises(ValueError, match="high_level must be False"):
+        symbolic.to_qiskit(high_level=True)
