@@ -151,15 +151,18 @@ def option(
     *,
     words: tuple[str, ...] | None = None,
     variable: str | None = None,
+    found: bool = False,
 ) -> T:
     """An option of a task: a field of its dataclass.
 
     Args:
         default: Its default.
         text: What it does, for the help of the command line.
-        words: For an option that names a folder, the values that name something else; the folder's
+        words: For an option that names a folder or file, the values that name something else; its
             full path is kept with a run. None for other options.
         variable: Environment variable that gives the option where the command line does not.
+        found: Whether the task finds it itself when a run begins, and keeps it with the run: no
+            option of the command line.
 
     Returns:
         A field for ``dataclasses``.
@@ -171,7 +174,7 @@ def option(
         >>> Options().length, dataclasses.fields(Options)[0].metadata["help"]
         (4, 'Steps of a sequence.')
     """
-    metadata = {"help": text, "words": words, "variable": variable}
+    metadata = {"help": text, "words": words, "variable": variable, "found": found}
     field: T = dataclasses.field(default=default, metadata=metadata)
     return field
 
