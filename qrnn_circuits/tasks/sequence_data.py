@@ -183,7 +183,7 @@ def split_sequences(
     Args:
         data: The sequences.
         validation: Share of the validation; with 0 its sequences are the training's.
-        test: Share of the test, likewise.
+        test: Share of the test, with the same meaning of 0.
         cut: Whether a sequence that is the only one may be cut, the test coming last.
 
     Returns:

@@ -118,7 +118,8 @@ class Sequences(Task):
             text are then one sequence. None to take lines and rows as they are.
         validation_share: Share of the sequences, by default 0.1, that runs are watched on. With 0
             they are the training sequences. A file that splits its sequences leaves no choice.
-        test_share: Share of the sequences, by default 0.1, that networks are judged on; likewise.
+        test_share: Share of the sequences, by default 0.1, that networks are judged on, with the
+            same meaning of 0.
         reading: ``"scored"`` to leave all steps before a label unread, or ``"every"``.
         contents: What is known of the file, see :class:`Contents`: kept with a run, which can so be
             loaded without the file.
