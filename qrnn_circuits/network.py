@@ -7,12 +7,18 @@ import torch
 from torch import Tensor, nn
 
 import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
-from qrnn_circuits.cells.base import PADDING, UNREAD, Cell
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, mean_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
-from qrnn_circuits.sequences import Steps, Symbols, check_mask, checked_steps
+from qrnn_circuits.sequences import (
+    Steps,
+    Symbols,
+    acceptance_per_step,
+    check_mask,
+    checked_steps,
+)
 from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
@@ -33,6 +39,7 @@ class QRNNOutput:
         outcomes: The outcome of each step, given or sampled, or ``UNREAD``, int64, shape
             ``(B, T)``; ``PADDING`` where there is no step.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``.
+        lengths: Number of steps of each sequence, int64, shape ``(B,)``; None where none is padded.
 
     Example:
         >>> symbols = torch.tensor([[0, 1, 1]])
@@ -45,11 +52,12 @@ class QRNNOutput:
     log_acceptance: Tensor
     outcomes: Tensor
     state: Tensor
+    lengths: Tensor | None = None
 
     @property
     def log_acceptance_per_step(self) -> Tensor:
         """``log_acceptance`` over the number of each sequence's steps, float64, shape ``(B,)``."""
-        return self.log_acceptance / (self.outcomes != PADDING).sum(1).clamp(min=1)
+        return acceptance_per_step(self.log_acceptance, self.outcomes.shape[1], self.lengths)
 
 
 class RecurrentNetwork(nn.Module):
@@ -165,9 +173,8 @@ class RecurrentNetwork(nn.Module):
                 log_probs = log_distribution(prediction.weights)
                 loss = mean_loss(log_probs, steps.outcomes, counted, kind)
                 if acceptance_weight:
-                    kept = prediction.log_acceptance / steps.inputs.shape[1]
-                    if steps.lengths is not None:
-                        kept = prediction.log_acceptance / steps.lengths.clamp(min=1)
+                    kept, longest = prediction.log_acceptance, steps.inputs.shape[1]
+                    kept = acceptance_per_step(kept, longest, steps.lengths)
                     loss = loss - acceptance_weight * kept.mean()
                 return loss.to(state.dtype)
             weights, positions = run.read(
@@ -351,4 +358,5 @@ def _output(prediction: Prediction, dtype: torch.dtype, steps: Steps) -> QRNNOut
         prediction.log_acceptance,
         steps.with_padding(prediction.outcomes),
         prediction.state.to(dtype),
+        steps.lengths,
     )

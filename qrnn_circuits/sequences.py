@@ -144,6 +144,11 @@ def ended(lengths: Tensor, steps: int) -> Tensor:
     return torch.arange(steps, device=lengths.device) >= lengths[:, None]
 
 
+def acceptance_per_step(log_acceptance: Tensor, steps: int, lengths: Tensor | None) -> Tensor:
+    """A log acceptance over the number of steps, of which there are ``steps`` or ``lengths``."""
+    return log_acceptance / (steps if lengths is None else lengths.clamp(min=1))
+
+
 def _without_padding(inputs: Tensor, outcomes: Tensor) -> Steps:
     """Tells padding from steps, and leaves out what is padding in every sequence.
 

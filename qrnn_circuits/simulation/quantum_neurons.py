@@ -205,8 +205,11 @@ class TransferSimulation(NeuronSimulation):
         readout = gates.readout.index_select(0, last).where(~unread[:, -1:], 1)
         state = run.final * readout
         square = (state * state).sum(-1)
-        taken = steps if lengths is None else lengths
-        unread_steps = unread.sum(1) + (taken - steps)
+        taken: int | Tensor = steps
+        unread_steps = unread.sum(1)
+        if lengths is not None:
+            # What follows the end of a sequence is marked as unread.
+            taken, unread_steps = lengths, unread_steps + lengths - steps
         log_scales = taken * gates.log_scale - unread_steps * gates.readout_log_scale
         log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
         state = state / square.sqrt()[:, None]
