@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qrnn_circuits.cells.base import PADDING as PADDING
     from qrnn_circuits.cells.base import UNREAD as UNREAD
     from qrnn_circuits.cells.base import Cell
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.neuron import Initialisation, QuantumNeuron
     from qrnn_circuits.polynomial import BooleanPolynomial
     from qrnn_circuits.threads import worthwhile_threads
+    from qrnn_circuits.training.evaluation import load_run
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ __all__ = [
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
+    "load_run",
     "sequence_loss",
     "worthwhile_threads",
 ]
@@ -43,6 +46,7 @@ __all__ = [
 
 _MODULES = {
     "QRNN": "network",
+    "PADDING": "cells.base",
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
@@ -55,6 +59,7 @@ _MODULES = {
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",
+    "load_run": "training.evaluation",
     "sequence_loss": "loss",
     "worthwhile_threads": "threads",
 }

@@ -13,7 +13,12 @@ Loss = Literal["nll", "paper"]
 
 
 def sequence_loss(
-    log_probs: Tensor, outcomes: Tensor, scored: Tensor | None = None, *, kind: Loss = "nll"
+    log_probs: Tensor,
+    outcomes: Tensor,
+    scored: Tensor | None = None,
+    *,
+    kind: Loss = "nll",
+    ignore_index: int | None = None,
 ) -> Tensor:
     """Mean loss over the scored steps of a batch.
 
@@ -23,9 +28,11 @@ def sequence_loss(
 
     Args:
         log_probs: Natural logs of each step's distribution, shape ``(B, T, 2**I)``.
-        outcomes: The right symbols, int64, shape ``(B, T)``.
-        scored: The steps that count, bool, shape ``(B, T)``; by default all.
+        outcomes: The right symbols, int64, shape ``(B, T)``; ``UNREAD`` and ``PADDING`` elsewhere.
+        scored: The steps that count, bool, shape ``(B, T)``; by default all that have a symbol.
         kind: ``"nll"`` or ``"paper"``.
+        ignore_index: A number in ``outcomes`` that stands for no symbol either: its steps count
+            neither in the loss nor in the number that it is divided by.
 
     Returns:
         The mean, shape ``()``.
@@ -42,7 +49,19 @@ def sequence_loss(
         tensor(0.3466)
         >>> sequence_loss(log_probs, outcomes, scored=torch.tensor([[False, True]]))
         tensor(0.6931)
+        >>> sequence_loss(log_probs, torch.tensor([[0, -1]]), ignore_index=-1)
+        tensor(-0.)
     """
+    if ignore_index is not None:
+        counts = outcomes != ignore_index
+        scored = counts & (outcomes >= 0) if scored is None else counts & scored
+    elif scored is None:
+        scored = outcomes >= 0
+    return mean_loss(log_probs, outcomes, scored, kind)
+
+
+def mean_loss(log_probs: Tensor, outcomes: Tensor, scored: Tensor | None, kind: Loss) -> Tensor:
+    """The loss as :func:`sequence_loss` has it, of all steps where ``scored`` is None."""
     if kind not in get_args(Loss):
         raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
     log_probs, outcomes = log_probs.flatten(0, -2), outcomes.flatten()

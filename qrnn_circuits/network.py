@@ -10,8 +10,15 @@ import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the ce
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.log_distribution import log_distribution
-from qrnn_circuits.loss import Loss, sequence_loss
+from qrnn_circuits.loss import Loss, mean_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
+from qrnn_circuits.sequences import (
+    Steps,
+    Symbols,
+    acceptance_per_step,
+    check_mask,
+    checked_steps,
+)
 from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
@@ -25,13 +32,14 @@ class QRNNOutput:
     Attributes:
         log_probs: Natural log of the distribution of each step's lane before it is conditioned,
             given all earlier inputs and outcomes, shape ``(B, T, 2**I)``; NaN where a step is
-            unread.
+            unread, and where there is none.
         log_acceptance: Natural log of the probability that every ancilla reads 0 and every
             conditioned outcome occurs, shape ``(B,)``, float64: the share of shots that a
             postselected run keeps.
         outcomes: The outcome of each step, given or sampled, or ``UNREAD``, int64, shape
-            ``(B, T)``.
+            ``(B, T)``; ``PADDING`` where there is no step.
         state: Normalised workspace amplitudes after the last step, shape ``(B, 2**W)``.
+        lengths: Number of steps of each sequence, int64, shape ``(B,)``; None where none is padded.
 
     Example:
         >>> symbols = torch.tensor([[0, 1, 1]])
@@ -44,6 +52,12 @@ class QRNNOutput:
     log_acceptance: Tensor
     outcomes: Tensor
     state: Tensor
+    lengths: Tensor | None = None
+
+    @property
+    def log_acceptance_per_step(self) -> Tensor:
+        """``log_acceptance`` over the number of each sequence's steps, float64, shape ``(B,)``."""
+        return acceptance_per_step(self.log_acceptance, self.outcomes.shape[1], self.lengths)
 
 
 class RecurrentNetwork(nn.Module):
@@ -77,55 +91,71 @@ class RecurrentNetwork(nn.Module):
         self.cell = cell
 
     def forward(
-        self, inputs: Tensor, outcomes: Tensor, *, state: Tensor | None = None
+        self,
+        inputs: Symbols,
+        outcomes: Symbols,
+        *,
+        state: Tensor | None = None,
+        ignore_index: int | None = None,
     ) -> QRNNOutput:
         """Predicts every step, conditioning each on its given outcome.
 
         A step whose outcome is :data:`UNREAD` has no output stage and no measurement: its lane only
-        carries the input.
+        carries the input. Where it is :data:`PADDING`, the sequence has ended before: there is no
+        step, whatever the input, and each sequence fares as if it were alone.
 
         Args:
             inputs: Input symbols, int64, shape ``(B, T)``, in ``[0, 2**I)``; or, of a cell of
-                real inputs, features, shape ``(B, T, F)``.
+                real inputs, features, shape ``(B, T, F)``; or packed sequences.
             outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
-                ``(B, T)``.
+                ``(B, T)``, with ``PADDING`` after the end of each sequence; or packed sequences.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``: the
                 ``state`` of an earlier output. By default every workspace wire reads 0.
+            ignore_index: A number in ``outcomes`` that stands for no outcome, as for PyTorch's
+                losses: for padding after the end of each sequence, else for ``UNREAD``.
 
         Returns:
-            The predictions.
+            The predictions, in the order in which packed sequences were given.
 
         Raises:
             ZeroProbabilityError: If a conditioned outcome has probability zero.
             ValueError: If a symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
-        state, _ = self._checked_start(inputs, outcomes, state)
+        steps, state = self._checked_start(inputs, outcomes, state, ignore_index)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *outcomes.shape)
-            return _output(run.predict(inputs, outcomes, state), state.dtype)
+            run = simulation(self.cell, self.strategy, *steps.outcomes.shape)
+            prediction = run.predict(steps.inputs, steps.outcomes, state, steps.lengths)
+            return _output(prediction, state.dtype, steps)
 
     def loss(
         self,
-        inputs: Tensor,
-        outcomes: Tensor,
-        scored: Tensor | None = None,
+        inputs: Symbols,
+        outcomes: Symbols,
+        scored: Symbols | None = None,
         *,
         kind: Loss = "nll",
         acceptance_weight: float = 0.0,
         state: Tensor | None = None,
+        ignore_index: int | None = None,
     ) -> Tensor:
         """Mean loss of the scored steps; every step is conditioned on its outcome.
 
         Args:
-            inputs: Input symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
+            inputs: Input symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``; or
+                packed sequences.
             outcomes: The right symbol of each scored step, and the symbol that each other step is
-                conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
+                conditioned on, or ``UNREAD``, int64, shape ``(B, T)``, with ``PADDING`` after the
+                end of each sequence; or packed sequences.
             scored: The steps that count, bool, shape ``(B, T)``; by default all that are read.
+                Padding never counts.
             kind: ``"nll"`` or ``"paper"``, see :func:`~qrnn_circuits.loss.sequence_loss`.
-            acceptance_weight: How many times the mean of ``-log_acceptance / T`` over the sequences
-                is added, so that a network learns to keep its shots where steps are conditioned.
+            acceptance_weight: How many times the mean of ``-log_acceptance`` over the number of
+                steps of each sequence is added, so that a network learns to keep its shots where
+                steps are conditioned.
             state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
+            ignore_index: A number in ``outcomes`` that stands for no outcome and does not count,
+                see :meth:`forward`.
 
         Returns:
             The mean, shape ``()``.
@@ -136,27 +166,24 @@ class RecurrentNetwork(nn.Module):
                 symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
-        if scored is not None:
-            _check_mask("scored", scored, outcomes)
-        state, any_unread = self._checked_start(inputs, outcomes, state)
-        if any_unread:
-            unread = outcomes == UNREAD
-            scored = ~unread if scored is None else scored
-            _check_scored(scored, unread)
+        steps, state = self._checked_start(inputs, outcomes, state, ignore_index)
+        counted = steps.scored(scored)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *outcomes.shape)
-            if scored is None or acceptance_weight or is_traced():
-                prediction = run.predict(inputs, outcomes, state)
+            run = simulation(self.cell, self.strategy, *steps.outcomes.shape)
+            if counted is None or acceptance_weight or is_traced():
+                prediction = run.predict(steps.inputs, steps.outcomes, state, steps.lengths)
                 log_probs = log_distribution(prediction.weights)
-                loss = sequence_loss(log_probs, outcomes, scored, kind=kind)
+                loss = mean_loss(log_probs, steps.outcomes, counted, kind)
                 if acceptance_weight:
-                    log_acceptance = prediction.log_acceptance.mean() / inputs.shape[1]
-                    loss = loss - acceptance_weight * log_acceptance
+                    kept, longest = prediction.log_acceptance, steps.inputs.shape[1]
+                    kept = acceptance_per_step(kept, longest, steps.lengths)
+                    loss = loss - acceptance_weight * kept.mean()
                 return loss.to(state.dtype)
-            weights, positions = run.read(inputs, outcomes, scored, state)
-            outcomes, scored = outcomes.take(positions), scored.take(positions)
-            loss = sequence_loss(log_distribution(weights), outcomes, scored, kind=kind)
-            return loss.to(state.dtype)
+            weights, positions = run.read(
+                steps.inputs, steps.outcomes, counted, state, steps.lengths
+            )
+            read, counted = steps.outcomes.take(positions), counted.take(positions)
+            return mean_loss(log_distribution(weights), read, counted, kind).to(state.dtype)
 
     @torch.no_grad()
     def sample(
@@ -195,20 +222,21 @@ class RecurrentNetwork(nn.Module):
                 "autoregressive must be False for a cell of real inputs, got True: an outcome is a "
                 "symbol, and no input of such a cell"
             )
-        _check_mask("sampled", sampled, outcomes)
+        check_mask("sampled", sampled, outcomes.shape)
         outcomes = outcomes.masked_fill(sampled, 0)
-        state, _ = self._checked_start(inputs, outcomes, state)
+        steps, state = self._checked_start(inputs, outcomes, state)
         with full_precision(state.device):
-            run = simulation(self.cell, self.strategy, *outcomes.shape).for_drawing()
+            run = simulation(self.cell, self.strategy, *steps.outcomes.shape).for_drawing()
             prediction = run.sample(
-                inputs,
-                outcomes,
-                sampled,
+                steps.inputs,
+                steps.outcomes,
+                steps.mask(sampled),
                 state,
                 autoregressive=autoregressive,
                 generator=generator,
+                lengths=steps.lengths,
             )
-        return _output(prediction, state.dtype)
+        return _output(prediction, state.dtype, steps)
 
     def chosen_strategy(self, batch: int, steps: int) -> str:
         """The way in which a call simulates a batch.
@@ -220,63 +248,19 @@ class RecurrentNetwork(nn.Module):
         return simulation(self.cell, self.strategy, batch, steps).strategy
 
     def _checked_start(
-        self, inputs: Tensor, outcomes: Tensor, state: Tensor | None
-    ) -> tuple[Tensor, bool]:
-        """The state to start from and whether any step is unread, if everything is acceptable."""
-        if self.cell.features:
-            self._check_features(inputs)
-        else:
-            self._check_symbols("inputs", inputs)
-        any_unread = self._check_symbols("outcomes", outcomes)
-        if inputs.shape[:2] != outcomes.shape:
-            raise ValueError(
-                f"inputs and outcomes must be of as many sequences and steps, got shapes "
-                f"{tuple(inputs.shape)} and {tuple(outcomes.shape)}"
-            )
+        self,
+        inputs: Symbols,
+        outcomes: Symbols,
+        state: Tensor | None,
+        ignore_index: int | None = None,
+    ) -> tuple[Steps, Tensor]:
+        """The steps and the state to start from, if everything is acceptable."""
+        steps = checked_steps(inputs, outcomes, self.cell, ignore_index)
+        batch = len(steps.inputs)
         if state is None:
-            state = self.cell.initial_state(len(inputs))
-        else:
-            self._check_state(state, len(inputs))
-        return state, any_unread
-
-    def _check_features(self, inputs: Tensor) -> None:
-        dtype = next(self.cell.parameters()).dtype
-        if not isinstance(inputs, Tensor) or inputs.dtype != dtype:
-            found = inputs.dtype if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
-            raise TypeError(
-                f"inputs must be a tensor of the type of the parameters, {dtype}, got {found}"
-            )
-        if inputs.ndim != 3 or 0 in inputs.shape or inputs.shape[2] != self.cell.features:
-            raise ValueError(
-                f"inputs must have shape (B, T, {self.cell.features}) with B and T at least 1, got "
-                f"{tuple(inputs.shape)}"
-            )
-        if not is_traced() and not torch.isfinite(inputs).all():
-            raise ValueError("inputs must be finite, but hold NaN or infinity")
-
-    def _check_symbols(self, name: str, symbols: Tensor) -> bool:
-        """Raises where a symbol is not acceptable, and returns whether any step is unread."""
-        if not isinstance(symbols, Tensor) or symbols.dtype != torch.int64:
-            found = symbols.dtype if isinstance(symbols, Tensor) else f"a {type(symbols).__name__}"
-            raise TypeError(f"{name} must be a tensor of type torch.int64, got {found}")
-        if symbols.ndim != 2 or 0 in symbols.shape:
-            raise ValueError(
-                f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
-            )
-        if is_traced():
-            return name == "outcomes"
-        least, greatest = torch.stack(symbols.aminmax()).tolist()
-        may_be_unread = name == "outcomes"
-        any_unread = may_be_unread and least == UNREAD
-        if any_unread:
-            least = symbols.masked_fill(symbols == UNREAD, 0).amin().item()
-        if least < 0 or greatest >= 2**self.cell.lane:
-            raise ValueError(
-                f"{name} must be symbols from 0 to {2**self.cell.lane - 1} (a lane of "
-                f"{self.cell.lane} wires){f' or UNREAD ({UNREAD})' if may_be_unread else ''}, got "
-                f"{least if least < 0 else greatest}"
-            )
-        return any_unread
+            return steps, self.cell.initial_state(batch)
+        self._check_state(state, batch)
+        return steps, state
 
     def _check_state(self, state: Tensor, batch: int) -> None:
         expected = self.cell.initial_state(batch)
@@ -371,35 +355,15 @@ class QRNN(RecurrentNetwork):
         super().__init__(cell, strategy=strategy)
 
 
-def _output(prediction: Prediction, dtype: torch.dtype) -> QRNNOutput:
+def _output(prediction: Prediction, dtype: torch.dtype, steps: Steps) -> QRNNOutput:
     unread = prediction.outcomes == UNREAD
+    log_probs = log_distribution(prediction.weights).to(dtype).masked_fill(unread[..., None], nan)
+    if steps.lengths is not None:
+        log_probs = steps.predictions(log_probs)
     return QRNNOutput(
-        log_distribution(prediction.weights).to(dtype).masked_fill(unread[..., None], nan),
+        log_probs,
         prediction.log_acceptance,
-        prediction.outcomes,
+        steps.with_padding(prediction.outcomes),
         prediction.state.to(dtype),
+        steps.lengths,
     )
-
-
-def _check_scored(scored: Tensor, unread: Tensor) -> None:
-    if is_traced():
-        return
-    wrong = (scored & unread).nonzero().tolist()
-    if wrong:
-        row, step = wrong[0]
-        raise ValueError(
-            f"scored marks step {step} of sequence {row}, whose outcome is UNREAD ({UNREAD}): a "
-            "scored step is read, so give its right symbol in outcomes"
-        )
-
-
-def _check_mask(name: str, mask: Tensor, outcomes: Tensor) -> None:
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"{name} must be a tensor of type torch.bool, got a {type(mask).__name__}")
-    if mask.dtype != torch.bool:
-        raise TypeError(f"{name} must be a tensor of type torch.bool, got {mask.dtype}")
-    if mask.shape != outcomes.shape:
-        raise ValueError(
-            f"{name} must have the shape of outcomes, {tuple(outcomes.shape)}, got "
-            f"{tuple(mask.shape)}"
-        )

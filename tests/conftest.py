@@ -1,6 +1,8 @@
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,6 +67,20 @@ def random_symbols() -> Callable[..., torch.Tensor]:
         return torch.randint(2**model.cell.lane, (batch, steps), generator=generator)
 
     return draw
+
+
+@pytest.fixture
+def needed_options(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
+    """The options without which a task cannot be built."""
+
+    def options(task: str) -> dict[str, Any]:
+        if task != "sequences":
+            return {}
+        path = tmp_path / "sequences.txt"
+        path.write_text("abcd\nbcda\ncdab\ndabc\nacbd\n", encoding="utf-8")
+        return {"data": str(path)}
+
+    return options
 
 
 @pytest.fixture

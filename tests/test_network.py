@@ -277,7 +277,7 @@ def test_impossible_symbols_that_nothing_is_conditioned_on_leave_gradients_finit
         (
             {"outcomes": torch.zeros(1, 3, dtype=torch.int64)},
             ValueError,
-            "inputs and outcomes must have the same shape",
+            "inputs and outcomes must be of as many sequences and steps",
         ),
         ({"state": torch.zeros(1, 4)}, ValueError, r"state must have shape \(1, 8\)"),
         ({"state": torch.zeros(1, 8)}, TypeError, "state must have the type of the parameters"),

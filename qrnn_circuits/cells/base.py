@@ -19,6 +19,9 @@ NeuronFactory = Callable[[Tensor, Sequence[int], int, int], Any]
 UNREAD = -100
 """In place of an outcome: the step's lane is not read, and only carries the input."""
 
+PADDING = -101
+"""In place of an outcome: there is no step, the sequence has ended before. The input is ignored."""
+
 
 class CircuitStage(NamedTuple):
     """A named part of the circuit of one step.

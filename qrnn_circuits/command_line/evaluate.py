@@ -21,7 +21,7 @@ def evaluate(
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
     data: Annotated[
         str | None,
-        typer.Option(help="Folder of the digits, where it is not the one that the run names."),
+        typer.Option(help="Where the task's data lie now, if not where the run says."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """Options of ``qrnn train`` that follow from the settings of a run and the options of the tasks."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import Field
 from inspect import Parameter, Signature, signature
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -80,15 +81,21 @@ def _settings() -> Iterator[Parameter]:
 
 def _task_options() -> Iterator[Parameter]:
     """An option for each name that an option of the known tasks has."""
-    found: dict[str, tuple[Any, str, list[str]]] = {}
+    found: dict[str, tuple[Any, dict[str, list[str]]]] = {}
     for task in TASKS.names():
         hints = get_type_hints(task_class(task))
-        for field in option_fields(task):
-            text = field.metadata.get("help", "")
-            found.setdefault(field.name, (hints[field.name], text, []))[2].append(task)
-    for name, (hint, text, tasks) in found.items():
-        help_ = f"{text.removesuffix('.')} ({', '.join(tasks)})."
+        for field in _given_fields(task):
+            text = field.metadata.get("help", "").removesuffix(".")
+            texts = found.setdefault(field.name, (hints[field.name], {}))[1]
+            texts.setdefault(text, []).append(task)
+    for name, (hint, texts) in found.items():
+        help_ = " ".join(f"{text} ({', '.join(tasks)})." for text, tasks in texts.items())
         yield _parameter(name, hint, help_, _TASK_PANEL, False)
+
+
+def _given_fields(task: str) -> list["Field[Any]"]:
+    """The options of a task but for those that it finds itself."""
+    return [field for field in option_fields(task) if not field.metadata.get("found")]
 
 
 def _parameter(name: str, hint: Any, text: str, panel: str, shown: str | bool) -> Parameter:  # noqa: ANN401
@@ -102,7 +109,7 @@ def _options_of(task: str) -> list[Parameter]:
     hints = get_type_hints(task_class(task))
     return [
         _parameter(f.name, hints[f.name], f.metadata.get("help", ""), _TASK_PANEL, False)
-        for f in option_fields(task)
+        for f in _given_fields(task)
     ]
 
 

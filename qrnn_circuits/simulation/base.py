@@ -1,7 +1,8 @@
 """How a cell is run along sequences: any cell step by step, others in ways of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import singledispatch
+from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -102,22 +103,31 @@ class Simulation:
         nothing = torch.zeros(len(joint), dtype=torch.int64, device=joint.device)
         return self.cell.condition(joint, nothing), kept
 
-    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
+    def predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None = None
+    ) -> Prediction:
         """Runs sequences and conditions every step on its outcome; differentiable.
 
         Args:
             inputs: Symbols, int64, shape ``(B, T)``; or features, shape ``(B, T, F)``.
             outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
+            lengths: Number of steps of each sequence, int64, shape ``(B,)``, if not all have T.
+                What follows them is any symbol, and ``UNREAD``: it takes no part in anything.
 
         Raises:
             ZeroProbabilityError: If an outcome has probability zero.
         """
         nowhere = torch.zeros_like(outcomes, dtype=torch.bool)
-        return self.sample(inputs, outcomes, nowhere, state)
+        return self.sample(inputs, outcomes, nowhere, state, lengths=lengths)
 
     def read(
-        self, inputs: Tensor, outcomes: Tensor, scored: Tensor, state: Tensor
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor,
+        state: Tensor,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Runs sequences as :meth:`predict` does for what only the scored steps predict.
 
@@ -126,6 +136,7 @@ class Simulation:
             outcomes: What each step is conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
             scored: The steps that are asked for, bool, shape ``(B, T)``.
             state: Normalised states to start from, shape ``(B, S)``.
+            lengths: See :meth:`predict`.
 
         Returns:
             The weights of R steps, shape ``(R, 2**I)``, and the position of each in the flattened
@@ -134,7 +145,7 @@ class Simulation:
         Raises:
             ZeroProbabilityError: If an outcome has probability zero.
         """
-        weights = self.predict(inputs, outcomes, state).weights.flatten(0, 1)
+        weights = self.predict(inputs, outcomes, state, lengths).weights.flatten(0, 1)
         return weights, torch.arange(len(weights), device=weights.device)
 
     def for_drawing(self) -> "Simulation":
@@ -150,6 +161,7 @@ class Simulation:
         *,
         autoregressive: bool = False,
         generator: torch.Generator | None = None,
+        lengths: Tensor | None = None,
     ) -> Prediction:
         """Runs sequences, draws the outcomes of some steps and conditions the others.
 
@@ -162,51 +174,87 @@ class Simulation:
             state: Normalised states to start from, shape ``(B, S)``.
             autoregressive: Whether a sampled outcome is the next step's input.
             generator: Source of randomness, on the device of the parameters.
+            lengths: See :meth:`predict`.
 
         Raises:
             ZeroProbabilityError: If a conditioned outcome has probability zero.
             PrecisionError: If amplitudes underflow before a step that is drawn.
         """
-        unread = (outcomes == UNREAD) & ~sampled
-        any_read, any_unread = (~unread).any(0).tolist(), unread.any(0).tolist()
-        any_sampled = sampled.any(0).tolist()
         weights: list[Tensor] = []
         chosen: list[Tensor] = []
-        symbols, log_scales = inputs[:, 0], []
-        for t in range(inputs.shape[1]):
-            before, outcome = state, outcomes[:, t]
-            weight = state.real.new_ones(len(state), 2**self.cell.lane)
-            log_scale = weight.new_zeros(len(state), dtype=torch.float64)
-            if any_read[t]:
-                step = self.step(symbols, before)
-                weight, log_scale = step.weights, step.log_scale
-                if any_sampled[t]:
-                    if not torch.isfinite(weight).all():
-                        possible(torch.stack(weights, 1), torch.stack(chosen, 1))
-                        raise PrecisionError(
-                            f"step {t} has no distribution to draw from in {weight.dtype}: its "
-                            "amplitudes underflow. Build the network with dtype float64 or of a "
-                            "lower order"
-                        )
-                    drawn = torch.multinomial(weight, 1, generator=generator)[:, 0]
-                    outcome = torch.where(sampled[:, t], drawn, outcome)
-                state = step.condition(outcome.clamp(min=0))
-            if any_unread[t]:
-                evolved, log_norm = self.evolve(symbols, before)
-                state = torch.where(unread[:, t, None], evolved, state)
-                log_scale = torch.where(unread[:, t], log_norm / 2, log_scale)
-            weights.append(weight)
-            chosen.append(outcome)
-            log_scales.append(log_scale)
-            if t + 1 < inputs.shape[1]:
-                symbols = inputs[:, t + 1]
-                if autoregressive:
-                    symbols = torch.where(sampled[:, t], outcome, symbols)
+        log_scales: list[Tensor] = []
+        for first, last, rows in _stretches(inputs.shape[1], lengths):
+            any_read, any_unread, any_sampled = _which(outcomes, sampled, rows, first, last)
+            for t in range(first, last):
+                symbols = inputs[:, t]
+                if autoregressive and t:
+                    symbols = torch.where(sampled[:, t - 1], chosen[-1], symbols)
+                before, outcome, drawn = state, outcomes[:, t], sampled[:, t]
+                if rows is not None:
+                    symbols, before = symbols[rows], before[rows]
+                    outcome, drawn = outcome[rows], drawn[rows]
+                after, unread = before, (outcome == UNREAD) & ~drawn
+                weight = state.real.new_ones(len(before), 2**self.cell.lane)
+                log_scale = weight.new_zeros(len(before), dtype=torch.float64)
+                if any_read[t - first]:
+                    step = self.step(symbols, before)
+                    weight, log_scale = step.weights, step.log_scale
+                    if any_sampled[t - first]:
+                        if not torch.isfinite(weight).all():
+                            if weights:
+                                possible(torch.stack(weights, 1), torch.stack(chosen, 1))
+                            raise PrecisionError(
+                                f"step {t} has no distribution to draw from in {weight.dtype}: its "
+                                "amplitudes underflow. Build the network with dtype float64 or of "
+                                "a lower order"
+                            )
+                        found = torch.multinomial(weight, 1, generator=generator)[:, 0]
+                        outcome = torch.where(drawn, found, outcome)
+                    after = step.condition(outcome.clamp(min=0))
+                if any_unread[t - first]:
+                    evolved, log_norm = self.evolve(symbols, before)
+                    after = torch.where(unread[:, None], evolved, after)
+                    log_scale = torch.where(unread, log_norm / 2, log_scale)
+                if rows is not None:
+                    # What has ended stays as it is.
+                    nothing = weight.new_ones(len(state), weight.shape[1])
+                    weight = nothing.index_copy(0, rows, weight)
+                    log_scale = log_scale.new_zeros(len(state)).index_copy(0, rows, log_scale)
+                    outcome = outcomes[:, t].index_copy(0, rows, outcome)
+                    after = state.to(after.dtype).index_copy(0, rows, after)
+                state = after
+                weights.append(weight)
+                chosen.append(outcome)
+                log_scales.append(log_scale)
         weight, outcome = torch.stack(weights, 1), torch.stack(chosen, 1)
         kept = possible(weight, outcome)
         log_kept = torch.where(sampled, weight.sum(-1), kept).double().log()
         log_acceptance = (log_kept + 2 * torch.stack(log_scales, 1)).sum(1)
         return Prediction(weight, log_acceptance, outcome, state)
+
+
+def _stretches(steps: int, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:
+    """First and last step of each stretch in which no sequence ends, and who is left; None: all."""
+    if lengths is None:
+        yield 0, steps, None
+        return
+    for first, last in pairwise(sorted({0, *lengths.tolist()})):
+        rows = (lengths >= last).nonzero()[:, 0]
+        yield first, last, None if len(rows) == len(lengths) else rows
+
+
+def _which(
+    outcomes: Tensor, sampled: Tensor, rows: Tensor | None, first: int, last: int
+) -> list[list[bool]]:
+    """At which steps of a stretch any sequence is read, unread and sampled."""
+    outcomes, sampled = outcomes[:, first:last], sampled[:, first:last]
+    if rows is not None:
+        outcomes, sampled = outcomes[rows], sampled[rows]
+    unread = (outcomes == UNREAD) & ~sampled
+    which: list[list[bool]] = torch.stack(
+        [(~unread).any(0), unread.any(0), sampled.any(0)]
+    ).tolist()
+    return which
 
 
 def conditioned_weights(weights: Tensor, outcomes: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import StepGates, apply_workspace_gates
 from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.sequences import ended
 from qrnn_circuits.simulation.base import (
     Prediction,
     Simulation,
@@ -63,20 +64,24 @@ class NeuronSimulation(Simulation):
         return ReversibleEvolution(self.gates.workspace)
 
     @abstractmethod
-    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
+    def _predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
+    ) -> tuple[Prediction, bool]:
         """As :meth:`predict`, and whether no amplitude has left the range of the type."""
 
-    def predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> Prediction:
+    def predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None = None
+    ) -> Prediction:
         """Goes on to float64 where amplitudes underflow; see :meth:`Simulation.predict`.
 
         Raises:
             PrecisionError: If they underflow in float64 as well.
         """
-        prediction, reliable = self._predict(inputs, outcomes, state.to(self.dtype))
+        prediction, reliable = self._predict(inputs, outcomes, state.to(self.dtype), lengths)
         if reliable:
             return prediction
         if self.dtype != torch.float64:
-            return type(self)(self.cell, torch.float64).predict(inputs, outcomes, state)
+            return type(self)(self.cell, torch.float64).predict(inputs, outcomes, state, lengths)
         possible(prediction.weights, outcomes)
         raise PrecisionError(
             f"amplitudes of this network (order {self.cell.order}) leave the range of float64: an "
@@ -129,15 +134,22 @@ class StepwiseSimulation(NeuronSimulation):
         gates = self.gates.workspace
         return lambda state, inputs: apply_workspace_gates(gates, state.T, inputs).T
 
-    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
+    def _predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
+    ) -> tuple[Prediction, bool]:
         unread = outcomes == UNREAD
         # The number after the last symbol's: no outcome, which leaves the state as it is.
         chosen = outcomes.masked_fill(unread, 2**self.cell.lane)
         readout = self.gates.readout
         readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
+        over = None if lengths is None else ended(lengths, inputs.shape[1])
         weights, log_scales = [], []
         for t in range(inputs.shape[1]):
+            before = state
             state, log_scale = self._evolved(inputs[:, t], state)
+            if over is not None:
+                state = before.where(over[:, t, None], state)
+                log_scale = log_scale.masked_fill(over[:, t], 0)
             weight = state.square() @ readout.square().T
             kept = weight.gather(1, chosen[:, t, None])
             state = state * readout.index_select(0, chosen[:, t]) / kept.sqrt()
@@ -157,8 +169,10 @@ class StateSimulation(NeuronSimulation):
 
     strategy: ClassVar[str] = "state"
 
-    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
-        run = run_states(self.cell, inputs, outcomes, state)
+    def _predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
+    ) -> tuple[Prediction, bool]:
+        run = run_states(self.cell, inputs, outcomes, state, lengths)
         kept = conditioned_weights(run.weights, outcomes)
         log_acceptance = (kept.double().log() + 2 * run.log_scales).sum(1)
         prediction = Prediction(run.weights, log_acceptance, outcomes, run.state)
@@ -174,10 +188,14 @@ class TransferSimulation(NeuronSimulation):
     def _evolve(self) -> Evolution:
         return TransferEvolution(self.gates.workspace, 2**self.cell.lane)
 
-    def _predict(self, inputs: Tensor, outcomes: Tensor, state: Tensor) -> tuple[Prediction, bool]:
+    def _predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
+    ) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
         for scale_every in (SCALE_EVERY, 1):
-            run = run_conditioned(gates, inputs, outcomes, None, state, scale_every=scale_every)
+            run = run_conditioned(
+                gates, inputs, outcomes, None, state, scale_every=scale_every, lengths=lengths
+            )
             weights = run.weights.view(steps, batch, -1).transpose(0, 1)
             reliable = is_reliable(run.least, conditioned_weights(weights, outcomes))
             if reliable:
@@ -187,20 +205,32 @@ class TransferSimulation(NeuronSimulation):
         readout = gates.readout.index_select(0, last).where(~unread[:, -1:], 1)
         state = run.final * readout
         square = (state * state).sum(-1)
-        log_scales = steps * gates.log_scale - unread.sum(1) * gates.readout_log_scale
+        taken: int | Tensor = steps
+        unread_steps = unread.sum(1)
+        if lengths is not None:
+            # What follows the end of a sequence is marked as unread.
+            taken, unread_steps = lengths, unread_steps + lengths - steps
+        log_scales = taken * gates.log_scale - unread_steps * gates.readout_log_scale
         log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
         state = state / square.sqrt()[:, None]
         return Prediction(weights, log_acceptance, outcomes, state), reliable
 
     def read(
-        self, inputs: Tensor, outcomes: Tensor, scored: Tensor, state: Tensor
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor,
+        state: Tensor,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
-        run = run_conditioned(self.gates, inputs, outcomes, scored, state.to(self.dtype))
+        run = run_conditioned(
+            self.gates, inputs, outcomes, scored, state.to(self.dtype), lengths=lengths
+        )
         positions = run.rows * inputs.shape[1] + run.steps
         if is_reliable(run.least, conditioned_weights(run.weights, outcomes.take(positions))):
             return run.weights, positions
-        return super().read(inputs, outcomes, scored, state)
+        return super().read(inputs, outcomes, scored, state, lengths)
 
 
 @simulation.register

@@ -6,13 +6,14 @@ from qrnn_circuits.tasks.dna import Dna
 from qrnn_circuits.tasks.letters import Letters
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.quotes import Quotes
+from qrnn_circuits.tasks.sequences import Sequences
 from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, option
 from qrnn_circuits.tasks.xor import Xor
 
 TASKS = Registry[Task]("task", "qrnn_circuits.tasks", Task)
 """Every task by its name on the command line."""
 
-for _task in (Memorise, Quotes, Xor, Letters, Dna, Digits):
+for _task in (Memorise, Quotes, Xor, Letters, Dna, Digits, Sequences):
     TASKS.register(_task.name, _task)
 
 
@@ -51,6 +52,7 @@ __all__ = [
     "Memorise",
     "Prompt",
     "Quotes",
+    "Sequences",
     "Task",
     "Xor",
     "option",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.base import PADDING, UNREAD
 from qrnn_circuits.checks import check_choice, check_integer
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Batch:
     Attributes:
         inputs: Input symbols, int64, shape ``(B, T)``.
         outcomes: The right symbol of each scored step, and the symbol that each other step is
-            conditioned on, or ``UNREAD``, int64, shape ``(B, T)``.
+            conditioned on, or ``UNREAD``, int64, shape ``(B, T)``; after the end of a sequence that
+            is shorter than others ``PADDING``.
         scored: The steps that count, bool, shape ``(B, T)``.
 
     Example:
@@ -67,7 +68,8 @@ class Batch:
         """
         if reading == "every":
             return self
-        outcomes = self.outcomes.masked_fill(~self.scored, UNREAD)
+        unread = ~self.scored & (self.outcomes != PADDING)
+        outcomes = self.outcomes.masked_fill(unread, UNREAD)
         return Batch(self.inputs, outcomes, self.scored)
 
     def chunks(self, size: int) -> Iterator["Batch"]:
@@ -149,15 +151,18 @@ def option(
     *,
     words: tuple[str, ...] | None = None,
     variable: str | None = None,
+    found: bool = False,
 ) -> T:
     """An option of a task: a field of its dataclass.
 
     Args:
         default: Its default.
         text: What it does, for the help of the command line.
-        words: For an option that names a folder, the values that name something else; the folder's
+        words: For an option that names a folder or file, the values that name something else; its
             full path is kept with a run. None for other options.
         variable: Environment variable that gives the option where the command line does not.
+        found: Whether the task finds it itself when a run begins, and keeps it with the run: no
+            option of the command line.
 
     Returns:
         A field for ``dataclasses``.
@@ -169,7 +174,7 @@ def option(
         >>> Options().length, dataclasses.fields(Options)[0].metadata["help"]
         (4, 'Steps of a sequence.')
     """
-    metadata = {"help": text, "words": words, "variable": variable}
+    metadata = {"help": text, "words": words, "variable": variable, "found": found}
     field: T = dataclasses.field(default=default, metadata=metadata)
     return field
 
@@ -338,12 +343,13 @@ def spell(symbols: Tensor, alphabet: Sequence[str]) -> list[str]:
     Args:
         symbols: Shape ``(B, T)``.
         alphabet: Text of each symbol. A wider lane than the task's can yield symbols beyond it,
-            which are written as a number in angle brackets. An unread step is an underscore.
+            which are written as a number in angle brackets. An unread step is an underscore, and
+            padding is not written.
 
     Returns:
         One text per sequence.
     """
-    texts = {UNREAD: "_", **dict(enumerate(alphabet))}
+    texts = {UNREAD: "_", PADDING: "", **dict(enumerate(alphabet))}
     return [
         "".join(texts.get(symbol, f"<{symbol}>") for symbol in sequence)
         for sequence in symbols.tolist()

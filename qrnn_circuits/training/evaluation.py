@@ -74,17 +74,17 @@ class Evaluation:
 
 
 def load_run(
-    folder: Path,
+    folder: Path | str,
     checkpoint: CheckpointName = "best",
     task_options: Mapping[str, Any] | None = None,
 ) -> TrainedRun:
-    """Loads the network of a run.
+    """Brings a run back: its network with its parameters, its task and its settings.
 
     Args:
         folder: Of the run.
         checkpoint: ``"best"``, by sampled validation error, or ``"last"``.
         task_options: Options that the task gets in place of the stored ones, such as another
-            ``data`` folder.
+            ``data`` folder or file.
 
     Raises:
         CheckpointError: The checkpoint cannot be used.
@@ -97,10 +97,10 @@ def load_run(
         >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
         >>> config = RunConfig.resolve("memorise", settings)
         >>> _ = Trainer.start(config, Path("run")).run()
-        >>> load_run(Path("run"), "last").step
+        >>> load_run("run", "last").step
         2
     """
-    run = RunFolder(folder)
+    run = RunFolder(Path(folder))
     config = run.read_config()
     model = config.build_model()
     loaded = run.load(checkpoint, config, model)

@@ -154,7 +154,7 @@ class _RowsLoss(nn.Module):
             loss = loss if share.weight == 1 else share.weight * loss
         else:
             output: QRNNOutput = network(rows.inputs, rows.outcomes)
-            kept = output.log_acceptance.mean() / rows.inputs.shape[1]
+            kept = output.log_acceptance_per_step.mean()
             loss = -acceptance_weight * share.part * kept.to(output.log_probs.dtype)
             if share.weight > 0:
                 log_probs, kind = output.log_probs, self._kind

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pack_sequence
 
 from qrnn_circuits import FeatureQRNNCell, RecurrentNetwork
 from qrnn_circuits.cells.base import UNREAD
@@ -160,6 +161,29 @@ def test_options_out_of_range_are_refused(option: dict[str, object], problem: st
     options = {"features": 1, "lane": 1, "workspace": 2, **option}
     with pytest.raises(ValueError, match=problem):
         FeatureQRNNCell(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [SIZES[1], SIZES[3]])
+def test_packed_features_fare_as_each_sequence_alone(
+    size: tuple[int, int, int, int, int, int, str],
+) -> None:
+    network = RecurrentNetwork(make_cell(size))
+    generator = torch.Generator().manual_seed(2)
+    inputs = [
+        torch.randn(length, network.cell.features, generator=generator, dtype=torch.float64)
+        for length in (2, 3)
+    ]
+    outcomes = [torch.tensor([UNREAD, 1]), torch.tensor([0, UNREAD, 1])]
+
+    together = network(
+        pack_sequence(inputs, enforce_sorted=False), pack_sequence(outcomes, enforce_sorted=False)
+    )
+    for row, (features, chosen) in enumerate(zip(inputs, outcomes, strict=True)):
+        alone = network(features[None], chosen[None])
+        last = len(chosen) - 1
+        assert torch.allclose(together.log_probs[row, last], alone.log_probs[0, last])
+        assert torch.allclose(together.log_acceptance[row], alone.log_acceptance[0])
+        assert torch.allclose(together.state[row], alone.state[0])
 
 
 def test_parameters_are_drawn_anew_from_a_seed() -> None:

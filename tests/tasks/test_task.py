@@ -24,8 +24,8 @@ def options(task: Task) -> dict[str, object]:
 
 
 @pytest.fixture(params=sorted(TASKS.names()))
-def task(request: pytest.FixtureRequest) -> Task:
-    return TASKS.make(request.param)
+def task(request: pytest.FixtureRequest, needed_options: Callable[[str], dict[str, Any]]) -> Task:
+    return TASKS.make(request.param, **needed_options(request.param))
 
 
 def assert_same(first: Batch, second: Batch) -> None:

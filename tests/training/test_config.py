@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from qrnn_circuits.training.task_options import build_task
 from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
+Needed = Callable[[str], dict[str, Any]]
 
 
-def default_recipe(task: str) -> dict[str, Any]:
-    return choose_recipe(build_task(task, {}))
+def default_recipe(task: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    return choose_recipe(build_task(task, options or {}))
 
 
 @pytest.mark.parametrize("task", TASKS.names())
-def test_the_default_recipe_of_a_task_makes_a_network(task: str) -> None:
-    config = RunConfig.resolve(task)
-    assert default_recipe(task)
-    recipe = default_recipe(task)
+def test_the_default_recipe_of_a_task_makes_a_network(task: str, needed_options: Needed) -> None:
+    config = RunConfig.resolve(task, {"task_options": needed_options(task)})
+    recipe = default_recipe(task, needed_options(task))
+    assert recipe
     assert recipe.pop("task_options", {}).items() <= config.task_options.items()
     for name, value in recipe.items():
         assert getattr(config, name) == value
@@ -184,8 +185,9 @@ def test_the_steps_of_a_decaying_run_stay_as_they_are(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS.names())
-def test_a_configuration_comes_back_through_json(task: str) -> None:
-    config = RunConfig.resolve(task, {"patience": 3, "stop_error": 0})
+def test_a_configuration_comes_back_through_json(task: str, needed_options: Needed) -> None:
+    layer = {"patience": 3, "stop_error": 0, "task_options": needed_options(task)}
+    config = RunConfig.resolve(task, layer)
     assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 

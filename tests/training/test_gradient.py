@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from qrnn_circuits import PADDING
 from qrnn_circuits.training import RankError, Ranks, RunConfig
 from qrnn_circuits.training.gradient import DataParallelLoss
 from tests.two_processes import Pair, generic
@@ -49,6 +50,18 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
     check_gradient(on_both, task, rows, stages, "cpu", 0.3)
     check_gradient(on_both, task, rows, stages, "cpu", 0.3, 0.2)
     check_gradient(on_both, task, rows, stages, "cpu", 0.0, 0.2)
+
+
+def test_the_acceptance_of_a_padded_sequence_counts_by_its_own_steps() -> None:
+    config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
+    model = config.build_model()
+    batch = config.build_task().batch(4, config.batch_generator())
+    batch.outcomes[1:, 5:], batch.scored[1:, 5:] = PADDING, False
+    shared = DataParallelLoss(model, "nll", Ranks())
+    share = shared.share(batch, torch.device("cpu"))
+    found = shared.backward(share, None, acceptance_weight=0.3).loss.item()
+    steps = (batch.inputs, batch.outcomes, batch.scored)
+    assert found == pytest.approx(model.loss(*steps, acceptance_weight=0.3).item())
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="there are no two GPUs")

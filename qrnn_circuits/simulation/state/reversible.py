@@ -106,31 +106,48 @@ def is_accurate(deviation: Tensor, dtype: torch.dtype) -> bool:
     return bool(deviation <= MOST_DEVIATION[dtype])
 
 
-def symbol_groups(blocks: StepBlocks, inputs: Tensor) -> list[list[SymbolGroup]]:
+def symbol_groups(
+    blocks: StepBlocks, inputs: Tensor, lengths: Tensor | None = None
+) -> list[list[SymbolGroup]]:
     """Groups the rows of each step by their input symbol, or not at all where states are small.
 
     Args:
         blocks: The gates that the groups are for.
         inputs: Input symbols, int64, shape ``(B, T)``.
+        lengths: Number of steps of each row, int64, shape ``(B,)``, if not all have T. Rows that
+            have ended are in no group.
 
     Returns:
         The groups of each step.
     """
     columns: list[list[int]] = inputs.T.tolist()
+    left: list[Tensor | None] = [None] * len(columns)
+    if lengths is not None:
+        left = [(lengths > step).nonzero()[:, 0] for step in range(len(columns))]
     steps = []
-    for step, column in enumerate(columns):
+    for step, (column, rows) in enumerate(zip(columns, left, strict=True)):
+        symbol = inputs[:, step]
+        if rows is not None:
+            symbol = symbol[rows]
+            column = symbol.tolist()
         symbols = tuple(sorted(set(column)))
         if len(symbols) == 1:
-            steps.append([SymbolGroup(symbols, None, None)])
+            steps.append([SymbolGroup(symbols, None, rows)])
         elif blocks.mixed and len(column) << blocks.workspace <= MOST_MIXED_AMPLITUDES:
-            steps.append([SymbolGroup(symbols, inputs[:, step], None)])
+            steps.append([SymbolGroup(symbols, symbol, rows)])
         else:
-            order = inputs[:, step].argsort(stable=True)
-            rows = order.split([column.count(symbol) for symbol in symbols])
+            order = symbol.argsort(stable=True)
+            order = order if rows is None else rows[order]
+            parts = order.split([column.count(symbol) for symbol in symbols])
             steps.append(
-                [SymbolGroup((s,), None, own) for s, own in zip(symbols, rows, strict=True)]
+                [SymbolGroup((s,), None, own) for s, own in zip(symbols, parts, strict=True)]
             )
     return steps
+
+
+def _covered(groups: list[SymbolGroup], rows: int) -> bool:
+    """Whether every row is in a group."""
+    return sum(rows if group.rows is None else len(group.rows) for group in groups) == rows
 
 
 def evolve(blocks: StepBlocks, groups: list[SymbolGroup], state: Tensor) -> Tensor:
@@ -142,11 +159,11 @@ def evolve(blocks: StepBlocks, groups: list[SymbolGroup], state: Tensor) -> Tens
         state: Amplitudes, shape ``(B, 2**W)``; not changed.
 
     Returns:
-        The new amplitudes, shape ``(B, 2**W)``.
+        The new amplitudes, shape ``(B, 2**W)``; those of rows in no group are the old ones.
     """
-    if len(groups) == 1:
+    if len(groups) == 1 and groups[0].rows is None:
         return _forward(blocks, groups[0], state)
-    evolved = torch.empty_like(state)
+    evolved = torch.empty_like(state) if _covered(groups, len(state)) else state.clone()
     for group in groups:
         evolved[group.rows] = _forward(blocks, group, state[group.rows])
     return evolved
@@ -171,9 +188,10 @@ def evolve_back(
         grad: The gradient in the amplitudes after the gates, of the shape of ``state``.
         undo: Whether gates may be undone, rather than all their inputs computed again.
     """
-    if len(groups) == 1:
+    if len(groups) == 1 and groups[0].rows is None:
         return _backward(blocks, groups[0], state, evolved, grad, undo)
-    before, deviations = torch.empty_like(state), []
+    before = torch.empty_like(grad) if _covered(groups, len(grad)) else grad.clone()
+    deviations = []
     for group in groups:
         rows = group.rows
         pulled = _backward(blocks, group, state[rows], evolved[rows], grad[rows], undo)

@@ -8,6 +8,7 @@ from torch import Tensor
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.neuron import block_amplitudes
+from qrnn_circuits.sequences import ended
 from qrnn_circuits.simulation.state.blocks import CellBlocks, GivenBlocks, StepBlocks, SymbolGroup
 from qrnn_circuits.simulation.state.reversible import (
     evolve,
@@ -41,7 +42,13 @@ class StateSequence(NamedTuple):
     least: Tensor
 
 
-def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) -> StateSequence:
+def run_states(
+    cell: QRNNCell,
+    inputs: Tensor,
+    outcomes: Tensor,
+    state: Tensor,
+    lengths: Tensor | None = None,
+) -> StateSequence:
     """Runs a cell on a batch of sequences and conditions every step on its outcome.
 
     The gradients reach the cell's parameters and ``state``. What follows an outcome of weight zero
@@ -54,6 +61,8 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
             ``(B, T)``.
         state: Normalised amplitudes to start from, shape ``(B, 2**W)``, of the type in which all is
             computed.
+        lengths: Number of steps of each sequence, int64, shape ``(B,)``, if not all have T. What
+            follows them is unread, and leaves the states as they are.
 
     Raises:
         ValueError: If a parameter is not finite.
@@ -73,7 +82,7 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
         parameters = cell.coefficients.to(state.dtype), cell.theta.to(state.dtype)
         readout, log_scale = _readout(cell, state.dtype)
         readout_log_scale = log_scale
-    groups = symbol_groups(blocks, inputs)
+    groups = symbol_groups(blocks, inputs, lengths)
     # The number after the last symbol's: no outcome, which leaves the state as it is.
     unread = outcomes == UNREAD
     outcomes = outcomes.masked_fill(unread, len(readout))
@@ -84,6 +93,8 @@ def run_states(cell: QRNNCell, inputs: Tensor, outcomes: Tensor, state: Tensor) 
     log_scales += log_scale - readout_log_scale * unread
     kept = weights[..., -1].double().log() / 2
     log_scales = torch.where(unread, log_scales + kept, log_scales)
+    if lengths is not None:
+        log_scales = log_scales.masked_fill(ended(lengths, inputs.shape[1]), 0)
     return StateSequence(weights[..., :-1], log_scales, state, least)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.gates import StepGates
+from qrnn_circuits.sequences import ended
 from qrnn_circuits.simulation.transfer.batch_plan import batch_plan
 from qrnn_circuits.simulation.transfer.build import build_operators
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
@@ -46,6 +47,7 @@ def run_conditioned(
     state: Tensor,
     *,
     scale_every: int = SCALE_EVERY,
+    lengths: Tensor | None = None,
 ) -> ConditionedRun:
     """Runs a batch through transfer operators.
 
@@ -58,21 +60,31 @@ def run_conditioned(
             all. The last step of each sequence is always among them.
         state: Workspace amplitudes to start from, shape ``(B, 2**W)``.
         scale_every: Operators from one after which states are scaled to the next.
+        lengths: Number of steps of each sequence, int64, shape ``(B,)``, if not all have T. What
+            follows them is unread, and leaves the states as they are.
     """
-    symbols, size = gates.readout.shape
+    readout = gates.readout
+    if lengths is not None:
+        # One more symbol stands for no step: its operator is the identity, and nothing reads it.
+        inputs = inputs.masked_fill(ended(lengths, inputs.shape[1]), len(readout))
+        readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
+    symbols, size = readout.shape
     plan = batch_plan(inputs, outcomes, read, symbols=symbols, size=size, scale_every=scale_every)
     used = plan.operators.used
     stages = gates.workspace
-    if len(used) < symbols:
-        stages = stages.of_symbols(used)
-    transfer = transfer_operators(stages, len(used))
-    operators, scales = build_operators(transfer, gates.readout, plan.operators)
-    readings = recur(operators, gates.readout, state, plan.buckets)
+    own = used if lengths is None else used[used < len(gates.readout)]
+    if len(own) < len(gates.readout):
+        stages = stages.of_symbols(own)
+    transfer = transfer_operators(stages, len(own))
+    if len(own) < len(used):
+        identity = torch.eye(size, dtype=transfer.dtype, device=transfer.device)
+        transfer = torch.cat((transfer, identity[None]))
+    operators, scales = build_operators(transfer, readout, plan.operators)
+    readings = recur(operators, readout, state, plan.buckets)
+    weights = readings.weights if lengths is None else readings.weights[:, :-1]
     log_scales, least = readings.log_scales, readings.least
     if read is None:
         log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
     elif len(scales) > symbols:
         least = torch.minimum(least, scales[symbols:].min())
-    return ConditionedRun(
-        readings.weights, plan.rows, plan.steps, readings.final, log_scales, least
-    )
+    return ConditionedRun(weights, plan.rows, plan.steps, readings.final, log_scales, least)

@@ -1,0 +1,213 @@
+"""Sequences as a user's file has them: lines of text, rows of CSV, or arrays."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qrnn_circuits.tasks.user_file import decoded, npz_arrays
+
+Target = Literal["next", "label"]
+"""What is to be predicted: each next symbol, or a label once a sequence has been read."""
+
+PARTS = ("train", "validation", "test")
+"""Names of the parts into which a file may split its sequences itself."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a file holds, as it is written.
+
+    Attributes:
+        sequences: The characters or numbers of each sequence.
+        labels: The label of each, if there are labels.
+        parts: The part of each, one of :data:`PARTS`, if the file splits its sequences.
+    """
+
+    sequences: list[Integers]
+    labels: list[str] | None = None
+    parts: list[str] | None = None
+
+
+def is_number(label: str) -> bool:
+    """Whether a text is a whole number."""
+    return _NUMBER.fullmatch(label) is not None
+
+
+def short(text: str) -> str:
+    """A text for a message, cut where it is long."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def text_rows(path: Path, content: bytes, target: Target, *, whole: bool) -> Rows:
+    """The lines of a text, or all of them as one sequence.
+
+    Raises:
+        ValueError: If it is no text, or a label is missing.
+    """
+    text = decoded(path, content)
+    if whole:
+        return Rows([_characters(text)])
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if target == "next":
+        return Rows([_characters(line) for _, line in lines])
+    sequences: list[Integers] = []
+    labels = []
+    for number, line in lines:
+        symbols, tabulator, label = line.rpartition("\t")
+        if not (tabulator and label.strip()):
+            raise ValueError(
+                f"{path}, line {number}: with target='label' a tabulator and the label must "
+                f"follow the sequence, got {short(line)}"
+            )
+        sequences.append(_characters(symbols))
+        labels.append(label.strip())
+    return Rows(sequences, labels)
+
+
+def _characters(text: str) -> Integers:
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64)
+
+
+def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
+    """The rows of a table.
+
+    Raises:
+        ValueError: If it is no table of whole numbers, with a label in each row if need be.
+    """
+    text = decoded(path, content)
+    try:
+        table = [
+            (number, [field.strip() for field in row])
+            for number, row in enumerate(csv.reader(io.StringIO(text), strict=True), 1)
+            if any(field.strip() for field in row)
+        ]
+    except csv.Error as error:
+        raise ValueError(f"{path} is not CSV: {error}") from None
+    first = table[0][1] if table else []
+    header = [] if any(_NUMBER.fullmatch(field) for field in first) else first
+    _check_header(path, header)
+    table = table[1:] if header else table
+    if not table:
+        raise ValueError(f"{path} holds no sequence{', only a header' if header else ''}")
+    width = len(first)
+    split = header.index("split") if "split" in header else None
+    label = None
+    if target == "label":
+        label = header.index("label") if "label" in header else width - 1
+    elif "label" in header:
+        raise ValueError(f"{path} has a column label: give target='label', or leave it out")
+    if label is not None and label == split:
+        raise ValueError(f"{path} needs a column label beside split with target='label'")
+    even = label is not None or bool(header)
+    sequences: list[Integers] = []
+    labels, parts = [], []
+    for number, row in table:
+        where = f"{path}, line {number}"
+        if even and len(row) != width:
+            raise ValueError(
+                f"{where}: must have {width} fields as the first line, got {len(row)}; sequences "
+                "that are shorter leave fields empty where there are labels or a header"
+            )
+        symbols = [field for at, field in enumerate(row) if at not in (label, split)]
+        while symbols and not symbols[-1]:
+            symbols.pop()
+        sequences.append(np.array([_number(where, field) for field in symbols], dtype=np.int64))
+        if label is not None:
+            if not row[label]:
+                raise ValueError(f"{where}: has no label")
+            labels.append(row[label])
+        if split is not None:
+            if row[split] not in PARTS:
+                raise ValueError(
+                    f"{where}: split must be one of {', '.join(PARTS)}, got {short(row[split])}"
+                )
+            parts.append(row[split])
+    return Rows(sequences, None if label is None else labels, None if split is None else parts)
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    """Raises where the first line is no header, but numbers that are not whole."""
+    for name in header:
+        try:
+            float(name)
+        except ValueError:
+            continue
+        raise ValueError(f"{path}, line 1: symbols must be whole numbers, got {short(name)}")
+
+
+def _number(where: str, field: str) -> int:
+    if not _NUMBER.fullmatch(field):
+        raise ValueError(
+            f"{where}: symbols must be whole numbers separated by commas, got {short(field)}"
+        )
+    return int(field)
+
+
+def npz_rows(path: Path, content: bytes, target: Target) -> Rows:
+    """The rows of arrays.
+
+    Raises:
+        ValueError: If the file does not hold the arrays that it must hold.
+    """
+    arrays = npz_arrays(path, content)
+    parts = [name for name in PARTS if f"x_{name}" in arrays]
+    if "x" in arrays and not parts:
+        suffixes = {"": ""}
+    elif len(parts) == len(PARTS) and "x" not in arrays:
+        suffixes = {f"_{name}": name for name in PARTS}
+    else:
+        raise ValueError(
+            f"{path} must hold an array x, or x_train, x_validation and x_test, but has "
+            f"{', '.join(arrays) or 'nothing'}"
+        )
+    sequences: list[Integers] = []
+    labels: list[str] = []
+    names: list[str] = []
+    for suffix, name in suffixes.items():
+        x = _whole_numbers(path, arrays, f"x{suffix}", 2)
+        lengths = np.full(len(x), x.shape[1])
+        if f"lengths{suffix}" in arrays:
+            lengths = _whole_numbers(path, arrays, f"lengths{suffix}", 1, len(x))
+            if len(x) and not (lengths.min() >= 1 and lengths.max() <= x.shape[1]):
+                raise ValueError(
+                    f"{path}: lengths{suffix} must be from 1 to {x.shape[1]}, the columns of "
+                    f"x{suffix}, got {lengths.min()} to {lengths.max()}"
+                )
+        sequences += [row[:n] for row, n in zip(x, lengths.tolist(), strict=True)]
+        names += [name] * len(x)
+        if target == "label":
+            if f"y{suffix}" not in arrays:
+                raise ValueError(f"{path} must hold an array y{suffix} with target='label'")
+            y = _whole_numbers(path, arrays, f"y{suffix}", 1, len(x))
+            labels += map(str, y.tolist())
+    return Rows(
+        sequences, labels if target == "label" else None, names if len(suffixes) > 1 else None
+    )
+
+
+def _whole_numbers(
+    path: Path, arrays: dict[str, NDArray[np.generic]], name: str, ndim: int, rows: int = -1
+) -> Integers:
+    array = arrays[name]
+    if array.dtype.kind not in "iu":
+        nan = array.dtype.kind == "f" and np.isnan(array).any()
+        raise ValueError(
+            f"{path}: {name} must hold whole numbers, got {'NaN in ' if nan else ''}{array.dtype}"
+        )
+    if array.ndim != ndim or (rows >= 0 and len(array) != rows):
+        shape = f"({'N' if rows < 0 else rows},{' T' if ndim == 2 else ''})"
+        raise ValueError(f"{path}: {name} must have shape {shape}, got {array.shape}")
+    if array.size and int(array.max()) >= 2**63:
+        raise ValueError(f"{path}: {name} must be numbers of 64 bits, got {array.max()}")
+    return array.astype(np.int64)

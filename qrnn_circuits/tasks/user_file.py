@@ -1,0 +1,87 @@
+"""Reads a file that a user names, within limits: as bytes, text or arrays."""
+
+import io
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_BYTES = 2**26
+"""Most bytes of a file, and of the arrays in it."""
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of a file of the user, if it is a regular file that is neither empty nor large.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is something else.
+    """
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f"data must be a file of text, .csv or .npz, but there is no file {path}: name it by "
+            "--data FILE"
+        ) from None
+    if not stat.S_ISREG(status.st_mode):
+        found = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise ValueError(f"data must be a file of text, .csv or .npz, but {path} is {found}")
+    if status.st_size > MOST_BYTES:
+        raise ValueError(
+            f"data must be a file of at most {MOST_BYTES:,} bytes, but {path} has "
+            f"{status.st_size:,}: give a part of it"
+        )
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES)
+    if not content.strip():
+        raise ValueError(f"data must be a file of sequences, but {path} is empty")
+    return content
+
+
+def decoded(path: Path, content: bytes) -> str:
+    """The text of a file, with one character at the end of each line.
+
+    Raises:
+        ValueError: If it is no text in UTF-8.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+        ) from None
+    if "\0" in text:
+        raise ValueError(f"{path} is no text: it holds a zero byte")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def npz_arrays(path: Path, content: bytes) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an ``.npz`` file by name, without running anything in it.
+
+    Raises:
+        ValueError: If it is no such file, or its arrays are too large.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"its arrays have {size:,} bytes, more than {MOST_BYTES:,}")
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        RuntimeError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise ValueError(f"{path} is no .npz file that can be read: {error}") from None
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
