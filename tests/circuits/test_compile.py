@@ -41,7 +41,7 @@ def test_bad_input_is_rejected(make_model: MakeModel) -> None:
         compile_circuit(model, [0], realisation="amplified,length=4")
     with pytest.raises(ValueError, match="attempts must be at least 1, got 0"):
         compile_circuit(model, [0], realisation="repeat_until_success,attempts=0")
-    with pytest.raises(ValueError, match="inputs must hold at least one symbol"):
+    with pytest.raises(ValueError, match="inputs must hold at least one step"):
         compile_circuit(model, [])
     with pytest.raises(ValueError, match=r"inputs must be symbols from 0 to 1 .*, got 2"):
         compile_circuit(model, [2])

@@ -226,7 +226,7 @@ def test_ctrl_c_ends_qrnn_run_in_a_simulation(
     qrnn_terminal: Callable[..., Terminal], trained: Path
 ) -> None:
     pytest.importorskip("qiskit_aer")
-    run = qrnn_terminal("run", trained, "--device", "qrnn.aer", "--shots", 10**8, *ONE)
+    run = qrnn_terminal("run", trained, "--device", "qrnn.aer", "--shots", 10**7, *ONE)
     run.read("running 1 circuit(s) on qrnn.aer  0:00:02")
     assert run.interrupt() == "Interrupted (SIGINT) while running 1 circuit(s) on qrnn.aer."
     assert run.process.returncode == 130
@@ -236,7 +236,7 @@ def test_ctrl_c_ends_qrnn_results_in_a_simulation_and_the_job_is_kept(
     qrnn: Qrnn, qrnn_terminal: Callable[..., Terminal], trained: Path, store: JobStore
 ) -> None:
     pytest.importorskip("qiskit_aer")
-    options = ("--backend", "fake_manila", "--shots", 10**8, *ONE)
+    options = ("--backend", "fake_manila", "--shots", 10**7, *ONE)
     assert qrnn("submit", trained, *options).exit_code == 0
     (record,) = store.records()
     run = qrnn_terminal("results", record.id)

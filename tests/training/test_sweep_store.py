@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits.training.sweep_store import (
+    STUDY,
     held_lock,
     journal_exists,
     open_journal,
@@ -26,13 +27,13 @@ def test_a_lock_is_held_once_and_again_when_it_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("torn", [b'{"op_code": 2, "wor', b"\0"])
 def test_a_journal_whose_last_line_was_torn_goes_on(tmp_path: Path, torn: bytes) -> None:
-    study = optuna.create_study(storage=open_journal(tmp_path), study_name="name")
+    study = optuna.create_study(storage=open_journal(tmp_path), study_name=STUDY)
     study.set_user_attr("first", 1)
     with (tmp_path / "sweep.journal").open("ab") as file:
         file.write(torn)
-    study = optuna.load_study(storage=open_journal(tmp_path), study_name="name")
+    study = optuna.load_study(storage=open_journal(tmp_path), study_name=STUDY)
     study.set_user_attr("second", 2)
-    again = optuna.load_study(storage=open_journal(tmp_path), study_name="name")
+    again = optuna.load_study(storage=open_journal(tmp_path), study_name=STUDY)
     assert again.user_attrs == {"first": 1, "second": 2}
 
 
