@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
     from qrnn_circuits.loss import sequence_loss
     from qrnn_circuits.network import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "QLSTM",
     "QRNN",
     "BooleanPolynomial",
     "Cell",
@@ -42,6 +44,7 @@ __all__ = [
 
 
 _MODULES = {
+    "QLSTM": "layers.qlstm",
     "QRNN": "network",
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
