@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
     from qrnn_circuits.loss import sequence_loss
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "QGRU",
     "QLSTM",
     "QRNN",
     "BooleanPolynomial",
@@ -44,6 +46,7 @@ __all__ = [
 
 
 _MODULES = {
+    "QGRU": "layers.qgru",
     "QLSTM": "layers.qlstm",
     "QRNN": "network",
     "UNREAD": "cells.base",

@@ -4,7 +4,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from qrnn_circuits import QLSTM, QRNNLayer
+from qrnn_circuits import QGRU, QLSTM, QRNNLayer
 from qrnn_circuits.layers import RecurrentLayer
 
 Make = Callable[..., RecurrentLayer]
@@ -13,6 +13,7 @@ LAYERS: dict[str, Make] = {
     "QRNNLayer": QRNNLayer,
     "QLSTM": QLSTM,
     "linear-enhanced QLSTM": partial(QLSTM, linear=True, qubits=3),
+    "QGRU": QGRU,
 }
 
 

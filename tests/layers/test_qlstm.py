@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import pennylane as qml
 import pytest
 import torch
@@ -7,8 +5,7 @@ from torch import Tensor
 
 from qrnn_circuits import QLSTM
 from tests.layers.cases import Make, maker, random
-
-Circuit = Callable[[Tensor, Tensor], Tensor]
+from tests.layers.paper_circuits import assert_alike, circuits_of
 
 
 @pytest.fixture
@@ -16,46 +13,9 @@ def make_layer() -> Make:
     return maker(QLSTM)
 
 
-def circuit(values: Tensor, angles: Tensor) -> Tensor:
-    """What a circuit of the paper reads on all wires, values ``(B, n)``, on default.qubit."""
-    wires = values.shape[-1]
-
-    @qml.qnode(qml.device("default.qubit"), interface="torch", diff_method="backprop")
-    def node() -> list[qml.measurements.ExpectationMP]:
-        for wire in range(wires):
-            qml.Hadamard(wire)
-            qml.RY(torch.arctan(values[:, wire]), wire)
-            qml.RZ(torch.arctan(values[:, wire] ** 2), wire)
-        for layer in angles:
-            for wire in range(wires if wires > 1 else 0):
-                qml.CNOT([wire, (wire + 1) % wires])
-            for wire in range(wires if wires > 2 else 0):
-                qml.CNOT([wire, (wire + 2) % wires])
-            for wire in range(wires):
-                qml.RZ(layer[wire, 0], wire)
-                qml.RY(layer[wire, 1], wire)
-                qml.RZ(layer[wire, 2], wire)
-        return [qml.expval(qml.Z(wire)) for wire in range(wires)]
-
-    return torch.stack(node(), -1)
-
-
 def by_hand(layer: QLSTM, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """The recurrence of the paper, ``(T, B, F)``, with circuits on default.qubit."""
-    parameters = dict(layer.named_parameters())
-
-    def run(bank: int, index: int, values: Tensor) -> Tensor:
-        own = {
-            name.split(".")[-1]: value[index]
-            for name, value in parameters.items()
-            if name.startswith(f"cells.0.banks.{bank}.")
-        }
-        if "weights_before" in own:
-            values = values @ own["weights_before"].T + own["bias_before"]
-            return circuit(values, own["angles"]) @ own["weights_after"].T + own["bias_after"]
-        rest = values.new_zeros(len(values), own["angles"].shape[1] - values.shape[1])
-        return circuit(torch.cat((values, rest), 1), own["angles"])[:, : layer.hidden_size]
-
+    run = circuits_of(layer)
     hidden = memory = inputs.new_zeros(inputs.shape[1], layer.hidden_size)
     outputs = []
     for values in inputs:
@@ -83,20 +43,9 @@ def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
 ) -> None:
     layer = make_layer(**options)
     inputs = random(3, batch, 2).requires_grad_()
-    parameters = [inputs, *layer.parameters()]
-
     output, state = layer(inputs)
-    expected, end = by_hand(layer, inputs)
-    weights, others = random(*output.shape), random(*end.shape)
 
-    assert torch.allclose(output, expected, rtol=0, atol=1e-10)
-    assert torch.allclose(state[0], end, rtol=0, atol=1e-10)
-    for one, other in zip(
-        torch.autograd.grad((output * weights).sum() + (state[0] * others).sum(), parameters),
-        torch.autograd.grad((expected * weights).sum() + (end * others).sum(), parameters),
-        strict=True,
-    ):
-        assert torch.allclose(one, other, rtol=0, atol=1e-9)
+    assert_alike((output, state[0]), by_hand(layer, inputs), [inputs, *layer.parameters()])
 
 
 def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
