@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
+    from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
     from qrnn_circuits.loss import sequence_loss
     from qrnn_circuits.network import (
         QRNN,
@@ -37,6 +38,7 @@ __all__ = [
     "QRNNLayer",
     "QRNNOutput",
     "QuantumNeuron",
+    "RecurrentCircuitLayer",
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
@@ -58,6 +60,7 @@ _MODULES = {
     "QRNNLayer": "layers.qrnn",
     "QRNNOutput": "network",
     "QuantumNeuron": "neuron",
+    "RecurrentCircuitLayer": "layers.recurrent_circuit",
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",

@@ -4,5 +4,6 @@ from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.qgru import QGRU
 from qrnn_circuits.layers.qlstm import QLSTM
 from qrnn_circuits.layers.qrnn import QRNNLayer
+from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 
-__all__ = ["QGRU", "QLSTM", "QRNNLayer", "RecurrentLayer"]
+__all__ = ["QGRU", "QLSTM", "QRNNLayer", "RecurrentCircuitLayer", "RecurrentLayer"]

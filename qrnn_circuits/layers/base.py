@@ -128,7 +128,7 @@ class RecurrentLayer(nn.Module, ABC):
                     f"{' and '.join(given)} must not be given without a quantum device, but device "
                     f"is {device!r}: name one, such as 'qrnn.torch' or 'qrnn.aer'"
                 )
-            return device  # type: ignore[return-value]
+            return device
         self._take_device(device, **options)  # type: ignore[arg-type]
         return None
 

@@ -75,7 +75,8 @@ def rotations(angles: Tensor) -> Tensor:
     total, difference = (alpha + gamma) / 2, (alpha - gamma) / 2
     diagonal = torch.complex(cos * total.cos(), -cos * total.sin())
     off = torch.complex(sin * difference.cos(), -sin * difference.sin())
-    return torch.stack((diagonal, -off.conj(), off, diagonal.conj()), -1).unflatten(-1, (2, 2))
+    entries = torch.stack((diagonal, -off.conj(), off, diagonal.conj()), -1)
+    return entries.view(*entries.shape[:-1], 2, 2)
 
 
 def turn_wire(states: Tensor, gates: Tensor, wire: int) -> Tensor:

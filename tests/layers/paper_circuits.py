@@ -9,12 +9,11 @@ from torch import Tensor
 from qrnn_circuits.layers import RecurrentLayer
 
 
-def circuit(values: Tensor, angles: Tensor) -> Tensor:
+def expectations(values: Tensor, angles: Tensor) -> Tensor:
     """What a circuit reads on all wires, values ``(B, n)``, angles ``(depth, n, 3)``."""
     wires = values.shape[-1]
 
-    @qml.qnode(qml.device("default.qubit"), interface="torch", diff_method="backprop")
-    def node() -> list[qml.measurements.ExpectationMP]:
+    def circuit() -> list[qml.measurements.ExpectationMP]:
         for wire in range(wires):
             qml.Hadamard(wire)
             qml.RY(torch.arctan(values[:, wire]), wire)
@@ -30,7 +29,8 @@ def circuit(values: Tensor, angles: Tensor) -> Tensor:
                 qml.RZ(layer[wire, 2], wire)
         return [qml.expval(qml.Z(wire)) for wire in range(wires)]
 
-    return torch.stack(node(), -1)
+    device = qml.device("default.qubit")
+    return torch.stack(qml.QNode(circuit, device, "torch", diff_method="backprop")(), -1)
 
 
 def circuits_of(layer: RecurrentLayer) -> Callable[[int, int, Tensor], Tensor]:
@@ -45,9 +45,9 @@ def circuits_of(layer: RecurrentLayer) -> Callable[[int, int, Tensor], Tensor]:
         }
         if "weights_before" in own:
             values = values @ own["weights_before"].T + own["bias_before"]
-            return circuit(values, own["angles"]) @ own["weights_after"].T + own["bias_after"]
+            return expectations(values, own["angles"]) @ own["weights_after"].T + own["bias_after"]
         rest = values.new_zeros(len(values), own["angles"].shape[1] - values.shape[1])
-        return circuit(torch.cat((values, rest), 1), own["angles"])[:, : layer.hidden_size]
+        return expectations(torch.cat((values, rest), 1), own["angles"])[:, : layer.hidden_size]
 
     return run
 

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits import QGRU
+from qrnn_circuits.layers import RecurrentLayer
 from tests.layers.cases import Make, maker, random
 from tests.layers.paper_circuits import assert_alike, circuits_of
 
@@ -12,7 +13,7 @@ def make_layer() -> Make:
     return maker(QGRU)
 
 
-def by_hand(layer: QGRU, inputs: Tensor) -> tuple[Tensor, Tensor]:
+def by_hand(layer: RecurrentLayer, inputs: Tensor) -> tuple[Tensor, Tensor]:
     """The recurrence of the paper, ``(T, B, F)``, with circuits on default.qubit."""
     run = circuits_of(layer)
     hidden = inputs.new_zeros(inputs.shape[1], layer.hidden_size)
