@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
@@ -32,6 +33,7 @@ __all__ = [
     "QRNN",
     "BooleanPolynomial",
     "Cell",
+    "FastWeightProgrammer",
     "FeatureQRNNCell",
     "Initialisation",
     "QRNNCell",
@@ -54,6 +56,7 @@ _MODULES = {
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
+    "FastWeightProgrammer": "layers.fast_weights",
     "FeatureQRNNCell": "cells.feature_qrnn",
     "Initialisation": "neuron",
     "QRNNCell": "cells.qrnn",

@@ -37,7 +37,8 @@ def register_operations(
                     qml.RX(alpha, wire)
                     qml.RZ(beta, wire)
                     qml.RX(gamma, wire)
-    return qml.tape.QuantumScript.from_queue(queue).operations
+    operations: list[Operator] = qml.tape.QuantumScript.from_queue(queue).operations
+    return operations
 
 
 def register_expectations(

@@ -83,14 +83,12 @@ def _turns(angles: Tensor) -> Tensor:
     """``RX(gamma) RZ(beta) RX(alpha)``, shape ``(..., 2, 2)``."""
     cos, sin = (angles / 2).cos(), (angles / 2).sin()
     zeros = torch.zeros_like(cos)
-    around_x = torch.complex(
-        torch.stack((cos, zeros, zeros, cos), -1), torch.stack((zeros, -sin, -sin, zeros), -1)
-    ).unflatten(-1, (2, 2))
-    around_z = torch.complex(
-        torch.stack((cos, zeros, zeros, cos), -1), torch.stack((-sin, zeros, zeros, sin), -1)
-    ).unflatten(-1, (2, 2))
-    first, middle, last = around_x[..., 0, :, :], around_z[..., 1, :, :], around_x[..., 2, :, :]
-    return last @ middle @ first
+    real = torch.stack((cos, zeros, zeros, cos), -1)
+    around_x = torch.complex(real, torch.stack((zeros, -sin, -sin, zeros), -1))
+    around_z = torch.complex(real, torch.stack((-sin, zeros, zeros, sin), -1))
+    shape = (*angles.shape[:-1], 2, 2)
+    first, middle, last = around_x[..., 0, :], around_z[..., 1, :], around_x[..., 2, :]
+    return last.view(shape) @ middle.view(shape) @ first.view(shape)
 
 
 def register_states(

@@ -4,7 +4,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from qrnn_circuits import QGRU, QLSTM, QRNNLayer, RecurrentCircuitLayer
+from qrnn_circuits import QGRU, QLSTM, FastWeightProgrammer, QRNNLayer, RecurrentCircuitLayer
 from qrnn_circuits.layers import RecurrentLayer
 
 Make = Callable[..., RecurrentLayer]
@@ -14,6 +14,7 @@ LAYERS: dict[str, Make] = {
     "QLSTM": QLSTM,
     "linear-enhanced QLSTM": partial(QLSTM, linear=True, qubits=3),
     "QGRU": QGRU,
+    "fast-weight programmer": FastWeightProgrammer,
     "plain recurrent circuit": RecurrentCircuitLayer,
     "staggered recurrent circuit": partial(RecurrentCircuitLayer, staggered=True),
 }
