@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
-from qrnn_circuits.layers.hybrid import check_circuits, draw_uniform
+from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits, draw_uniform
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from qrnn_circuits.tracing import full_precision
 
@@ -95,6 +95,11 @@ class FastWeightProgrammer(RecurrentLayer):
         self.qubits = needed if qubits is None else qubits
         self.depth = depth
         check_circuits(self.qubits, depth, 1)
+        if self.qubits > MOST_QUBITS:
+            raise ValueError(
+                f"qubits must be at most {MOST_QUBITS}, got {self.qubits}, by default one for each "
+                "feature or value that is returned: take fewer features and values"
+            )
         if self.qubits < needed:
             raise ValueError(
                 f"qubits must be at least {needed}, one for each feature and each value that is "

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.simulation.pauli_strings import single_layer_circuits
 from qrnn_circuits.simulation.variational import Evaluate, variational_circuits
 from qrnn_circuits.tracing import full_precision
 
-# Of a circuit that is simulated: beyond, one state of a batch has more than a million amplitudes.
+# Of a circuit that is simulated by amplitudes: beyond, one state has more than a million.
 MOST_QUBITS = 20
 
 
@@ -148,6 +149,8 @@ class HybridLayer(RecurrentLayer):
     def _circuits(self, bank: CircuitBank, samples: int) -> Evaluate:
         if self._device is not None:
             return variational_circuits_on(bank.angles, self._device, self.shots)
+        if bank.angles.shape[1] == 1:
+            return single_layer_circuits(bank.angles)
         return variational_circuits(bank.angles, samples)
 
 
@@ -176,8 +179,9 @@ def check_circuits(qubits: int, depth: int, needed: int) -> None:
             f"qubits must be at least {needed}, one for each value of state and features, got "
             f"{qubits}: take more, or linear=True, which brings the values onto any number"
         )
-    if qubits > MOST_QUBITS:
+    if depth > 1 and qubits > MOST_QUBITS:
         raise ValueError(
-            f"qubits must be at most {MOST_QUBITS}, got {qubits}, by default one for each value of "
-            "state and features: take fewer values, or linear=True with fewer qubits"
+            f"qubits must be at most {MOST_QUBITS} with a depth of more than 1, got {qubits}, by "
+            "default one for each value of state and features: take depth=1, fewer values, or "
+            "linear=True with fewer qubits"
         )

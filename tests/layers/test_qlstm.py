@@ -77,7 +77,7 @@ def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make)
     ("options", "problem"),
     [
         ({"qubits": 5}, "qubits must be at least 6, .* got 5: take more, or linear=True"),
-        ({"hidden_size": 64}, "qubits must be at most 20, got 66"),
+        ({"hidden_size": 64, "depth": 2}, "qubits must be at most 20 .* got 66"),
         ({"qubits": 2.5, "linear": True}, "qubits must be an integer of at least 1, got 2.5"),
         ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
     ],
