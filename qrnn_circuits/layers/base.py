@@ -154,7 +154,7 @@ class RecurrentLayer(nn.Module, ABC):
 
     @abstractmethod
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Runs a cell along sequences.
 
@@ -163,10 +163,11 @@ class RecurrentLayer(nn.Module, ABC):
             inputs: Shape ``(T, B, F)``.
             state: To start from, shape ``(B, S)``.
             read: The steps whose outputs are asked for, bool, shape ``(T, B)``.
+            present: The steps up to each sequence's last one, bool, shape ``(T, B)``.
 
         Returns:
             The outputs, shape ``(T, B, H)``, whatever they are where none are asked for; and the
-            state after each step, shape ``(T, B, S)``.
+            state after each step, shape ``(T, B, S)``, whatever it is behind the last one.
         """
 
     def _check_state(self, state: Tensor) -> None:
@@ -253,7 +254,7 @@ class RecurrentLayer(nn.Module, ABC):
                 read = present
                 if self.reading == "last" and layer + 1 == self.num_layers:
                     read = (places == 0) & present if direction else last_step
-                output, run = self._run(cell, ordered, state, read)
+                output, run = self._run(cell, ordered, state, read, present)
                 finals.append(run[-1] if lengths is None else _at_ends(run, lengths))
                 outputs.append(_turned(output, lengths) if direction else output)
             inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
@@ -266,6 +267,11 @@ class RecurrentLayer(nn.Module, ABC):
     def _check_input(self, given: object) -> bool:
         """Raises where an input is not acceptable, and returns whether it is a single sequence."""
         parameter = next(self.parameters())
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise TypeError(
+                f"parameters must be torch.float32 or torch.float64, but are {parameter.dtype}: "
+                "take layer.float()"
+            )
         if not isinstance(given, Tensor) or given.dtype != parameter.dtype:
             found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise TypeError(
@@ -293,6 +299,8 @@ class RecurrentLayer(nn.Module, ABC):
         if hx.dtype != inputs.dtype:
             raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
         self._check_state(hx)
+        if not is_traced() and not torch.isfinite(hx).all():
+            raise ValueError("hx must be finite, but holds NaN or infinity")
         return hx.view(shape)
 
 

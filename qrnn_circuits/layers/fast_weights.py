@@ -125,7 +125,7 @@ class FastWeightProgrammer(RecurrentLayer):
         return next(cell.parameters()).new_zeros(batch, self.state_size)
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         with full_precision(inputs.device):
             updates = cast(_SlowProgrammer, cell)(inputs)

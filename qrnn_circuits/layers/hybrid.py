@@ -133,15 +133,22 @@ class HybridLayer(RecurrentLayer):
         return angles.new_zeros(batch, self.state_size)
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         cell = cast(HybridCell, cell)
         samples = inputs.shape[0] * inputs.shape[1]
         outputs, states = [], []
         with full_precision(inputs.device):
             circuits = [self._circuits(cast(CircuitBank, bank), samples) for bank in cell.banks]
-            for values in inputs:
-                output, state = cell.step(values, state, circuits)
+            for values, here in zip(inputs, present, strict=True):
+                if self._device is None or here.all():
+                    output, state = cell.step(values, state, circuits)
+                else:
+                    # A device runs no circuit for sequences that have ended.
+                    rows = here.nonzero()[:, 0]
+                    some, after = cell.step(values[rows], state[rows], circuits)
+                    output = some.new_zeros(len(values), self.hidden_size).index_copy(0, rows, some)
+                    state = state.index_copy(0, rows, after)
                 outputs.append(output)
                 states.append(state)
         return torch.stack(outputs), torch.stack(states)

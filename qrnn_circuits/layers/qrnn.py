@@ -201,7 +201,7 @@ class QRNNLayer(RecurrentLayer):
             )
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         cell = cast(FeatureQRNNCell, cell)
         if self._device is not None:

@@ -143,7 +143,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             raise ValueError(
                 "hx must be None on a quantum device, which starts with every wire in 0"
             )
-        if is_traced():
+        if is_traced() or not torch.isfinite(state).all():
             return
         density = unpacked(state.detach())
         off = (density.diagonal(dim1=-2, dim2=-1).real.sum(-1) - 1).abs().max().item()
@@ -156,7 +156,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             )
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         cell = cast(_RegisterCell, cell)
         block = cell.sizes, cell.rotations, cell.couplings

@@ -50,27 +50,22 @@ def encoding_angles(features: Tensor) -> Tensor:
     return torch.pi * features
 
 
-def block_matrix(rotations: Tensor, couplings: Tensor) -> Tensor:
-    """The unitary of the block that all steps share, transposed.
+def block_states(states: Tensor, rotations: Tensor, couplings: Tensor) -> Tensor:
+    """Applies the block that all steps share.
 
     ``RX(gamma) RZ(beta) RX(alpha)`` of every wire, and for each layer RZZ of neighbours on a ring
     and the rotations once more.
 
     Args:
+        states: Complex amplitudes, shape ``(..., 2**n)``.
         rotations: Angles, shape ``(depth + 1, n, 3)``.
         couplings: Angles, shape ``(depth, pairs)``.
-
-    Returns:
-        Complex, shape ``(2**n, 2**n)``: each row is what becomes of one basis state.
     """
     wires = rotations.shape[1]
     signs = z_signs(wires, rotations)
     pairs = coupled_pairs(wires)
     products = [signs[:, one] * signs[:, other] for one, other in pairs]
-    gates = _turns(rotations)
-    identity = torch.eye(1 << wires, dtype=rotations.dtype, device=rotations.device)
-    states = torch.complex(identity, torch.zeros_like(identity))
-    for layer, of_wires in enumerate(gates):
+    for layer, of_wires in enumerate(_turns(rotations)):
         if layer and pairs:
             phases = couplings[layer - 1] / -2 @ torch.stack(products)
             states = states * torch.complex(phases.cos(), phases.sin())
@@ -110,16 +105,22 @@ def register_states(
     order = torch.arange(1 << sizes.wires, device=inputs.device).view([2] * sizes.wires)
     # Roles of the next step: what takes in its features is traced out.
     order = order.permute(sizes.places(1)).flatten()
-    block = block_matrix(rotations, couplings)[:, order]
     signs = z_signs(sizes.wires, inputs)[order]
-    kept = 1 << sizes.memory
-    block = block.view(1 << sizes.inputs, -1)
-    encoded = product_amplitudes(ry_amplitudes(encoding_angles(inputs))).to(block.dtype)
+    kept, size = 1 << sizes.memory, 1 << sizes.inputs
     density = unpacked(state)
+    encoded = product_amplitudes(ry_amplitudes(encoding_angles(inputs))).to(density.dtype)
+    # The block acts on the features of all steps, or once on all that they may be made of.
+    few = len(inputs) * len(state) < size
+    basis = encoded if few else torch.eye(size, dtype=density.dtype, device=inputs.device)
+    memory = torch.eye(kept, dtype=density.dtype, device=inputs.device)
+    beside = (basis[..., None, :, None] * memory[:, None]).flatten(-2)
+    blocks = block_states(beside, rotations, couplings)[..., order]
     expectations, states = [], []
-    for features in encoded:
+    for step, features in enumerate(encoded):
         # Of each basis state of the kept wires, what the block makes of it beside the features.
-        amplitudes = (features @ block).view(len(features), kept, -1)
+        amplitudes = (
+            blocks[step] if few else (features @ blocks.flatten(1)).unflatten(1, (kept, -1))
+        )
         mixed = density.mT @ amplitudes
         populations = (mixed * amplitudes.conj()).real.sum(1)
         expectations.append(populations @ signs)

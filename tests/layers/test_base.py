@@ -145,7 +145,7 @@ def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
 
 
 def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:
-    layer = make_layer()
+    layer = make_layer(num_layers=2)
     packed = pack_sequence([random(2, 2), random(1, 2)])
     with torch.no_grad():
         found, expected = layer.on("qrnn.torch")(packed)[0], layer(packed)[0]
@@ -229,3 +229,16 @@ def test_wrong_inputs_are_refused(
 ) -> None:
     with pytest.raises(error, match=problem):
         make_layer()(inputs, hx)
+
+
+def test_states_that_are_not_finite_are_refused(make_layer: Make) -> None:
+    layer = make_layer()
+    state = torch.full((1, 2, layer.state_size), torch.nan, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"hx must be (finite|normalised)"):
+        layer(random(3, 2, 2), state)
+
+
+def test_narrow_types_are_refused(make_layer: Make) -> None:
+    layer = make_layer().half()
+    with pytest.raises(TypeError, match=r"parameters must be .* but are torch\.float16"):
+        layer(random(3, 2, 2).half())

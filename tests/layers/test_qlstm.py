@@ -2,6 +2,7 @@ import pennylane as qml
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pack_sequence
 
 from qrnn_circuits import QLSTM
 from qrnn_circuits.layers import RecurrentLayer
@@ -57,6 +58,14 @@ def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
         expected, end = layer(inputs, start)
     assert torch.allclose(found, expected, rtol=0, atol=1e-10)
     assert torch.allclose(state, end, rtol=0, atol=1e-10)
+
+
+def test_a_device_runs_no_circuit_for_sequences_that_have_ended(make_layer: Make) -> None:
+    device = qml.device("default.qubit")
+    layer = make_layer(hidden_size=1).on(device)
+    with torch.no_grad(), qml.Tracker(device) as tracker:
+        layer(pack_sequence([random(3, 2), random(1, 2)]))
+    assert tracker.totals["simulations"] == 6 * (3 + 1)
 
 
 def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make) -> None:

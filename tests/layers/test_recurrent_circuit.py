@@ -58,6 +58,7 @@ def by_hand(layer: RecurrentCircuitLayer, inputs: Tensor) -> Tensor:
         {"input_size": 2, "hidden_size": 2, "memory": 2, "depth": 2},
         {"input_size": 2, "hidden_size": 3},
         {"input_size": 1, "hidden_size": 1},
+        {"input_size": 3, "hidden_size": 3},
     ],
 )
 def test_values_and_gradients_are_those_of_circuits_with_fresh_wires(
