@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
+    from qrnn_circuits.layers.qgru import QGRU
+    from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
+    from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
     from qrnn_circuits.loss import sequence_loss
     from qrnn_circuits.network import (
         QRNN,
@@ -26,15 +30,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "QGRU",
+    "QLSTM",
     "QRNN",
     "BooleanPolynomial",
     "Cell",
+    "FastWeightProgrammer",
     "FeatureQRNNCell",
     "Initialisation",
     "QRNNCell",
     "QRNNLayer",
     "QRNNOutput",
     "QuantumNeuron",
+    "RecurrentCircuitLayer",
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
@@ -45,17 +53,21 @@ __all__ = [
 
 
 _MODULES = {
+    "QGRU": "layers.qgru",
+    "QLSTM": "layers.qlstm",
     "QRNN": "network",
     "PADDING": "cells.base",
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
+    "FastWeightProgrammer": "layers.fast_weights",
     "FeatureQRNNCell": "cells.feature_qrnn",
     "Initialisation": "neuron",
     "QRNNCell": "cells.qrnn",
     "QRNNLayer": "layers.qrnn",
     "QRNNOutput": "network",
     "QuantumNeuron": "neuron",
+    "RecurrentCircuitLayer": "layers.recurrent_circuit",
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",

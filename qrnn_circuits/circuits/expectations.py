@@ -12,6 +12,7 @@ from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import without_neurons
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 from qrnn_circuits.circuits.steps import sequence_operations
+from qrnn_circuits.circuits.tapes import execute_tapes
 
 Readout = Literal["expectations", "populations"]
 """Z of each lane wire, or the probability of each symbol on the lane."""
@@ -77,34 +78,6 @@ def expectations_on_device(
         inputs.requires_grad or any(p.requires_grad for p in cell.parameters())
     )
     method = measurement_method(device.name, expanded, shots=shots)
-    results = _executed(tapes, device, gradient=wanted, mcm_method=method)
-    rows = torch.stack([_row(result).to(inputs) for result in results])
+    rows = execute_tapes(tapes, device, gradient=wanted, mcm_method=method).to(inputs)
     outputs = rows.new_zeros(*inputs.shape[:2], rows.shape[1])
     return outputs.index_put(tuple(torch.tensor(places).T.to(inputs.device)), rows)
-
-
-def _executed(
-    tapes: list[qml.tape.QuantumScript],
-    device: qml.devices.Device,
-    *,
-    gradient: bool,
-    mcm_method: str | None,
-) -> qml.typing.ResultBatch:
-    if not gradient:
-        with torch.no_grad():
-            return qml.execute(tapes, device, diff_method=None, mcm_method=mcm_method)
-    exact = not tapes[0].shots
-    method = "parameter-shift"
-    if exact:
-        for candidate in ("backprop", "adjoint", "device"):
-            configuration = qml.devices.ExecutionConfig(gradient_method=candidate)
-            if device.supports_derivatives(configuration, tapes[0]):
-                method = candidate
-                break
-    return qml.execute(tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method)
-
-
-def _row(result: object) -> Tensor:
-    """What one circuit reads, as one vector."""
-    values = result if isinstance(result, (tuple, list)) else (result,)
-    return torch.cat([torch.as_tensor(value).reshape(-1) for value in values])

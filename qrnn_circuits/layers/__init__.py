@@ -1,6 +1,17 @@
 """Recurrent layers of quantum cells, called as those of PyTorch."""
 
 from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
+from qrnn_circuits.layers.qgru import QGRU
+from qrnn_circuits.layers.qlstm import QLSTM
 from qrnn_circuits.layers.qrnn import QRNNLayer
+from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 
-__all__ = ["QRNNLayer", "RecurrentLayer"]
+__all__ = [
+    "QGRU",
+    "QLSTM",
+    "FastWeightProgrammer",
+    "QRNNLayer",
+    "RecurrentCircuitLayer",
+    "RecurrentLayer",
+]

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.tracing import is_traced
+
+if TYPE_CHECKING:
+    import pennylane as qml
 
 Reading = Literal["every", "last"]
 
@@ -28,6 +31,7 @@ class RecurrentLayer(nn.Module, ABC):
         bidirectional: Whether there is a cell for each direction.
         reading: ``"every"`` or ``"last"``: the steps of which the last layer returns something.
         cells: The cells, the forward direction of a layer before the backward one.
+        shots: Number of shots of each circuit on a device, or None.
     """
 
     cells: nn.ModuleList
@@ -71,6 +75,62 @@ class RecurrentLayer(nn.Module, ABC):
         self.dropout = dropout
         self.bidirectional = bidirectional
         self.reading: Reading = reading
+        self.shots: int | None = None
+        self._device: qml.devices.Device | None = None
+
+    def on(self, device: "qml.devices.Device | str", *, shots: int | None = None) -> Self:
+        """The same layer, of the same parameters, run as circuits on a device.
+
+        Gradients come by the parameter-shift rule where there are shots, else as the device does
+        best.
+
+        Args:
+            device: A PennyLane device or the name of one.
+            shots: Number of shots of each circuit; none for an exact device.
+
+        Returns:
+            A layer that shares its parameters with this one.
+
+        Raises:
+            ValueError: If ``shots`` is not positive.
+        """
+        layer = self._alias()
+        layer._take_device(device, shots)
+        return layer
+
+    def _alias(self) -> Self:
+        """A layer that shares its parameters with this one."""
+        layer = self.__class__.__new__(self.__class__)
+        layer.__dict__ = dict(self.__dict__)
+        return layer
+
+    def _take_device(self, device: "qml.devices.Device | str", shots: int | None) -> None:
+        import pennylane as qml
+
+        if shots is not None and shots < 1:
+            raise ValueError(f"shots must be at least 1, or None for exact numbers, got {shots}")
+        self._device = qml.device(device) if isinstance(device, str) else device
+        self.shots = shots
+
+    def _home(
+        self, device: "torch.device | qml.devices.Device | str | None", **options: object
+    ) -> torch.device | str | None:
+        """Takes a quantum device if it is one, and returns where the parameters live.
+
+        Args:
+            device: The option of a layer.
+            options: What only a quantum device has, ``shots`` among them.
+        """
+        if _is_of_torch(device):
+            given = [name for name, value in options.items() if value is not None]
+            if given:
+                raise ValueError(
+                    f"{' and '.join(given)} must not be given without a quantum device, but device "
+                    f"is {device!r}: name one, such as 'qrnn.torch' or 'qrnn.aer'"
+                )
+            return device
+        self._take_device(device, **options)  # type: ignore[arg-type]
+        return None
 
     @property
     def directions(self) -> int:
@@ -94,7 +154,7 @@ class RecurrentLayer(nn.Module, ABC):
 
     @abstractmethod
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Runs a cell along sequences.
 
@@ -103,10 +163,11 @@ class RecurrentLayer(nn.Module, ABC):
             inputs: Shape ``(T, B, F)``.
             state: To start from, shape ``(B, S)``.
             read: The steps whose outputs are asked for, bool, shape ``(T, B)``.
+            present: The steps up to each sequence's last one, bool, shape ``(T, B)``.
 
         Returns:
             The outputs, shape ``(T, B, H)``, whatever they are where none are asked for; and the
-            state after each step, shape ``(T, B, S)``.
+            state after each step, shape ``(T, B, S)``, whatever it is behind the last one.
         """
 
     def _check_state(self, state: Tensor) -> None:
@@ -193,7 +254,7 @@ class RecurrentLayer(nn.Module, ABC):
                 read = present
                 if self.reading == "last" and layer + 1 == self.num_layers:
                     read = (places == 0) & present if direction else last_step
-                output, run = self._run(cell, ordered, state, read)
+                output, run = self._run(cell, ordered, state, read, present)
                 finals.append(run[-1] if lengths is None else _at_ends(run, lengths))
                 outputs.append(_turned(output, lengths) if direction else output)
             inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
@@ -206,6 +267,11 @@ class RecurrentLayer(nn.Module, ABC):
     def _check_input(self, given: object) -> bool:
         """Raises where an input is not acceptable, and returns whether it is a single sequence."""
         parameter = next(self.parameters())
+        if parameter.dtype not in (torch.float32, torch.float64):
+            raise TypeError(
+                f"parameters must be torch.float32 or torch.float64, but are {parameter.dtype}: "
+                "take layer.float()"
+            )
         if not isinstance(given, Tensor) or given.dtype != parameter.dtype:
             found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise TypeError(
@@ -233,7 +299,22 @@ class RecurrentLayer(nn.Module, ABC):
         if hx.dtype != inputs.dtype:
             raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
         self._check_state(hx)
+        if not is_traced() and not torch.isfinite(hx).all():
+            raise ValueError("hx must be finite, but holds NaN or infinity")
         return hx.view(shape)
+
+
+def _is_of_torch(device: object) -> bool:
+    """Whether parameters can live there, rather than circuits be run."""
+    if device is None or isinstance(device, torch.device):
+        return True
+    if not isinstance(device, str):
+        return False
+    try:
+        torch.device(device)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _turned(values: Tensor, lengths: Tensor | None) -> Tensor:

@@ -28,7 +28,6 @@ class QRNNLayer(RecurrentLayer):
 
     Attributes:
         readout: ``"expectations"`` or ``"populations"``.
-        shots: Number of shots of each circuit on a device, or None.
 
     Example:
         >>> layer = QRNNLayer(input_size=3, hidden_size=8, batch_first=True)
@@ -116,7 +115,8 @@ class QRNNLayer(RecurrentLayer):
         if workspace is None:
             workspace = max(2, (hidden_size - 1).bit_length())
         self.readout: Readout = readout
-        of_torch = _is_of_torch(device)
+        self._realisation: Realisation | str | None = None
+        home = self._home(device, shots=shots, realisation=realisation)
         cells = [
             FeatureQRNNCell(
                 features=size,
@@ -129,22 +129,12 @@ class QRNNLayer(RecurrentLayer):
                 feature_spread=feature_spread,
                 initialisation=initialisation,
                 generator=generator,
-                device=device if of_torch else None,
+                device=home,
                 dtype=dtype,
             )
             for size in self.input_sizes()
         ]
         self.cells = nn.ModuleList(cells)
-        self.shots: int | None = None
-        self._device: qml.devices.Device | None = None
-        self._realisation: Realisation | str | None = None
-        if device is not None and not of_torch:
-            self._take_device(device, shots, realisation)
-        elif shots is not None or realisation is not None:
-            raise ValueError(
-                f"shots and realisation are of a quantum device, but device is {device!r}: name "
-                "one, such as 'qrnn.torch' or 'qrnn.aer'"
-            )
 
     def on(
         self,
@@ -171,8 +161,7 @@ class QRNNLayer(RecurrentLayer):
         Raises:
             ValueError: If ``shots`` is not positive.
         """
-        layer = self.__class__.__new__(self.__class__)
-        layer.__dict__ = dict(self.__dict__)
+        layer = self._alias()
         layer._take_device(device, shots, realisation)
         return layer
 
@@ -180,14 +169,10 @@ class QRNNLayer(RecurrentLayer):
         self,
         device: "qml.devices.Device | str",
         shots: int | None,
-        realisation: "Realisation | str | None",
+        realisation: "Realisation | str | None" = None,
     ) -> None:
-        import pennylane as qml
-
-        if shots is not None and shots < 1:
-            raise ValueError(f"shots must be at least 1, or None for exact numbers, got {shots}")
-        self._device = qml.device(device) if isinstance(device, str) else device
-        self.shots, self._realisation = shots, realisation
+        super()._take_device(device, shots)
+        self._realisation = realisation
 
     @property
     def state_size(self) -> int:
@@ -216,7 +201,7 @@ class QRNNLayer(RecurrentLayer):
             )
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         cell = cast(FeatureQRNNCell, cell)
         if self._device is not None:
@@ -245,16 +230,3 @@ class QRNNLayer(RecurrentLayer):
             f"batch_first={self.batch_first}, dropout={self.dropout}, "
             f"bidirectional={self.bidirectional}, readout={self.readout!r}"
         )
-
-
-def _is_of_torch(device: object) -> bool:
-    """Whether parameters can live there, rather than circuits be run."""
-    if device is None or isinstance(device, torch.device):
-        return True
-    if not isinstance(device, str):
-        return False
-    try:
-        torch.device(device)
-    except RuntimeError:
-        return False
-    return True

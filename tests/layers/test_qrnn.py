@@ -1,164 +1,16 @@
-import copy
-from collections.abc import Callable
-
 import pennylane as qml
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
+from torch import Tensor
 
 from qrnn_circuits import QRNNLayer
 from tests.circuits.known_warnings import TREE_TRAVERSAL
-
-Make = Callable[..., QRNNLayer]
-
-# Of the options of nn.RNN those that change shapes.
-SHAPES = [
-    {},
-    {"batch_first": True},
-    {"num_layers": 2},
-    {"bidirectional": True},
-    {"num_layers": 2, "bidirectional": True, "batch_first": True},
-]
+from tests.layers.cases import Make, maker, random
 
 
 @pytest.fixture
 def make_layer() -> Make:
-    def make(input_size: int = 2, hidden_size: int = 4, **options: object) -> QRNNLayer:
-        defaults: dict[str, object] = {
-            "generator": torch.Generator().manual_seed(0),
-            "dtype": torch.float64,
-        }
-        return QRNNLayer(input_size, hidden_size, **(defaults | options))  # type: ignore[arg-type]
-
-    return make
-
-
-def random(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
-
-@pytest.mark.parametrize("options", SHAPES)
-@pytest.mark.parametrize("shape", [(3, 5, 2), (7, 2)])
-def test_shapes_are_those_of_an_rnn(
-    options: dict[str, bool], shape: tuple[int, ...], make_layer: Make
-) -> None:
-    reference = nn.RNN(2, 4, dtype=torch.float64, **options)
-    inputs = random(*shape)
-
-    output, state = make_layer(**options)(inputs)
-    expected_output, expected_state = reference(inputs)
-
-    assert output.shape == expected_output.shape
-    assert state.shape == expected_state.shape
-
-
-@pytest.mark.parametrize("options", [{}, {"num_layers": 2}])
-def test_a_sequence_in_two_parts_is_the_whole(options: dict[str, int], make_layer: Make) -> None:
-    layer = make_layer(**options)
-    inputs = random(6, 3, 2)
-
-    whole, end = layer(inputs)
-    first, state = layer(inputs[:4])
-    second, again = layer(inputs[4:], state)
-
-    assert torch.allclose(torch.cat((first, second)), whole, rtol=0, atol=1e-12)
-    assert torch.allclose(again, end, rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("reading", ["every", "last"])
-@pytest.mark.parametrize("enforce_sorted", [True, False])
-@pytest.mark.parametrize("bidirectional", [True, False])
-def test_packed_sequences_are_those_of_each_alone(
-    reading: str, enforce_sorted: bool, bidirectional: bool, make_layer: Make
-) -> None:
-    layer = make_layer(num_layers=2, bidirectional=bidirectional, reading=reading)
-    lengths = [5, 3, 1] if enforce_sorted else [3, 1, 5]
-    sequences = [random(length, 2) for length in lengths]
-
-    output, state = layer(pack_sequence(sequences, enforce_sorted=enforce_sorted))
-
-    if reading == "every":
-        assert isinstance(output, PackedSequence)
-        output = pad_packed_sequence(output)[0]
-    for place, sequence in enumerate(sequences):
-        alone, end = layer(sequence)
-        assert torch.allclose(output[: len(alone), place], alone, rtol=0, atol=1e-12)
-        assert torch.allclose(state[:, place], end, rtol=0, atol=1e-12)
-
-
-def test_the_packing_is_that_of_an_rnn(make_layer: Make) -> None:
-    packed = pack_sequence([random(2, 2), random(4, 2), random(2, 2)], enforce_sorted=False)
-    output, _ = make_layer()(packed)
-    expected, _ = nn.RNN(2, 4, dtype=torch.float64)(packed)
-
-    assert output.data.shape == expected.data.shape
-    assert output.batch_sizes.equal(expected.batch_sizes)
-    assert output.sorted_indices.equal(expected.sorted_indices)
-    assert output.unsorted_indices.equal(expected.unsorted_indices)
-
-
-def test_the_backward_direction_is_a_forward_one_from_the_end(make_layer: Make) -> None:
-    both = make_layer(bidirectional=True)
-    one = make_layer()
-    one.cells[0].load_state_dict(both.cells[1].state_dict())
-    inputs = random(5, 2, 2)
-
-    output, state = both(inputs)
-    expected, end = one(inputs.flip(0))
-
-    assert torch.allclose(output[..., 4:], expected.flip(0), rtol=0, atol=1e-12)
-    assert torch.allclose(state[1], end[0], rtol=0, atol=1e-12)
-
-
-def test_the_last_step_is_that_of_all(make_layer: Make) -> None:
-    inputs = random(3, 5, 2)
-    every, last = make_layer(batch_first=True), make_layer(batch_first=True, reading="last")
-
-    assert torch.equal(last(inputs)[0], every(inputs)[0][:, -1:])
-
-
-def test_dropout_acts_between_layers_while_training(make_layer: Make) -> None:
-    layer = make_layer(num_layers=2, dropout=0.5)
-    inputs = random(3, 2, 2)
-
-    assert not torch.equal(layer(inputs)[0], layer(inputs)[0])
-    layer.eval()
-    assert torch.equal(layer(inputs)[0], layer(inputs)[0])
-    with pytest.warns(UserWarning, match="dropout=0.5 acts between layers"):
-        make_layer(dropout=0.5)
-
-
-def test_parameters_are_loaded_moved_copied_and_drawn_anew(make_layer: Make) -> None:
-    layer, other = make_layer(), make_layer(generator=torch.Generator().manual_seed(9))
-    inputs = random(3, 2, 2)
-    expected = layer(inputs)[0]
-
-    other.load_state_dict(layer.state_dict())
-    assert torch.equal(other(inputs)[0], expected)
-    assert torch.equal(copy.deepcopy(layer)(inputs)[0], expected)
-    assert layer.float()(inputs.float())[0].dtype == torch.float32
-    other.reset_parameters(torch.Generator().manual_seed(2))
-    assert not torch.equal(other(inputs)[0], expected)
-
-
-def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
-    layer = make_layer()
-    with torch.device("meta"):
-        empty = make_layer()
-    empty = empty.to_empty(device="cpu")
-    empty.load_state_dict(layer.state_dict())
-
-    assert torch.equal(empty(random(3, 2, 2))[0], layer(random(3, 2, 2))[0])
-
-
-@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
-def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
-    layer = make_layer()
-    compiled = torch.compile(layer, backend="eager")
-    inputs = random(3, 2, 2)
-
-    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+    return maker(QRNNLayer)
 
 
 @TREE_TRAVERSAL
@@ -192,14 +44,6 @@ def test_an_exact_device_gives_the_same_values_and_gradients(
         assert torch.allclose(one, other, rtol=0, atol=1e-8)
 
 
-def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:
-    layer = make_layer()
-    packed = pack_sequence([random(2, 2), random(1, 2)])
-    with torch.no_grad():
-        found, expected = layer.on("qrnn.torch")(packed)[0], layer(packed)[0]
-    assert torch.allclose(found.data, expected.data, rtol=0, atol=1e-10)
-
-
 @pytest.mark.parametrize("readout", ["expectations", "populations"])
 def test_shots_estimate_what_is_expected(readout: str, make_layer: Make) -> None:
     layer = make_layer(readout=readout, reading="last")
@@ -221,18 +65,6 @@ def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make)
     assert torch.allclose(found, expected, rtol=0, atol=0.2)
 
 
-def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make) -> None:
-    layer = make_layer()
-    on_device = layer.on("qrnn.torch")
-    inputs = random(2, 1, 2)
-    with torch.no_grad():
-        next(layer.parameters()).add_(0.1)
-        assert torch.allclose(on_device(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
-        named = QRNNLayer(2, 4, device="qrnn.torch", dtype=torch.float64)
-        named.load_state_dict(layer.state_dict())
-        assert torch.allclose(named(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
-
-
 def test_a_device_does_not_tell_its_state(make_layer: Make) -> None:
     layer = make_layer().on("qrnn.torch")
     with torch.no_grad():
@@ -245,16 +77,10 @@ def test_a_device_does_not_tell_its_state(make_layer: Make) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"hidden_size": 0}, "hidden_size must be an integer of at least 1, got 0"),
-        ({"input_size": 1.5}, "input_size must be an integer of at least 1, got 1.5"),
-        ({"num_layers": 0}, "num_layers must be an integer of at least 1, got 0"),
-        ({"dropout": 2.0}, "dropout must be a probability from 0 to 1, got 2.0"),
-        ({"reading": "all"}, "reading must be"),
         ({"readout": "state"}, "readout must be"),
         ({"readout": "populations", "hidden_size": 6}, "hidden_size must be a power of two"),
         ({"workspace": 1}, "workspace must be at least 2, got 1"),
-        ({"shots": 100}, "shots and realisation are of a quantum device"),
-        ({"device": "qrnn.torch", "shots": 0}, "shots must be at least 1"),
+        ({"realisation": "amplified"}, "realisation must not be given without a quantum device"),
     ],
 )
 def test_options_out_of_range_are_refused(
@@ -265,21 +91,14 @@ def test_options_out_of_range_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("inputs", "hx", "error", "problem"),
+    ("hx", "error", "problem"),
     [
-        ([[0.0]], None, TypeError, "input must be a tensor .* got a list"),
-        (torch.zeros(3, 2), None, TypeError, "got torch.float32"),
-        (random(3, 2, 5), None, ValueError, r"got \(3, 2, 5\)"),
-        (random(0, 2, 2), None, ValueError, r"got \(0, 2, 2\)"),
-        (random(3, 2, 2) * torch.inf, None, ValueError, "input must be finite"),
-        (random(3, 2, 2), random(1, 3, 4), ValueError, r"hx must be a tensor of shape \(1, 2, 4\)"),
-        (random(3, 2, 2), torch.eye(4)[None, :2], TypeError, "hx must be of the input's type"),
-        (random(3, 2, 2), random(1, 2, 4), ValueError, "hx must be normalised amplitudes"),
-        (pack_sequence([random(3, 5)]), None, ValueError, "input_size 2"),
+        (torch.eye(4)[None, :2], TypeError, "hx must be of the input's type"),
+        (random(1, 2, 4), ValueError, "hx must be normalised amplitudes"),
     ],
 )
-def test_wrong_inputs_are_refused(
-    inputs: Tensor, hx: Tensor | None, error: type[Exception], problem: str, make_layer: Make
+def test_wrong_states_are_refused(
+    hx: Tensor, error: type[Exception], problem: str, make_layer: Make
 ) -> None:
     with pytest.raises(error, match=problem):
-        make_layer()(inputs, hx)
+        make_layer()(random(3, 2, 2), hx)

@@ -1,0 +1,194 @@
+"""Recurrent layers whose gates are variational circuits with classical arithmetic around them."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from math import pi
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.circuits.variational import variational_circuits_on
+from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.simulation.pauli_strings import single_layer_circuits
+from qrnn_circuits.simulation.variational import Evaluate, variational_circuits
+from qrnn_circuits.tracing import full_precision
+
+# Of a circuit that is simulated by amplitudes: beyond, one state has more than a million.
+MOST_QUBITS = 20
+
+
+class CircuitBank(nn.Module):
+    """Variational circuits of one width, which each take in and return equally many values.
+
+    Attributes:
+        angles: Of the rotations of G circuits, shape ``(G, depth, n, 3)``.
+    """
+
+    def __init__(
+        self,
+        circuits: int,
+        inputs: int,
+        outputs: int,
+        *,
+        qubits: int,
+        depth: int,
+        linear: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        """Makes the parameters and leaves them undefined.
+
+        Args:
+            circuits: Number G of circuits.
+            inputs: Number of values that a circuit takes in.
+            outputs: Number of values that it returns.
+            qubits: Number n of wires.
+            depth: Number of variational layers.
+            linear: Whether a linear layer stands before and one behind each circuit. Else values
+                are encoded on the first wires, zeros on the others, and the first wires are read.
+            device: Of the parameters.
+            dtype: Of the parameters.
+        """
+        super().__init__()
+        self.outputs, self.qubits, self.linear = outputs, qubits, linear
+
+        def empty(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(circuits, *shape, device=device, dtype=dtype))
+
+        self.angles = empty(depth, qubits, 3)
+        if linear:
+            self.weights_before, self.bias_before = empty(qubits, inputs), empty(qubits)
+            self.weights_after, self.bias_after = empty(outputs, qubits), empty(outputs)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None) -> None:
+        """Draws angles uniformly from a whole turn, and linear layers as ``torch.nn.Linear``."""
+        draw_uniform(self.angles, pi, generator)
+        if self.linear:
+            for weights, bias in (
+                (self.weights_before, self.bias_before),
+                (self.weights_after, self.bias_after),
+            ):
+                bound = weights.shape[-1] ** -0.5
+                draw_uniform(weights, bound, generator)
+                draw_uniform(bias, bound, generator)
+
+    def forward(self, values: Tensor, evaluate: Evaluate) -> Tensor:
+        """What the circuits return of values.
+
+        Args:
+            values: Shape ``(B, inputs)``, alike for all circuits.
+            evaluate: Runs the circuits on encoded values.
+
+        Returns:
+            Shape ``(G, B, outputs)``.
+        """
+        if not self.linear:
+            padded = nn.functional.pad(values, (0, self.qubits - values.shape[-1]))
+            return evaluate(padded[None])[..., : self.outputs]
+        encoded = values @ self.weights_before.mT + self.bias_before[:, None]
+        return evaluate(encoded) @ self.weights_after.mT + self.bias_after[:, None]
+
+
+class HybridCell(nn.Module):
+    """One step of a layer, which runs the circuits of its banks one bank after another.
+
+    Attributes:
+        banks: The circuits that run together.
+    """
+
+    banks: nn.ModuleList
+
+    @abstractmethod
+    def step(
+        self, inputs: Tensor, state: Tensor, circuits: Sequence[Evaluate]
+    ) -> tuple[Tensor, Tensor]:
+        """Runs one step.
+
+        Args:
+            inputs: Shape ``(B, F)``.
+            state: Shape ``(B, S)``.
+            circuits: What runs the circuits of each of :attr:`banks`.
+
+        Returns:
+            The outputs, shape ``(B, H)``, and the state after the step, shape ``(B, S)``.
+        """
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws the parameters anew.
+
+        Args:
+            generator: Source of randomness, a CPU generator.
+        """
+        for bank in self.banks:
+            cast(CircuitBank, bank).reset_parameters(generator)
+
+
+class HybridLayer(RecurrentLayer):
+    """A layer of :class:`HybridCell`, whose state is classical, and known on a device too."""
+
+    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        angles = next(cell.parameters())
+        return angles.new_zeros(batch, self.state_size)
+
+    def _run(
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        cell = cast(HybridCell, cell)
+        samples = inputs.shape[0] * inputs.shape[1]
+        outputs, states = [], []
+        with full_precision(inputs.device):
+            circuits = [self._circuits(cast(CircuitBank, bank), samples) for bank in cell.banks]
+            for values, here in zip(inputs, present, strict=True):
+                if self._device is None or here.all():
+                    output, state = cell.step(values, state, circuits)
+                else:
+                    # A device runs no circuit for sequences that have ended.
+                    rows = here.nonzero()[:, 0]
+                    some, after = cell.step(values[rows], state[rows], circuits)
+                    output = some.new_zeros(len(values), self.hidden_size).index_copy(0, rows, some)
+                    state = state.index_copy(0, rows, after)
+                outputs.append(output)
+                states.append(state)
+        return torch.stack(outputs), torch.stack(states)
+
+    def _circuits(self, bank: CircuitBank, samples: int) -> Evaluate:
+        if self._device is not None:
+            return variational_circuits_on(bank.angles, self._device, self.shots)
+        if bank.angles.shape[1] == 1:
+            return single_layer_circuits(bank.angles)
+        return variational_circuits(bank.angles, samples)
+
+
+def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | None = None) -> None:
+    """Fills a parameter on any device with numbers between ``-bound`` and ``bound``."""
+    numbers = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
+    parameter.copy_(bound * (2 * numbers - 1))
+
+
+def check_circuits(qubits: int, depth: int, needed: int) -> None:
+    """Checks how wide and deep variational circuits are.
+
+    Args:
+        qubits: Number of wires.
+        depth: Number of variational layers.
+        needed: The number of values that are encoded.
+
+    Raises:
+        ValueError: If one is out of range.
+    """
+    for name, value in (("qubits", qubits), ("depth", depth)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    if qubits < needed:
+        raise ValueError(
+            f"qubits must be at least {needed}, one for each value of state and features, got "
+            f"{qubits}: take more, or linear=True, which brings the values onto any number"
+        )
+    if depth > 1 and qubits > MOST_QUBITS:
+        raise ValueError(
+            f"qubits must be at most {MOST_QUBITS} with a depth of more than 1, got {qubits}, by "
+            "default one for each value of state and features: take depth=1, fewer values, or "
+            "linear=True with fewer qubits"
+        )

@@ -1,0 +1,202 @@
+"""Plain and staggered recurrent circuits as a layer."""
+
+from math import pi
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.circuits.register import register_expectations
+from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.layers.hybrid import draw_uniform
+from qrnn_circuits.simulation.register import (
+    RegisterSizes,
+    coupled_pairs,
+    register_states,
+    unpacked,
+)
+from qrnn_circuits.tracing import full_precision, is_traced
+
+if TYPE_CHECKING:
+    import pennylane as qml
+
+# Of a register that is simulated: the block is a matrix of 4**n numbers.
+MOST_WIRES = 12
+
+
+class RecurrentCircuitLayer(RecurrentLayer):
+    """The plain and staggered QRNN of Li et al. (arXiv:2302.03244), called as ``torch.nn.RNN``.
+
+    A register has one wire for each feature, and ``memory`` wires. A step sets the wires of
+    features to 0, encodes each feature x on one by ``RY(pi * x)``, and applies one block to all
+    wires, the same at each step: ``RX(gamma) RZ(beta) RX(alpha)`` of every wire, and ``depth``
+    times RZZ of neighbours on a ring and such rotations again. The layer returns Z of the first
+    ``hidden_size`` wires, those of features before those of memory. With ``staggered=True`` all
+    roles move on by as many wires as there are features at each step, so that no wire has to hold
+    a state for long.
+
+    No measurement changes what later steps return: on a device each step that is read is a circuit
+    of its own. The state is the density matrix of the wires that are kept, ``4**memory`` numbers
+    (the sum of its real and its imaginary part); a device cannot tell it: there it is NaN, and
+    there is no ``hx``. Bring features to [0, 1].
+
+    Example:
+        >>> layer = RecurrentCircuitLayer(1, 3, staggered=True, batch_first=True)
+        >>> output, state = layer(torch.rand(5, 20, 1))
+        >>> output.shape, state.shape
+        (torch.Size([5, 20, 3]), torch.Size([1, 5, 16]))
+        >>> on_device = layer.on("qrnn.torch", shots=1000)
+        >>> on_device(torch.rand(1, 2, 1))[0].shape
+        torch.Size([1, 2, 3])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reading: Reading = "every",
+        memory: int | None = None,
+        depth: int = 1,
+        staggered: bool = False,
+        generator: torch.Generator | None = None,
+        device: "torch.device | qml.devices.Device | str | None" = None,
+        shots: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Makes the cells and draws their parameters.
+
+        Args:
+            input_size: Number of features of a step.
+            hidden_size: Number of values that each direction returns of a step, at most as many as
+                there are wires.
+            num_layers: Number of layers.
+            batch_first: Whether a batch of inputs and outputs has its sequences in front.
+            dropout: Probability with which an output that another layer takes in is set to 0.
+            bidirectional: Whether another cell runs from back to front.
+            reading: ``"every"``, or ``"last"`` to return the last step's values alone, for which a
+                device runs one circuit instead of one for each step.
+            memory: Number of wires that are kept; by default as many as ``hidden_size`` needs
+                beside those of features, at least 1.
+            depth: How often the block couples the wires.
+            staggered: Whether the wires take turns to be reset.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live (``"cpu"``, ``"cuda"``); or the PennyLane device, or
+                its name, that runs the layer, see :meth:`on`.
+            shots: Number of shots of each circuit on that device; none for an exact device.
+            dtype: Type of the parameters, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range, or there are shots without a device.
+        """
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            reading=reading,
+        )
+        if memory is None:
+            memory = max(1, hidden_size - input_size)
+        for name, value in (("memory", memory), ("depth", depth)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        if hidden_size > input_size + memory:
+            raise ValueError(
+                f"hidden_size must be at most {input_size + memory}, one for each of "
+                f"input_size={input_size} wires of features and memory={memory}, got "
+                f"{hidden_size}: take more memory, or a linear layer behind"
+            )
+        most = max(self.input_sizes()) + memory
+        if most > MOST_WIRES:
+            raise ValueError(
+                f"a register must have at most {MOST_WIRES} wires, one for each feature and "
+                f"memory={memory}, got {most}: take less memory or fewer features"
+            )
+        self.memory, self.depth, self.staggered = memory, depth, staggered
+        home = self._home(device, shots=shots)
+        cells = [
+            _RegisterCell(RegisterSizes(size, memory, staggered), depth, device=home, dtype=dtype)
+            for size in self.input_sizes()
+        ]
+        self.cells = nn.ModuleList(cells)
+        self.reset_parameters(generator)
+
+    @property
+    def state_size(self) -> int:
+        """Number of entries of the density matrix of the wires that are kept."""
+        return int(4**self.memory)
+
+    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        state = next(cell.parameters()).new_zeros(batch, self.state_size)
+        state[:, 0] = 1
+        return state
+
+    def _check_state(self, state: Tensor) -> None:
+        if self._device is not None:
+            raise ValueError(
+                "hx must be None on a quantum device, which starts with every wire in 0"
+            )
+        if is_traced() or not torch.isfinite(state).all():
+            return
+        density = unpacked(state.detach())
+        off = (density.diagonal(dim1=-2, dim2=-1).real.sum(-1) - 1).abs().max().item()
+        least = torch.linalg.eigvalsh(density).min().item()
+        tolerance = torch.finfo(state.dtype).eps ** 0.5
+        if not (off <= tolerance and least >= -tolerance):
+            raise ValueError(
+                f"hx must hold density matrices, but a trace is {off:.3g} off 1, and the least "
+                f"eigenvalue is {least:.3g}: take a state that the layer has returned"
+            )
+
+    def _run(
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        cell = cast(_RegisterCell, cell)
+        block = cell.sizes, cell.rotations, cell.couplings
+        if self._device is not None:
+            outputs = register_expectations(
+                *block, inputs, self._device, shots=self.shots, read=read
+            )
+            states = state.new_full((len(inputs), *state.shape), torch.nan)
+        else:
+            with full_precision(inputs.device):
+                outputs, states = register_states(*block, inputs, state)
+        return outputs[..., : self.hidden_size], states
+
+
+class _RegisterCell(nn.Module):
+    """The block of a register."""
+
+    def __init__(
+        self,
+        sizes: RegisterSizes,
+        depth: int,
+        *,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+        def empty(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
+
+        self.rotations = empty(depth + 1, sizes.wires, 3)
+        self.couplings = empty(depth, len(coupled_pairs(sizes.wires)))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws all angles uniformly from a whole turn.
+
+        Args:
+            generator: Source of randomness, a CPU generator.
+        """
+        draw_uniform(self.rotations, pi, generator)
+        draw_uniform(self.couplings, pi, generator)

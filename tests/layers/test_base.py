@@ -1,0 +1,244 @@
+import copy
+
+import pennylane as qml
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
+
+from tests.circuits.known_warnings import TREE_TRAVERSAL
+from tests.layers.cases import Make, random
+
+# Of the options of nn.RNN those that change shapes.
+SHAPES = [
+    {},
+    {"batch_first": True},
+    {"num_layers": 2},
+    {"bidirectional": True},
+    {"num_layers": 2, "bidirectional": True, "batch_first": True},
+]
+
+
+@pytest.mark.parametrize("options", SHAPES)
+@pytest.mark.parametrize("shape", [(3, 5, 2), (7, 2)])
+def test_shapes_are_those_of_an_rnn(
+    options: dict[str, bool], shape: tuple[int, ...], make_layer: Make
+) -> None:
+    reference = nn.RNN(2, 4, dtype=torch.float64, **options)
+    inputs = random(*shape)
+
+    layer = make_layer(**options)
+    output, state = layer(inputs)
+    expected_output, expected_state = reference(inputs)
+
+    assert output.shape == expected_output.shape
+    assert state.shape[:-1] == expected_state.shape[:-1]
+    assert state.shape[-1] == layer.state_size
+
+
+@pytest.mark.parametrize("options", [{}, {"num_layers": 2}])
+def test_a_sequence_in_two_parts_is_the_whole(options: dict[str, int], make_layer: Make) -> None:
+    layer = make_layer(**options)
+    inputs = random(6, 3, 2)
+
+    whole, end = layer(inputs)
+    first, state = layer(inputs[:4])
+    second, again = layer(inputs[4:], state)
+
+    assert torch.allclose(torch.cat((first, second)), whole, rtol=0, atol=1e-12)
+    assert torch.allclose(again, end, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("reading", ["every", "last"])
+@pytest.mark.parametrize("enforce_sorted", [True, False])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_packed_sequences_are_those_of_each_alone(
+    reading: str, enforce_sorted: bool, bidirectional: bool, make_layer: Make
+) -> None:
+    layer = make_layer(num_layers=2, bidirectional=bidirectional, reading=reading)
+    lengths = [5, 3, 1] if enforce_sorted else [3, 1, 5]
+    sequences = [random(length, 2) for length in lengths]
+
+    output, state = layer(pack_sequence(sequences, enforce_sorted=enforce_sorted))
+
+    if reading == "every":
+        assert isinstance(output, PackedSequence)
+        output = pad_packed_sequence(output)[0]
+    for place, sequence in enumerate(sequences):
+        alone, end = layer(sequence)
+        assert torch.allclose(output[: len(alone), place], alone, rtol=0, atol=1e-12)
+        assert torch.allclose(state[:, place], end, rtol=0, atol=1e-12)
+
+
+def test_the_packing_is_that_of_an_rnn(make_layer: Make) -> None:
+    packed = pack_sequence([random(2, 2), random(4, 2), random(2, 2)], enforce_sorted=False)
+    output, _ = make_layer()(packed)
+    expected, _ = nn.RNN(2, 4, dtype=torch.float64)(packed)
+
+    assert output.data.shape == expected.data.shape
+    assert output.batch_sizes.equal(expected.batch_sizes)
+    assert output.sorted_indices.equal(expected.sorted_indices)
+    assert output.unsorted_indices.equal(expected.unsorted_indices)
+
+
+def test_the_backward_direction_is_a_forward_one_from_the_end(make_layer: Make) -> None:
+    both = make_layer(bidirectional=True)
+    one = make_layer()
+    one.cells[0].load_state_dict(both.cells[1].state_dict())
+    inputs = random(5, 2, 2)
+
+    output, state = both(inputs)
+    expected, end = one(inputs.flip(0))
+
+    assert torch.allclose(output[..., 4:], expected.flip(0), rtol=0, atol=1e-12)
+    assert torch.allclose(state[1], end[0], rtol=0, atol=1e-12)
+
+
+def test_the_last_step_is_that_of_all(make_layer: Make) -> None:
+    inputs = random(3, 5, 2)
+    every, last = make_layer(batch_first=True), make_layer(batch_first=True, reading="last")
+
+    assert torch.equal(last(inputs)[0], every(inputs)[0][:, -1:])
+
+
+def test_dropout_acts_between_layers_while_training(make_layer: Make) -> None:
+    layer = make_layer(num_layers=2, dropout=0.5)
+    inputs = random(3, 2, 2)
+
+    assert not torch.equal(layer(inputs)[0], layer(inputs)[0])
+    layer.eval()
+    assert torch.equal(layer(inputs)[0], layer(inputs)[0])
+    with pytest.warns(UserWarning, match="dropout=0.5 acts between layers"):
+        make_layer(dropout=0.5)
+
+
+def test_parameters_are_loaded_moved_copied_and_drawn_anew(make_layer: Make) -> None:
+    layer, other = make_layer(), make_layer(generator=torch.Generator().manual_seed(9))
+    inputs = random(3, 2, 2)
+    expected = layer(inputs)[0]
+
+    other.load_state_dict(layer.state_dict())
+    assert torch.equal(other(inputs)[0], expected)
+    assert torch.equal(copy.deepcopy(layer)(inputs)[0], expected)
+    assert layer.float()(inputs.float())[0].dtype == torch.float32
+    other.reset_parameters(torch.Generator().manual_seed(2))
+    assert not torch.equal(other(inputs)[0], expected)
+
+
+def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
+    layer = make_layer()
+    with torch.device("meta"):
+        empty = make_layer()
+    empty = empty.to_empty(device="cpu")
+    empty.load_state_dict(layer.state_dict())
+
+    assert torch.equal(empty(random(3, 2, 2))[0], layer(random(3, 2, 2))[0])
+
+
+@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
+def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
+    layer = make_layer()
+    compiled = torch.compile(layer, backend="eager")
+    inputs = random(3, 2, 2)
+
+    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:
+    layer = make_layer(num_layers=2)
+    packed = pack_sequence([random(2, 2), random(1, 2)])
+    with torch.no_grad():
+        found, expected = layer.on("qrnn.torch")(packed)[0], layer(packed)[0]
+    assert torch.allclose(found.data, expected.data, rtol=0, atol=1e-10)
+
+
+def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make) -> None:
+    layer = make_layer()
+    on_device = layer.on("qrnn.torch")
+    inputs = random(2, 1, 2)
+    with torch.no_grad():
+        next(layer.parameters()).add_(0.1)
+        assert torch.allclose(on_device(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
+        named = make_layer(device="qrnn.torch")
+        named.load_state_dict(layer.state_dict())
+        assert torch.allclose(named(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
+
+
+@TREE_TRAVERSAL
+@pytest.mark.parametrize("device", ["default.qubit", "qrnn.torch"])
+def test_an_exact_device_gives_the_same_values_and_gradients(device: str, make_layer: Make) -> None:
+    layer = make_layer(hidden_size=2, bidirectional=True)
+    inputs = random(2, 2, 2).requires_grad_()
+    parameters = [inputs, *layer.parameters()]
+
+    found, expected = layer.on(device)(inputs)[0], layer(inputs)[0]
+    weights = random(*expected.shape)
+
+    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
+    for one, other in zip(
+        torch.autograd.grad((found * weights).sum(), parameters),
+        torch.autograd.grad((expected * weights).sum(), parameters),
+        strict=True,
+    ):
+        assert torch.allclose(one, other, rtol=0, atol=1e-8)
+
+
+def test_shots_estimate_what_is_expected(make_layer: Make) -> None:
+    layer = make_layer(hidden_size=2, reading="last")
+    device = qml.device("qrnn.torch", seed=3)
+    inputs = random(2, 2, 2)
+    with torch.no_grad():
+        found, expected = layer.on(device, shots=20000)(inputs)[0], layer(inputs)[0]
+    assert not torch.equal(found, expected)
+    assert torch.allclose(found, expected, rtol=0, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"hidden_size": 0}, "hidden_size must be an integer of at least 1, got 0"),
+        ({"input_size": 1.5}, "input_size must be an integer of at least 1, got 1.5"),
+        ({"num_layers": 0}, "num_layers must be an integer of at least 1, got 0"),
+        ({"dropout": 2.0}, "dropout must be a probability from 0 to 1, got 2.0"),
+        ({"reading": "all"}, "reading must be"),
+        ({"shots": 100}, "shots must not be given without a quantum device, but device is None"),
+        ({"device": "qrnn.torch", "shots": 0}, "shots must be at least 1"),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    options: dict[str, object], problem: str, make_layer: Make
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        make_layer(**options)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "hx", "error", "problem"),
+    [
+        ([[0.0]], None, TypeError, "input must be a tensor .* got a list"),
+        (torch.zeros(3, 2), None, TypeError, "got torch.float32"),
+        (random(3, 2, 5), None, ValueError, r"got \(3, 2, 5\)"),
+        (random(0, 2, 2), None, ValueError, r"got \(0, 2, 2\)"),
+        (random(3, 2, 2) * torch.inf, None, ValueError, "input must be finite"),
+        (random(3, 2, 2), random(1, 3, 99), ValueError, r"hx must be a tensor of shape \(1, 2, "),
+        (pack_sequence([random(3, 5)]), None, ValueError, "input_size 2"),
+    ],
+)
+def test_wrong_inputs_are_refused(
+    inputs: Tensor, hx: Tensor | None, error: type[Exception], problem: str, make_layer: Make
+) -> None:
+    with pytest.raises(error, match=problem):
+        make_layer()(inputs, hx)
+
+
+def test_states_that_are_not_finite_are_refused(make_layer: Make) -> None:
+    layer = make_layer()
+    state = torch.full((1, 2, layer.state_size), torch.nan, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"hx must be (finite|normalised)"):
+        layer(random(3, 2, 2), state)
+
+
+def test_narrow_types_are_refused(make_layer: Make) -> None:
+    layer = make_layer().half()
+    with pytest.raises(TypeError, match=r"parameters must be .* but are torch\.float16"):
+        layer(random(3, 2, 2).half())

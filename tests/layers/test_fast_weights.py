@@ -1,0 +1,101 @@
+import pennylane as qml
+import pytest
+import torch
+from torch import Tensor
+
+from qrnn_circuits import FastWeightProgrammer
+from qrnn_circuits.layers import RecurrentLayer
+from tests.layers.cases import Make, maker, random
+from tests.layers.paper_circuits import assert_alike
+
+
+@pytest.fixture
+def make_layer() -> Make:
+    return maker(FastWeightProgrammer)
+
+
+def by_hand(
+    layer: RecurrentLayer, inputs: Tensor, depth: int, qubits: int
+) -> tuple[Tensor, Tensor]:
+    """The recurrence of the paper on one sequence ``(T, F)``, with circuits on default.qubit."""
+    own = {name.removeprefix("cells.0."): value for name, value in layer.named_parameters()}
+
+    def linear(name: str, values: Tensor) -> Tensor:
+        return own[f"{name}.weight"] @ values + own[f"{name}.bias"]
+
+    def circuit(features: Tensor, angles: Tensor) -> list[qml.measurements.ExpectationMP]:
+        for wire in range(qubits):
+            qml.Hadamard(wire)
+        for wire, feature in enumerate(features):
+            qml.RY(feature, wire)
+        for layer_angles in angles:
+            for wire in range(0, qubits - 1, 2):
+                qml.CNOT([wire, wire + 1])
+            for wire in range(1, qubits - 1, 2):
+                qml.CNOT([wire, wire + 1])
+            for wire in range(qubits):
+                qml.RY(layer_angles[wire], wire)
+        return [qml.expval(qml.Z(wire)) for wire in range(layer.hidden_size)]
+
+    node = qml.QNode(circuit, qml.device("default.qubit"), "torch", diff_method="backprop")
+    angles = inputs.new_zeros(depth, qubits)
+    outputs = []
+    for features in inputs:
+        encoded = linear("encoder", features)
+        angles = angles + torch.outer(linear("of_layers", encoded), linear("of_qubits", encoded))
+        outputs.append(torch.stack(node(features, angles)))
+    return torch.stack(outputs), angles.flatten()
+
+
+@pytest.mark.parametrize(
+    ("options", "qubits"),
+    [
+        ({"hidden_size": 4, "depth": 2}, 4),
+        ({"hidden_size": 1, "depth": 3, "latent": 5}, 2),
+        ({"input_size": 1, "hidden_size": 2, "qubits": 5, "depth": 1}, 5),
+        ({"input_size": 1, "hidden_size": 1, "depth": 1}, 1),
+    ],
+)
+def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
+    options: dict[str, int], qubits: int, make_layer: Make
+) -> None:
+    layer = make_layer(**options)
+    inputs = random(4, layer.input_size).requires_grad_()
+    output, state = layer(inputs)
+
+    expected = by_hand(layer, inputs, options["depth"], qubits)
+    assert_alike((output, state[0]), expected, [inputs, *layer.parameters()])
+
+
+def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
+    layer = make_layer(hidden_size=2)
+    inputs, start = random(2, 1, 2), random(1, 1, 4)
+    with torch.no_grad():
+        found, state = layer.on("qrnn.torch")(inputs, start)
+        expected, end = layer(inputs, start)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
+    assert torch.equal(state, end)
+
+
+def test_no_step_depends_on_later_ones(make_layer: Make) -> None:
+    layer = make_layer()
+    inputs = random(4, 1, 2)
+    changed = inputs.clone()
+    changed[2:] += 1
+    assert torch.allclose(layer(inputs)[0][:2], layer(changed)[0][:2], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"qubits": 3}, "qubits must be at least 4, .* got 3: take more"),
+        ({"hidden_size": 21, "depth": 1}, "qubits must be at most 20, got 21"),
+        ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
+        ({"latent": 1.5}, r"latent must be an integer of at least 1, got 1\.5"),
+    ],
+)
+def test_circuits_out_of_range_are_refused(
+    options: dict[str, object], problem: str, make_layer: Make
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        make_layer(**options)

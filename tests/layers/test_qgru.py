@@ -1,0 +1,63 @@
+import pytest
+import torch
+from torch import Tensor
+
+from qrnn_circuits import QGRU
+from qrnn_circuits.layers import RecurrentLayer
+from tests.layers.cases import Make, maker, random
+from tests.layers.paper_circuits import assert_alike, circuits_of
+
+
+@pytest.fixture
+def make_layer() -> Make:
+    return maker(QGRU)
+
+
+def by_hand(layer: RecurrentLayer, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The recurrence of the paper, ``(T, B, F)``, with circuits on default.qubit."""
+    run = circuits_of(layer)
+    hidden = inputs.new_zeros(inputs.shape[1], layer.hidden_size)
+    outputs = []
+    for values in inputs:
+        joint = torch.cat((hidden, values), 1)
+        reset, keep = torch.sigmoid(run(0, 0, joint)), torch.sigmoid(run(0, 1, joint))
+        candidate = torch.tanh(run(1, 0, torch.cat((reset * hidden, values), 1)))
+        hidden = keep * hidden + (1 - keep) * candidate
+        outputs.append(hidden)
+    return torch.stack(outputs), hidden
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hidden_size": 3},
+        {"hidden_size": 1, "qubits": 4, "depth": 2},
+        {"hidden_size": 5, "qubits": 3, "linear": True, "depth": 2},
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 5])
+def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
+    batch: int, options: dict[str, int], make_layer: Make
+) -> None:
+    layer = make_layer(**options)
+    inputs = random(3, batch, 2).requires_grad_()
+    output, state = layer(inputs)
+
+    assert_alike((output, state[0]), by_hand(layer, inputs), [inputs, *layer.parameters()])
+
+
+def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
+    layer = make_layer(hidden_size=1)
+    inputs, start = random(2, 1, 2), random(1, 1, 1)
+    with torch.no_grad():
+        found, state = layer.on("qrnn.torch")(inputs, start)
+        expected, end = layer(inputs, start)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
+    assert torch.allclose(state, end, rtol=0, atol=1e-10)
+
+
+def test_circuits_out_of_range_are_refused(make_layer: Make) -> None:
+    with pytest.raises(ValueError, match=r"qubits must be at least 6, .* got 5"):
+        make_layer(qubits=5)
+    with pytest.raises(ValueError, match="qubits must be an integer of at least 1, got 0"):
+        make_layer(qubits=0, linear=True)
