@@ -201,6 +201,10 @@ def split_sequences(
     sizes = [max(least, round(share * count)) if share else 0 for share in (validation, test)]
     kept = count - sum(sizes)
     if kept < least:
+        # Both were rounded up.
+        sizes = [max(least, int(share * count)) if share else 0 for share in (validation, test)]
+        kept = count - sum(sizes)
+    if kept < least:
         raise ValueError(
             f"data must have sequences for training, validation and test, got "
             f"{count} {'symbols' if alone else 'sequence(s)'}: give more of them, length to cut a "

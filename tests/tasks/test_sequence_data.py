@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import qrnn_circuits.tasks.sequence_data
@@ -183,6 +183,7 @@ def test_what_is_no_regular_file_is_refused_without_reading(
         read_sequences(write("a.txt", "abab\nab\nba\n"), "next")
 
 
+@example(rows=4, share=0.375, classes=1)
 @given(rows=st.integers(3, 60), share=st.floats(0.05, 0.4), classes=st.integers(1, 3))
 def test_every_sequence_is_in_one_part_and_classes_are_mixed(
     rows: int, share: float, classes: int
@@ -200,7 +201,7 @@ def test_every_sequence_is_in_one_part_and_classes_are_mixed(
     parts = split_sequences(data, share, share, cut=True)
     found = [[int(row[0]) for row in part.sequences] for part in parts]
     assert sorted(row for part in found for row in part) == list(range(rows))
-    assert all(len(part) == max(1, round(share * rows)) for part in found[1:])
+    assert all(abs(len(part) - max(1, share * rows)) < 1 for part in found[1:])
     for part, numbers in zip(parts, found, strict=True):
         assert part.labels is not None
         assert part.labels.tolist() == [labels[number] for number in numbers]
