@@ -111,7 +111,7 @@ class Kills:
         processes = [Process(self.folder, command) for command in commands]
         wait = self.rng.uniform(0, self._seconds[commands[0][0]])
         deadline = time.monotonic() + wait
-        while time.monotonic() < deadline and any([p.is_running() for p in processes]):
+        while time.monotonic() < deadline and any(p.is_running() for p in processes):
             time.sleep(0.005)
         killed = 0
         for process in processes:
