@@ -78,3 +78,14 @@ def similar(name: object, names: Iterable[str]) -> str:
     if matches:
         return f"; did you mean {' or '.join(matches)}?"
     return f"; known are {', '.join(names)}"
+
+
+def check_positive_integer(name: str, value: object) -> None:
+    """Raises a ``ValueError`` where an option is no integer of at least 1.
+
+    Args:
+        name: Of the option.
+        value: What was given.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")

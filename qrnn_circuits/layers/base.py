@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from qrnn_circuits.checks import check_choice
+from qrnn_circuits.checks import check_choice, check_positive_integer
 from qrnn_circuits.tracing import is_traced
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ class RecurrentLayer(nn.Module, ABC):
             ("hidden_size", hidden_size),
             ("num_layers", num_layers),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+            check_positive_integer(name, value)
         check_choice("reading", reading, get_args(Reading))
         if not 0 <= dropout <= 1:
             raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout!r}")

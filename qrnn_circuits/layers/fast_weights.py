@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits, draw_uniform
@@ -106,8 +107,7 @@ class FastWeightProgrammer(RecurrentLayer):
                 f"returned, got {qubits}: take more, or fewer features and values"
             )
         latent = self.qubits if latent is None else latent
-        if isinstance(latent, bool) or not isinstance(latent, int) or latent < 1:
-            raise ValueError(f"latent must be an integer of at least 1, got {latent!r}")
+        check_positive_integer("latent", latent)
         home = self._home(device, shots=shots)
         cells = [
             _SlowProgrammer(size, latent, depth, self.qubits, device=home, dtype=dtype)

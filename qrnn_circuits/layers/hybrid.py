@@ -1,18 +1,22 @@
 """Recurrent layers whose gates are variational circuits with classical arithmetic around them."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import pi
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.variational import variational_circuits_on
-from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.simulation.pauli_strings import single_layer_circuits
 from qrnn_circuits.simulation.variational import Evaluate, variational_circuits
 from qrnn_circuits.tracing import full_precision
+
+if TYPE_CHECKING:
+    import pennylane as qml
 
 # Of a circuit that is simulated by amplitudes: beyond, one state has more than a million.
 MOST_QUBITS = 20
@@ -128,6 +132,71 @@ class HybridCell(nn.Module):
 class HybridLayer(RecurrentLayer):
     """A layer of :class:`HybridCell`, whose state is classical, and known on a device too."""
 
+    _cell_type: "Callable[..., HybridCell]"
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        reading: Reading = "every",
+        qubits: int | None = None,
+        depth: int = 1,
+        linear: bool = False,
+        generator: torch.Generator | None = None,
+        device: "torch.device | qml.devices.Device | str | None" = None,
+        shots: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Makes the cells and draws their parameters.
+
+        Args:
+            input_size: Number of features of a step.
+            hidden_size: Number of values H that each direction returns of a step, and of each part
+                of the state.
+            num_layers: Number of layers.
+            batch_first: Whether a batch of inputs and outputs has its sequences in front.
+            dropout: Probability with which an output that another layer takes in is set to 0.
+            bidirectional: Whether another cell runs from back to front.
+            reading: ``"every"``, or ``"last"`` to return the last step's values alone.
+            qubits: Number of wires of every circuit; by default as many as a circuit takes in
+                values, or 4 of a linear-enhanced layer.
+            depth: Number of variational layers of every circuit.
+            linear: Whether a linear layer stands before and one behind every circuit.
+            generator: Source of randomness, a CPU generator.
+            device: Where the parameters live (``"cpu"``, ``"cuda"``); or the PennyLane device, or
+                its name, that runs the layer, see :meth:`on`.
+            shots: Number of shots of each circuit on that device; none for an exact device.
+            dtype: Type of the parameters, float32 or float64; by default torch's default type.
+
+        Raises:
+            ValueError: If an option is out of range, or there are shots without a device.
+        """
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            batch_first=batch_first,
+            dropout=dropout,
+            bidirectional=bidirectional,
+            reading=reading,
+        )
+        home = self._home(device, shots=shots)
+        if linear and qubits is None:
+            qubits = 4
+        cells = [
+            self._cell_type(
+                size, hidden_size, qubits, depth, linear=linear, device=home, dtype=dtype
+            )
+            for size in self.input_sizes()
+        ]
+        self.cells = nn.ModuleList(cells)
+        self.reset_parameters(generator)
+
     def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
         angles = next(cell.parameters())
         return angles.new_zeros(batch, self.state_size)
@@ -179,8 +248,7 @@ def check_circuits(qubits: int, depth: int, needed: int) -> None:
         ValueError: If one is out of range.
     """
     for name, value in (("qubits", qubits), ("depth", depth)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        check_positive_integer(name, value)
     if qubits < needed:
         raise ValueError(
             f"qubits must be at least {needed}, one for each value of state and features, got "

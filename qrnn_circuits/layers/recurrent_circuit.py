@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.register import register_expectations
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.layers.hybrid import draw_uniform
@@ -105,8 +106,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
         if memory is None:
             memory = max(1, hidden_size - input_size)
         for name, value in (("memory", memory), ("depth", depth)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+            check_positive_integer(name, value)
         if hidden_size > input_size + memory:
             raise ValueError(
                 f"hidden_size must be at most {input_size + memory}, one for each of "
