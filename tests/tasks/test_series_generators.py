@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
@@ -37,7 +39,7 @@ def test_lorenz_follows_the_flow_from_each_point_to_the_next() -> None:
     def flow(_: float, p: np.ndarray) -> list[float]:
         return [10 * (p[1] - p[0]), p[0] * (28 - p[2]) - p[1], p[0] * p[1] - 8 / 3 * p[2]]
 
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         end = solve_ivp(flow, (0, 0.03), before, rtol=1e-10, atol=1e-10).y[:, -1]
         np.testing.assert_allclose(after, end, rtol=0.02, atol=0.02)
 
