@@ -1,7 +1,5 @@
 """The lane's expectations along a real sequence, each step's from the circuit that is cut there."""
 
-from typing import Literal
-
 import pennylane as qml
 import torch
 from torch import Tensor
@@ -12,10 +10,7 @@ from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import without_neurons
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 from qrnn_circuits.circuits.steps import sequence_operations
-from qrnn_circuits.circuits.tapes import execute_tapes
-
-Readout = Literal["expectations", "populations"]
-"""Z of each lane wire, or the probability of each symbol on the lane."""
+from qrnn_circuits.circuits.tapes import Readout, execute_tapes
 
 
 def expectations_on_device(

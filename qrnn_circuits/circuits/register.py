@@ -6,7 +6,8 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.variational import expectations_of
+from qrnn_circuits.circuits.tapes import Readout
+from qrnn_circuits.circuits.variational import readings_of
 from qrnn_circuits.simulation.register import RegisterSizes, coupled_pairs, encoding_angles
 
 
@@ -41,17 +42,19 @@ def register_operations(
     return operations
 
 
-def register_expectations(
+def register_readings(
     sizes: RegisterSizes,
     rotations: Tensor,
     couplings: Tensor,
     inputs: Tensor,
     device: qml.devices.Device,
     *,
+    wires: int,
+    readout: Readout,
     shots: int | None,
     read: Tensor,
 ) -> Tensor:
-    """Runs one circuit for each step that is read, all in one batch, and reads Z at its end.
+    """Runs one circuit for each step that is read, all in one batch, and reads wires at its end.
 
     Args:
         sizes: The wires.
@@ -59,11 +62,13 @@ def register_expectations(
         couplings: Of the block, shape ``(depth, pairs)``.
         inputs: Features, shape ``(T, B, F)``.
         device: The device.
+        wires: Number w of wires that are read: those of the first roles.
+        readout: Z of each wire, or the populations of them all.
         shots: Of each circuit; none for an exact device.
         read: The steps that are read, bool, shape ``(T, B)``.
 
     Returns:
-        For the wire of each role, shape ``(T, B, n)``, 0 where a step is not read.
+        Shape ``(T, B, w)`` or ``(T, B, 2**w)``, 0 where a step is not read.
     """
     places = read.nonzero().tolist()
     circuits = [
@@ -71,11 +76,9 @@ def register_expectations(
         for step, sequence in places
     ]
     method = measurement_method(device.name, circuits, shots=shots)
-    rows = expectations_of(circuits, device, wires=sizes.wires, shots=shots, mcm_method=method).to(
-        inputs
-    )
-    # Of roles, where the circuits tell of wires.
-    of_roles = torch.tensor([sizes.places(step) for step, _ in places], device=rows.device)
-    rows = rows.gather(1, of_roles)
-    outputs = rows.new_zeros(*inputs.shape[:2], sizes.wires)
+    of_roles = [sizes.places(step)[:wires] for step, _ in places]
+    rows = readings_of(
+        circuits, of_roles, device, readout=readout, shots=shots, mcm_method=method
+    ).to(inputs)
+    outputs = rows.new_zeros(*inputs.shape[:2], rows.shape[1])
     return outputs.index_put(tuple(torch.tensor(places).T.to(inputs.device)), rows)

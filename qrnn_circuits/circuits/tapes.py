@@ -1,8 +1,13 @@
 """Batches of tapes on a device, with the gradients that the device does best."""
 
+from typing import Literal
+
 import pennylane as qml
 import torch
 from torch import Tensor
+
+Readout = Literal["expectations", "populations"]
+"""Z of each wire that is read, or the probability of each basis state of them all."""
 
 
 def execute_tapes(

@@ -7,7 +7,7 @@ import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
-from qrnn_circuits.circuits.tapes import execute_tapes
+from qrnn_circuits.circuits.tapes import Readout, execute_tapes
 from qrnn_circuits.simulation.variational import Evaluate, cnot_pairs, encoding_angles
 
 
@@ -37,7 +37,6 @@ def expectations_of(
     *,
     wires: int,
     shots: int | None = None,
-    mcm_method: str | None = None,
 ) -> Tensor:
     """Runs circuits as one batch and reads Z on each wire.
 
@@ -46,16 +45,44 @@ def expectations_of(
         device: The device.
         wires: Number n of wires, of which the first is 0.
         shots: Of each circuit; none for an exact device.
-        mcm_method: How mid-circuit measurements are run, or None for the device's own choice.
 
     Returns:
         Shape ``(circuits, n)``, differentiable in the parameters of the gates.
     """
+    return readings_of(circuits, [range(wires)] * len(circuits), device, shots=shots)
+
+
+def readings_of(
+    circuits: Sequence[list[Operator]],
+    wires: Sequence[Sequence[int]],
+    device: qml.devices.Device,
+    *,
+    readout: Readout = "expectations",
+    shots: int | None = None,
+    mcm_method: str | None = None,
+) -> Tensor:
+    """Runs circuits as one batch and reads some wires of each.
+
+    Args:
+        circuits: The operations of each.
+        wires: Those of each circuit that are read, n in order.
+        device: The device.
+        readout: Z of each wire, or the populations of them all.
+        shots: Of each circuit; none for an exact device.
+        mcm_method: How mid-circuit measurements are run, or None for the device's own choice.
+
+    Returns:
+        Shape ``(circuits, n)`` or ``(circuits, 2**n)``, differentiable in the parameters of the
+        gates.
+    """
     tapes = []
     gradient = False
-    for operations in circuits:
+    for operations, places in zip(circuits, wires, strict=True):
         with qml.QueuingManager.stop_recording():
-            read = [qml.expval(qml.Z(wire)) for wire in range(wires)]
+            if readout == "expectations":
+                read = [qml.expval(qml.Z(wire)) for wire in places]
+            else:
+                read = [qml.probs(wires=list(places))]
         tape = qml.tape.QuantumScript(operations, read, shots=shots)
         tape.trainable_params = [
             place

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from qrnn_circuits.checks import check_choice, check_positive_integer
+from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.tracing import is_traced
 
 if TYPE_CHECKING:
@@ -301,6 +302,28 @@ class RecurrentLayer(nn.Module, ABC):
         if not is_traced() and not torch.isfinite(hx).all():
             raise ValueError("hx must be finite, but holds NaN or infinity")
         return hx.view(shape)
+
+
+def wires_read(readout: Readout, hidden_size: int) -> int:
+    """How many wires are read for the values that a layer returns of a step.
+
+    Args:
+        readout: The option of a layer.
+        hidden_size: Number of values.
+
+    Raises:
+        ValueError: If the read-out is not known, or cannot have as many values.
+    """
+    check_choice("readout", readout, get_args(Readout))
+    if readout == "expectations":
+        return hidden_size
+    wires = hidden_size.bit_length() - 1
+    if wires < 1 or hidden_size != 2**wires:
+        raise ValueError(
+            "hidden_size must be a power of two of at least 2 with readout='populations', one for "
+            f"each basis state of the wires that are read, got {hidden_size}"
+        )
+    return wires
 
 
 def _is_of_torch(device: object) -> bool:

@@ -1,14 +1,14 @@
 """The QRNN as a drop-in replacement of ``torch.nn.RNN``, which also runs on quantum devices."""
 
-from typing import TYPE_CHECKING, Self, cast, get_args
+from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
-from qrnn_circuits.checks import check_choice
-from qrnn_circuits.circuits.expectations import Readout, expectations_on_device
-from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.circuits.expectations import expectations_on_device
+from qrnn_circuits.circuits.tapes import Readout
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.simulation.expectations import feature_states
 from qrnn_circuits.tracing import full_precision, is_traced
@@ -103,15 +103,7 @@ class QRNNLayer(RecurrentLayer):
             bidirectional=bidirectional,
             reading=reading,
         )
-        check_choice("readout", readout, get_args(Readout))
-        lane = hidden_size
-        if readout == "populations":
-            lane = hidden_size.bit_length() - 1
-            if lane < 1 or hidden_size != 2**lane:
-                raise ValueError(
-                    "hidden_size must be a power of two of at least 2 with readout='populations', "
-                    f"one for each symbol of the lane, got {hidden_size}"
-                )
+        lane = wires_read(readout, hidden_size)
         if workspace is None:
             workspace = max(2, (hidden_size - 1).bit_length())
         self.readout: Readout = readout

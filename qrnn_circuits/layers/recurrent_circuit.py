@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.checks import check_positive_integer
-from qrnn_circuits.circuits.register import register_expectations
-from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.circuits.register import register_readings
+from qrnn_circuits.circuits.tapes import Readout
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
 from qrnn_circuits.layers.hybrid import draw_uniform
 from qrnn_circuits.simulation.register import (
     RegisterSizes,
@@ -16,6 +17,7 @@ from qrnn_circuits.simulation.register import (
     register_states,
     unpacked,
 )
+from qrnn_circuits.simulation.variational import z_signs
 from qrnn_circuits.tracing import full_precision, is_traced
 
 if TYPE_CHECKING:
@@ -32,9 +34,9 @@ class RecurrentCircuitLayer(RecurrentLayer):
     features to 0, encodes each feature x on one by ``RY(pi * x)``, and applies one block to all
     wires, the same at each step: ``RX(gamma) RZ(beta) RX(alpha)`` of every wire, and ``depth``
     times RZZ of neighbours on a ring and such rotations again. The layer returns Z of the first
-    ``hidden_size`` wires, those of features before those of memory. With ``staggered=True`` all
-    roles move on by as many wires as there are features at each step, so that no wire has to hold
-    a state for long.
+    ``hidden_size`` wires, those of features before those of memory, or the populations of the first
+    ``log2(hidden_size)``. With ``staggered=True`` all roles move on by as many wires as there are
+    features at each step, so that no wire has to hold a state for long.
 
     No measurement changes what later steps return: on a device each step that is read is a circuit
     of its own. The state is the density matrix of the wires that are kept, ``4**memory`` numbers
@@ -64,6 +66,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
         memory: int | None = None,
         depth: int = 1,
         staggered: bool = False,
+        readout: Readout = "expectations",
         generator: torch.Generator | None = None,
         device: "torch.device | qml.devices.Device | str | None" = None,
         shots: int | None = None,
@@ -73,18 +76,19 @@ class RecurrentCircuitLayer(RecurrentLayer):
 
         Args:
             input_size: Number of features of a step.
-            hidden_size: Number of values that each direction returns of a step, at most as many as
-                there are wires.
+            hidden_size: Number of values that each direction returns of a step: the expectation
+                of Z on each of as many wires, or the probabilities of their basis states.
             num_layers: Number of layers.
             batch_first: Whether a batch of inputs and outputs has its sequences in front.
             dropout: Probability with which an output that another layer takes in is set to 0.
             bidirectional: Whether another cell runs from back to front.
             reading: ``"every"``, or ``"last"`` to return the last step's values alone, for which a
                 device runs one circuit instead of one for each step.
-            memory: Number of wires that are kept; by default as many as ``hidden_size`` needs
-                beside those of features, at least 1.
+            memory: Number of wires that are kept; by default as many as are read beside those of
+                features, at least 1.
             depth: How often the block couples the wires.
             staggered: Whether the wires take turns to be reset.
+            readout: ``"expectations"``, or ``"populations"`` of ``log2(hidden_size)`` wires.
             generator: Source of randomness, a CPU generator.
             device: Where the parameters live (``"cpu"``, ``"cuda"``); or the PennyLane device, or
                 its name, that runs the layer, see :meth:`on`.
@@ -103,13 +107,17 @@ class RecurrentCircuitLayer(RecurrentLayer):
             bidirectional=bidirectional,
             reading=reading,
         )
+        self._read_wires = wires_read(readout, hidden_size)
         if memory is None:
-            memory = max(1, hidden_size - input_size)
+            memory = max(1, self._read_wires - input_size)
         for name, value in (("memory", memory), ("depth", depth)):
             check_positive_integer(name, value)
-        if hidden_size > input_size + memory:
+        if self._read_wires > input_size + memory:
+            values = input_size + memory
+            if readout == "populations":
+                values = 2**values
             raise ValueError(
-                f"hidden_size must be at most {input_size + memory}, one for each of "
+                f"hidden_size must be at most {values}, of "
                 f"input_size={input_size} wires of features and memory={memory}, got "
                 f"{hidden_size}: take more memory, or a linear layer behind"
             )
@@ -120,6 +128,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
                 f"memory={memory}, got {most}: take less memory or fewer features"
             )
         self.memory, self.depth, self.staggered = memory, depth, staggered
+        self.readout: Readout = readout
         home = self._home(device, shots=shots)
         cells = [
             _RegisterCell(RegisterSizes(size, memory, staggered), depth, device=home, dtype=dtype)
@@ -161,14 +170,22 @@ class RecurrentCircuitLayer(RecurrentLayer):
         cell = cast(_RegisterCell, cell)
         block = cell.sizes, cell.rotations, cell.couplings
         if self._device is not None:
-            outputs = register_expectations(
-                *block, inputs, self._device, shots=self.shots, read=read
+            outputs = register_readings(
+                *block,
+                inputs,
+                self._device,
+                wires=self._read_wires,
+                readout=self.readout,
+                shots=self.shots,
+                read=read,
             )
-            states = state.new_full((len(inputs), *state.shape), torch.nan)
-        else:
-            with full_precision(inputs.device):
-                outputs, states = register_states(*block, inputs, state)
-        return outputs[..., : self.hidden_size], states
+            return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
+        with full_precision(inputs.device):
+            populations, states = register_states(*block, inputs, state)
+            if self.readout == "expectations":
+                signs = z_signs(cell.sizes.wires, inputs)[:, : self.hidden_size]
+                return populations @ signs, states
+            return populations.unflatten(-1, (self.hidden_size, -1)).sum(-1), states
 
 
 class _RegisterCell(nn.Module):

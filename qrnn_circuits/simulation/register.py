@@ -99,13 +99,13 @@ def register_states(
         state: To start from, shape ``(B, 4**M)``, see :func:`packed`.
 
     Returns:
-        The expectation of Z on the wire of each role just before wires are reset, shape
-        ``(T, B, n)``; and the states after each step of the wires that are kept, ``(T, B, 4**M)``.
+        The populations of the wires, in the order of their roles, just before wires are reset,
+        shape ``(T, B, 2**n)``; and the states after each step of the wires that are kept,
+        ``(T, B, 4**M)``.
     """
     order = torch.arange(1 << sizes.wires, device=inputs.device).view([2] * sizes.wires)
     # Roles of the next step: what takes in its features is traced out.
     order = order.permute(sizes.places(1)).flatten()
-    signs = z_signs(sizes.wires, inputs)[order]
     kept, size = 1 << sizes.memory, 1 << sizes.inputs
     density = unpacked(state)
     encoded = product_amplitudes(ry_amplitudes(encoding_angles(inputs))).to(density.dtype)
@@ -115,19 +115,18 @@ def register_states(
     memory = torch.eye(kept, dtype=density.dtype, device=inputs.device)
     beside = (basis[..., None, :, None] * memory[:, None]).flatten(-2)
     blocks = block_states(beside, rotations, couplings)[..., order]
-    expectations, states = [], []
+    populations, states = [], []
     for step, features in enumerate(encoded):
         # Of each basis state of the kept wires, what the block makes of it beside the features.
         amplitudes = (
             blocks[step] if few else (features @ blocks.flatten(1)).unflatten(1, (kept, -1))
         )
         mixed = density.mT @ amplitudes
-        populations = (mixed * amplitudes.conj()).real.sum(1)
-        expectations.append(populations @ signs)
+        populations.append((mixed * amplitudes.conj()).real.sum(1))
         left, right = mixed.view(len(mixed), -1, kept), amplitudes.view(len(mixed), -1, kept)
         density = left.mT @ right.conj()
         states.append(packed(density))
-    return torch.stack(expectations), torch.stack(states)
+    return torch.stack(populations)[..., order.argsort()], torch.stack(states)
 
 
 def packed(density: Tensor) -> Tensor:

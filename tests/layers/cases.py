@@ -17,6 +17,7 @@ LAYERS: dict[str, Make] = {
     "fast-weight programmer": FastWeightProgrammer,
     "plain recurrent circuit": RecurrentCircuitLayer,
     "staggered recurrent circuit": partial(RecurrentCircuitLayer, staggered=True),
+    "populations of a recurrent circuit": partial(RecurrentCircuitLayer, readout="populations"),
 }
 
 

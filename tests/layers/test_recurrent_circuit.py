@@ -1,53 +1,15 @@
-import pennylane as qml
 import pytest
 import torch
-from torch import Tensor
 
 from qrnn_circuits import RecurrentCircuitLayer
 from tests.layers.cases import Make, maker, random
 from tests.layers.paper_circuits import assert_alike
+from tests.layers.register_circuits import register_outputs
 
 
 @pytest.fixture
 def make_layer() -> Make:
     return maker(RecurrentCircuitLayer)
-
-
-def by_hand(layer: RecurrentCircuitLayer, inputs: Tensor) -> Tensor:
-    """The circuit of one sequence ``(T, F)``, cut at each step, on default.qubit.
-
-    Every reset is a fresh wire, and the old one is left alone.
-    """
-    parameters = dict(layer.named_parameters())
-    rotations, couplings = parameters["cells.0.rotations"], parameters["cells.0.couplings"]
-    features = inputs.shape[1]
-    size = rotations.shape[1]
-
-    def outputs(length: int) -> Tensor:
-        def circuit() -> list[qml.measurements.ExpectationMP]:
-            lines = [f"0:{line}" for line in range(size)]
-            for step in range(length):
-                if step and layer.staggered:
-                    lines = lines[features:] + lines[:features]
-                for place in range(features):
-                    lines[place] = f"{step}:{place}"
-                    qml.RY(torch.pi * inputs[step, place], lines[place])
-                for layer_index in range(layer.depth + 1):
-                    if layer_index and size == 2:
-                        qml.IsingZZ(couplings[layer_index - 1, 0], lines)
-                    for place in range(size if layer_index and size > 2 else 0):
-                        pair = [lines[place], lines[(place + 1) % size]]
-                        qml.IsingZZ(couplings[layer_index - 1, place], pair)
-                    for place, line in enumerate(lines):
-                        qml.RX(rotations[layer_index, place, 0], line)
-                        qml.RZ(rotations[layer_index, place, 1], line)
-                        qml.RX(rotations[layer_index, place, 2], line)
-            return [qml.expval(qml.Z(line)) for line in lines[: layer.hidden_size]]
-
-        device = qml.device("default.qubit")
-        return torch.stack(qml.QNode(circuit, device, "torch", diff_method="backprop")())
-
-    return torch.stack([outputs(step + 1) for step in range(len(inputs))])
 
 
 @pytest.mark.parametrize("staggered", [False, True])
@@ -59,16 +21,18 @@ def by_hand(layer: RecurrentCircuitLayer, inputs: Tensor) -> Tensor:
         {"input_size": 2, "hidden_size": 3},
         {"input_size": 1, "hidden_size": 1},
         {"input_size": 3, "hidden_size": 3},
+        {"input_size": 1, "hidden_size": 8, "readout": "populations"},
+        {"input_size": 2, "hidden_size": 4, "memory": 1, "readout": "populations"},
     ],
 )
 def test_values_and_gradients_are_those_of_circuits_with_fresh_wires(
-    options: dict[str, int], staggered: bool, make_layer: Make
+    options: dict[str, object], staggered: bool, make_layer: Make
 ) -> None:
     layer = make_layer(**options, staggered=staggered)
     assert isinstance(layer, RecurrentCircuitLayer)
     inputs = random(4, layer.input_size).requires_grad_()
     output, _ = layer(inputs)
-    expected = by_hand(layer, inputs)
+    expected = register_outputs(layer, inputs)
 
     nothing = torch.zeros(1, dtype=torch.float64)
     assert_alike((output, nothing), (expected, nothing), [inputs, *layer.parameters()])
@@ -107,6 +71,12 @@ def test_states_that_are_no_density_matrices_are_refused(make_layer: Make) -> No
         ({"memory": 0}, "memory must be an integer of at least 1, got 0"),
         ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
         ({"memory": 1}, "hidden_size must be at most 3, .* got 4: take more memory"),
+        (
+            {"hidden_size": 16, "memory": 1, "readout": "populations"},
+            "hidden_size must be at most 8, .* got 16",
+        ),
+        ({"hidden_size": 6, "readout": "populations"}, "hidden_size must be a power of two"),
+        ({"readout": "state"}, "readout must be"),
         ({"hidden_size": 13}, "a register must have at most 12 wires, .* got 13"),
     ],
 )
