@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.layers.capacity import information_processing_capacity, memory_capacity
     from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
     from qrnn_circuits.layers.qrnn import QRNNLayer
     from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
+    from qrnn_circuits.layers.reservoir import QuantumReservoir
     from qrnn_circuits.loss import sequence_loss
     from qrnn_circuits.network import (
         QRNN,
@@ -42,11 +44,14 @@ __all__ = [
     "QRNNLayer",
     "QRNNOutput",
     "QuantumNeuron",
+    "QuantumReservoir",
     "RecurrentCircuitLayer",
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
+    "information_processing_capacity",
     "load_run",
+    "memory_capacity",
     "sequence_loss",
     "worthwhile_threads",
 ]
@@ -67,11 +72,14 @@ _MODULES = {
     "QRNNLayer": "layers.qrnn",
     "QRNNOutput": "network",
     "QuantumNeuron": "neuron",
+    "QuantumReservoir": "layers.reservoir",
     "RecurrentCircuitLayer": "layers.recurrent_circuit",
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",
+    "information_processing_capacity": "layers.capacity",
     "load_run": "training.evaluation",
+    "memory_capacity": "layers.capacity",
     "sequence_loss": "loss",
     "worthwhile_threads": "threads",
 }

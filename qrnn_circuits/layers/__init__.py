@@ -1,17 +1,22 @@
 """Recurrent layers of quantum cells, called as those of PyTorch."""
 
 from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.capacity import information_processing_capacity, memory_capacity
 from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
 from qrnn_circuits.layers.qgru import QGRU
 from qrnn_circuits.layers.qlstm import QLSTM
 from qrnn_circuits.layers.qrnn import QRNNLayer
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
+from qrnn_circuits.layers.reservoir import QuantumReservoir
 
 __all__ = [
     "QGRU",
     "QLSTM",
     "FastWeightProgrammer",
     "QRNNLayer",
+    "QuantumReservoir",
     "RecurrentCircuitLayer",
     "RecurrentLayer",
+    "information_processing_capacity",
+    "memory_capacity",
 ]
