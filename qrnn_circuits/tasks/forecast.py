@@ -23,7 +23,7 @@ from qrnn_circuits.tasks.series_data import (
     split_ends,
 )
 from qrnn_circuits.tasks.series_generators import GENERATORS
-from qrnn_circuits.tasks.task import draw_evenly, option
+from qrnn_circuits.tasks.task import option
 
 ScaledBy = Literal["training", "all", "none"]
 """By which points columns are scaled to [0, 1]."""
@@ -313,10 +313,10 @@ class Forecast(BaseTask):
         }
 
     def batch(self, size: int, generator: torch.Generator) -> SeriesBatch:
-        """Draws training windows, each equally often as far as ``size`` divides."""
+        """Draws training windows without repetition: all of them where there are no more."""
         check_integer("size", size, 1)
         train = self._parts["train"]
-        return train.rows(draw_evenly(len(train), size, generator))
+        return train.rows(torch.randperm(len(train), generator=generator)[:size])
 
     def training(self) -> SeriesBatch:
         """All windows to train on, in order of time."""
