@@ -1,13 +1,14 @@
 """Measures quantum reservoirs beside ridge regression on windows of the same inputs.
 
 Three kinds of features, equally many of each: the populations of a frozen recurrent circuit of
-random angles (QuantumReservoir's default cell), exact and estimated from shots, with inputs brought
-to [0, scale]; the last inputs; and the last few inputs with all products of two. Each is read out by ridge regression whose penalty is
-chosen by leaving one step out. Test error over variance (NMSE) on NARMA-5 and NARMA-10, from the
-noise alone, and on Mackey-Glass 70 steps ahead, after 200 steps of washout, 2,000 of training and
-1,000 of test; and the capacities for polynomials of degree 1 (the short-term memory capacity), 2
-and 3 of uniform inputs, on 4,000 steps. Each seed draws a circuit and the series. Prints the median
-of all seeds and the worst one, in Markdown; takes about twenty minutes.
+random angles (the default cell of QuantumReservoir), exact and estimated from shots, with inputs
+brought to [0, scale]; the last inputs; and the last few inputs with all products of two. Each is
+read out by ridge regression whose penalty is chosen by leaving one step out. Test error over
+variance (NMSE) on NARMA-5 and NARMA-10, from the noise alone, and on Mackey-Glass 70 steps ahead,
+after 200 steps of washout, 2,000 of training and 1,000 of test; and the capacities for polynomials
+of degree 1 (the short-term memory capacity), 2 and 3 of uniform inputs, on 4,000 steps. Each seed
+draws a circuit and the series. Prints the median of all seeds and the worst one, in Markdown; takes
+about twenty minutes.
 
     python -m benchmarks.reservoir [--features 64 128] [--scales 0.1 0.3] [--shots 10000]
         [--seeds 10]
