@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from qrnn_circuits import QGRU, QuantumReservoir, RecurrentCircuitLayer
-from tests.layers.cases import Make, random
+from tests.layers.cases import LAYERS, Make, maker, random
 from tests.layers.register_circuits import register_outputs
 
 Values = NDArray[np.float64]
@@ -60,6 +60,20 @@ def test_the_default_forgets_how_it_began_and_not_what_it_was_fed_last() -> None
 
     assert apart[100] > 1e-3
     assert apart[-1] < 1e-6
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_forget_that_reset_or_overwrite_a_part_of_their_state(name: str) -> None:
+    one, other = uniform(300, 2, seed=1), uniform(300, 2, seed=2)
+    other[100:] = one[100:]
+    features = QuantumReservoir(maker(LAYERS[name])()).transform(np.stack((one, other)))
+    assert isinstance(features, np.ndarray)
+    apart = np.abs(features[0] - features[1])[-20:].max()
+
+    if name in ("QRNNLayer", "fast-weight programmer"):
+        assert apart > 1e-3
+    else:
+        assert apart < 1e-6
 
 
 @pytest.mark.parametrize("window", [None, 3])
