@@ -27,7 +27,7 @@ from qrnn_circuits import QuantumReservoir, RecurrentCircuitLayer, information_p
 from qrnn_circuits.tasks.series_generators import mackey_glass, narma
 
 Values = NDArray[np.float64]
-Features = Callable[[Values, int], Values]
+Features = Callable[[list[Values], int], list[Values]]
 
 WASHOUT, TRAINING, TEST, HORIZON = 200, 2000, 1000, 70
 LENGTH = WASHOUT + TRAINING + TEST
@@ -38,7 +38,7 @@ COLUMNS = ("NARMA-5", "NARMA-10", "Mackey-Glass", "degree 1", "degree 2", "degre
 def populations(size: int, scale: float) -> Features:
     """The features of a reservoir, with inputs brought from [0, 1] to [0, scale]."""
 
-    def features(inputs: Values, seed: int) -> Values:
+    def features(inputs: list[Values], seed: int) -> list[Values]:
         layer = RecurrentCircuitLayer(
             1,
             size,
@@ -47,7 +47,7 @@ def populations(size: int, scale: float) -> Features:
             generator=torch.Generator().manual_seed(seed),
             dtype=torch.float64,
         )
-        return np.asarray(QuantumReservoir(layer).transform(scale * inputs[:, None]))
+        return list(QuantumReservoir(layer).transform([scale * one[:, None] for one in inputs]))
 
     return features
 
@@ -56,15 +56,15 @@ def sampled(exact: Values, shots: int, seed: int) -> Values:
     """Populations as so many shots of each step's circuit estimate them."""
     rows = np.maximum(exact, 0)
     rows /= rows.sum(1, keepdims=True)
-    return np.random.default_rng(seed).multinomial(shots, rows) / shots
+    return np.random.default_rng([seed, 2]).multinomial(shots, rows) / shots
 
 
 def window(size: int) -> Features:
     """The last inputs."""
 
-    def features(inputs: Values, seed: int) -> Values:
-        padded = np.concatenate((np.zeros(size - 1), inputs))
-        return np.lib.stride_tricks.sliding_window_view(padded, size)
+    def features(inputs: list[Values], seed: int) -> list[Values]:
+        padded = [np.concatenate((np.zeros(size - 1), one)) for one in inputs]
+        return [np.lib.stride_tricks.sliding_window_view(one, size) for one in padded]
 
     return features
 
@@ -75,9 +75,9 @@ def products(size: int) -> Features:
     while (longest + 1) * (longest + 4) // 2 <= size:
         longest += 1
 
-    def features(inputs: Values, seed: int) -> Values:
+    def features(inputs: list[Values], seed: int) -> list[Values]:
         of_two = PolynomialFeatures(2, include_bias=False)
-        return np.asarray(of_two.fit_transform(window(longest)(inputs, seed)))
+        return [of_two.fit_transform(rows) for rows in window(longest)(inputs, seed)]
 
     return features
 
@@ -117,7 +117,7 @@ def measure(features: Features, seed: int, shots: Sequence[int]) -> list[list[fl
     """The figures of one seed, exactly, and with each number of shots."""
     tasks = series(seed)
     drive = np.random.default_rng([seed, 1]).uniform(size=WASHOUT + CAPACITY_STEPS)
-    exact = [features(inputs, seed) for inputs in (*(inputs for inputs, _ in tasks), drive)]
+    exact = features([*(inputs for inputs, _ in tasks), drive], seed)
     ways = [exact, *([sampled(rows, number, seed) for rows in exact] for number in shots)]
     return [
         [
