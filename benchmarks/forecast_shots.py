@@ -2,8 +2,10 @@
 
 Trains a small QRNN layer on the Henon map, two points in a window, and runs its forecasts of some
 test windows on qrnn.aer: exactly, with shots, and with shots under a chip's noise. A shot reads all
-lane wires of a window's last step at once, and nothing is postselected. Prints Markdown and draws
-the errors; a law of 1/shots is drawn through the last point without noise.
+lane wires of a window's last step at once, and nothing is postselected. A chip's noise shrinks what
+it returns, which a linear read-out can undo: another one is fitted by ridge regression to training
+windows that have run there with as many shots. Prints Markdown and draws the errors; a law of
+1/shots is drawn through the last point without noise.
 
     python -m benchmarks.forecast_shots [--windows 40] [--noise fake_fez] [--chart forecast.png]
 """
@@ -30,11 +32,28 @@ SETTINGS = {
 SHOTS = (100, 400, 1600, 6400, 25600)
 
 
-def error(run: Any, batch: SeriesBatch, **device: Any) -> float:  # noqa: ANN401
-    """The mean squared error of forecasts of a batch by circuits on a device."""
-    layer = run.model.layer.on(device.pop("name"), **device)
+def returned(run: Any, batch: SeriesBatch, device: Any, shots: int | None = None) -> torch.Tensor:  # noqa: ANN401
+    """What the layer returns of each window's last step on a device, shape ``(B, H)``."""
     with torch.no_grad():
-        found = run.model.head(layer(batch.inputs)[0][:, -1])
+        output: torch.Tensor = run.model.layer.on(device, shots=shots)(batch.inputs)[0][:, -1]
+    return output
+
+
+def error(run: Any, values: torch.Tensor, batch: SeriesBatch) -> float:  # noqa: ANN401
+    """The mean squared error of the trained read-out of such values."""
+    with torch.no_grad():
+        return float((run.model.head(values) - batch.targets).square().mean())
+
+
+def refitted_error(
+    fitted: tuple[torch.Tensor, SeriesBatch], values: torch.Tensor, batch: SeriesBatch
+) -> float:
+    """The mean squared error of a read-out that is fitted to other values and their targets."""
+    from sklearn.linear_model import RidgeCV
+
+    ridge = RidgeCV(alphas=[10.0**power for power in range(-6, 2)])
+    ridge.fit(fitted[0].numpy(), fitted[1].targets.numpy())
+    found = torch.from_numpy(ridge.predict(values.numpy()))
     return float((found - batch.targets).square().mean())
 
 
@@ -46,6 +65,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--windows", type=int, default=40)
+    parser.add_argument("--fitted", type=int, default=150, help="training windows to fit to")
     parser.add_argument("--noise", default="fake_fez")
     parser.add_argument("--chart", type=Path, default=Path("forecast_shots.png"))
     parser.add_argument("--seed", type=int, default=0)
@@ -61,20 +81,27 @@ def main() -> None:
     parameters = sum(parameter.numel() for parameter in run.model.parameters())
     print(f"Henon map, {arguments.windows} test windows, {parameters} parameters.")
     print(f"Mean squared error of the exact model {exact:.2e}; of their mean {spread:.2e}.\n")
-    print(f"| shots | qrnn.aer | under {arguments.noise} | seconds |")
-    print("| --- | --- | --- | --- |")
-    without = error(run, batch, name="qrnn.aer")
-    print(f"| exact | {without:.2e} | | |", flush=True)
-    devices = {
-        "qrnn.aer": qml.device("qrnn.aer", seed=1),
-        f"under {arguments.noise}": qml.device("qrnn.aer", noise=arguments.noise, seed=1),
-    }
-    rows: dict[str, list[float]] = {name: [] for name in devices}
+    noisy = f"under {arguments.noise}"
+    rows: dict[str, list[float]] = {"qrnn.aer": [], noisy: [], f"{noisy}, fitted there": []}
+    print(f"| shots | {' | '.join(rows)} | seconds |")
+    print("| --- " * (len(rows) + 2) + "|")
+    without = error(run, returned(run, batch, "qrnn.aer"), batch)
+    print(f"| exact | {without:.2e} | | | |", flush=True)
+    quiet = qml.device("qrnn.aer", seed=1)
+    chip = qml.device("qrnn.aer", noise=arguments.noise, seed=1)
+    training = run.task.training().rows(slice(arguments.fitted))
     for shots in SHOTS:
         started = time.perf_counter()
-        for name, device in devices.items():
-            rows[name].append(error(run, batch, name=device, shots=shots))
-        shown = " | ".join(f"{rows[name][-1]:.2e}" for name in devices)
+        values = returned(run, batch, chip, shots)
+        fitted = returned(run, training, chip, shots), training
+        errors = (
+            error(run, returned(run, batch, quiet, shots), batch),
+            error(run, values, batch),
+            refitted_error(fitted, values, batch),
+        )
+        for row, found in zip(rows.values(), errors, strict=True):
+            row.append(found)
+        shown = " | ".join(f"{found:.2e}" for found in errors)
         print(f"| {shots:,} | {shown} | {time.perf_counter() - started:.0f} |", flush=True)
     draw(rows, exact, spread, arguments.chart)
     print(f"\nDrawn in {arguments.chart}.")
@@ -88,7 +115,7 @@ def draw(rows: dict[str, list[float]], exact: float, spread: float, path: Path) 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for (name, errors), style in zip(rows.items(), ("o-", "s--"), strict=True):
+    for (name, errors), style in zip(rows.items(), ("o-", "s--", "^--"), strict=True):
         axes.loglog(SHOTS, errors, style, label=name)
     ideal = [(rows["qrnn.aer"][-1] - exact) * SHOTS[-1] / shots for shots in SHOTS]
     axes.loglog(SHOTS, ideal, ":", color="grey", label="shot noise, 1/shots")
