@@ -16,6 +16,7 @@ from qrnn_circuits.command_line.waiting import watched
 
 COMMANDS = {
     "train": "Train a network on a task.",
+    "import-rvqe": "Make a run from a checkpoint of the code that was published with the paper.",
     "sweep": "Train many networks, with settings that vary, and print a table of the results.",
     "evaluate": "Print the test error of a trained network, with its standard error.",
     "sample": "Draw sequences from a trained network, one measurement at a time.",
@@ -63,11 +64,13 @@ class Entry(TyperCommand):
 def load_command(name: str) -> Any:  # noqa: ANN401
     """The command of the function ``NAME`` in the module ``command_line.NAME``.
 
-    The module may have a class of its own for the command, ``Command``.
+    A hyphen of the command is an underscore there. The module may have a class of its own for the
+    command, ``Command``.
     """
-    module = import_module(f"qrnn_circuits.command_line.{name}")
+    function = name.replace("-", "_")
+    module = import_module(f"qrnn_circuits.command_line.{function}")
     single = typer.Typer(add_completion=False, **_SETTINGS)
-    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, name))
+    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, function))
     return typer.main.get_command(single)
 
 

@@ -1,5 +1,6 @@
 """Where the handwritten digits come from: scikit-learn, a folder of files, or a download."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from qrnn_circuits.tasks.images import above_threshold, scan, shrink
 
 EMBEDDED_SIDE = 8
 MNIST_SIDE = 10
+
+DATA_VARIABLE = "QRNN_DATA_DIR"
+VARIABLE_FOLDER = f"${DATA_VARIABLE}"
+"""The folder that the environment names, for networks that were trained elsewhere."""
 
 _IDX_NAMES = (
     "train-images-idx3-ubyte",
@@ -122,6 +127,26 @@ def _embedded_splits(features: Tensor, digits: NDArray[np.int64]) -> DigitSplits
             name: _grouped(features[np.concatenate(rows)], digits[np.concatenate(rows)])
             for name, rows in parts.items()
         }
+    )
+
+
+def named_folder(data: str) -> Path:
+    """The folder that an option ``data`` names.
+
+    Args:
+        data: A path, or :data:`VARIABLE_FOLDER`.
+
+    Raises:
+        FileNotFoundError: The environment names none.
+    """
+    if data != VARIABLE_FOLDER:
+        return Path(data).expanduser()
+    if folder := os.environ.get(DATA_VARIABLE):
+        return Path(folder)
+    raise FileNotFoundError(
+        f"the digits are in the folder that the environment variable {DATA_VARIABLE} names, which "
+        "is not set: set it to a folder with MNIST files, or name one in place of it (qrnn "
+        "evaluate --data FOLDER)"
     )
 
 

@@ -7,6 +7,7 @@ from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
+from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
 from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
@@ -25,6 +26,7 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "RunInUseError",
+    "RvqeNetwork",
     "Sweep",
     "SweepSpace",
     "SweepTrial",
@@ -34,8 +36,10 @@ __all__ = [
     "TrainingResult",
     "Validation",
     "evaluate",
+    "import_rvqe",
     "joined_ranks",
     "load_run",
     "progress_for",
+    "read_rvqe",
     "read_scalars",
 ]
