@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.polynomial import BooleanPolynomial
     from qrnn_circuits.threads import worthwhile_threads
     from qrnn_circuits.training.evaluation import load_run
+    from qrnn_circuits.training.pretrained import load_pretrained
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
+    "load_pretrained",
     "load_run",
     "sequence_loss",
     "worthwhile_threads",
@@ -71,6 +73,7 @@ _MODULES = {
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",
+    "load_pretrained": "training.pretrained",
     "load_run": "training.evaluation",
     "sequence_loss": "loss",
     "worthwhile_threads": "threads",

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
@@ -13,7 +14,6 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.training import evaluate as evaluate_run
-from qrnn_circuits.training import load_run
 
 
 def evaluate(
@@ -32,7 +32,7 @@ def evaluate(
     """
     with run_errors(), usage_errors():
         options = {} if data is None else {"data": data}
-        run = load_run(folder, checkpoint.value, options)
+        run = load_network(folder, checkpoint, options)
         sequences = len(run.task.test())  # reads the data, which may be missing
     with run_errors():
         doing(f"testing {sequences:,} sequence(s)")

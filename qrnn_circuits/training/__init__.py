@@ -4,6 +4,11 @@ from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
 from qrnn_circuits.training.log import LogError, read_scalars
+from qrnn_circuits.training.pretrained import (
+    load_pretrained,
+    pretrained_figures,
+    pretrained_names,
+)
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
@@ -38,7 +43,10 @@ __all__ = [
     "evaluate",
     "import_rvqe",
     "joined_ranks",
+    "load_pretrained",
     "load_run",
+    "pretrained_figures",
+    "pretrained_names",
     "progress_for",
     "read_rvqe",
     "read_scalars",
