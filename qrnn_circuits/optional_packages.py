@@ -25,6 +25,15 @@ def require_mthree() -> None:
     _require("mitigation", ("mthree",))
 
 
+def require_umap() -> None:
+    """Checks that umap-learn, of the extra ``umap``, is installed.
+
+    Raises:
+        ImportError: If it is not, with the command that installs it.
+    """
+    _require("umap", ("umap",))
+
+
 def _require(extra: str, modules: Iterable[str]) -> None:
     for module in modules:
         try:

@@ -26,11 +26,12 @@ COMMANDS = {
     "jobs": "List the recorded jobs, the latest first.",
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
     "cancel": "Take submitted jobs back before they have run.",
+    "data": "Prepare raw handwritten digits for the task digits: qrnn data prepare RAW --out DIR.",
     "doctor": "Say what is installed and set up, and what to do about what is not.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel")
+WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel", "data")
 """Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {
