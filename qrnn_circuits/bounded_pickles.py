@@ -112,6 +112,9 @@ class _Machine:
                 self._last(list).extend(values)
             case "SETITEM" | "SETITEMS":
                 values = [self.pop(), self.pop()][::-1] if name == "SETITEM" else self.pop_marked()
+                # Python's stack would overflow on the hash of a deeply nested tuple.
+                if not all(isinstance(key, str | int) for key in values[::2]):
+                    raise TypeError("a key is neither a string nor an integer")
                 target = self._last(dict | Pickled)
                 items = target.items if isinstance(target, Pickled) else target
                 items.update(zip(values[::2], values[1::2], strict=True))

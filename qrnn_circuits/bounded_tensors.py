@@ -77,6 +77,9 @@ class TorchFile:
             raise ValueError("a tensor is missing where one should be")
         numbers_of, offset, size, stride, *_ = value.arguments or (None,) * 4
         key, dtype = _storage(numbers_of)
+        for number in (offset, *size, *stride):
+            if not isinstance(number, int):
+                raise TypeError("its shape is not one of integers")
         stored = self.storage(key)
         if stored is None:
             raise ValueError(f"the numbers of a tensor are missing, under the key {brief(key)}")
@@ -186,6 +189,8 @@ def _split(
     """The bytes of the storages, which follow one another, each after its count of numbers."""
     storages = {}
     for key in keys:
+        if not isinstance(key, str):
+            raise TypeError("a key is no string")
         count = int.from_bytes(content[place : place + 8], "little")
         end = place + 8 + count * types[key].itemsize
         if end > len(content):

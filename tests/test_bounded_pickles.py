@@ -68,6 +68,17 @@ def test_any_instructions_are_read_or_refused_with_a_value_error(content: list[b
         return
 
 
+DEEP = b"N" + b"\x85" * 10**6
+
+
+@pytest.mark.parametrize(
+    "content", [b"}" + DEEP + b"Ns.", b"}(" + DEEP + b"Nu.", b"}K\x01" + DEEP + b"s.", DEEP + b"."]
+)
+def test_no_depth_of_nesting_is_too_much(content: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        read_pickle(io.BytesIO(b"\x80\x02" + content))
+
+
 @pytest.mark.parametrize(
     "content",
     [

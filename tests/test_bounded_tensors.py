@@ -66,6 +66,18 @@ def test_a_compressed_record_is_not_decompressed(tmp_path: Path) -> None:
     assert peak < 2**27
 
 
+@pytest.mark.parametrize("size", [(2**30, (None,)), (2**40,), (-1,), ("1",), ("1",) * 2, 5, None])
+def test_a_shape_that_is_none_takes_no_memory(tmp_path: Path, size: Any) -> None:  # noqa: ANN401
+    path = tmp_path / "file.pt"
+    torch.save(torch.ones(4), path)
+    file = read_torch_file(path)
+    numbers, offset, _, stride, *_ = file.content.arguments
+    for arguments in ((numbers, offset, size, stride), (numbers, offset, (4,), size)):
+        file.content.arguments = arguments
+        with pytest.raises(ValueError, match=r"a tensor is (cut off|not stored as such)"):
+            file.tensor(file.content)
+
+
 def test_a_storage_of_another_size_or_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file.pt"
     torch.save(torch.ones(4), path)

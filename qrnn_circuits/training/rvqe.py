@@ -180,8 +180,12 @@ def _network(stored: TorchFile) -> RvqeNetwork:
 
 def _integer(values: Mapping[Any, Any], name: str, least: int = 1) -> int:
     value = values.get(name)
+    if not isinstance(value, int):
+        # What is nested may be too deep to be shown.
+        shown = repr(value) if isinstance(value, str | float) else type(value).__name__
+        raise TypeError(f"{name} must be an integer, got {shown}")
     check_integer(name, value, least, 2**31)
-    return int(value)  # type: ignore[arg-type]
+    return value
 
 
 def _lane(named: Mapping[str, object], sizes: Mapping[str, int]) -> int:

@@ -225,6 +225,13 @@ def infinite(content: dict[str, Any]) -> None:
     content["model_state_dict"]["module.cell.input_layer.0.θ"] = torch.tensor(math.nan)
 
 
+def nested(depth: int) -> tuple[object, ...]:
+    value: tuple[object, ...] = ()
+    for _ in range(depth):
+        value = (value,)
+    return value
+
+
 def option(**values: object) -> Callable[[dict[str, Any]], None]:
     return lambda content: vars(content["_original_args"]).update(values)
 
@@ -241,6 +248,8 @@ def option(**values: object) -> Callable[[dict[str, Any]], None]:
         (option(workspace=10**9), "16 wires in all, got 2 and a workspace of 1000000000"),
         (option(stages=10**9), "fewer parameters than its 1000000000 stages"),
         (option(degree=0), "degree must be from 1 to"),
+        (option(order=nested(200)), "order must be an integer, got tuple"),
+        (option(epoch=1, sentence_length=None), "sentence_length must be an integer, got NoneType"),
         (option(order="2"), "order must be an integer, got '2'"),
         (option(order=10**6), "order must be"),
         (option(initial_bias=None), "must say initial_bias"),
