@@ -10,7 +10,7 @@ from qrnn_circuits.training import TrainedRun, load_pretrained, load_run
 
 def load_network(
     place: Path, checkpoint: CheckpointChoice, task_options: Mapping[str, Any] | None = None
-) -> TrainedRun:
+) -> TrainedRun[Any, Any]:
     """Loads the network that a command is given.
 
     Args:

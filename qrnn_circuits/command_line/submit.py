@@ -65,7 +65,7 @@ def submit(
 
         doing("compiling the circuits")
         plan = plan_run(
-            load_network(folder, checkpoint),
+            load_network(folder, checkpoint).of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

@@ -3,6 +3,7 @@
 from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
+from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.pretrained import (
     load_pretrained,
@@ -22,6 +23,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Evaluation",
+    "ForecastEvaluation",
     "LineProgress",
     "LiveProgress",
     "LogError",
@@ -41,6 +43,7 @@ __all__ = [
     "TrainingResult",
     "Validation",
     "evaluate",
+    "evaluate_forecast",
     "import_rvqe",
     "joined_ranks",
     "load_pretrained",

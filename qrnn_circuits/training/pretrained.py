@@ -47,7 +47,8 @@ def load_pretrained(name: str, task_options: Mapping[str, Any] | None = None) ->
     checkpoint = read_checkpoint(_path(name))
     model = checkpoint.config.build_model()
     checkpoint.load_parameters(model)
-    return trained_run(checkpoint.config, model, checkpoint.step, task_options)
+    run: TrainedRun = trained_run(checkpoint.config, model, checkpoint.step, task_options)
+    return run
 
 
 def pretrained_figures(name: str) -> dict[str, Any]:
