@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import PolynomialFeatures
 
-from qrnn_circuits import QuantumReservoir, RecurrentCircuitLayer, information_processing_capacity
+from qrnn_circuits import QuantumReservoir, RecurrentCircuitLayer
+from qrnn_circuits.layers import information_processing_capacity
 from qrnn_circuits.tasks.series_generators import mackey_glass, narma
 
 Values = NDArray[np.float64]

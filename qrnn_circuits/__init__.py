@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
-    from qrnn_circuits.layers.capacity import information_processing_capacity, memory_capacity
     from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.polynomial import BooleanPolynomial
     from qrnn_circuits.threads import worthwhile_threads
     from qrnn_circuits.training.evaluation import load_run
+    from qrnn_circuits.training.pretrained import load_pretrained
 
 __version__ = "0.1.0"
 
@@ -49,9 +49,8 @@ __all__ = [
     "RecurrentNetwork",
     "ZeroProbabilityError",
     "compile_circuit",
-    "information_processing_capacity",
+    "load_pretrained",
     "load_run",
-    "memory_capacity",
     "sequence_loss",
     "worthwhile_threads",
 ]
@@ -77,9 +76,8 @@ _MODULES = {
     "RecurrentNetwork": "network",
     "ZeroProbabilityError": "network",
     "compile_circuit": "circuits.sequence",
-    "information_processing_capacity": "layers.capacity",
+    "load_pretrained": "training.pretrained",
     "load_run": "training.evaluation",
-    "memory_capacity": "layers.capacity",
     "sequence_loss": "loss",
     "worthwhile_threads": "threads",
 }

@@ -25,6 +25,15 @@ def require_mthree() -> None:
     _require("mitigation", ("mthree",))
 
 
+def require_umap() -> None:
+    """Checks that umap-learn, of the extra ``umap``, is installed.
+
+    Raises:
+        ImportError: If it is not, with the command that installs it.
+    """
+    _require("umap", ("umap",))
+
+
 def require_reservoirpy() -> None:
     """Checks that reservoirpy, of the extra ``series``, is installed.
 

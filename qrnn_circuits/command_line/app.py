@@ -16,6 +16,7 @@ from qrnn_circuits.command_line.waiting import watched
 
 COMMANDS = {
     "train": "Train a network on a task.",
+    "import-rvqe": "Make a run from a checkpoint of the code that was published with the paper.",
     "sweep": "Train many networks, with settings that vary, and print a table of the results.",
     "evaluate": "Print the test error of a trained network, with its standard error.",
     "sample": "Draw sequences from a trained network, one measurement at a time.",
@@ -25,11 +26,12 @@ COMMANDS = {
     "jobs": "List the recorded jobs, the latest first.",
     "results": "Fetch a job's results and compare them with the exact model, as qrnn run does.",
     "cancel": "Take submitted jobs back before they have run.",
+    "data": "Prepare raw handwritten digits for the task digits: qrnn data prepare RAW --out DIR.",
     "doctor": "Say what is installed and set up, and what to do about what is not.",
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel")
+WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel", "data")
 """Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {
@@ -63,11 +65,13 @@ class Entry(TyperCommand):
 def load_command(name: str) -> Any:  # noqa: ANN401
     """The command of the function ``NAME`` in the module ``command_line.NAME``.
 
-    The module may have a class of its own for the command, ``Command``.
+    A hyphen of the command is an underscore there. The module may have a class of its own for the
+    command, ``Command``.
     """
-    module = import_module(f"qrnn_circuits.command_line.{name}")
+    function = name.replace("-", "_")
+    module = import_module(f"qrnn_circuits.command_line.{function}")
     single = typer.Typer(add_completion=False, **_SETTINGS)
-    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, name))
+    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, function))
     return typer.main.get_command(single)
 
 

@@ -19,7 +19,7 @@ _PACKAGE = "qrnn-circuits"
 DEVICES = {"qrnn.torch": None, "qrnn.aer": "qiskit", "qrnn.ibm": "qiskit"}
 """The devices of this package, each with the extra that it needs."""
 # The extras that the commands and devices use.
-_EXTRAS = ("qiskit", "mitigation", "sweep")
+_EXTRAS = ("qiskit", "mitigation", "sweep", "umap")
 _ACCOUNTS = Path(".qiskit") / "qiskit-ibm.json"
 _LARGEST_FILE = 2**20
 
@@ -57,7 +57,7 @@ def packages() -> Iterator[Finding]:
         own = [entry for entry in needed if _is_of(entry, extra)]
         lacking = [entry.name for entry in own if _version(entry.name) is None]
         install = f'pip install "{_PACKAGE}[{extra}]"' if extra else f"pip install {_PACKAGE}"
-        if extra and len(lacking) == len(own):
+        if extra and own and len(lacking) == len(own):
             yield Finding(", ".join(lacking), f"not installed, optional: {install}")
             continue
         for entry in own:

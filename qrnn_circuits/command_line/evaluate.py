@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
@@ -14,7 +15,7 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.tasks import Forecast
-from qrnn_circuits.training import Evaluation, TrainedRun, evaluate_forecast, load_run
+from qrnn_circuits.training import Evaluation, TrainedRun, evaluate_forecast
 from qrnn_circuits.training import evaluate as evaluate_run
 from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, test_forecasts
 
@@ -42,7 +43,7 @@ def evaluate(
     """
     with run_errors(), usage_errors():
         options = {} if data is None else {"data": data}
-        run = load_run(folder, checkpoint.value, options)
+        run = load_network(folder, checkpoint, options)
         of_series = isinstance(run.task, Forecast)
         if chart is not None:
             _check_chart(chart, of_series=of_series)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
@@ -19,7 +20,6 @@ from qrnn_circuits.command_line.options import (
     ToleranceOption,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.training import load_run
 
 if TYPE_CHECKING:
     from qrnn_circuits.circuits.inspection import Inspection
@@ -90,7 +90,7 @@ def inspect(
             from qrnn_circuits.circuits.realisations import REALISATIONS
             from qrnn_circuits.execution.verdict import question, verdicts
 
-            run = load_run(folder, checkpoint.value).of_symbols()
+            run = load_network(folder, checkpoint).of_symbols()
             asked = None
             if sequence is not None:
                 if inputs is not None or outcomes is not None:

@@ -21,8 +21,16 @@ class EncodingChoice(StrEnum):
     ANGLES = "angles"
 
 
+PRETRAINED = "pretrained:"
+"""Before the name of a network that comes with the package, in place of a folder."""
+
 RunArgument = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Folder of the run: the --out of qrnn train.")
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help=f"Folder of the run: the --out of qrnn train. Or {PRETRAINED}NAME, a network that "
+        "comes with the package.",
+    ),
 ]
 CheckpointOption = Annotated[
     CheckpointChoice,

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     BackendOption,
     ChartOption,
@@ -29,7 +30,6 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.submission import advice_on, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.training import load_run
 
 if TYPE_CHECKING:
     from qrnn_circuits.execution import Report
@@ -83,7 +83,7 @@ def run(
             check_chart_path(chart)
         doing("compiling the circuits")
         plan = plan_run(
-            load_run(folder, checkpoint.value).of_symbols(),
+            load_network(folder, checkpoint).of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

@@ -6,9 +6,9 @@ import torch
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.training import load_run
 
 
 def sample(
@@ -20,7 +20,7 @@ def sample(
     """Draw sequences from a trained network, one measurement at a time."""
     generator = torch.Generator().manual_seed(seed)
     with run_errors(), usage_errors():
-        run = load_run(folder, checkpoint.value).of_symbols()
+        run = load_network(folder, checkpoint).of_symbols()
         prompt = run.task.prompt(count, generator)
     with run_errors():
         doing(f"drawing {count:,} sequence(s)")

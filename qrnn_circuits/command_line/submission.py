@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from qrnn_circuits.command_line.devices import device_title
+from qrnn_circuits.command_line.networks import is_pretrained
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def submit_plan(
     Args:
         plan: With its tapes.
         device: One with ``estimate`` and ``submit``.
-        folder: Of the trained network.
+        folder: Of the trained network, or its name.
         err: Whether to print to the standard error.
     """
     circuits = f"{len(plan.tapes):,} circuit(s)"
@@ -53,7 +54,8 @@ def submit_plan(
     clear()
     typer.echo(f"usage    {usage}", err=err)
     title = device_title(device.name, backend=usage.backend)
-    context = {"plan": plan.to_json(), "device": title, "folder": str(folder.absolute())}
+    where = str(folder if is_pretrained(folder) else folder.absolute())
+    context = {"plan": plan.to_json(), "device": title, "folder": where}
     doing(f"sending {circuits} to {usage.backend}", "If the job is on record, qrnn jobs lists it.")
     job = device.submit(plan.tapes, context=context)
     doing("finishing", advice_on(job))

@@ -9,6 +9,7 @@ import typer
 from qrnn_circuits.bounded_files import check_nesting
 from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     BackendOption,
     CheckpointChoice,
@@ -27,7 +28,6 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.submission import submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.training import load_run
 
 
 def submit(
@@ -65,7 +65,7 @@ def submit(
 
         doing("compiling the circuits")
         plan = plan_run(
-            load_run(folder, checkpoint.value).of_symbols(),
+            load_network(folder, checkpoint).of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

@@ -15,6 +15,12 @@ class BaseBatch(ABC):
 
     Attributes:
         inputs: Shape ``(B, T)`` or ``(B, T, F)``.
+
+    Example:
+        >>> from qrnn_circuits.tasks import Memorise
+        >>> batch: BaseBatch = Memorise(length=3).test()
+        >>> len(batch), batch.count, len(batch.rows(slice(1)))
+        (2, 6, 1)
     """
 
     inputs: Tensor
@@ -52,6 +58,12 @@ class BaseTask(ABC):
 
     Attributes:
         name: The task's name on the command line.
+
+    Example:
+        >>> from qrnn_circuits.tasks import Forecast
+        >>> task: BaseTask = Forecast(series="bessel", points=50)
+        >>> len(task.batch(8, torch.Generator().manual_seed(0)))
+        8
     """
 
     name: ClassVar[str]

@@ -1,5 +1,6 @@
 """Where the handwritten digits come from: scikit-learn, a folder of files, or a download."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +18,22 @@ from qrnn_circuits.tasks.images import above_threshold, scan, shrink
 EMBEDDED_SIDE = 8
 MNIST_SIDE = 10
 
+DATA_VARIABLE = "QRNN_DATA_DIR"
+VARIABLE_FOLDER = f"${DATA_VARIABLE}"
+"""The folder that the environment names, for networks that were trained elsewhere."""
+
 _IDX_NAMES = (
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-_IDX_VALIDATION = 5000
+VALIDATION = 5000
+"""Training images of a raw database that are the validation split."""
+
 # Bytes of an array and of a file, some times what MNIST has.
 _ARRAY_LIMIT = 2**26
 _FILE_LIMIT = 2**28
-# Images at once: their thresholds take a hundred times as much memory.
 _CHUNK = 10_000
 _EMBEDDED_SEED = 0
 _EMBEDDED_SHARES = {"train": 0.6, "validation": 0.15}
@@ -93,10 +99,21 @@ def load_embedded_coordinates(digits: Sequence[int], dims: int) -> DigitSplits:
     numbers = _embedded_splits(torch.arange(len(pixels)), shown)
     train = pixels[numbers.train.features.numpy()]
     components = PCA(dims, svd_solver="full").fit(train)
-    lowest, highest = (edge(components.transform(train), axis=0) for edge in (np.min, np.max))
-    scaled = (components.transform(pixels) - lowest) / (highest - lowest)
-    levels = torch.from_numpy(np.clip(256 * scaled, 0, 255).astype(np.uint8))
-    return _embedded_splits(levels, shown)
+    levels = to_levels(components.transform(pixels), components.transform(train))
+    return _embedded_splits(torch.from_numpy(levels), shown)
+
+
+def to_levels(points: NDArray[np.floating], train: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Scales coordinates so that each goes from 0 to 255 on the training points.
+
+    Args:
+        points: Shape ``(N, dims)``; what lies beyond is cut off.
+        train: The training points, which differ in each coordinate, shape ``(M, dims)``.
+    """
+    lowest, highest = train.min(axis=0), train.max(axis=0)
+    scaled = (points - lowest) / (highest - lowest)
+    levels: NDArray[np.uint8] = np.clip(256 * scaled, 0, 255).astype(np.uint8)
+    return levels
 
 
 def _embedded_images() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -122,6 +139,26 @@ def _embedded_splits(features: Tensor, digits: NDArray[np.int64]) -> DigitSplits
             name: _grouped(features[np.concatenate(rows)], digits[np.concatenate(rows)])
             for name, rows in parts.items()
         }
+    )
+
+
+def named_folder(data: str) -> Path:
+    """The folder that an option ``data`` names.
+
+    Args:
+        data: A path, or :data:`VARIABLE_FOLDER`.
+
+    Raises:
+        FileNotFoundError: The environment names none.
+    """
+    if data != VARIABLE_FOLDER:
+        return Path(data).expanduser()
+    if folder := os.environ.get(DATA_VARIABLE):
+        return Path(folder)
+    raise FileNotFoundError(
+        f"the digits are in the folder that the environment variable {DATA_VARIABLE} names, which "
+        "is not set: set it to a folder with MNIST files, or name one in place of it (qrnn "
+        "evaluate --data FOLDER)"
     )
 
 
@@ -167,27 +204,57 @@ def load_mnist(folder: Path) -> DigitSplits:
         FileNotFoundError: If the folder does not hold them all.
         ValueError: If a file is corrupt or does not hold what it should.
     """
+    raw = read_raw_digits(folder, instead="mnist-10x10.npz, or ")
+    train, validation, test = (
+        _grouped(
+            torch.cat([scan(above_threshold(shrink(chunk))) for chunk in in_chunks(images)]), digits
+        )
+        for images, digits in raw.values()
+    )
+    return DigitSplits(train, validation, test)
+
+
+def in_chunks(images: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """Images, some thousands at a time: their thresholds take a hundred times as much memory."""
+    return np.split(images, range(_CHUNK, len(images), _CHUNK))
+
+
+def read_raw_digits(
+    folder: Path, validation: int = VALIDATION, *, instead: str = ""
+) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Reads the four IDX files of a database in the format of MNIST.
+
+    Args:
+        folder: The folder with the files, plain or compressed with gzip.
+        validation: How many training images, the last ones, are the validation split.
+        instead: What else the folder might hold, for the message.
+
+    Returns:
+        Images, shape ``(N, 28, 28)``, and which digit each shows, shape ``(N,)``, of ``"train"``,
+        ``"validate"`` and ``"test"``.
+
+    Raises:
+        FileNotFoundError: If the folder does not hold them all.
+        ValueError: If a file is corrupt or does not hold what it should.
+    """
     paths = []
     for name in _IDX_NAMES:
         found = [p for p in (folder / name, folder / f"{name}.gz") if p.is_file()]
         if not found:
             raise FileNotFoundError(
-                f"the folder {folder} must hold mnist-10x10.npz, or the MNIST files "
-                f"{', '.join(_IDX_NAMES)}, plain or as .gz; {name} is missing"
+                f"the folder {folder} must hold {instead}the MNIST files {', '.join(_IDX_NAMES)}, "
+                f"plain or as .gz; {name} is missing"
             )
         paths.append(found[0])
-    train_images, train_digits = _read_images(paths[0], paths[1])
-    test_images, test_digits = _read_images(paths[2], paths[3])
-    kept = len(train_digits) - _IDX_VALIDATION
+    images, digits = _read_images(paths[0], paths[1])
+    kept = len(digits) - validation
     if kept < 1:
-        raise ValueError(
-            f"{paths[0]} must hold more than {_IDX_VALIDATION} images, got {len(train_digits)}"
-        )
-    return DigitSplits(
-        train=_grouped(train_images[:kept], train_digits[:kept]),
-        validation=_grouped(train_images[kept:], train_digits[kept:]),
-        test=_grouped(test_images, test_digits),
-    )
+        raise ValueError(f"{paths[0]} must hold more than {validation} images, got {len(digits)}")
+    return {
+        "train": (images[:kept], digits[:kept]),
+        "validate": (images[kept:], digits[kept:]),
+        "test": _read_images(paths[2], paths[3]),
+    }
 
 
 def load_coordinates(folder: Path, reduction: str, dims: int) -> DigitSplits:
@@ -239,12 +306,13 @@ def _read_npz(
     return DigitSplits(part("train"), part("validate"), part("test"))
 
 
-def _read_images(images_path: Path, digits_path: Path) -> tuple[Tensor, NDArray[np.uint8]]:
+def _read_images(
+    images_path: Path, digits_path: Path
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images, digits = read_idx(images_path, 3), read_idx(digits_path, 1)
     _require_shape(images_path, "the array", images, (len(digits), 28, 28))
     _require_range(digits_path, "the array", digits, 9)
-    chunks = np.split(images, range(_CHUNK, len(images), _CHUNK))
-    return torch.cat([scan(above_threshold(shrink(chunk))) for chunk in chunks]), digits
+    return images, digits
 
 
 def _require_shape(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 import torch
@@ -11,8 +10,10 @@ from torch import Tensor
 
 from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.tasks.digit_data import (
+    DATA_VARIABLE,
     EMBEDDED_SIDE,
     MNIST_SIDE,
+    VARIABLE_FOLDER,
     DigitSplit,
     DigitSplits,
     load_coordinates,
@@ -20,6 +21,7 @@ from qrnn_circuits.tasks.digit_data import (
     load_embedded_coordinates,
     load_mnist,
     load_pixels,
+    named_folder,
 )
 from qrnn_circuits.tasks.digit_labels import (
     label_length,
@@ -47,7 +49,6 @@ if TYPE_CHECKING:
 Labels = Literal["digit", "even-odd"]
 Reduction = Literal["umap", "pca"]
 
-DATA_VARIABLE = "QRNN_DATA_DIR"
 _NO_FOLDERS = ("embedded", "download")
 
 _DIMS: Mapping[Reduction, tuple[int, int]] = {"umap": (2, 4), "pca": (1, 8)}
@@ -78,9 +79,12 @@ class Digits(Task):
             default 2.
         resolution: Number of bits of each coordinate with ``reduce``, 1 to 8, by default 4.
         data: ``"embedded"``: 8x8 digits that come with scikit-learn; ``"download"``: MNIST,
-            10x10; else a folder with MNIST files.
+            10x10; else a folder with MNIST files, or ``"$QRNN_DATA_DIR"`` for the folder that this
+            environment variable names.
         deskewed: Read digits that have been set upright; needs the prepared file.
         reading: ``"every"``, or ``"scored"`` to leave all steps before the label unread.
+        omit_last: Leave the last data symbol out, so that the label is named one step earlier, as
+            in Bausch, arXiv:2006.14619; needs labels of one symbol.
 
     Example:
         >>> task = Digits(digits="0,1")
@@ -100,11 +104,12 @@ class Digits(Task):
         "embedded",
         f"Folder with MNIST files, by default ${DATA_VARIABLE}; or download; or embedded, the 8x8 "
         "digits of scikit-learn, the default without that variable.",
-        words=_NO_FOLDERS,
+        words=(*_NO_FOLDERS, VARIABLE_FOLDER),
         variable=DATA_VARIABLE,
     )
     deskewed: bool = option(False, "Read digits that have been set upright.")
     reading: Reading = option("every", READING_HELP)
+    omit_last: bool = option(False, "Leave the last data symbol out, as the paper does.")
 
     name: ClassVar[str] = "digits"
 
@@ -134,7 +139,7 @@ class Digits(Task):
             TypeError: If an option has the wrong type.
             ValueError: If an option is not acceptable, or not together with the others.
         """
-        for name in ("generate", "deskewed"):
+        for name in ("generate", "deskewed", "omit_last"):
             check_bool(name, getattr(self, name))
         for name in ("digits", "data"):
             if not isinstance(getattr(self, name), str):
@@ -159,6 +164,11 @@ class Digits(Task):
             raise ValueError(
                 f"digits must be of at least two classes with labels={self.labels!r}, got "
                 f"{self.digits!r}"
+            )
+        if self.omit_last and (self.generate or self.label_steps > 1 or self.data_steps < 1):
+            raise ValueError(
+                "omit_last needs labels of one symbol after two data symbols or more, got "
+                f"generate={self.generate}, digits={self.digits!r}, resolution={self.resolution}"
             )
         if self.generate and self.classes > 2**self.lane:
             raise ValueError(
@@ -202,7 +212,8 @@ class Digits(Task):
     @property
     def data_steps(self) -> int:
         """Number of data symbols of a digit."""
-        return self.side**2 if self.resolution is None else self.resolution
+        symbols = self.side**2 if self.resolution is None else self.resolution
+        return symbols - self.omit_last
 
     @property
     def label_steps(self) -> int:
@@ -225,9 +236,9 @@ class Digits(Task):
         elif self.data == "download":
             splits = load_mnist(download_mnist())
         elif self.reduce is None:
-            splits = load_pixels(Path(self.data).expanduser(), deskewed=self.deskewed)
+            splits = load_pixels(named_folder(self.data), deskewed=self.deskewed)
         else:
-            splits = load_coordinates(Path(self.data).expanduser(), self.reduce, self.lane)
+            splits = load_coordinates(named_folder(self.data), self.reduce, self.lane)
         return DigitSplits(*map(self._select, (splits.train, splits.validation, splits.test)))
 
     def _select(self, split: DigitSplit) -> DigitSplit:
@@ -250,7 +261,7 @@ class Digits(Task):
 
     def _sequences(self, split: DigitSplit) -> Batch:
         """Puts data symbols and classes in place."""
-        data = split.features.long()
+        data = split.features[:, : self.data_steps].long()
         class_table = torch.zeros(10, dtype=torch.int64)
         for digit, number in self._class_of_digit.items():
             class_table[digit] = number

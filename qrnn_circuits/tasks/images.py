@@ -1,5 +1,7 @@
 """From grey digits to sequences of symbols and back."""
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +30,56 @@ def shrink(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     inner = images[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN].astype(np.uint16)
     rows = (inner[:, :, ::2] + inner[:, :, 1::2]) // 2
     return ((rows[:, ::2] + rows[:, 1::2]) // 2).astype(np.uint8)
+
+
+def deskew(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Sets digits upright: shears each along its rows until these and its columns are uncorrelated.
+
+    With the central second moments ``m`` of the grey levels, pixel ``(y, x)`` is taken from
+    ``(y, x + (y - mean_y) * m_xy / m_yy)`` of the image, between pixels by linear interpolation.
+
+    Args:
+        images: Grey levels, shape ``(N, height, width)``.
+
+    Returns:
+        Grey levels of the same shape; an image of a single row is left as it is.
+    """
+    from scipy.ndimage import affine_transform
+
+    upright = images.copy()
+    y, x = np.mgrid[: images.shape[1], : images.shape[2]]
+    for number, image in enumerate(images):
+        weights = image / max(int(image.sum(dtype=np.int64)), 1)
+        mean_y, mean_x = (weights * y).sum(), (weights * x).sum()
+        spread = (weights * (y - mean_y) ** 2).sum()
+        if spread > 0:
+            slant = (weights * (y - mean_y) * (x - mean_x)).sum() / spread
+            matrix, offset = [[1, 0], [slant, 1]], [0, -slant * mean_y]
+            sheared = affine_transform(image.astype(np.float64), matrix, offset, order=1)
+            upright[number] = np.rint(sheared)
+    return upright
+
+
+def turn(images: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Turns images clockwise about their middle, between pixels by linear interpolation.
+
+    Args:
+        images: Grey levels, shape ``(N, side, side)``.
+        degrees: By how much.
+
+    Returns:
+        Grey levels of the same shape; what comes from outside is 0.
+    """
+    from scipy.ndimage import affine_transform
+
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    # Row and column of a pixel in the image, of those in the turned one; the images are apart.
+    matrix = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    middle = np.array([0, *((side - 1) / 2 for side in images.shape[1:])])
+    offset = middle - matrix @ middle
+    turned = affine_transform(images.astype(np.float64), matrix, offset, order=1)
+    levels: NDArray[np.uint8] = np.rint(turned).astype(np.uint8)
+    return levels
 
 
 def above_threshold(images: NDArray[np.uint8]) -> NDArray[np.bool_]:

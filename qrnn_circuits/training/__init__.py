@@ -5,9 +5,15 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
 from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
+from qrnn_circuits.training.pretrained import (
+    load_pretrained,
+    pretrained_figures,
+    pretrained_names,
+)
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
+from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
 from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
@@ -27,6 +33,7 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "RunInUseError",
+    "RvqeNetwork",
     "Sweep",
     "SweepSpace",
     "SweepTrial",
@@ -37,8 +44,13 @@ __all__ = [
     "Validation",
     "evaluate",
     "evaluate_forecast",
+    "import_rvqe",
     "joined_ranks",
+    "load_pretrained",
     "load_run",
+    "pretrained_figures",
+    "pretrained_names",
     "progress_for",
+    "read_rvqe",
     "read_scalars",
 ]

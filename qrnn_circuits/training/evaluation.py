@@ -125,12 +125,32 @@ def load_run(
     run = RunFolder(Path(folder))
     config = run.read_config()
     model = config.build_model()
-    loaded = run.load(checkpoint, config, model)
+    step = run.load(checkpoint, config, model).step
+    return trained_run(config, model, step, task_options)
+
+
+def trained_run(
+    config: RunConfig,
+    model: nn.Module,
+    step: int,
+    task_options: Mapping[str, Any] | None = None,
+) -> TrainedRun[Any, Any]:
+    """A trained network with its task.
+
+    Args:
+        config: Of its run.
+        model: The network.
+        step: Optimiser steps behind it.
+        task_options: Options that the task gets in place of those of the run.
+
+    Raises:
+        ValueError: The task has no such option or does not accept its value.
+    """
     given = with_full_paths(config.task, task_options or {})
     check_task_options(config.task, given)
     options = {**config.task_options, **given}
     config = dataclasses.replace(config, task_options=options)
-    return TrainedRun(config, config.build_task(), model, loaded.step)
+    return TrainedRun(config, config.build_task(), model, step)
 
 
 def evaluate(run: TrainedRun) -> Evaluation:

@@ -21,6 +21,7 @@ from types import ModuleType
 from unittest import mock
 
 import numpy as np
+import torch
 from typer.testing import CliRunner
 
 from qrnn_circuits.command_line import app
@@ -30,11 +31,12 @@ from qrnn_circuits.tasks.digit_data import load_coordinates
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.recipes import choose_recipe
-from qrnn_circuits.training import read_scalars
+from qrnn_circuits.training import read_rvqe, read_scalars
 from qrnn_circuits.training.settings import settings
 from tests.fuzz import inputs
 from tests.fuzz.forging import forged_array, forged_checkpoint, resealed, stored
 from tests.fuzz.mutations import TEXTS, changed_bytes, changed_value, odd_value, to_json, to_toml
+from tests.rvqe import checkpoint
 
 Target = Callable[[Random], None]
 
@@ -78,7 +80,7 @@ class Targets:
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
-        *("options", "log", "kinds"),
+        *("options", "log", "kinds", "rvqe"),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -314,6 +316,30 @@ class Targets:
             read_scalars(folder, "train/loss")
         except (KeyError, *_REFUSED) as error:
             _check_message(error)
+
+    def rvqe(self, rng: Random) -> None:
+        """A checkpoint of the published code: bytes, the pickle in it, or what was pickled."""
+        path = self.work / "checkpoint.tar"
+        content = checkpoint(1, workspace=2, stages=1, degree=1)
+        if rng.random() < 0.3:
+            options = vars(content["_original_args"])
+            options[rng.choice(list(options))] = odd_value(rng)
+        zipped = rng.random() < 0.6
+        torch.save(content, path, _use_new_zipfile_serialization=zipped)
+        if not zipped or rng.random() < 0.3:
+            path.write_bytes(changed_bytes(rng, path.read_bytes()))
+        elif rng.random() < 0.8:
+            with zipfile.ZipFile(path) as archive:
+                members = {name: archive.read(name) for name in archive.namelist()}
+            name = next(name for name in members if name.endswith("data.pkl"))
+            members[name] = changed_bytes(rng, members[name])
+            with zipfile.ZipFile(path, "w") as archive:
+                for member, record in members.items():
+                    archive.writestr(member, record)
+        try:
+            read_rvqe(path)
+        except _REFUSED as error:
+            _check_message(error, "checkpoint.tar")
 
     def kinds(self, rng: Random) -> None:
         """Something else in the place of a file: a pipe, a device, a folder or a sparse file."""

@@ -9,7 +9,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 SEEDS = 6
 # Commands take longer than the reading of a file.
-QUICK = ("npz", "members", "idx", "recipes")
+QUICK = ("npz", "members", "idx", "recipes", "rvqe")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +67,42 @@ def test_pixels_are_read_one_a_step_and_the_label_comes_last() -> None:
     )
     assert batch.scored[:, -1].all()
     assert not batch.scored[:, :-1].any()
+
+
+@pytest.mark.parametrize("options", [{}, {"digits": "0-9", "labels": "even-odd"}])
+def test_without_the_last_data_symbol_the_label_comes_one_step_earlier(
+    options: dict[str, Any],
+) -> None:
+    whole, shorter = Digits(**options).test(), Digits(**options, omit_last=True).test()
+    assert torch.equal(shorter.inputs, whole.inputs[:, :-1])
+    assert torch.equal(shorter.outcomes[:, -1], whole.outcomes[:, -1])
+    assert not shorter.outcomes[:, :-1].any()
+    assert torch.equal(shorter.scored, whole.scored[:, 1:])
+
+
+@pytest.mark.parametrize(
+    "options", [{"generate": True}, {"digits": "0-9"}, {"reduce": "pca", "resolution": 1}]
+)
+def test_the_last_data_symbol_is_kept_where_the_label_would_not_follow_one(
+    options: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="omit_last needs labels of one symbol after two"):
+        Digits(**options, omit_last=True)
+
+
+def test_digits_of_the_folder_that_the_environment_names_are_looked_for_when_they_are_read(
+    reduced_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"reduce": "pca", "dims": 2, "resolution": 3}
+    monkeypatch.delenv("QRNN_DATA_DIR", raising=False)
+    task = Digits(**options, data="$QRNN_DATA_DIR")
+    assert task.lane == 2
+    with pytest.raises(FileNotFoundError, match=r"QRNN_DATA_DIR names, which is not set: set it"):
+        task.test()
+    monkeypatch.setenv("QRNN_DATA_DIR", str(reduced_folder))
+    assert torch.equal(
+        task.test().inputs, Digits(**options, data=str(reduced_folder)).test().inputs
+    )
 
 
 @given(size=st.integers(1, 25), seed=st.integers(0, 99))

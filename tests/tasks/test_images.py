@@ -6,9 +6,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from qrnn_circuits.tasks.idx import read_idx
-from qrnn_circuits.tasks.images import above_threshold, quantise, scan, shrink, unscan
+from qrnn_circuits.tasks.images import (
+    above_threshold,
+    deskew,
+    quantise,
+    scan,
+    shrink,
+    turn,
+    unscan,
+)
 
 
 def test_a_small_image_is_the_mean_of_four_pixels_rounded_down_twice() -> None:
@@ -102,3 +111,62 @@ def test_scaled_test_images_agree_with_the_published_ones(data_folder: Path) -> 
         distances.append(apart.min(0))
     assert identical >= 9300  # of 10,000
     assert np.concatenate(distances).mean() <= 0.08  # pixels of 100
+
+
+def moments(image: NDArray[np.uint8]) -> tuple[float, float]:
+    """Central second moments of the grey levels: of rows with columns, and of rows."""
+    weights = image.astype(np.float64) / image.sum(dtype=np.float64)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    y, x = y - (weights * y).sum(), x - (weights * x).sum()
+    return float((weights * y * x).sum()), float((weights * y * y).sum())
+
+
+@pytest.mark.parametrize("slope", [-1, 0, 1])
+def test_an_image_that_was_sheared_by_whole_pixels_is_set_upright(slope: int) -> None:
+    upright = np.zeros((28, 28), np.uint8)
+    upright[10:19, 12:15] = [[40, 200, 40]]
+    sheared = np.stack([np.roll(row, slope * (y - 14)) for y, row in enumerate(upright)])
+    mixed, rows = moments(sheared)
+    # Rows 10 to 18 have a variance of 20 / 3, and their columns move with them.
+    assert rows == pytest.approx(20 / 3)
+    assert mixed == pytest.approx(slope * 20 / 3)
+    np.testing.assert_array_equal(deskew(sheared[None])[0], upright)
+
+
+@given(seed=st.integers(0, 10**6), slope=st.floats(-0.6, 0.6))
+def test_rows_and_columns_of_an_upright_image_are_uncorrelated(seed: int, slope: float) -> None:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:28, :28]
+    image = np.zeros((28, 28))
+    for _ in range(3):
+        row, column = rng.uniform(10, 17, 2)
+        ridge = x - column - slope * (y - row)
+        image += 80 * np.exp(-(ridge**2) / 3 - (y - row) ** 2 / 9)
+    upright = deskew(image.astype(np.uint8)[None])[0]
+    mixed, rows = moments(upright)
+    assert abs(mixed) < 0.01 * rows + 0.05
+
+
+def test_images_without_ink_or_of_one_row_are_left_as_they_are() -> None:
+    images = np.zeros((2, 28, 28), np.uint8)
+    images[1, 7, 3:9] = 200
+    np.testing.assert_array_equal(deskew(images), images)
+
+
+@given(quarters=st.integers(-4, 4), seed=st.integers(0, 99))
+def test_turning_by_right_angles_moves_pixels_clockwise(quarters: int, seed: int) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (2, 9, 9), np.uint8)
+    expected = np.rot90(images, -quarters, axes=(1, 2))
+    # At the border interpolation sees what is outside, by rounding.
+    found = turn(images, 90 * quarters)
+    np.testing.assert_array_equal(found[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1])
+
+
+def test_turning_by_45_degrees_brings_the_diagonal_to_the_middle_column() -> None:
+    image = np.zeros((1, 21, 21), np.uint8)
+    image[0, range(4, 11), range(4, 11)] = 255
+    turned = turn(image, 45)[0]
+    assert turned[:10, 10].min() == 0
+    assert turned[3:10, 10].min() > 100
+    assert turned[12:].max() == 0
+    assert turned[:, :9].max() == turned[:, 12:].max() == 0

@@ -79,7 +79,7 @@ def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_a_checkpoint_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="must be a regular file, but is a folder"):
         read_checkpoint(tmp_path)
 
 

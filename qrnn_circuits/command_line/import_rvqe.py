@@ -1,0 +1,34 @@
+"""``qrnn import-rvqe``: a network of the code that was published with the paper, as a run."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.training import import_rvqe as import_network
+from qrnn_circuits.training import load_run
+
+
+def import_rvqe(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="Checkpoint of github.com/rumschuettel/rvqe (.tar)."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run that is made.")],
+) -> None:
+    """Make a run from a checkpoint of the code that was published with the paper.
+
+    Only numbers and names are read from the file; nothing in it is run. Digits are read from the
+    folder that the environment variable QRNN_DATA_DIR names, or that qrnn evaluate is given.
+    """
+    with run_errors(), usage_errors():
+        folder = import_network(file, out)
+        run = load_run(folder.path)
+    parameters = sum(parameter.numel() for parameter in run.model.parameters())
+    sizes = ", ".join(f"{name} {value}" for name, value in run.model.cell.sizes().items())
+    typer.echo(
+        f"{run.config.task}: {parameters:,} parameters ({sizes}), of step {run.step}, into {out}. "
+        f"Test it with: qrnn evaluate {shlex.quote(str(out))}"
+    )

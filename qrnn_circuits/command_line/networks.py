@@ -1,0 +1,37 @@
+"""The network that a command is given: a run folder, or one that comes with the package."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice
+from qrnn_circuits.training import TrainedRun, load_pretrained, load_run
+
+
+def load_network(
+    place: Path, checkpoint: CheckpointChoice, task_options: Mapping[str, Any] | None = None
+) -> TrainedRun[Any, Any]:
+    """Loads the network that a command is given.
+
+    Args:
+        place: Folder of a run, or ``pretrained:NAME``.
+        checkpoint: Of a run.
+        task_options: Options that the task gets in place of the stored ones.
+
+    Raises:
+        CheckpointError: The checkpoint cannot be used.
+        FileNotFoundError: There is no run in the folder.
+        ValueError: There is no such network, it has no such checkpoint, or the task no such option.
+    """
+    if not is_pretrained(place):
+        return load_run(place, checkpoint.value, task_options)
+    if checkpoint is not CheckpointChoice.BEST:
+        raise ValueError(
+            f"checkpoint must be best for {place}, which has no other, got {checkpoint.value}"
+        )
+    return load_pretrained(str(place).removeprefix(PRETRAINED), task_options)
+
+
+def is_pretrained(place: Path) -> bool:
+    """Whether what a command is given names a network that comes with the package."""
+    return str(place).startswith(PRETRAINED)

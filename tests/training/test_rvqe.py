@@ -1,0 +1,296 @@
+import json
+import math
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from qrnn_circuits.network import QRNN
+from qrnn_circuits.training import RvqeNetwork, evaluate, import_rvqe, load_run, read_rvqe
+from tests.dense import FLIP, Matrix, controlled, on_wires, postselected_neuron, rotation
+from tests.rvqe import BIAS, SIZES, checkpoint
+
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    def write(content: object, *, zipped: bool = True) -> Path:
+        path = tmp_path / "checkpoint.tar"
+        torch.save(content, path, _use_new_zipfile_serialization=zipped)
+        return path
+
+    return write
+
+
+def released_step(
+    state: "OrderedDict[str, torch.Tensor]", lane: int, sizes: dict[str, int], symbol: int
+) -> Matrix:
+    """One step as the published code does it, gate by gate, on lane, workspace and ancillas."""
+    workspace, order, degree = sizes["workspace"], sizes["order"], sizes["degree"]
+    system = lane + workspace
+    wires = system + order
+    lane_wires, workspace_wires = list(range(lane)), list(range(lane, system))
+    bits = [int(bit) for bit in f"{symbol:0{lane}b}"]
+    flips = on_wires({wire: FLIP for wire, bit in enumerate(bits) if bit}, wires)
+
+    def neuron(name: str, target: int) -> Matrix:
+        controls = [wire for wire in workspace_wires + lane_wires if wire != target]
+        phi = state[f"module.cell.{name}.φ"].double().tolist()
+        theta = float(state[f"module.cell.{name}.θ"].double())
+        return postselected_neuron(
+            [theta + BIAS, *phi], degree, controls, target, range(system, wires), wires
+        )
+
+    matrix = flips
+    for number, wire in enumerate(workspace_wires):
+        matrix = neuron(f"input_layer.{number}", wire) @ matrix
+    for stage in range(sizes["stages"]):
+        angles = state[f"module.cell.kernel_layer.{stage}.0.θs"].double().tolist()
+        gates = dict(zip(workspace_wires, map(rotation, angles), strict=True))
+        matrix = on_wires(gates, wires) @ matrix
+        for number, wire in enumerate(workspace_wires):
+            matrix = neuron(f"kernel_layer.{stage}.{1 + number}", wire) @ matrix
+    matrix = flips @ matrix
+    for wire in lane_wires:
+        matrix = neuron(f"output_layer.{wire}", wire) @ matrix
+    return matrix
+
+
+def released_distributions(
+    state: "OrderedDict[str, torch.Tensor]",
+    lane: int,
+    sizes: dict[str, int],
+    inputs: list[int],
+    outcomes: list[int],
+) -> NDArray[np.float64]:
+    """Distributions of the steps of a sequence whose outcomes are postselected."""
+    matrices = {s: released_step(state, lane, sizes, s) for s in set(inputs)}
+    size = 2 ** (lane + sizes["workspace"] + sizes["order"])
+    psi = np.eye(size)[0]
+    found = []
+    for symbol, outcome in zip(inputs, outcomes, strict=True):
+        psi = matrices[symbol] @ psi
+        psi = psi / np.linalg.norm(psi)
+        by_lane = psi.reshape(2**lane, -1)
+        found.append((by_lane**2).sum(1))
+        # The lane is found in the outcome and flipped back to 0.
+        after = np.zeros_like(by_lane)
+        after[0] = by_lane[outcome]
+        psi = after.reshape(-1) / np.linalg.norm(after)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("lane", "sizes"),
+    [
+        (2, {"workspace": 3, "stages": 2, "order": 2, "degree": 2}),
+        (3, {"workspace": 2, "stages": 1, "order": 1, "degree": 3}),
+        (1, {"workspace": 2, "stages": 1, "order": 3, "degree": 1}),
+    ],
+)
+def test_an_imported_network_predicts_what_the_gates_of_the_published_code_do(
+    save: Save, lane: int, sizes: dict[str, int], zipped: bool
+) -> None:
+    content = checkpoint(lane, **sizes)  # type: ignore[arg-type]
+    model = read_rvqe(save(content, zipped=zipped)).model
+    rng = np.random.default_rng(0)
+    inputs, outcomes = rng.integers(0, 2**lane, (2, 4)).tolist()
+    expected = released_distributions(content["model_state_dict"], lane, sizes, inputs, outcomes)
+    found = model(torch.tensor([inputs]), torch.tensor([outcomes])).log_probs.exp()
+    np.testing.assert_allclose(found[0].detach(), expected, atol=1e-9)
+
+
+def test_controlled_rotations_in_the_order_of_the_published_code_add_up_to_one_polynomial() -> None:
+    # The published code applies crY gates one by one; the sum of their angles is the polynomial.
+    angles = torch.randn(7, generator=torch.Generator().manual_seed(0)).tolist()
+    controls, target = [2, 0, 1], 3
+    sets = [s for size in range(4) for s in combinations(controls, size)]
+    matrix = np.eye(16)
+    for subset, angle in zip(sets, [BIAS, *angles], strict=True):
+        matrix = controlled(rotation(angle), list(subset), target, 4) @ matrix
+    for bits in range(8):
+        on = {wire for wire in range(3) if bits >> (2 - wire) & 1}
+        angle = sum(a for s, a in zip(sets, [BIAS, *angles], strict=True) if set(s) <= on)
+        np.testing.assert_allclose(
+            matrix[2 * bits : 2 * bits + 2, 2 * bits : 2 * bits + 2], rotation(angle), atol=1e-12
+        )
+
+
+def test_an_imported_run_is_evaluated_like_any_other(save: Save, tmp_path: Path) -> None:
+    folder = import_rvqe(save(checkpoint()), tmp_path / "run")
+    run = load_run(folder.path)
+    assert (run.task.name, run.step, run.config.dtype) == ("xor", 40, "float64")
+    assert run.config.task_options == {"length": 12, "reading": "every"}
+    assert evaluate(run).count == 4 * 1024
+    assert run.model.cell.sizes() == {"lane": 2, "semantics": "postselected", **SIZES}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "lane", "task", "options"),
+    [
+        ("simple-seq", 3, "memorise", {"length": 12}),
+        ("elman-letter", 3, "letters", {"length": 12}),
+        ("mnist01", 2, "digits", {"digits": "0,1", "deskewed": False}),
+        ("mnist36-ds", 2, "digits", {"digits": "3,6", "deskewed": True}),
+        ("mnist-even-odd", 2, "digits", {"digits": "0-9", "labels": "even-odd"}),
+        ("mnist-umap-d4-r3", 4, "digits", {"reduce": "umap", "dims": 4, "resolution": 3}),
+    ],
+)
+def test_each_dataset_of_the_published_code_has_its_task(
+    save: Save, dataset: str, lane: int, task: str, options: dict[str, Any]
+) -> None:
+    config = read_rvqe(save(checkpoint(lane, dataset))).config()
+    assert config.task == task
+    assert config.task_options.items() >= options.items()
+    if task == "digits":
+        assert config.task_options["omit_last"]
+        assert config.task_options["data"] == "$QRNN_DATA_DIR"
+
+
+def test_a_network_without_a_task_is_read_but_not_imported(save: Save, tmp_path: Path) -> None:
+    path = save(checkpoint(2, "mnist-tsne-d2-r5"))
+    assert isinstance(read_rvqe(path), RvqeNetwork)
+    with pytest.raises(
+        ValueError, match="trained on 'mnist-tsne-d2-r5', of which there is no task"
+    ):
+        import_rvqe(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_degree_beyond_the_controls_is_that_of_all_controls(save: Save) -> None:
+    content = checkpoint(1, workspace=2, degree=5)
+    assert read_rvqe(save(content)).model.cell.degree == 2
+
+
+class Calls:
+    """Whose pickle calls a function."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.call
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("place", ["_original_args", "model_state_dict", "tensor", "elsewhere"])
+def test_nothing_that_a_file_names_is_called(
+    save: Save, tmp_path: Path, place: str, zipped: bool
+) -> None:
+    trap = Calls(Path.touch, tmp_path / "called")
+    content = checkpoint()
+    if place == "tensor":
+        content["model_state_dict"]["module.cell.input_layer.0.θ"] = trap
+    else:
+        content[place] = trap
+    path = save(content, zipped=zipped)
+    if place == "elsewhere":
+        read_rvqe(path)
+    else:
+        with pytest.raises(ValueError, match=r"checkpoint.tar is no checkpoint of github.com"):
+            read_rvqe(path)
+    assert not (tmp_path / "called").exists()
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(path, weights_only=True)
+
+
+def shortened(content: dict[str, Any]) -> None:
+    key = "module.cell.input_layer.0.φ"
+    content["model_state_dict"][key] = content["model_state_dict"][key][:-1].clone()
+
+
+def repeated(content: dict[str, Any]) -> None:
+    content["model_state_dict"]["module.cell.input_layer.0.φ"] = torch.zeros(1).expand(10)
+
+
+def renamed(content: dict[str, Any]) -> None:
+    content["model_state_dict"]["module.cell.gates.0.φ"] = torch.zeros(1)
+
+
+def missing(content: dict[str, Any]) -> None:
+    del content["model_state_dict"]["module.cell.kernel_layer.1.0.θs"]
+
+
+def infinite(content: dict[str, Any]) -> None:
+    content["model_state_dict"]["module.cell.input_layer.0.θ"] = torch.tensor(math.nan)
+
+
+def nested(depth: int) -> tuple[object, ...]:
+    value: tuple[object, ...] = ()
+    for _ in range(depth):
+        value = (value,)
+    return value
+
+
+def option(**values: object) -> Callable[[dict[str, Any]], None]:
+    return lambda content: vars(content["_original_args"]).update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (shortened, "input_layer.0.φ must have the shape (10,), got (9,)"),
+        (repeated, "a tensor is cut off: it has 1 of 10 numbers"),
+        (renamed, "its parameter gates.0.φ is unknown"),
+        (missing, "module.cell.kernel_layer.1.0.θs is missing"),
+        (infinite, "parameters that are not finite"),
+        (option(workspace=2), "its parameter input_layer.2.θ is unknown"),
+        (option(workspace=10**9), "16 wires in all, got 2 and a workspace of 1000000000"),
+        (option(stages=10**9), "fewer parameters than its 1000000000 stages"),
+        (option(degree=0), "degree must be from 1 to"),
+        (option(order=nested(200)), "order must be an integer, got tuple"),
+        (option(epoch=1, sentence_length=None), "sentence_length must be an integer, got NoneType"),
+        (option(order="2"), "order must be an integer, got '2'"),
+        (option(order=10**6), "order must be"),
+        (option(initial_bias=None), "must say initial_bias"),
+        (option(dataset=None), "must say dataset"),
+        (lambda content: content.pop("_original_args"), "_original_args and model_state_dict"),
+        (lambda content: content.update(epoch=-1), "epoch must be from 0"),
+    ],
+)
+def test_another_content_is_refused_in_one_line(
+    save: Save, change: Callable[[dict[str, Any]], None], expected: str
+) -> None:
+    content = checkpoint()
+    change(content)
+    with pytest.raises(ValueError, match=r"checkpoint\.tar is no checkpoint of") as raised:
+        read_rvqe(save(content))
+    assert expected in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_file_that_is_cut_off_anywhere_is_refused(save: Save, zipped: bool) -> None:
+    path = save(checkpoint(), zipped=zipped)
+    whole = path.read_bytes()
+    for size in [*range(0, 200, 7), *range(200, len(whole), len(whole) // 50)]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"checkpoint\.tar "):
+            read_rvqe(path)
+
+
+def test_a_safetensors_file_or_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.tar"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(2**24))
+    with pytest.raises(ValueError, match="records must not be compressed"):
+        read_rvqe(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({}))
+    with pytest.raises(ValueError, match=r"a zip file without data\.pkl"):
+        read_rvqe(path)
+
+
+def test_a_model_of_the_package_is_not_taken_for_a_published_one(save: Save) -> None:
+    with pytest.raises(ValueError, match="must hold a dict"):
+        read_rvqe(save(QRNN(lane=1, workspace=2).state_dict()))
