@@ -38,6 +38,13 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+# Blocks without a language are for a shell, or what a command prints.
+highlight_language = "none"
+
+# Two hyphens begin an option.
+smartquotes = False
+pygments_dark_style = "github-dark"
+
 html_theme = "furo"
 html_title = "qrnn-circuits"
 html_static_path = ["_static"]

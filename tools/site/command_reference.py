@@ -28,12 +28,28 @@ def write(folder: Path) -> None:
     """Writes a page for each command, and leaves those alone that have not changed.
 
     Args:
-        folder: Where the pages go, under ``NAME.rst``.
+        folder: Where the pages go, under ``NAME.rst``, and a list of them, ``contents.inc``.
     """
-    for name in COMMANDS:
-        path, text = folder / f"{name}.rst", page(name)
+    texts = {f"{name}.rst": page(name) for name in COMMANDS} | {"contents.inc": contents()}
+    for name, text in texts.items():
+        path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def contents() -> str:
+    """All commands with their first sentences, in Markdown, in the order of ``qrnn --help``.
+
+    Example:
+        >>> print(contents()[:65])
+        | command | what it does |
+        | --- | --- |
+        | [`qrnn train`]
+    """
+    rows = [f"| [`qrnn {name}`]({name}.rst) | {text} |" for name, text in COMMANDS.items()]
+    table = ["| command | what it does |", "| --- | --- |", *rows, ""]
+    tree = ["```{toctree}", ":hidden:", "", *COMMANDS, "```", ""]
+    return "\n".join(table + tree)
 
 
 def page(name: str) -> str:

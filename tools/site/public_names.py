@@ -79,7 +79,9 @@ def find(name: str, module: str) -> Any:  # noqa: ANN401 - whatever has the name
         if found is not None:
             return found
     first, *rest = name.split(".")
-    for loaded in [key for key in sys.modules if key.startswith(("qrnn_circuits", "qrnn_backends"))]:
+    for loaded in [
+        key for key in sys.modules if key.startswith(("qrnn_circuits", "qrnn_backends"))
+    ]:
         found = vars(sys.modules[loaded]).get(first)
         for word in rest:
             found = getattr(found, word, None)
