@@ -25,8 +25,9 @@ def draw_steps(folder: Path) -> None:
             lane=1,
             workspace=2,
             order=1,
+            degree=1,
             semantics=semantics,
-            initialisation=Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5),
+            initialisation=Initialisation(bias_spread=0.5, weight_spread=1.0, theta_spread=1.0),
             generator=torch.Generator().manual_seed(0),
         )
         figure = draw_step(compile_circuit(model, inputs=[1]))
