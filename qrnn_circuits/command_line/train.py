@@ -13,6 +13,7 @@ from qrnn_circuits.cells import CELLS
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run_options import TaskCommand, add_options, further_task_options
+from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import (
     CheckpointError,
@@ -71,7 +72,8 @@ def train(
     cell: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(CELLS.names())}, or module:Class for a cell of your own.",
+            help=f"{', '.join(CELLS.names())}; for forecasts {', '.join(LAYERS.names())}; with "
+            "further options after commas, as in qlstm,depth=2; or module:Class of your own.",
             rich_help_panel="Network",
             show_default="qrnn",
         ),
@@ -138,7 +140,7 @@ def _run(trainer: Trainer) -> None:
     first = trainer.ranks.is_first
     console = Console(highlight=False, quiet=not first)
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    sizes = ", ".join(f"{name} {value}" for name, value in trainer.model.cell.sizes().items())
+    sizes = ", ".join(f"{name} {value}" for name, value in trainer.config.sizes(trainer.model))
     title = (
         f"{config.task}: {parameters:,} parameters ({sizes}), "
         f"{config.optimizer}, seed {config.seed}, into {folder.path}"
@@ -172,7 +174,13 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
             "limits of early stopping, extend it"
         )
     text = f"Finished after step {result.step}: {result.reason}."
-    if best := result.standing.best:
+    best = result.standing.best
+    if best and trainer.config.of_series:
+        text += (
+            f" The best validation has a mean squared error of {best.loss:.3g}, which is "
+            f"{best.error:.3g} of the standard deviation (normalised error), at step {best.step}."
+        )
+    elif best:
         text += (
             f" The best validation error is {best.error:.2%} (sampled {best.sampled_error:.2%}), "
             f"of step {best.step}."

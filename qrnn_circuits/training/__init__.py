@@ -3,6 +3,7 @@
 from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
+from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
@@ -16,6 +17,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Evaluation",
+    "ForecastEvaluation",
     "LineProgress",
     "LiveProgress",
     "LogError",
@@ -34,6 +36,7 @@ __all__ = [
     "TrainingResult",
     "Validation",
     "evaluate",
+    "evaluate_forecast",
     "joined_ranks",
     "load_run",
     "progress_for",

@@ -10,9 +10,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
-from qrnn_circuits.tasks import Task
+from qrnn_circuits.tasks import BaseTask
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
@@ -116,7 +116,7 @@ class Trainer:
         with self.ranks.all_or_none():
             self.device = self.ranks.device(config.device)
             self.task = config.build_task()
-            self._tasks: dict[int | None, Task] = {None: self.task}
+            self._tasks: dict[int | None, BaseTask] = {None: self.task}
             for length in config.schedule.lengths:
                 self._tasks[length] = config.build_task(length)
             self.model = config.build_model(self.device)
@@ -306,7 +306,8 @@ class Trainer:
             if self._zero_if_finite() != 0:
                 raise self._diverged(str(error)) from error
             raise
-        if (tolerance := schedule.prune_tolerance(self.step - 1)) is not None:
+        tolerance = schedule.prune_tolerance(self.step - 1)
+        if tolerance is not None and isinstance(self.model, RecurrentNetwork):
             self.model.cell.prune(tolerance)
             if schedule.prune_tolerance(self.step - 2) is None:
                 # What the optimiser remembers of steeper gradients would slow down the rest.
