@@ -17,11 +17,11 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WITH_LINKS = [*DOCUMENTS, *sorted({*ROOT.glob("*.md")} - {*DOCUMENTS})]
 
 
-def name_of(value: object) -> str:
+def name_of(value: Path | str | list[str]) -> str:
     """The name of a test's parameter."""
     if isinstance(value, Path):
         return value.relative_to(ROOT).as_posix()
-    return value if isinstance(value, str) else " ".join(value)[:60]  # type: ignore[call-overload]
+    return value if isinstance(value, str) else " ".join(value)[:60]
 
 
 @pytest.mark.filterwarnings("default")  # as for a reader

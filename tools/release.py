@@ -106,7 +106,7 @@ def build(tag: str, address: str, out: Path) -> None:
         for file, change in (("README.md", absolute_links), ("pyproject.toml", named_addresses)):
             path = folder / file
             path.write_text(change(path.read_text(encoding="utf-8"), address, tag), "utf-8")
-        command = [sys.executable, "-m", "build", "--outdir", out.resolve(), folder]
+        command = [sys.executable, "-m", "build", "--outdir", str(out.resolve()), name]
         subprocess.run(command, check=True)
 
 

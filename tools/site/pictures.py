@@ -6,6 +6,7 @@ import torch
 
 from qrnn_circuits import QRNN, Initialisation, compile_circuit
 from qrnn_circuits.circuits import draw_step
+from qrnn_circuits.neuron import Semantics
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 
@@ -20,7 +21,11 @@ def draw_steps(folder: Path) -> None:
 
     # The same picture has the same bytes.
     mpl.rcParams["svg.hashsalt"] = "qrnn-circuits"
-    for semantics, name in (("postselected", "postselect"), ("unitary", "multiplexed")):
+    drawn: tuple[tuple[Semantics, str], ...] = (
+        ("postselected", "postselect"),
+        ("unitary", "multiplexed"),
+    )
+    for semantics, name in drawn:
         model = QRNN(
             lane=1,
             workspace=2,
