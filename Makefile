@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test conformance conformance-torch conformance-aer lint types package clean
+.PHONY: demo test conformance conformance-torch conformance-aer docs docs-links lint types package release clean
 
 # Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
 demo: .venv/installed
@@ -33,10 +33,23 @@ types: .venv/installed
 package: .venv/installed
 	$(BIN)/python -m tools.package
 
+# The documentation in docs/_build/html, without network; warnings and dead links are errors.
+docs: .venv/installed
+	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html
+	$(BIN)/python -m tools.site.check docs/_build/html
+
+# Whether the links of the documentation to other hosts still lead somewhere.
+docs-links: .venv/installed
+	$(BIN)/sphinx-build --quiet --builder linkcheck docs docs/_build/links
+
+# What a tag publishes, in dist: make release TAG=v0.2.0 ADDRESS=https://HOST/OWNER/REPOSITORY
+release: .venv/installed
+	$(BIN)/python -m tools.release --tag $(TAG) --address $(ADDRESS) --out dist
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo docs/_build docs/api/generated

@@ -19,7 +19,7 @@ class FeaturePolynomial(nn.Module):
         bits: Number m of bits.
         features: Number F of features.
         degree: Largest number of bits and features in one monomial.
-        monomials: The sets S as sorted tuples, in the order of :attr:`BooleanPolynomial.monomials`
+        monomials: The sets S as sorted tuples, in the order of ``BooleanPolynomial.monomials``
             in ``bits + features`` variables; the features come last.
         in_bits: The :class:`BooleanPolynomial` that is left at given features.
 

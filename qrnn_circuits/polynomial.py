@@ -259,7 +259,7 @@ def _patterns(variables: int, degree: int) -> list[int]:
 def _rows(variables: int, degree: int) -> tuple[Tensor, Tensor]:
     """The pattern of each monomial, and the row of each pattern.
 
-    The monomials are in the order of :attr:`BooleanPolynomial.monomials`.
+    The monomials are in the order of ``BooleanPolynomial.monomials``.
     """
     monomials = torch.tensor(_patterns(variables, degree))
     rows = torch.zeros(2**variables, dtype=torch.int64)

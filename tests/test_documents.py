@@ -3,6 +3,7 @@ import shlex
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import typer
@@ -12,11 +13,19 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from qrnn_circuits.command_line import app
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+WITH_LINKS = [*DOCUMENTS, *sorted({*ROOT.glob("*.md")} - {*DOCUMENTS})]
+
+
+def name_of(value: Path | str | list[str]) -> str:
+    """The name of a test's parameter."""
+    if isinstance(value, Path):
+        return value.relative_to(ROOT).as_posix()
+    return value if isinstance(value, str) else " ".join(value)[:60]
 
 
 @pytest.mark.filterwarnings("default")  # as for a reader
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_the_python_code_of_a_document_runs(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,14 +50,10 @@ def shell_commands() -> Iterator[tuple[str, list[str]]]:
             for line in block.replace("\\\n", " ").splitlines():
                 words = line.removeprefix("$ ").split(" #")[0]
                 if words.startswith(("qrnn ", "make ", "python ", "torchrun ")):
-                    yield path.name, shlex.split(words)
+                    yield name_of(path), shlex.split(words)
 
 
-@pytest.mark.parametrize(
-    ("document", "words"),
-    list(shell_commands()),
-    ids=lambda value: value if isinstance(value, str) else " ".join(value)[:60],
-)
+@pytest.mark.parametrize(("document", "words"), list(shell_commands()), ids=name_of)
 def test_the_shell_commands_of_a_document_exist_with_their_options(
     document: str, words: list[str]
 ) -> None:
@@ -74,3 +79,26 @@ def test_the_commands_of_every_kind_are_found() -> None:
     programs = {words[0] for _, words in shell_commands()}
     assert programs >= {"qrnn", "make", "torchrun"}
     assert len(list(shell_commands())) > 20
+
+
+def headings(path: Path) -> set[str]:
+    """The places of a document that a link may name: its headings, as code hosts write them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", WITH_LINKS, ids=name_of)
+def test_no_link_of_a_document_is_dead(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        parts = urlsplit(target)
+        if parts.scheme:
+            # Other hosts cannot be asked from here.
+            assert parts.scheme == "https", target
+            assert "." in parts.netloc, target
+            continue
+        linked = path.parent / parts.path if parts.path else path
+        assert linked.exists(), f"{target} leads nowhere"
+        if parts.fragment:
+            assert parts.fragment in headings(linked), f"{target} names no heading"

@@ -136,7 +136,7 @@ def distribution_bound(change: float) -> float:
 
     A rotation by an angle that changes by at most c turns any state by an angle of at most c/2.
     Such angles add up, and states at an angle a have distributions at most ``sin(a)`` apart: see
-    ``docs/circuits.md``.
+    ``docs/theory/realisations.md``.
 
     Args:
         change: The sum of the largest changes of all rotations of the circuit, in radians.

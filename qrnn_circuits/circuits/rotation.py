@@ -42,7 +42,7 @@ class PolynomialRY(Operation):  # type: ignore[misc]
     r"""``RY(phi(x))`` on the last wire, where the other wires read x.
 
     ``phi(x) = sum over S, |S| <= degree, of coefficients[S] * prod(x_i for i in S)``, the
-    monomials in the order of :attr:`qrnn_circuits.BooleanPolynomial.monomials`.
+    monomials in the order of ``qrnn_circuits.BooleanPolynomial.monomials``.
 
     It decomposes into one RY for each monomial between CNOTs, as few as a search for a short walk
     through the parities finds (see :func:`qrnn_circuits.synthesis.closed_walk`). The decomposition

@@ -102,7 +102,7 @@ def accounts() -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "none; chips whose names begin with fake_ need none. Save one by "
-                "QiskitRuntimeService.save_account, see docs/devices.md",
+                "QiskitRuntimeService.save_account, see docs/guides/ibm.md",
             )
         return
     try:

@@ -137,7 +137,7 @@ class Forecast(BaseTask):
         >>> task.contents["inputs"], len(task.test())
         (['mm'], 5)
         >>> task.unscaled(task.test().targets[:1]).tolist()
-        [[0.5]]
+        [[2.0]]
     """
 
     series: str = option("", f"Generated series: {', '.join(GENERATORS)}.")

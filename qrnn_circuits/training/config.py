@@ -307,7 +307,7 @@ class RunConfig(RunSettings):
     def build_model(
         self, device: torch.device | None = None, *, trial: int = 0
     ) -> RecurrentNetwork | Forecaster:
-        """The untrained network, its parameters drawn with :attr:`seed`.
+        """The untrained network, its parameters drawn with ``seed``.
 
         Args:
             device: Where it lives, by default on the CPU.

@@ -160,9 +160,9 @@ def test_arguments_out_of_range_are_refused(
         "interval": (-1, 1),
     }
     with pytest.raises(error, match=problem):
-        information_processing_capacity(**(arguments | options))  # type: ignore[arg-type]
+        information_processing_capacity(**(arguments | options))
 
 
 def test_a_delay_out_of_range_is_refused_by_its_own_name() -> None:
     with pytest.raises(TypeError, match="longest_delay must be an integer"):
-        memory_capacity(drive(9)[:, None], drive(9), longest_delay=1.5)  # type: ignore[arg-type]
+        memory_capacity(drive(9)[:, None], drive(9), longest_delay=1.5)

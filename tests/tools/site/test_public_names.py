@@ -1,0 +1,34 @@
+from importlib import import_module
+
+import pytest
+
+from tools.site.public_names import EXPORTING, find, public_names
+
+
+def test_every_exported_object_has_one_name() -> None:
+    names = list(public_names().values())
+
+    assert len(names) == len(set(names))
+    for package in map(import_module, EXPORTING):
+        for name in package.__all__:
+            assert id(getattr(package, name)) in public_names()
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "found"),
+    [
+        ("QRNN", "qrnn_circuits", "QRNN"),
+        ("qrnn_circuits.neuron.QuantumNeuron", "", "QuantumNeuron"),
+        ("~.unsharpened.Unsharpened", "qrnn_circuits.circuits.realisations", "Unsharpened"),
+        ("collections.abc.Sequence", "qrnn_circuits", "Sequence"),
+        ("ParameterRangeError", "qrnn_circuits", "ParameterRangeError"),
+        ("dict[str", "qrnn_circuits", "dict"),
+    ],
+)
+def test_names_are_found_as_docstrings_write_them(name: str, module: str, found: str) -> None:
+    assert find(name, module).__name__ == found
+
+
+@pytest.mark.parametrize("name", ["QRNNN", "qrnn_circuits.nothing", "the result"])
+def test_names_of_nothing_are_not_found(name: str) -> None:
+    assert find(name, "qrnn_circuits") is None
