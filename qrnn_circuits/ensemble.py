@@ -1,0 +1,168 @@
+"""Networks of one shape, each on sequences of its own, computed in one set of operations."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.log_distribution import log_distribution
+from qrnn_circuits.loss import Loss, group_losses
+from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+from qrnn_circuits.sequences import acceptance_per_step, checked_steps
+from qrnn_circuits.simulation.ensemble import EnsembleSimulation
+from qrnn_circuits.tracing import full_precision
+
+
+class Ensemble(nn.Module):
+    """Networks that differ in their parameters alone.
+
+    Small networks are bound by the number of operations, not by their sizes: of many networks at
+    once each takes a fraction of its time alone. The numbers are those of each network alone, to
+    rounding. Every network keeps its own parameters, and can be used by itself at any time.
+
+    Together are computed networks of :class:`~qrnn_circuits.QRNNCell` that run through transfer
+    operators; others, and those that need more than the precision of their type, one by one.
+
+    Attributes:
+        networks: The networks.
+
+    Example:
+        >>> from qrnn_circuits import QRNN
+        >>> ensemble = Ensemble([QRNN(lane=1, workspace=2) for _ in range(3)])
+        >>> symbols = torch.tensor([[[0, 1, 1]], [[1, 1, 0]], [[0, 0, 0]]])
+        >>> losses = ensemble.losses(symbols, symbols)
+        >>> losses.shape
+        torch.Size([3])
+        >>> losses.sum().backward()
+    """
+
+    def __init__(self, networks: Sequence[RecurrentNetwork]) -> None:
+        """Takes the networks.
+
+        Args:
+            networks: At least one.
+
+        Raises:
+            ValueError: If there is none, or they differ in more than their numbers.
+        """
+        super().__init__()
+        if not networks:
+            raise ValueError("networks must be at least one, got none")
+        self.networks = nn.ModuleList(networks)
+        self._networks = list(networks)
+        first, *others = (_form(network) for network in networks)
+        for number, other in enumerate(others, 1):
+            if other != first:
+                raise ValueError(
+                    f"networks must differ in the numbers of their parameters alone, got {first} "
+                    f"and, as number {number}, {other}"
+                )
+
+    def losses(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor | None = None,
+        *,
+        kind: Loss = "nll",
+        acceptance_weight: float = 0.0,
+    ) -> Tensor:
+        """The loss of each network on its own batch, see :meth:`RecurrentNetwork.loss`.
+
+        Args:
+            inputs: Input symbols of E networks, int64, shape ``(E, B, T)``; or features, shape
+                ``(E, B, T, F)``.
+            outcomes: The right symbol of each scored step, and what each other step is conditioned
+                on, or ``UNREAD``, or ``PADDING``, int64, shape ``(E, B, T)``.
+            scored: The steps that count, bool, shape ``(E, B, T)``; by default all that are read.
+            kind: ``"nll"`` or ``"paper"``.
+            acceptance_weight: Of what the acceptance adds.
+
+        Returns:
+            Shape ``(E,)``. The gradient of its sum is that of each network's own loss.
+
+        Raises:
+            ZeroProbabilityError: If a conditioned outcome of a network has probability zero.
+            ValueError: If the batches are not as many as the networks, or something else is not
+                acceptable to a network.
+            TypeError: If a tensor has the wrong type.
+        """
+        given = [inputs, outcomes, *([] if scored is None else [scored])]
+        if any(len(each) != len(self._networks) for each in given):
+            raise ValueError(
+                f"inputs, outcomes and scored must hold a batch for each of {len(self._networks)} "
+                f"networks, got shapes {', '.join(str(tuple(each.shape)) for each in given)}"
+            )
+        if self.is_joint(*outcomes.shape[1:]):
+            try:
+                return self._joint_losses(inputs, outcomes, scored, kind, acceptance_weight)
+            except (ParameterRangeError, PrecisionError):
+                pass  # Some network needs another way, and says what is wrong if none is left.
+        weight = acceptance_weight
+        rows = zip(*given, strict=True)
+        each = zip(self._networks, rows, strict=True)
+        return torch.stack([n.loss(*row, kind=kind, acceptance_weight=weight) for n, row in each])
+
+    def is_joint(self, batch: int, steps: int) -> bool:
+        """Whether networks are computed together.
+
+        Args:
+            batch: Number of sequences B of each.
+            steps: Number of steps T.
+        """
+        cell, first = self._networks[0].cell, self._networks[0]
+        return (
+            len(self._networks) > 1
+            and type(cell) is QRNNCell
+            and first.chosen_strategy(batch, steps) == "transfer"
+        )
+
+    def _joint_losses(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor | None,
+        kind: Loss,
+        acceptance_weight: float,
+    ) -> Tensor:
+        cells = [network.cell for network in self._networks]
+        steps = checked_steps(inputs.flatten(0, 1), outcomes.flatten(0, 1), cells[0])
+        counted = steps.scored(None if scored is None else scored.flatten(0, 1))
+        if counted is None:
+            counted = torch.ones_like(steps.outcomes, dtype=torch.bool)
+        state = cells[0].initial_state(len(steps.inputs))
+        of_row = torch.arange(len(cells), device=state.device).repeat_interleave(inputs.shape[1])
+        with full_precision(state.device):
+            run = EnsembleSimulation(cells)  # type: ignore[arg-type]
+            if acceptance_weight:
+                prediction = run.predict(steps.inputs, steps.outcomes, state, steps.lengths)
+                weights = prediction.weights.flatten(0, 1)
+                positions = torch.arange(len(weights), device=state.device)
+            else:
+                weights, positions = run.read(
+                    steps.inputs, steps.outcomes, counted, state, steps.lengths
+                )
+            losses = group_losses(
+                log_distribution(weights),
+                steps.outcomes.take(positions),
+                counted.take(positions),
+                of_row.index_select(0, positions // steps.inputs.shape[1]),
+                len(cells),
+                kind,
+            )
+            if acceptance_weight:
+                kept = acceptance_per_step(
+                    prediction.log_acceptance, steps.inputs.shape[1], steps.lengths
+                )
+                losses = losses - acceptance_weight * kept.view(len(cells), -1).mean(1)
+            return losses.to(state.dtype)
+
+
+def _form(network: RecurrentNetwork) -> str:
+    """What networks of an ensemble have in common, in words."""
+    parameters = (
+        f"{name} {tuple(p.shape)} {p.dtype} on {p.device}" for name, p in network.named_parameters()
+    )
+    return f"{network.cell!r} by {network.strategy} of {', '.join(parameters)}"
