@@ -25,6 +25,15 @@ def require_mthree() -> None:
     _require("mitigation", ("mthree",))
 
 
+def require_reservoirpy() -> None:
+    """Checks that reservoirpy, of the extra ``series``, is installed.
+
+    Raises:
+        ImportError: If it is not, with the command that installs it.
+    """
+    _require("series", ("reservoirpy",))
+
+
 def _require(extra: str, modules: Iterable[str]) -> None:
     for module in modules:
         try:
