@@ -1,11 +1,13 @@
 """Networks of one shape, each on sequences of its own, computed in one set of operations."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.cells.sparsity import parity_angles
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, group_losses
 from qrnn_circuits.network import RecurrentNetwork
@@ -105,6 +107,21 @@ class Ensemble(nn.Module):
         each = zip(self._networks, rows, strict=True)
         return torch.stack([n.loss(*row, kind=kind, acceptance_weight=weight) for n, row in each])
 
+    def parity_angles(self) -> Tensor:
+        """The angles by which the circuits of the networks' neurons rotate, in radians.
+
+        Returns:
+            Those of :meth:`Cell.parity_angles` of each network, shape ``(E, N, R)``. Differentiable.
+        """
+        cell = self._networks[0].cell
+        if type(cell) is not QRNNCell:
+            return torch.stack([network.cell.parity_angles() for network in self._networks])
+        cells = cast(list[QRNNCell], [network.cell for network in self._networks])
+        coefficients = torch.stack([own.neuron_coefficients for own in cells])
+        return parity_angles(
+            coefficients, cell.polynomial, order=cell.order, semantics=cell.semantics
+        )
+
     def is_joint(self, batch: int, steps: int) -> bool:
         """Whether networks are computed together.
 
@@ -127,7 +144,7 @@ class Ensemble(nn.Module):
         kind: Loss,
         acceptance_weight: float,
     ) -> Tensor:
-        cells = [network.cell for network in self._networks]
+        cells = cast(list[QRNNCell], [network.cell for network in self._networks])
         steps = checked_steps(inputs.flatten(0, 1), outcomes.flatten(0, 1), cells[0])
         counted = steps.scored(None if scored is None else scored.flatten(0, 1))
         if counted is None:
@@ -135,7 +152,7 @@ class Ensemble(nn.Module):
         state = cells[0].initial_state(len(steps.inputs))
         of_row = torch.arange(len(cells), device=state.device).repeat_interleave(inputs.shape[1])
         with full_precision(state.device):
-            run = EnsembleSimulation(cells)  # type: ignore[arg-type]
+            run = EnsembleSimulation(cells)
             if acceptance_weight:
                 prediction = run.predict(steps.inputs, steps.outcomes, state, steps.lengths)
                 weights = prediction.weights.flatten(0, 1)

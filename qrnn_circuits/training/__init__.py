@@ -2,19 +2,22 @@
 
 from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, best_result
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
 from qrnn_circuits.training.log import LogError, read_scalars
+from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
-from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
+from qrnn_circuits.training.trainer import Trainer
 from qrnn_circuits.training.validation import Validation
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "EnsembleTrainer",
     "Evaluation",
     "LineProgress",
     "LiveProgress",
@@ -25,6 +28,7 @@ __all__ = [
     "RunConfig",
     "RunFolder",
     "RunInUseError",
+    "SeedResult",
     "Sweep",
     "SweepSpace",
     "SweepTrial",
@@ -33,6 +37,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingResult",
     "Validation",
+    "best_result",
     "evaluate",
     "joined_ranks",
     "load_run",

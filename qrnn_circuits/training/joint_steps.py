@@ -1,0 +1,183 @@
+"""One optimiser step of several runs in one set of operations."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn, optim
+from torch.nn.functional import pad
+
+from qrnn_circuits.cells.base import PADDING
+from qrnn_circuits.ensemble import Ensemble
+from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+from qrnn_circuits.tasks import Batch
+from qrnn_circuits.threads import worthwhile_threads
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.optimizers import build_optimizer
+from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged
+from qrnn_circuits.training.trainer import Trainer
+
+
+class JointSteps:
+    """Takes the steps of runs that differ in their seeds alone and are equally far."""
+
+    def __init__(self, config: RunConfig) -> None:
+        """Takes what the runs have in common.
+
+        Args:
+            config: Of any of them.
+        """
+        self._config = config
+        self._ensembles: dict[tuple[int, ...], Ensemble] = {}
+        # It takes the steps of other optimisers, with their states and rates.
+        self._optimizer = build_optimizer(config, config.build_model())
+
+    def take(
+        self, trainers: Sequence[Trainer], steps: Sequence[StepBatch]
+    ) -> list[float | TrainingDiverged]:
+        """Changes the parameters of each run by one step of its optimiser.
+
+        Args:
+            trainers: The runs.
+            steps: What each of them trains on.
+
+        Returns:
+            The loss of each run before the step, or why it cannot go on.
+        """
+        values: list[Tensor | TrainingDiverged]
+        try:
+            values = list(self._together(trainers, steps))
+        except (ParameterRangeError, PrecisionError, ZeroProbabilityError):
+            # Of some run, which only its own step tells.
+            values = [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
+        for trainer in trainers:
+            trainer.end_step()
+        differences = _zero_if_finite([trainer.model for trainer in trainers])
+        losses = [differences[0] * math.nan if isinstance(v, Exception) else v for v in values]
+        told = zip(*torch.stack([torch.stack(losses), differences]).tolist(), strict=True)
+        results: list[float | TrainingDiverged] = []
+        for trainer, value, (loss, difference) in zip(trainers, values, told, strict=True):
+            if isinstance(value, TrainingDiverged):
+                results.append(value)
+                continue
+            try:
+                trainer.check_finite(loss, difference == 0)
+                results.append(loss)
+            except TrainingDiverged as error:
+                results.append(error)
+        return results
+
+    def _together(self, trainers: Sequence[Trainer], steps: Sequence[StepBatch]) -> Tensor:
+        """The losses, shape ``(E,)``; changes no parameter where it raises.
+
+        Raises:
+            ParameterRangeError: A parameter of some run is too large.
+            PrecisionError: Some gradient leaves the range of the type.
+            ZeroProbabilityError: A conditioned outcome of some run has probability zero.
+        """
+        models = [trainer.model for trainer in trainers]
+        ensemble = self._ensemble(models)
+        batch = _stacked([step.batch for step in steps])
+        device = trainers[0].device
+        rows = batch.inputs.to(device), batch.outcomes.to(device), batch.scored.to(device)
+        _, acceptance_weight, sparsity_weight = steps[0]
+        count, sequences, length = batch.outcomes.shape
+        ensemble.zero_grad()
+        with worthwhile_threads(models[0], count * sequences, length):
+            losses = ensemble.losses(
+                *rows, kind=self._config.loss, acceptance_weight=acceptance_weight
+            )
+            if sparsity_weight:
+                losses = losses + sparsity_weight * ensemble.parity_angles()[..., 1:].abs().sum(
+                    (1, 2)
+                )
+            losses.sum().backward()
+        if self._config.clip_norm is not None:
+            _clip(models, self._config.clip_norm)
+        self._optimise([trainer.optimizer for trainer in trainers])
+        return losses.detach()
+
+    def _ensemble(self, models: Sequence[Any]) -> Ensemble:
+        """The networks as one; that of the last call, where it is of the same."""
+        key = tuple(map(id, models))
+        if key not in self._ensembles:
+            self._ensembles = {key: Ensemble(models)}
+        return self._ensembles[key]
+
+    def _optimise(self, optimizers: Sequence[optim.Optimizer]) -> None:
+        """Takes a step of every optimiser, those of equal rates in one call."""
+        groups: dict[tuple[object, ...], dict[str, Any]] = {}
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                options = {name: value for name, value in group.items() if name != "params"}
+                joined = groups.setdefault(tuple(options.items()), {"params": [], **options})
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        joined["params"].append(parameter)
+                        # The same dict: what one optimiser notes the other one has noted.
+                        state[parameter] = optimizer.state[parameter]
+        self._optimizer.param_groups = list(groups.values())
+        self._optimizer.state = state
+        self._optimizer.step()
+
+
+def _alone(trainer: Trainer, step: StepBatch) -> Tensor | TrainingDiverged:
+    """A step of one run by itself."""
+    try:
+        return trainer.optimise(step)[0]
+    except TrainingDiverged as error:
+        return error
+
+
+def _stacked(batches: Sequence[Batch]) -> Batch:
+    """Batches of equally many sequences as one, with padding after the shorter ones.
+
+    Args:
+        batches: Of E runs.
+
+    Returns:
+        With a first dimension of E.
+    """
+    longest = max(batch.outcomes.shape[1] for batch in batches)
+
+    def stack(name: str, padding: int) -> Tensor:
+        each = [getattr(batch, name) for batch in batches]
+        if any(tensor.shape[1] < longest for tensor in each):
+            after = (0, 0) * (each[0].ndim - 2)
+            each = [pad(t, (*after, 0, longest - t.shape[1]), value=padding) for t in each]
+        return torch.stack(each)
+
+    return Batch(stack("inputs", 0), stack("outcomes", PADDING), stack("scored", False))
+
+
+def _rows(tensors: Sequence[Tensor | None]) -> Tensor:
+    """One row for each tensor."""
+    return torch.stack([tensor for tensor in tensors if tensor is not None]).flatten(1)
+
+
+@torch.no_grad()
+def _clip(models: Sequence[nn.Module], most: float) -> None:
+    """Clips the gradients of each network as ``torch.nn.utils.clip_grad_norm_`` does."""
+    gradients = [
+        [parameter.grad for parameter in same if parameter.grad is not None]
+        for same in zip(*(model.parameters() for model in models), strict=True)
+    ]
+    norms = torch.stack(
+        [torch.linalg.vector_norm(_rows(same), dim=1) for same in gradients if same]
+    )
+    factors = most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)
+    for number, factor in enumerate(factors.tolist()):
+        if factor < 1:
+            for same in gradients:
+                same[number].mul_(factor)
+
+
+@torch.no_grad()
+def _zero_if_finite(models: Sequence[nn.Module]) -> Tensor:
+    """0 for each network whose parameters are all finite, else NaN; shape ``(E,)``."""
+    rows = [_rows(same) for same in zip(*(model.parameters() for model in models), strict=True)]
+    return torch.stack([(each - each).sum(1) for each in rows]).sum(0)
