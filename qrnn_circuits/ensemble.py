@@ -1,6 +1,7 @@
 """Networks of one shape, each on sequences of its own, computed in one set of operations."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import cast
 
 import torch
@@ -98,10 +99,9 @@ class Ensemble(nn.Module):
                 f"networks, got shapes {', '.join(str(tuple(each.shape)) for each in given)}"
             )
         if self.is_joint(*outcomes.shape[1:]):
-            try:
+            # Some network needs another way then, and says what is wrong if none is left.
+            with suppress(ParameterRangeError, PrecisionError):
                 return self._joint_losses(inputs, outcomes, scored, kind, acceptance_weight)
-            except (ParameterRangeError, PrecisionError):
-                pass  # Some network needs another way, and says what is wrong if none is left.
         weight = acceptance_weight
         rows = zip(*given, strict=True)
         each = zip(self._networks, rows, strict=True)
@@ -111,7 +111,7 @@ class Ensemble(nn.Module):
         """The angles by which the circuits of the networks' neurons rotate, in radians.
 
         Returns:
-            Those of :meth:`Cell.parity_angles` of each network, shape ``(E, N, R)``. Differentiable.
+            Those of :meth:`Cell.parity_angles`, shape ``(E, N, R)``. Differentiable.
         """
         cell = self._networks[0].cell
         if type(cell) is not QRNNCell:

@@ -162,14 +162,23 @@ class Registry(Generic[T]):
             return given  # type: ignore[return-value]
         if not isinstance(given, str):
             raise TypeError(f"{self.kind} must be a {self.base.__name__} or a name, got {given!r}")
-        name, *parts = given.split(",")
+        name, options = self.parse(given)
+        return self.make(name, **options)
+
+    def parse(self, text: str) -> tuple[str, dict[str, object]]:
+        """The name in a text such as ``"amplified,length=5"``, and the options after it.
+
+        Raises:
+            ValueError: If an option is not written as ``name=value``.
+        """
+        name, *parts = text.split(",")
         options = {}
         for part in parts:
             option, equals, value = part.partition("=")
             if not (option and equals):
                 raise ValueError(f"options of {self.kind} must look like name=value, got {part!r}")
             options[option] = _literal(value)
-        return self.make(name, **options)
+        return name, options
 
     def _installed(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.group)}

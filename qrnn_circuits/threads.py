@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.network import RecurrentNetwork
 
 # Entries of the tensors that most time is spent on, from which on a second thread pays off: the
@@ -14,7 +15,9 @@ LEAST_STATE_ENTRIES = 2**17
 
 
 @contextmanager
-def worthwhile_threads(model: RecurrentNetwork, batch: int, steps: int) -> Iterator[None]:
+def worthwhile_threads(
+    model: RecurrentNetwork | Forecaster, batch: int, steps: int
+) -> Iterator[None]:
     """Keeps torch to one thread where the tensors of a network are too small to be shared.
 
     Threads wait for each other after every operation. With small tensors that takes longer than
@@ -37,7 +40,7 @@ def worthwhile_threads(model: RecurrentNetwork, batch: int, steps: int) -> Itera
         1
     """
     before = torch.get_num_threads()
-    if not _large(model, batch, steps):
+    if isinstance(model, Forecaster) or not _large(model, batch, steps):
         torch.set_num_threads(1)
     try:
         yield

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import settings
+from torch import nn
 
 from qrnn_circuits import QRNN, Initialisation, QRNNCell
 from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.tasks import Task
+from qrnn_circuits.training import RunConfig
 from tests.dense import DenseCell
 
 # How long an example takes says more about the machine than about the code.
@@ -19,10 +22,25 @@ settings.load_profile("no-deadline")
 WIDE = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
 
 
-def qrnn_cell(network: RecurrentNetwork) -> QRNNCell:
+def qrnn_cell(network: nn.Module) -> QRNNCell:
     """The cell of a network that is known to be a QRNN."""
+    assert isinstance(network, RecurrentNetwork)
     assert isinstance(network.cell, QRNNCell)
     return network.cell
+
+
+def task_of(config: RunConfig) -> Task:
+    """The task of a run that is known to be one of symbols."""
+    task = config.build_task()
+    assert isinstance(task, Task)
+    return task
+
+
+def network_of(config: RunConfig, device: torch.device | None = None) -> RecurrentNetwork:
+    """The untrained network of a run that is known to be one of symbols."""
+    model = config.build_model(device)
+    assert isinstance(model, RecurrentNetwork)
+    return model
 
 
 @pytest.fixture
@@ -74,6 +92,8 @@ def needed_options(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     """The options without which a task cannot be built."""
 
     def options(task: str) -> dict[str, Any]:
+        if task == "forecast":
+            return {"series": "bessel", "points": 60}
         if task != "sequences":
             return {}
         path = tmp_path / "sequences.txt"

@@ -1,7 +1,8 @@
 """``qrnn evaluate``: tests a trained network on the whole test set."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +13,10 @@ from qrnn_circuits.command_line.options import (
     RunArgument,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
+from qrnn_circuits.tasks import Forecast
+from qrnn_circuits.training import Evaluation, TrainedRun, evaluate_forecast, load_run
 from qrnn_circuits.training import evaluate as evaluate_run
-from qrnn_circuits.training import load_run
+from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, test_forecasts
 
 
 def evaluate(
@@ -23,27 +26,81 @@ def evaluate(
         str | None,
         typer.Option(help="Where the task's data lie now, if not where the run says."),
     ] = None,
+    chart: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Of a forecast: draw it beside the truth, as PNG or PDF."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the test error of a trained network, with its standard error.
 
     The sampled error is what one measurement of each answer gives; the test error goes by the most
-    probable answer.
+    probable answer. Of a forecast it is the mean squared error, and the root of it as a share of
+    the standard deviation, beside that of the last value taken for the forecast.
     """
     with run_errors(), usage_errors():
         options = {} if data is None else {"data": data}
         run = load_run(folder, checkpoint.value, options)
+        of_series = isinstance(run.task, Forecast)
+        if chart is not None:
+            _check_chart(chart, of_series=of_series)
         sequences = len(run.task.test())  # reads the data, which may be missing
     with run_errors():
         doing(f"testing {sequences:,} sequence(s)")
-        result = evaluate_run(run)
+        result: Any = evaluate_forecast(run) if of_series else evaluate_run(run)
+        if chart is not None:
+            _draw(run, result, chart)
     clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
         return
-    typer.echo(
+    source = f"with the {checkpoint.value} checkpoint, of step {run.step}"
+    typer.echo(_of_forecast(result, source) if of_series else _of_symbols(result, source))
+    if chart is not None:
+        typer.echo(f"The forecasts are drawn in {chart}.")
+
+
+def _check_chart(chart: Path, *, of_series: bool) -> None:
+    """Raises where there is nothing to draw, or no such file can be written."""
+    from qrnn_circuits.execution.chart import check_chart_path
+
+    if not of_series:
+        raise ValueError(f"chart is for forecasts, got {chart} for a task of symbols: leave it out")
+    check_chart_path(chart)
+
+
+def _draw(run: TrainedRun[Any, Any], result: ForecastEvaluation, chart: Path) -> None:
+    from qrnn_circuits.execution.forecast_chart import draw_forecasts
+
+    task = run.task
+    what = task.series or Path(task.data).name
+    title = (
+        f"{what}, {task.horizon} step(s) ahead, by {run.config.cell}: normalised error "
+        f"{result.normalised_error:.3g}"
+    )
+    draw_forecasts(test_forecasts(run), task.target_names, title, chart)
+
+
+def _of_forecast(result: ForecastEvaluation, source: str) -> str:
+    lines = [
+        f"mean squared error  {result.mean_squared_error:.3g} (of scaled values)",
+        f"normalised error    {result.normalised_error:.3g} (root mean squared error as a share of "
+        "the standard deviation)",
+    ]
+    if result.persistence is not None:
+        lines.append(f"                    {result.persistence:.3g} by the last value")
+    for name, error in result.root_mean_squared_errors.items():
+        lines.append(f"root mean square    {error:.3g} of {name}, in its own units")
+    lines.append(f"on                  {result.windows:,} windows, {source}")
+    return "\n".join(lines)
+
+
+def _of_symbols(result: Evaluation, source: str) -> str:
+    return (
         f"test error     {result.test_error:.2%} +- {result.standard_error:.2%} (standard error)\n"
         f"sampled error  {result.sampled_error:.2%}\n"
         f"on             {result.count:,} {result.unit.replace('_', ' ')}, "
-        f"with the {checkpoint.value} checkpoint, of step {run.step}"
+        f"{source}"
     )

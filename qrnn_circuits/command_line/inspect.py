@@ -90,7 +90,7 @@ def inspect(
             from qrnn_circuits.circuits.realisations import REALISATIONS
             from qrnn_circuits.execution.verdict import question, verdicts
 
-            run = load_run(folder, checkpoint.value)
+            run = load_run(folder, checkpoint.value).of_symbols()
             asked = None
             if sequence is not None:
                 if inputs is not None or outcomes is not None:

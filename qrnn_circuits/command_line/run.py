@@ -83,7 +83,7 @@ def run(
             check_chart_path(chart)
         doing("compiling the circuits")
         plan = plan_run(
-            load_run(folder, checkpoint.value),
+            load_run(folder, checkpoint.value).of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

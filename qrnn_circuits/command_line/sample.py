@@ -20,7 +20,7 @@ def sample(
     """Draw sequences from a trained network, one measurement at a time."""
     generator = torch.Generator().manual_seed(seed)
     with run_errors(), usage_errors():
-        run = load_run(folder, checkpoint.value)
+        run = load_run(folder, checkpoint.value).of_symbols()
         prompt = run.task.prompt(count, generator)
     with run_errors():
         doing(f"drawing {count:,} sequence(s)")

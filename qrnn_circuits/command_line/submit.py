@@ -65,7 +65,7 @@ def submit(
 
         doing("compiling the circuits")
         plan = plan_run(
-            load_run(folder, checkpoint.value),
+            load_run(folder, checkpoint.value).of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

@@ -1,8 +1,12 @@
 """What a network is trained to do."""
 
+from typing import TypeVar
+
 from qrnn_circuits.registry import Registry
+from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 from qrnn_circuits.tasks.digits import Digits
 from qrnn_circuits.tasks.dna import Dna
+from qrnn_circuits.tasks.forecast import Forecast, SeriesBatch
 from qrnn_circuits.tasks.letters import Letters
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.quotes import Quotes
@@ -10,14 +14,16 @@ from qrnn_circuits.tasks.sequences import Sequences
 from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, option
 from qrnn_circuits.tasks.xor import Xor
 
-TASKS = Registry[Task]("task", "qrnn_circuits.tasks", Task)
+T = TypeVar("T", bound=BaseTask)
+
+TASKS = Registry[BaseTask]("task", "qrnn_circuits.tasks", BaseTask)
 """Every task by its name on the command line."""
 
-for _task in (Memorise, Quotes, Xor, Letters, Dna, Digits, Sequences):
+for _task in (Memorise, Quotes, Xor, Letters, Dna, Digits, Sequences, Forecast):
     TASKS.register(_task.name, _task)
 
 
-def register_task(task: type[Task]) -> type[Task]:
+def register_task(task: type[T]) -> type[T]:
     """Makes a task known by its name in this process; also as a decorator.
 
     An installed package names its tasks as entry points of the group ``qrnn_circuits.tasks``.
@@ -45,14 +51,18 @@ def register_task(task: type[Task]) -> type[Task]:
 __all__ = [
     "TASKS",
     "Answers",
+    "BaseBatch",
+    "BaseTask",
     "Batch",
     "Digits",
     "Dna",
+    "Forecast",
     "Letters",
     "Memorise",
     "Prompt",
     "Quotes",
     "Sequences",
+    "SeriesBatch",
     "Task",
     "Xor",
     "option",

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.bounded_files import read_toml
-from qrnn_circuits.tasks.task import Task
+from qrnn_circuits.tasks.base import BaseTask
 
 
-def read_recipes(task: type[Task]) -> dict[str, dict[str, Any]]:
+def read_recipes(task: type[BaseTask]) -> dict[str, dict[str, Any]]:
     """Reads the recipes of a task, which may have none.
 
     Args:
@@ -51,7 +51,7 @@ def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     return table
 
 
-def choose_recipe(task: Task, name: str | None = None) -> dict[str, Any]:
+def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
     """The settings of one recipe.
 
     Args:

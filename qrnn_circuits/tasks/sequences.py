@@ -94,9 +94,8 @@ class _Part:
 
     def rows(self, rows: Tensor) -> Batch:
         """Some of the sequences, with no more steps than the longest of them has."""
-        longest, batch = int(self.lengths[rows].max()), self.steps
-        chosen = (batch.inputs, batch.outcomes, batch.scored)
-        return Batch(*(each[rows, :longest] for each in chosen))
+        longest = int(self.lengths[rows].max())
+        return Batch(*(each[rows, :longest] for each in self.steps.tensors))
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,18 @@
 """What a task gives a trainer, and what it reads back from a trained network."""
 
 import dataclasses
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import PADDING, UNREAD
 from qrnn_circuits.checks import check_choice, check_integer
+from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
@@ -28,7 +29,7 @@ READING_HELP = (
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(BaseBatch):
     """Sequences to train or test on.
 
     Attributes:
@@ -51,13 +52,15 @@ class Batch:
     outcomes: Tensor
     scored: Tensor
 
-    def __len__(self) -> int:
-        """Number B of sequences."""
-        return self.inputs.shape[0]
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All fields."""
+        return self.inputs, self.outcomes, self.scored
 
-    def to(self, device: torch.device | str) -> "Batch":
-        """The same sequences on another device."""
-        return Batch(self.inputs.to(device), self.outcomes.to(device), self.scored.to(device))
+    @property
+    def count(self) -> int:
+        """Number of scored steps."""
+        return int(self.scored.sum())
 
     def read(self, reading: Reading) -> "Batch":
         """The same sequences, of which only some steps are read.
@@ -71,16 +74,6 @@ class Batch:
         unread = ~self.scored & (self.outcomes != PADDING)
         outcomes = self.outcomes.masked_fill(unread, UNREAD)
         return Batch(self.inputs, outcomes, self.scored)
-
-    def chunks(self, size: int) -> Iterator["Batch"]:
-        """The same sequences in order, at most ``size`` at a time."""
-        for rows in zip(
-            torch.split(self.inputs, size),
-            torch.split(self.outcomes, size),
-            torch.split(self.scored, size),
-            strict=True,
-        ):
-            yield Batch(*rows)
 
 
 @dataclass(frozen=True)
@@ -184,15 +177,13 @@ def check_reading(reading: str) -> None:
     check_choice("reading", reading, get_args(Reading))
 
 
-class Task(ABC):
-    """A source of labelled sequences. Concrete tasks are frozen dataclasses of their options.
+class Task(BaseTask):
+    """A source of labelled sequences of symbols.
 
-    A subclass is found by ``"module:Class"``, or by a name once it is registered
+    Concrete tasks are frozen dataclasses of their options. A subclass is found by
+    ``"module:Class"``, or by a name once it is registered
     (:func:`~qrnn_circuits.tasks.register_task`) or installed as an entry point of the group
     ``qrnn_circuits.tasks``.
-
-    Attributes:
-        name: The task's name on the command line.
 
     Example:
         >>> from qrnn_circuits.tasks import Xor
@@ -202,13 +193,6 @@ class Task(ABC):
         >>> task.batch(8, torch.Generator().manual_seed(0)).inputs.shape
         torch.Size([8, 6])
     """
-
-    name: ClassVar[str]
-
-    @property
-    def default_recipe(self) -> str:
-        """Name of the recipe that a run takes if it is told none, see :mod:`~.tasks.recipes`."""
-        return "default"
 
     @property
     def answer_unit(self) -> str:
@@ -227,18 +211,7 @@ class Task(ABC):
 
     @abstractmethod
     def batch(self, size: int, generator: torch.Generator) -> Batch:
-        """Draws a training batch.
-
-        Args:
-            size: Number of sequences, at least 1.
-            generator: Source of randomness, a CPU generator.
-
-        Returns:
-            The batch.
-
-        Raises:
-            ValueError: If ``size`` is less than 1.
-        """
+        """As :meth:`BaseTask.batch`."""
 
     @abstractmethod
     def validation(self) -> Batch:

@@ -13,8 +13,12 @@ MOST_BYTES = 2**26
 """Most bytes of a file, and of the arrays in it."""
 
 
-def read_content(path: Path) -> bytes:
+def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
     """The bytes of a file of the user, if it is a regular file that is neither empty nor large.
+
+    Args:
+        path: The file.
+        wanted: What it should be, for messages.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -24,12 +28,11 @@ def read_content(path: Path) -> bytes:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
-            f"data must be a file of text, .csv or .npz, but there is no file {path}: name it by "
-            "--data FILE"
+            f"data must be {wanted}, but there is no file {path}: name it by --data FILE"
         ) from None
     if not stat.S_ISREG(status.st_mode):
         found = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise ValueError(f"data must be a file of text, .csv or .npz, but {path} is {found}")
+        raise ValueError(f"data must be {wanted}, but {path} is {found}")
     if status.st_size > MOST_BYTES:
         raise ValueError(
             f"data must be a file of at most {MOST_BYTES:,} bytes, but {path} has "
@@ -38,7 +41,7 @@ def read_content(path: Path) -> bytes:
     with path.open("rb") as file:
         content = file.read(MOST_BYTES)
     if not content.strip():
-        raise ValueError(f"data must be a file of sequences, but {path} is empty")
+        raise ValueError(f"data must be {wanted}, but {path} is empty")
     return content
 
 

@@ -4,6 +4,7 @@ from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, best_result
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
+from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
@@ -19,6 +20,7 @@ __all__ = [
     "CheckpointError",
     "EnsembleTrainer",
     "Evaluation",
+    "ForecastEvaluation",
     "LineProgress",
     "LiveProgress",
     "LogError",
@@ -39,6 +41,7 @@ __all__ = [
     "Validation",
     "best_result",
     "evaluate",
+    "evaluate_forecast",
     "joined_ranks",
     "load_run",
     "progress_for",

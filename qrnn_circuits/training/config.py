@@ -14,9 +14,11 @@ import torch
 
 from qrnn_circuits.cells import CELLS, Cell
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.forecaster import LAYERS, Forecaster
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
-from qrnn_circuits.tasks import TASKS, Task
+from qrnn_circuits.registry import Registry
+from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training.schedule import Schedule
 from qrnn_circuits.training.settings import (
@@ -45,9 +47,28 @@ _CHANGEABLE = {
     "stop_error",
 }
 
-_CELL_SETTINGS = ("lane", "workspace", "stages", "order", "degree", "semantics")
+_CELL_SETTINGS = (
+    "hidden_size",
+    "num_layers",
+    "lane",
+    "workspace",
+    "stages",
+    "order",
+    "degree",
+    "semantics",
+)
 _SPREADS = ("bias_spread", "weight_spread", "theta_spread")
 _SPARSITY = ("sparsity_weight", "prune_tolerance")
+_NOT_FOR_FORECASTS = (
+    "lane",
+    "strategy",
+    "loss",
+    "readout_learning_rate",
+    "acceptance_weight",
+    "acceptance_warmup",
+    *_SPARSITY,
+    "curriculum",
+)
 _NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
 # What recipes say is for this optimiser.
 _FOR_ADAM = ("learning_rate", "readout_learning_rate", "decay")
@@ -83,9 +104,10 @@ class RunConfig(RunSettings):
         task = self.build_task()
         options = {name: getattr(task, name) for name in option_names(self.task)}
         object.__setattr__(self, "task_options", options)
-        if self.lane is None:
-            object.__setattr__(self, "lane", task.lane)
-        check_integer("lane", self.lane, task.lane)
+        if isinstance(task, Task):
+            if self.lane is None:
+                object.__setattr__(self, "lane", task.lane)
+            check_integer("lane", self.lane, task.lane)
         if self.curriculum is not None:
             self._check_curriculum()
         _ = self.schedule
@@ -115,15 +137,19 @@ class RunConfig(RunSettings):
         task, own = _named(self.task)
         object.__setattr__(self, "task", task)
         object.__setattr__(self, "task_options", own | dict(self.task_options))
-        if not isinstance(self.cell, str):
-            object.__setattr__(self, "cell", CELLS.name_of(self.cell))
-        task_class(self.task)
-        CELLS.find(self.cell)
+        cells = _cells_for(self.task)
+        if isinstance(self.cell, str):
+            cell, options = cells.parse(self.cell)
+        else:
+            cell, options = cells.name_of(self.cell), {}
+        object.__setattr__(self, "cell", cell)
+        object.__setattr__(self, "cell_options", {**options, **self.cell_options})
+        cells.find(self.cell)
 
     @classmethod
     def resolve(
         cls,
-        task: str | Task | type[Task],
+        task: str | BaseTask | type[BaseTask],
         *layers: Mapping[str, Any],
         recipe: str | None = None,
     ) -> "RunConfig":
@@ -159,7 +185,7 @@ class RunConfig(RunSettings):
         order = recommended.get("order", cls.order)
         if (given.get("order", order) == 0) != (order == 0):
             unsuited += ("bias_spread", "weight_spread")
-        unsuited += tuple(_unused(given.get("cell", cls.cell)))
+        unsuited += tuple(_unused(name, given.get("cell", cls.cell)))
         semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
         if given.get("order", order) and semantics == "unitary":
             unsuited += ("prune_tolerance",)
@@ -251,16 +277,25 @@ class RunConfig(RunSettings):
                 f"curriculum must not go beyond the length of the task, {longest}, got "
                 f"{self.curriculum!r}"
             )
-        for name in _unused(self.cell):
+        for name in _unused(self.task, self.cell):
+            if name in given and name in _NOT_FOR_FORECASTS and self.of_series:
+                raise ValueError(
+                    f"{name} is for tasks of symbols, got {given[name]!r} for a forecast"
+                )
             if name in given:
                 raise ValueError(f"the cell {self.cell!r} takes no {name}, got {given[name]!r}")
+
+    @property
+    def of_series(self) -> bool:
+        """Whether real values are forecast, and not symbols."""
+        return issubclass(task_class(self.task), Forecast)
 
     @cached_property
     def schedule(self) -> Schedule:
         """What changes from step to step."""
         return Schedule(self)
 
-    def build_task(self, length: int | None = None) -> Task:
+    def build_task(self, length: int | None = None) -> BaseTask:
         """The task with its options.
 
         Args:
@@ -271,7 +306,7 @@ class RunConfig(RunSettings):
 
     def build_model(
         self, device: torch.device | None = None, *, trial: int = 0
-    ) -> RecurrentNetwork:
+    ) -> RecurrentNetwork | Forecaster:
         """The untrained network, its parameters drawn with :attr:`seed`.
 
         Args:
@@ -282,20 +317,48 @@ class RunConfig(RunSettings):
             ValueError: The network cannot be built, for example because the degree exceeds the
                 number of controls.
         """
+        generator = self._generator(0, trial)
         values = {
             **{name: getattr(self, name) for name in _CELL_SETTINGS},
             "initialisation": Initialisation(
                 self.bias_spread, self.weight_spread, self.theta_spread
             ),
-            "generator": self._generator(0, trial),
+            "generator": generator,
             "device": device,
             "dtype": DTYPES[self.dtype],
         }
-        accepted = _arguments(self.cell)
+        accepted = _arguments(self.task, self.cell)
         taken = {name: value for name, value in values.items() if name in accepted}
-        return RecurrentNetwork(
-            CELLS.make(self.cell, **taken, **self.cell_options), strategy=self.strategy
-        ).to(device)
+        taken |= self.cell_options
+        task = self.build_task()
+        if isinstance(task, Forecast):
+            return self._forecaster(task, taken, generator).to(device)
+        return RecurrentNetwork(CELLS.make(self.cell, **taken), strategy=self.strategy).to(device)
+
+    def _forecaster(
+        self, task: Forecast, arguments: dict[str, Any], generator: torch.Generator
+    ) -> Forecaster:
+        """The untrained network of a forecast, with a layer of these arguments."""
+        accepted = _arguments(self.task, self.cell)
+        of_all = {"batch_first": True, "reading": "last"}
+        arguments = {name: of_all[name] for name in of_all if name in accepted} | arguments
+        layer = LAYERS.make(self.cell, input_size=task.features, **arguments)
+        return Forecaster(
+            layer,
+            self.hidden_size,
+            len(task.target_names),
+            generator=generator,
+            dtype=DTYPES[self.dtype],
+        )
+
+    def sizes(self, model: RecurrentNetwork | Forecaster) -> list[tuple[str, object]]:
+        """What says how large the run's network is, by name."""
+        if isinstance(model, RecurrentNetwork):
+            return list(model.cell.sizes().items())
+        used = _arguments(self.task, self.cell)
+        names = [name for name in _CELL_SETTINGS if name in used]
+        sizes = {name: getattr(self, name) for name in names} | dict(self.cell_options)
+        return [("cell", self.cell), *sizes.items()]
 
     def batch_generator(self) -> torch.Generator:
         """The source of the batches at the start of a run, independent of the initialisation."""
@@ -335,7 +398,12 @@ def _flat(config: RunConfig) -> dict[str, object]:
     return values | options
 
 
-def _named(task: str | Task | type[Task]) -> tuple[str, dict[str, Any]]:
+def _cells_for(task: str) -> Registry[Any]:
+    """The cells that a task's network can be made of."""
+    return LAYERS if issubclass(task_class(task), Forecast) else CELLS
+
+
+def _named(task: str | BaseTask | type[BaseTask]) -> tuple[str, dict[str, Any]]:
     """A task's name and the options that an object of it has."""
     if isinstance(task, str):
         return task, {}
@@ -345,16 +413,23 @@ def _named(task: str | Task | type[Task]) -> tuple[str, dict[str, Any]]:
     return name, {option: getattr(task, option) for option in option_names(name)}
 
 
-def _arguments(cell: str) -> Mapping[str, Any]:
+def _arguments(task: str, cell: str) -> Mapping[str, Any]:
     """The arguments of a cell's constructor."""
-    return signature(cast(Any, CELLS.find(cell))).parameters
+    return signature(cast(Any, _cells_for(task).find(cell))).parameters
 
 
-def _unused(cell: str) -> list[str]:
-    """The settings that a cell has no use for."""
-    accepted = set(_arguments(cell))
-    spreads = () if "initialisation" in accepted else _SPREADS
+def _unused(task: str, cell: str) -> list[str]:
+    """The settings that a task or its cell has no use for."""
+    cells = _cells_for(task)
+    if not isinstance(cell, str):
+        cell = cells.name_of(cell)
+    cell, _ = cells.parse(cell)
+    accepted = set(_arguments(task, cell))
+    unused = [name for name in _CELL_SETTINGS if name not in accepted]
+    if "initialisation" not in accepted:
+        unused += _SPREADS
+    if cells is LAYERS:
+        return list(dict.fromkeys([*unused, *_NOT_FOR_FORECASTS]))
     # What makes an object of a cell, in place of its class, does not tell.
-    method = getattr(CELLS.find(cell), "parity_angles", None)
-    sparsity = _SPARSITY if method is Cell.parity_angles else ()
-    return [name for name in _CELL_SETTINGS if name not in accepted] + [*spreads, *sparsity]
+    method = getattr(cells.find(cell), "parity_angles", None)
+    return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]

@@ -4,23 +4,31 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
+
+from torch import nn
+from typing_extensions import TypeVar
 
 from qrnn_circuits.network import RecurrentNetwork
-from qrnn_circuits.tasks import Task
+from qrnn_circuits.tasks import BaseTask, Task
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.task_options import check_task_options, with_full_paths
 
+TaskT_co = TypeVar("TaskT_co", bound=BaseTask, default=Task, covariant=True)
+ModelT_co = TypeVar("ModelT_co", bound=nn.Module, default=RecurrentNetwork, covariant=True)
+
 
 @dataclass(frozen=True)
-class TrainedRun:
+class TrainedRun(Generic[TaskT_co, ModelT_co]):
     """A trained network and what it was trained for.
 
     Attributes:
         config: Of the run.
         task: Its task.
-        model: The network, with the parameters of a checkpoint.
+        model: The network, with the parameters of a checkpoint: a
+            :class:`~qrnn_circuits.network.RecurrentNetwork`, or for a forecast a
+            :class:`~qrnn_circuits.forecaster.Forecaster`.
         step: Optimiser steps behind them.
 
     Example:
@@ -35,9 +43,23 @@ class TrainedRun:
     """
 
     config: RunConfig
-    task: Task
-    model: RecurrentNetwork
+    task: TaskT_co
+    model: ModelT_co
     step: int
+
+    def of_symbols(self) -> "TrainedRun":
+        """The run itself, where its network reads and predicts symbols.
+
+        Raises:
+            ValueError: If it forecasts real values.
+        """
+        if not (isinstance(self.task, Task) and isinstance(self.model, RecurrentNetwork)):
+            raise ValueError(
+                f"a network of the task {self.config.task!r} forecasts real values, and has no "
+                "symbols to draw or to read as a circuit: test it with qrnn evaluate, or run its "
+                "layer on a device from Python with load_run(folder).model.layer.on(device)"
+            )
+        return TrainedRun(self.config, self.task, self.model, self.step)
 
 
 @dataclass(frozen=True)
@@ -77,7 +99,7 @@ def load_run(
     folder: Path | str,
     checkpoint: CheckpointName = "best",
     task_options: Mapping[str, Any] | None = None,
-) -> TrainedRun:
+) -> TrainedRun[Any, Any]:
     """Brings a run back: its network with its parameters, its task and its settings.
 
     Args:

@@ -1,15 +1,16 @@
 """The gradient of a training step, from the shares that several processes compute of it."""
 
 import signal
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.network import QRNNOutput, RecurrentNetwork, ZeroProbabilityError
-from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tasks import BaseBatch, Batch
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import RankError, Ranks, reaching_the_others
 
@@ -21,11 +22,11 @@ class Share(NamedTuple):
 
     Attributes:
         rows: Its sequences, on its device.
-        weight: Which part of the batch's scored steps they hold.
+        weight: Which part of the batch's scored predictions they hold.
         part: Which part of its sequences they are.
     """
 
-    rows: Batch
+    rows: BaseBatch
     weight: float
     part: float
 
@@ -51,12 +52,12 @@ class DataParallelLoss:
     gradients; a second exchange carries the loss and what all must know to go on or stop in step.
     """
 
-    def __init__(self, model: RecurrentNetwork, kind: Loss, ranks: Ranks) -> None:
+    def __init__(self, model: RecurrentNetwork | Forecaster, kind: Loss, ranks: Ranks) -> None:
         """Gives every process the first one's parameters.
 
         Args:
             model: The network, on the device of this process.
-            kind: Which loss, see :func:`~qrnn_circuits.loss.sequence_loss`.
+            kind: Which loss of symbols, see :func:`~qrnn_circuits.loss.sequence_loss`.
             ranks: The processes, all of which must call this.
 
         Raises:
@@ -70,7 +71,7 @@ class DataParallelLoss:
             with reaching_the_others():
                 self._parallel = DistributedDataParallel(self._module)
 
-    def share(self, batch: Batch, device: torch.device) -> Share:
+    def share(self, batch: BaseBatch, device: torch.device) -> Share:
         """Takes the rows of this process to its device.
 
         Args:
@@ -80,8 +81,7 @@ class DataParallelLoss:
         if self._ranks.size == 1:
             return Share(batch.to(device), 1.0, 1.0)
         rows = self._ranks.shard(batch)
-        weight = int(rows.scored.sum()) / int(batch.scored.sum())
-        return Share(rows.to(device), weight, len(rows) / len(batch))
+        return Share(rows.to(device), rows.count / batch.count, len(rows) / len(batch))
 
     def backward(
         self,
@@ -104,7 +104,7 @@ class DataParallelLoss:
             ZeroProbabilityError: A conditioned outcome has probability zero, in any process.
             Exception: Whatever the network's loss raises in this process.
         """
-        threads = worthwhile_threads(self._model, *share.rows.inputs.shape)
+        threads = worthwhile_threads(self._model, *share.rows.inputs.shape[:2])
         if self._ranks.size == 1:
             with threads:
                 loss: Tensor = self._module.of_share(share, acceptance_weight, sparsity_weight)
@@ -138,7 +138,7 @@ class _RowsLoss(nn.Module):
         failure: What the last call raised, kept back lest the other processes wait for this one.
     """
 
-    def __init__(self, model: RecurrentNetwork, kind: Loss) -> None:
+    def __init__(self, model: RecurrentNetwork | Forecaster, kind: Loss) -> None:
         super().__init__()
         self.parameters_of_model = nn.ParameterList(model.parameters())
         self.failure: Exception | None = None
@@ -149,6 +149,8 @@ class _RowsLoss(nn.Module):
     def of_share(self, share: Share, acceptance_weight: float, sparsity_weight: float) -> Tensor:
         """The part of the batch's loss that the share makes up."""
         (network,), rows = self._network, share.rows
+        if isinstance(network, Forecaster) or not isinstance(rows, Batch):
+            return share.weight * network.loss(*rows.tensors)
         if not acceptance_weight:
             loss = network.loss(rows.inputs, rows.outcomes, rows.scored, kind=self._kind)
             loss = loss if share.weight == 1 else share.weight * loss
@@ -180,5 +182,5 @@ class _RowsLoss(nn.Module):
 
     def _sparsity(self, share: Share, weight: float) -> Tensor:
         """The share's part of the weighted angles; a rotation without control costs nothing."""
-        (network,) = self._network
+        (network,) = cast(tuple[RecurrentNetwork], self._network)
         return weight * share.part * network.cell.parity_angles()[:, 1:].abs().sum()

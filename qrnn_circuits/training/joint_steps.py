@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn.functional import pad
 
 from qrnn_circuits.cells.base import PADDING
 from qrnn_circuits.ensemble import Ensemble
-from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.threads import worthwhile_threads
@@ -19,6 +20,7 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.optimizers import build_optimizer
 from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged
 from qrnn_circuits.training.trainer import Trainer
+from qrnn_circuits.training.updates import zero_if_finite
 
 
 class JointSteps:
@@ -47,15 +49,17 @@ class JointSteps:
         Returns:
             The loss of each run before the step, or why it cannot go on.
         """
-        values: list[Tensor | TrainingDiverged]
-        try:
-            values = list(self._together(trainers, steps))
-        except (ParameterRangeError, PrecisionError, ZeroProbabilityError):
-            # Of some run, which only its own step tells.
-            values = [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
+        values: list[Tensor | TrainingDiverged] = []
+        models = [t.model for t in trainers if isinstance(t.model, RecurrentNetwork)]
+        batches = [step.batch for step in steps if isinstance(step.batch, Batch)]
+        if len(models) == len(batches) == len(trainers):
+            # Of which run such an error is, only the step of each by itself tells.
+            with suppress(ParameterRangeError, PrecisionError, ZeroProbabilityError):
+                values += self._together(models, batches, trainers, steps[0])
+        values = values or [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
         for trainer in trainers:
             trainer.end_step()
-        differences = _zero_if_finite([trainer.model for trainer in trainers])
+        differences = zero_if_finite([trainer.model for trainer in trainers])
         losses = [differences[0] * math.nan if isinstance(v, Exception) else v for v in values]
         told = zip(*torch.stack([torch.stack(losses), differences]).tolist(), strict=True)
         results: list[float | TrainingDiverged] = []
@@ -70,7 +74,13 @@ class JointSteps:
                 results.append(error)
         return results
 
-    def _together(self, trainers: Sequence[Trainer], steps: Sequence[StepBatch]) -> Tensor:
+    def _together(
+        self,
+        models: Sequence[RecurrentNetwork],
+        batches: Sequence[Batch],
+        trainers: Sequence[Trainer],
+        step: StepBatch,
+    ) -> Tensor:
         """The losses, shape ``(E,)``; changes no parameter where it raises.
 
         Raises:
@@ -78,12 +88,11 @@ class JointSteps:
             PrecisionError: Some gradient leaves the range of the type.
             ZeroProbabilityError: A conditioned outcome of some run has probability zero.
         """
-        models = [trainer.model for trainer in trainers]
         ensemble = self._ensemble(models)
-        batch = _stacked([step.batch for step in steps])
+        batch = _stacked(batches)
         device = trainers[0].device
         rows = batch.inputs.to(device), batch.outcomes.to(device), batch.scored.to(device)
-        _, acceptance_weight, sparsity_weight = steps[0]
+        _, acceptance_weight, sparsity_weight = step
         count, sequences, length = batch.outcomes.shape
         ensemble.zero_grad()
         with worthwhile_threads(models[0], count * sequences, length):
@@ -100,7 +109,7 @@ class JointSteps:
         self._optimise([trainer.optimizer for trainer in trainers])
         return losses.detach()
 
-    def _ensemble(self, models: Sequence[Any]) -> Ensemble:
+    def _ensemble(self, models: Sequence[RecurrentNetwork]) -> Ensemble:
         """The networks as one; that of the last call, where it is of the same."""
         key = tuple(map(id, models))
         if key not in self._ensembles:
@@ -123,6 +132,10 @@ class JointSteps:
         self._optimizer.param_groups = list(groups.values())
         self._optimizer.state = state
         self._optimizer.step()
+        for parameter in [parameter for parameter, noted in state.items() if not noted]:
+            # An optimiser that notes nothing has no state, not an empty one.
+            for optimizer in optimizers:
+                optimizer.state.pop(parameter, None)
 
 
 def _alone(trainer: Trainer, step: StepBatch) -> Tensor | TrainingDiverged:
@@ -174,10 +187,3 @@ def _clip(models: Sequence[nn.Module], most: float) -> None:
         if factor < 1:
             for same in gradients:
                 same[number].mul_(factor)
-
-
-@torch.no_grad()
-def _zero_if_finite(models: Sequence[nn.Module]) -> Tensor:
-    """0 for each network whose parameters are all finite, else NaN; shape ``(E,)``."""
-    rows = [_rows(same) for same in zip(*(model.parameters() for model in models), strict=True)]
-    return torch.stack([(each - each).sum(1) for each in rows]).sum(0)

@@ -4,11 +4,12 @@ from typing import Any
 
 from torch import optim
 
+from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training.config import RunConfig
 
 
-def build_optimizer(config: RunConfig, model: RecurrentNetwork) -> optim.Optimizer:
+def build_optimizer(config: RunConfig, model: RecurrentNetwork | Forecaster) -> optim.Optimizer:
     """The optimiser that a configuration asks for, at PyTorch's other defaults.
 
     Adam takes its step in one fused kernel: its usual one takes longer than some backward passes.
@@ -27,7 +28,7 @@ def build_optimizer(config: RunConfig, model: RecurrentNetwork) -> optim.Optimiz
     """
     rate = config.learning_rate
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "initial_lr": rate}]
-    if config.readout_learning_rate is not None:
+    if config.readout_learning_rate is not None and isinstance(model, RecurrentNetwork):
         by_name = model.cell.parameter_groups()
         if "readout" not in by_name:
             raise ValueError(

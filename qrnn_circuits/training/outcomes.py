@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tasks import BaseBatch
 from qrnn_circuits.training.stopping import Standing
 
 
@@ -60,6 +60,6 @@ class StepBatch(NamedTuple):
         sparsity_weight: How much the angles count in the loss.
     """
 
-    batch: Batch
+    batch: BaseBatch
     acceptance_weight: float
     sparsity_weight: float

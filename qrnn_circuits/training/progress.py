@@ -73,11 +73,13 @@ class LineProgress(Progress):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._loss = float("nan")
+        self._of_series = False
 
     def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
         """Starts the clock."""
         self._steps = config.steps
         self._first_step = step
+        self._of_series = config.of_series
         self._started = time.monotonic()
 
     def step(self, step: int, loss: float) -> None:
@@ -89,8 +91,8 @@ class LineProgress(Progress):
         speed = (validation.step - self._first_step) / (time.monotonic() - self._started)
         left = (self._steps - validation.step) / speed
         self._console.print(
-            f"step {validation.step}/{self._steps}  loss {self._loss:.4g}  {_figures(validation)}  "
-            f"{speed:.3g} steps/s  {_duration(left)} left",
+            f"step {validation.step}/{self._steps}  loss {self._loss:.4g}  "
+            f"{_figures(validation, self._of_series)}  {speed:.3g} steps/s  {_duration(left)} left",
             highlight=False,
             soft_wrap=True,
         )
@@ -116,11 +118,13 @@ class LiveProgress(Progress):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._loss = "-"
+        self._of_series = False
         self._validation: Validation | None = None
 
     def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
         """Shows the display."""
         self._validation = last
+        self._of_series = config.of_series
         self._bar = Bar(
             TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(bar_width=None),
@@ -154,7 +158,9 @@ class LiveProgress(Progress):
         self._live.stop()
 
     def _render(self) -> RenderableType:
-        figures = "none yet" if self._validation is None else _figures(self._validation)
+        figures = "none yet"
+        if self._validation is not None:
+            figures = _figures(self._validation, self._of_series)
         return Group(self._bar, Text(f"loss {self._loss}  validation: {figures}"))
 
 
@@ -181,7 +187,9 @@ def progress_for(console: Console) -> Progress:
     return LiveProgress(console) if live else LineProgress(console)
 
 
-def _figures(validation: Validation) -> str:
+def _figures(validation: Validation, of_series: bool) -> str:
+    if of_series:
+        return f"mean squared error {validation.loss:.3g}  normalised error {validation.error:.3g}"
     return (
         f"error {validation.error:.2%} (sampled {validation.sampled_error:.2%})  "
         f"acceptance 10^{validation.log10_acceptance:.1f}"

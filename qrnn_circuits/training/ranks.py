@@ -8,8 +8,9 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, distributed
 
-from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tasks import BaseBatch
 
+B = TypeVar("B", bound=BaseBatch)
 T = TypeVar("T")
 
 _SET_BY_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -74,13 +75,9 @@ class Ranks:
         torch.cuda.set_device(self.local_rank)
         return torch.device(name, self.local_rank)
 
-    def shard(self, batch: Batch) -> Batch:
+    def shard(self, batch: B) -> B:
         """The rows of this process: as many as the others have, or one more or less."""
-        rows = (
-            torch.tensor_split(part, self.size)[self.rank]
-            for part in (batch.inputs, batch.outcomes, batch.scored)
-        )
-        return Batch(*rows)
+        return batch.rows(torch.arange(len(batch)).tensor_split(self.size)[self.rank])
 
     def add_up(self, tensor: Tensor) -> None:
         """Replaces a tensor by its sum over the processes, the same in each to the last bit.

@@ -70,8 +70,10 @@ class RunSettings:
         task: Name of the task or ``"module:attribute"``; a :class:`~qrnn_circuits.tasks.Task` or
             its class is replaced by it.
         task_options: Options of the task; those left out are filled in with their defaults.
-        cell: Name of the cell or ``"module:attribute"``; a class of cells is replaced by it.
-        cell_options: Arguments of the cell's constructor for which there is no setting.
+        cell: Name of the cell or ``"module:attribute"``, with arguments of its constructor for
+            which there is no setting after commas, as in ``"qlstm,depth=2"``; a class of cells is
+            replaced by it. For forecasts, a recurrent layer.
+        cell_options: Such arguments.
     """
 
     task: str
@@ -79,6 +81,8 @@ class RunSettings:
     cell: str = "qrnn"
     cell_options: Mapping[str, Any] = field(default_factory=dict)
     workspace: int = _network(4, "Workspace wires: the size of the cell's state.", least=1)
+    hidden_size: int = _network(8, "Values that a layer returns of a step, for forecasts.", least=1)
+    num_layers: int = _network(1, "Recurrent layers, for forecasts.", least=1)
     lane: int | None = _network(
         None, "Lane wires, where more than the task needs are wanted.", number=False
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.checks import similar
-from qrnn_circuits.tasks import TASKS, Task
+from qrnn_circuits.tasks import TASKS, BaseTask
 
 
-def task_class(task: str) -> type[Task]:
+def task_class(task: str) -> type[BaseTask]:
     """The class of a task.
 
     Args:
@@ -21,12 +21,12 @@ def task_class(task: str) -> type[Task]:
     """
     found = TASKS.find(task)
     kind = found if isinstance(found, type) else type(found)
-    if not issubclass(kind, Task) or not dataclasses.is_dataclass(kind):
+    if not issubclass(kind, BaseTask) or not dataclasses.is_dataclass(kind):
         raise ValueError(f"task {task!r} must be a Task and a dataclass of its options: {kind!r}")
     return kind
 
 
-def build_task(task: str, options: Mapping[str, Any]) -> Task:
+def build_task(task: str, options: Mapping[str, Any]) -> BaseTask:
     """The task with some options.
 
     Raises:
@@ -35,7 +35,7 @@ def build_task(task: str, options: Mapping[str, Any]) -> Task:
     """
     task_class(task)
     found: Any = TASKS.find(task)
-    built: Task = (
+    built: BaseTask = (
         found(**options) if isinstance(found, type) else dataclasses.replace(found, **options)
     )
     return built

@@ -1,18 +1,18 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from qrnn_circuits.network import ZeroProbabilityError
+from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
-from qrnn_circuits.tasks import Task
+from qrnn_circuits.tasks import BaseTask
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
@@ -25,6 +25,7 @@ from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.stopping import Standing
+from qrnn_circuits.training.updates import update, zero_if_finite
 from qrnn_circuits.training.validation import validate
 
 
@@ -86,7 +87,7 @@ class Trainer:
         with self.ranks.all_or_none():
             self.device = self.ranks.device(config.device)
             lengths = (None, *config.schedule.lengths)
-            self._tasks: dict[int | None, Task] = (
+            self._tasks: dict[int | None, BaseTask] = (
                 {length: config.build_task(length) for length in lengths}
                 if like is None
                 else like._tasks
@@ -146,7 +147,8 @@ class Trainer:
         stored = ranks.from_first(run.read_config)
         config = stored.changed(changes or {})
         trainer = cls(config, folder, ranks, like)
-        checkpoint = ranks.from_first(trainer._last_checkpoint)
+        own = config, trainer.model, trainer.optimizer
+        checkpoint = ranks.from_first(lambda: trainer.folder.recover(*own))
         # A run that was killed before its first checkpoint starts once more.
         if checkpoint is not None:
             trainer._restore(checkpoint)
@@ -157,24 +159,6 @@ class Trainer:
     def _write_config(self) -> None:
         with self.folder.owned(self.step):
             self.folder.write_config(self.config)
-
-    def _last_checkpoint(self) -> Checkpoint | None:
-        """Reads what the run goes on from and makes good what a kill left undone in its folder."""
-        with self.folder.owned():
-            self.folder.remove_leftovers()
-            if not self.folder.has_checkpoints:
-                return None
-            checkpoint = self.folder.load("last", self.config, self.model, self.optimizer)
-            if self.config.steps < checkpoint.step:
-                raise ValueError(
-                    f"steps must be at least the {checkpoint.step} that this run has taken, got "
-                    f"{self.config.steps}"
-                )
-            best, step = checkpoint.standing.best, checkpoint.step
-            if best is not None and best.step == step and not self.folder.holds_best(step):
-                # The run was killed after it wrote the last checkpoint and before the best one.
-                self.folder.save("best", checkpoint)
-            return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpoint.load_parameters(self.model)
@@ -304,7 +288,7 @@ class Trainer:
         value, received = self.optimise(self.begin_step(progress), signals.received)
         self.end_step()
         # One transfer from the device for both.
-        loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
+        loss, difference = torch.stack([value, zero_if_finite([self.model])[0]]).tolist()
         self.check_finite(loss, difference == 0)
         return loss, received
 
@@ -322,32 +306,23 @@ class Trainer:
             TrainingDiverged: An outcome has become impossible, or a parameter no number.
         """
         share = self._loss.share(step.batch, self.device)
-        weights = step.acceptance_weight, step.sparsity_weight
-
-        def closure() -> Tensor:
-            nonlocal received
-            self.optimizer.zero_grad()
-            loss, received = self._loss.backward(share, received, *weights)
-            if self.config.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            return loss
-
         try:
-            # PyTorch says that a closure returns a float, and hands on whatever it returns.
-            value: Any = self.optimizer.step(cast(Callable[[], float], closure))
+            return update(
+                self.model, self.optimizer, self._loss, share, step, self.config, received
+            )
         except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
             raise self._diverged(str(error)) from error
         except ValueError as error:
             # The network refuses parameters that are not finite, as L-BFGS can set within a step.
-            if self._zero_if_finite() != 0:
+            if zero_if_finite([self.model])[0] != 0:
                 raise self._diverged(str(error)) from error
             raise
-        return value, received
 
     def end_step(self) -> None:
         """What comes after the optimiser: where it is due, small rotations are pruned."""
         schedule = self.config.schedule
-        if (tolerance := schedule.prune_tolerance(self.step - 1)) is not None:
+        tolerance = schedule.prune_tolerance(self.step - 1)
+        if tolerance is not None and isinstance(self.model, RecurrentNetwork):
             self.model.cell.prune(tolerance)
             if schedule.prune_tolerance(self.step - 2) is None:
                 # What the optimiser remembers of steeper gradients would slow down the rest.
@@ -413,11 +388,6 @@ class Trainer:
         best.load_parameters(self.model)
         self.optimizer.load_state_dict(dict(best.optimizer))
         progress.retreat(self.step, best.step)
-
-    @torch.no_grad()
-    def _zero_if_finite(self) -> Tensor:
-        """0 if all parameters are finite, else NaN; shape ``()``."""
-        return torch.stack([(each - each).sum() for each in self.model.parameters()]).sum()
 
     def _diverged(self, what: str) -> TrainingDiverged:
         rates = f"learning_rate (this one has {self.config.learning_rate:g})"

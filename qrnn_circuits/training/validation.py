@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from math import log
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.network import RecurrentNetwork
-from qrnn_circuits.tasks import Answers, Batch, Task
+from qrnn_circuits.tasks import Answers, BaseBatch, BaseTask, Batch, SeriesBatch, Task
 from qrnn_circuits.tasks.task import scored_answers
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import Ranks
@@ -22,11 +24,13 @@ class Validation:
 
     Attributes:
         step: Optimiser steps taken before it.
-        loss: Mean loss of the scored steps.
-        error: Share of the answers whose most probable symbol is wrong.
+        loss: Mean loss of the scored steps; of forecasts their mean squared error.
+        error: Share of the answers whose most probable symbol is wrong. Of forecasts their root
+            mean squared error as a share of the targets' standard deviation, which counts as the
+            sampled error too.
         sampled_error: 1 minus the mean probability of the right answer: what one measurement gives.
         log10_acceptance: Decimal logarithm of the mean probability, over the sequences, that every
-            ancilla and every conditioned outcome comes out right.
+            ancilla and every conditioned outcome comes out right; 0 of forecasts.
         pruned: Whether the network's small rotations have been pruned.
 
     Example:
@@ -64,9 +68,9 @@ class _Tally:
 
 
 def validate(
-    model: RecurrentNetwork,
-    task: Task,
-    batch: Batch,
+    model: RecurrentNetwork | Forecaster,
+    task: BaseTask,
+    batch: BaseBatch,
     *,
     loss: Loss,
     step: int,
@@ -92,17 +96,62 @@ def validate(
         ZeroProbabilityError: A conditioned outcome has probability zero.
     """
     shared = ranks or Ranks()
+    if isinstance(batch, SeriesBatch):
+        return _of_forecasts(cast(Forecaster, model), batch, step, shared)
+    model, task, batch = cast(RecurrentNetwork, model), cast(Task, task), cast(Batch, batch)
     tallies = shared.from_all(lambda: _tally(model, task, shared.shard(batch), loss))
     answers = _joined([tally.answers for tally in tallies])
     log_acceptance = torch.cat([tally.log_acceptance for tally in tallies])
     return Validation(
         step=step,
-        loss=sum(tally.loss for tally in tallies) / int(batch.scored.sum()),
+        loss=sum(tally.loss for tally in tallies) / batch.count,
         error=answers.test_error,
         sampled_error=answers.sampled_error,
         log10_acceptance=(log_acceptance.logsumexp(0).item() - log(len(batch))) / log(10),
         pruned=pruned,
     )
+
+
+@torch.no_grad()
+def forecasts(model: Forecaster, batch: SeriesBatch) -> Tensor:
+    """Forecasts from all windows of a batch, in chunks that keep memory small.
+
+    Args:
+        model: The network.
+        batch: The windows; their targets are not used.
+
+    Returns:
+        Scaled values on the CPU, float64, shape ``(B, K)``.
+    """
+    device = next(model.parameters()).device
+    found = [torch.zeros_like(batch.targets[:0])]
+    for chunk in batch.chunks(_CHUNK) if len(batch) else ():
+        with worthwhile_threads(model, *chunk.inputs.shape[:2]):
+            found.append(model(chunk.inputs.to(device)).cpu().to(batch.targets.dtype))
+    return torch.cat(found)
+
+
+def normalised_error(found: Tensor, targets: Tensor) -> float:
+    """The root mean squared error of forecasts as a share of the targets' standard deviation.
+
+    Args:
+        found: The forecasts, shape ``(B, K)``.
+        targets: The truth, of the same shape.
+
+    Returns:
+        Over all columns, each with its own standard deviation: 1 is what their means would give.
+    """
+    errors = (found - targets).square().mean(0)
+    # A constant has no standard deviation: its errors count as they are.
+    spread = targets.var(0, correction=0)
+    return float((errors / torch.where(spread > 0, spread, 1)).mean().sqrt())
+
+
+def _of_forecasts(model: Forecaster, batch: SeriesBatch, step: int, ranks: Ranks) -> Validation:
+    found = torch.cat(ranks.from_all(lambda: forecasts(model, ranks.shard(batch))))
+    error = normalised_error(found, batch.targets)
+    loss = float((found - batch.targets).square().mean())
+    return Validation(step, loss, error, error, log10_acceptance=0.0)
 
 
 @torch.no_grad()

@@ -107,7 +107,7 @@ def bomb() -> bytes:
 
 
 BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
-    ("a.txt", "", "next", "data must be a file of sequences, but .* is empty"),
+    ("a.txt", "", "next", "data must be a file of text, .csv or .npz, but .* is empty"),
     ("a.txt", " \n\n", "next", "is empty"),
     ("a.txt", b"\x80\x81", "next", "is no text in UTF-8: byte 0 is 0x80"),
     ("a.txt", b"ab\0c", "next", "is no text: it holds a zero byte"),

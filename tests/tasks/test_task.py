@@ -23,9 +23,11 @@ def options(task: Task) -> dict[str, object]:
     return dataclasses.asdict(task)
 
 
-@pytest.fixture(params=sorted(TASKS.names()))
+@pytest.fixture(params=sorted({*TASKS.names()} - {"forecast"}))
 def task(request: pytest.FixtureRequest, needed_options: Callable[[str], dict[str, Any]]) -> Task:
-    return TASKS.make(request.param, **needed_options(request.param))
+    made = TASKS.make(request.param, **needed_options(request.param))
+    assert isinstance(made, Task)
+    return made
 
 
 def assert_same(first: Batch, second: Batch) -> None:
@@ -125,6 +127,7 @@ def test_answers_are_the_networks_distributions_at_the_scored_steps(
     name: str, make_model: Callable[..., QRNN], generator: torch.Generator
 ) -> None:
     task = TASKS.make(name, length=7)
+    assert isinstance(task, Task)
     model = make_model(lane=task.lane, workspace=2)
     batch = task.batch(5, generator)
     probabilities = model(batch.inputs, batch.outcomes).log_probs.exp().detach()

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import torch
 
+from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import RunConfig
 from qrnn_circuits.training.settings import read_toml
 from qrnn_circuits.training.task_options import build_task
-from tests.conftest import qrnn_cell
+from tests.conftest import network_of, qrnn_cell, task_of
 
 Tiny = Callable[..., RunConfig]
 Needed = Callable[[str], dict[str, Any]]
@@ -29,8 +30,11 @@ def test_the_default_recipe_of_a_task_makes_a_network(task: str, needed_options:
     assert recipe.pop("task_options", {}).items() <= config.task_options.items()
     for name, value in recipe.items():
         assert getattr(config, name) == value
-    model = config.build_model()
-    assert model.cell.lane == config.build_task().lane
+    if config.of_series:
+        assert isinstance(config.build_model(), Forecaster)
+        return
+    model = network_of(config)
+    assert model.cell.lane == task_of(config).lane
     assert model.cell.workspace == config.workspace
 
 

@@ -4,6 +4,7 @@ import torch
 from qrnn_circuits import PADDING
 from qrnn_circuits.training import RankError, Ranks, RunConfig
 from qrnn_circuits.training.gradient import DataParallelLoss
+from tests.conftest import network_of, task_of
 from tests.two_processes import Pair, generic
 
 
@@ -18,8 +19,8 @@ def gradient(
 ) -> tuple[float, list[torch.Tensor]]:
     config = generic(RunConfig.resolve(task, {"workspace": 2, "degree": 2, "stages": stages}))
     own = ranks.device(device)
-    model = config.build_model(own)
-    batch = config.build_task().batch(rows, config.batch_generator())
+    model = network_of(config, own)
+    batch = task_of(config).batch(rows, config.batch_generator())
     shared = DataParallelLoss(model, "nll", ranks)
     found = shared.backward(shared.share(batch, own), None, acceptance_weight, sparsity_weight)
     gradients = (parameter.grad for parameter in model.parameters())
@@ -43,7 +44,7 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
 ) -> None:
     if task == "quotes":
         # Equal numbers of rows, but other numbers of scored steps in them.
-        batch = RunConfig.resolve(task).build_task().batch(rows, torch.Generator().manual_seed(0))
+        batch = task_of(RunConfig.resolve(task)).batch(rows, torch.Generator().manual_seed(0))
         assert len(set(batch.scored.sum(1).tolist())) > 1
     check_gradient(on_both, task, rows, stages, "cpu")
     # The acceptance is a mean over sequences, however many of their steps are scored.
@@ -54,8 +55,8 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
 
 def test_the_acceptance_of_a_padded_sequence_counts_by_its_own_steps() -> None:
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
-    model = config.build_model()
-    batch = config.build_task().batch(4, config.batch_generator())
+    model = network_of(config)
+    batch = task_of(config).batch(4, config.batch_generator())
     batch.outcomes[1:, 5:], batch.scored[1:, 5:] = PADDING, False
     shared = DataParallelLoss(model, "nll", Ranks())
     share = shared.share(batch, torch.device("cpu"))
@@ -74,8 +75,8 @@ def half_scored(
 ) -> tuple[float, list[torch.Tensor]]:
     """The gradient of a batch whose last rows are not scored; a broken rank's symbols are wrong."""
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
-    model = config.build_model()
-    batch = config.build_task().batch(4, config.batch_generator())
+    model = network_of(config)
+    batch = task_of(config).batch(4, config.batch_generator())
     batch.scored[2:] = False
     shared = DataParallelLoss(model, "nll", ranks)
     share = shared.share(batch, torch.device("cpu"))
@@ -100,7 +101,7 @@ def test_the_loss_adds_the_angles_of_all_rotations_that_have_a_control() -> None
     plain, _ = gradient(Ranks(), "xor", 5, 1)
     weighted, _ = gradient(Ranks(), "xor", 5, 1, sparsity_weight=0.2)
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2, "stages": 1}))
-    angles = config.build_model().cell.parity_angles()
+    angles = network_of(config).cell.parity_angles()
     total = sum(abs(angle) for neuron in angles.tolist() for angle in neuron[1:])
     assert weighted == pytest.approx(plain + 0.2 * total, rel=1e-12)
 

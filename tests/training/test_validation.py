@@ -10,6 +10,7 @@ from qrnn_circuits.loss import Loss
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.training import RunConfig
 from qrnn_circuits.training.validation import validate
+from tests.conftest import network_of, task_of
 
 Tiny = Callable[..., RunConfig]
 
@@ -17,7 +18,7 @@ Tiny = Callable[..., RunConfig]
 @pytest.mark.parametrize("kind", ["nll", "paper"])
 def test_the_figures_of_many_chunks_are_those_of_the_whole_batch(tiny: Tiny, kind: Loss) -> None:
     config = tiny(dtype="float64", loss=kind)
-    task, model = config.build_task(), config.build_model()
+    task, model = task_of(config), network_of(config)
     batch = task.batch(1100, torch.Generator().manual_seed(0))
     # An uneven number of scored steps in each chunk.
     scored = batch.scored & (torch.arange(1100) % 7 < torch.arange(1100) // 200)[:, None]
@@ -37,7 +38,7 @@ def test_the_figures_of_many_chunks_are_those_of_the_whole_batch(tiny: Tiny, kin
 
 def test_validation_leaves_no_gradient_behind(tiny: Tiny) -> None:
     config = tiny()
-    task, model = config.build_task(), config.build_model()
+    task, model = task_of(config), network_of(config)
     validate(model, task, task.validation(), loss="nll", step=0)
     assert all(parameter.grad is None for parameter in model.parameters())
 
@@ -49,7 +50,7 @@ def test_digits_are_counted_as_the_task_counts_them(digits: str) -> None:
         {"task_options": {"digits": digits}, "workspace": 1, "degree": 1, "dtype": "float64"},
         {"weight_spread": 0.5},
     )
-    task, model = config.build_task(), config.build_model()
+    task, model = task_of(config), network_of(config)
     batch = next(task.validation().chunks(60))
     figures = validate(model, task, batch, loss="nll", step=0)
     answers = task.answers(model, batch)
@@ -61,7 +62,7 @@ def test_validation_runs_the_network_once_over_each_sequence(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny()
-    task, model = config.build_task(), config.build_model()
+    task, model = task_of(config), network_of(config)
     rows = []
     forward = RecurrentNetwork.forward
 

@@ -1,0 +1,72 @@
+"""A picture of forecasts beside what came."""
+
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.execution.chart import check_chart_path
+from qrnn_circuits.training.forecast_evaluation import Forecasts
+
+# More points of a series than this would be a band of ink.
+_SHOWN = 200
+_MARKS: dict[str, Any] = {
+    "color": "tab:orange",
+    "linestyle": "none",
+    "marker": "o",
+    "markerfacecolor": "none",
+    "markersize": 3,
+}
+
+
+def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, path: Path) -> None:
+    """Draws the last points of a test with their forecasts, and all forecasts against the truth.
+
+    Args:
+        forecasts: In order of time.
+        names: Of the targets.
+        title: Of the picture.
+        path: Of the file; its ending is that of a format that matplotlib writes.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If matplotlib does not write such files.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.sin(np.arange(30.0))[:, None]
+        >>> found = Forecasts(truth + 0.1, truth)
+        >>> draw_forecasts(found, ("x",), "A sine", Path("forecasts.png"))
+        >>> Path("forecasts.png").exists()
+        True
+    """
+    check_chart_path(path)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 1 + 2.4 * len(names)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    axes = figure.subplots(len(names), 2, squeeze=False, width_ratios=[3, 1])
+    first = max(0, len(forecasts.truth) - _SHOWN)
+    times = range(first, len(forecasts.truth))
+    for (left, right), name, truth, found in zip(
+        axes, names, forecasts.truth.T, forecasts.found.T, strict=True
+    ):
+        left.plot(times, truth[first:], color="black", linewidth=1, label="truth")
+        left.plot(
+            times,
+            found[first:],
+            "o",
+            color="tab:orange",
+            markersize=3,
+            mfc="none",
+            label="forecast",
+        )
+        left.set_ylabel(name)
+        low, high = min(truth.min(), found.min()), max(truth.max(), found.max())
+        right.plot([low, high], [low, high], color="black", linewidth=1)
+        right.plot(truth, found, **_MARKS)
+        right.set_ylabel(f"forecast of {name}")
+    axes[-1, 0].set_xlabel("test window")
+    axes[-1, 1].set_xlabel("truth")
+    axes[0, 0].legend(loc="upper right", framealpha=0.9)
+    figure.savefig(path, dpi=150)
