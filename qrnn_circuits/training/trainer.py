@@ -307,9 +307,7 @@ class Trainer:
         """
         share = self._loss.share(step.batch, self.device)
         try:
-            return update(
-                self.model, self.optimizer, self._loss, share, step, self.config, received
-            )
+            return update(self.optimizer, self._loss, share, step, self.config.clip_norm, received)
         except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
             raise self._diverged(str(error)) from error
         except ValueError as error:
