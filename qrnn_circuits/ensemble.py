@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import cast
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,19 @@ from qrnn_circuits.sequences import acceptance_per_step, checked_steps
 from qrnn_circuits.simulation.ensemble import EnsembleSimulation
 from qrnn_circuits.tracing import full_precision
 
+# Numbers in the states and operators of networks that are computed together: of more, nothing is
+# left to be gained, and caches are too small for them.
+_MOST_ENTRIES = 2**22
+# Operators of so many wires cost little beside the operations that several networks share.
+_MOST_WIRES_BY_TRANSFER = 5
+
+
+class _Options(TypedDict):
+    """What losses have in common."""
+
+    kind: Loss
+    acceptance_weight: float
+
 
 class Ensemble(nn.Module):
     """Networks that differ in their parameters alone.
@@ -30,6 +43,7 @@ class Ensemble(nn.Module):
 
     Attributes:
         networks: The networks.
+        parameters_of_networks: The parameters of each network.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -55,6 +69,7 @@ class Ensemble(nn.Module):
             raise ValueError("networks must be at least one, got none")
         self.networks = nn.ModuleList(networks)
         self._networks = list(networks)
+        self.parameters_of_networks = [list(network.parameters()) for network in networks]
         first, *others = (_form(network) for network in networks)
         for number, other in enumerate(others, 1):
             if other != first:
@@ -92,6 +107,7 @@ class Ensemble(nn.Module):
                 acceptable to a network.
             TypeError: If a tensor has the wrong type.
         """
+        options: _Options = {"kind": kind, "acceptance_weight": acceptance_weight}
         given = [inputs, outcomes, *([] if scored is None else [scored])]
         if any(len(each) != len(self._networks) for each in given):
             raise ValueError(
@@ -99,13 +115,17 @@ class Ensemble(nn.Module):
                 f"networks, got shapes {', '.join(str(tuple(each.shape)) for each in given)}"
             )
         if self.is_joint(*outcomes.shape[1:]):
+            most = self._most_together(*outcomes.shape[1:])
+            groups = zip(*(tensor.split(most) for tensor in given), strict=True)
             # Some network needs another way then, and says what is wrong if none is left.
             with suppress(ParameterRangeError, PrecisionError):
-                return self._joint_losses(inputs, outcomes, scored, kind, acceptance_weight)
-        weight = acceptance_weight
-        rows = zip(*given, strict=True)
-        each = zip(self._networks, rows, strict=True)
-        return torch.stack([n.loss(*row, kind=kind, acceptance_weight=weight) for n, row in each])
+                losses = [
+                    self._joint_losses(self._networks[first : first + most], *group, **options)
+                    for first, group in zip(range(0, len(inputs), most), groups, strict=True)
+                ]
+                return torch.cat(losses)
+        each = zip(self._networks, zip(*given, strict=True), strict=True)
+        return torch.stack([network.loss(*rows, **options) for network, rows in each])
 
     def parity_angles(self) -> Tensor:
         """The angles by which the circuits of the networks' neurons rotate, in radians.
@@ -130,21 +150,30 @@ class Ensemble(nn.Module):
             steps: Number of steps T.
         """
         cell, first = self._networks[0].cell, self._networks[0]
-        return (
-            len(self._networks) > 1
-            and type(cell) is QRNNCell
-            and first.chosen_strategy(batch, steps) == "transfer"
-        )
+        if len(self._networks) == 1 or type(cell) is not QRNNCell:
+            return False
+        # By itself, a small network may go through few steps faster on its states.
+        small = first.strategy == "auto" and cell.workspace <= _MOST_WIRES_BY_TRANSFER
+        by_transfer = small or first.chosen_strategy(batch, steps) == "transfer"
+        return by_transfer and self._most_together(batch, steps) > 1
+
+    def _most_together(self, batch: int, steps: int) -> int:
+        """How many networks are computed together."""
+        cell = self._networks[0].cell
+        symbols, size = 2**cell.lane, 2**cell.workspace
+        return max(_MOST_ENTRIES // (size * (batch * steps + symbols * size)), 1)
 
     def _joint_losses(
         self,
+        networks: Sequence[RecurrentNetwork],
         inputs: Tensor,
         outcomes: Tensor,
-        scored: Tensor | None,
+        scored: Tensor | None = None,
+        *,
         kind: Loss,
         acceptance_weight: float,
     ) -> Tensor:
-        cells = cast(list[QRNNCell], [network.cell for network in self._networks])
+        cells = cast(list[QRNNCell], [network.cell for network in networks])
         steps = checked_steps(inputs.flatten(0, 1), outcomes.flatten(0, 1), cells[0])
         counted = steps.scored(None if scored is None else scored.flatten(0, 1))
         if counted is None:

@@ -121,6 +121,19 @@ def test_only_products_of_operators_between_scored_steps_are_shared_within_a_net
     assert_as_alone(models, (inputs % 2, outcomes % 2, scored))
 
 
+def test_large_networks_are_computed_in_groups_or_by_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models, data = networks(5, strategy="transfer"), batch(5, 4, 6)
+    of_one = 8 * (4 * 6 + 4 * 8)
+    monkeypatch.setattr("qrnn_circuits.ensemble._MOST_ENTRIES", 2 * of_one)
+    assert Ensemble(models).is_joint(4, 6)
+    assert_as_alone(models, data)
+    monkeypatch.setattr("qrnn_circuits.ensemble._MOST_ENTRIES", of_one)
+    assert not Ensemble(models).is_joint(4, 6)
+    assert_as_alone(models, data)
+
+
 def test_what_underflows_in_float32_is_computed_as_each_network_does() -> None:
     models = networks(2, order=5, dtype=torch.float32, strategy="transfer")
     inputs, outcomes, scored = batch(2, 3, 30)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 from torch.nn.functional import pad
 
 from qrnn_circuits.cells.base import PADDING
@@ -59,7 +59,7 @@ class JointSteps:
         values = values or [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
         for trainer in trainers:
             trainer.end_step()
-        differences = zero_if_finite([trainer.model for trainer in trainers])
+        differences = zero_if_finite([list(trainer.model.parameters()) for trainer in trainers])
         losses = [differences[0] * math.nan if isinstance(v, Exception) else v for v in values]
         told = zip(*torch.stack([torch.stack(losses), differences]).tolist(), strict=True)
         results: list[float | TrainingDiverged] = []
@@ -94,7 +94,9 @@ class JointSteps:
         rows = batch.inputs.to(device), batch.outcomes.to(device), batch.scored.to(device)
         _, acceptance_weight, sparsity_weight = step
         count, sequences, length = batch.outcomes.shape
-        ensemble.zero_grad()
+        for own in ensemble.parameters_of_networks:
+            for parameter in own:
+                parameter.grad = None
         with worthwhile_threads(models[0], count * sequences, length):
             losses = ensemble.losses(
                 *rows, kind=self._config.loss, acceptance_weight=acceptance_weight
@@ -105,7 +107,7 @@ class JointSteps:
                 )
             losses.sum().backward()
         if self._config.clip_norm is not None:
-            _clip(models, self._config.clip_norm)
+            _clip(ensemble.parameters_of_networks, self._config.clip_norm)
         self._optimise([trainer.optimizer for trainer in trainers])
         return losses.detach()
 
@@ -167,23 +169,19 @@ def _stacked(batches: Sequence[Batch]) -> Batch:
     return Batch(stack("inputs", 0), stack("outcomes", PADDING), stack("scored", False))
 
 
-def _rows(tensors: Sequence[Tensor | None]) -> Tensor:
-    """One row for each tensor."""
-    return torch.stack([tensor for tensor in tensors if tensor is not None]).flatten(1)
-
-
 @torch.no_grad()
-def _clip(models: Sequence[nn.Module], most: float) -> None:
-    """Clips the gradients of each network as ``torch.nn.utils.clip_grad_norm_`` does."""
-    gradients = [
-        [parameter.grad for parameter in same if parameter.grad is not None]
-        for same in zip(*(model.parameters() for model in models), strict=True)
-    ]
-    norms = torch.stack(
-        [torch.linalg.vector_norm(_rows(same), dim=1) for same in gradients if same]
-    )
+def _clip(parameters: Sequence[Sequence[Tensor]], most: float) -> None:
+    """Clips the gradients of each network as ``torch.nn.utils.clip_grad_norm_`` does.
+
+    Args:
+        parameters: Those of each network.
+        most: The greatest norm.
+    """
+    gradients = [[p.grad for p in each if p.grad is not None] for each in parameters]
+    rows = [torch.stack(same).flatten(1) for same in zip(*gradients, strict=True)]
+    norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in rows])
     factors = most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)
-    for number, factor in enumerate(factors.tolist()):
+    for own, factor in zip(gradients, factors.tolist(), strict=True):
         if factor < 1:
-            for same in gradients:
-                same[number].mul_(factor)
+            for gradient in own:
+                gradient.mul_(factor)

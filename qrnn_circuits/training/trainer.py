@@ -288,7 +288,9 @@ class Trainer:
         value, received = self.optimise(self.begin_step(progress), signals.received)
         self.end_step()
         # One transfer from the device for both.
-        loss, difference = torch.stack([value, zero_if_finite([self.model])[0]]).tolist()
+        loss, difference = torch.stack(
+            [value, zero_if_finite([list(self.model.parameters())])[0]]
+        ).tolist()
         self.check_finite(loss, difference == 0)
         return loss, received
 
@@ -312,7 +314,7 @@ class Trainer:
             raise self._diverged(str(error)) from error
         except ValueError as error:
             # The network refuses parameters that are not finite, as L-BFGS can set within a step.
-            if zero_if_finite([self.model])[0] != 0:
+            if zero_if_finite([list(self.model.parameters())])[0] != 0:
                 raise self._diverged(str(error)) from error
             raise
 

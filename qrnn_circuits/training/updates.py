@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
 from qrnn_circuits.training.gradient import DataParallelLoss, Share
 from qrnn_circuits.training.outcomes import StepBatch
@@ -52,15 +52,14 @@ def update(
 
 
 @torch.no_grad()
-def zero_if_finite(models: Sequence[nn.Module]) -> Tensor:
+def zero_if_finite(parameters: Sequence[Sequence[Tensor]]) -> Tensor:
     """0 for each of several networks of one shape whose parameters are finite, else NaN.
 
     Args:
-        models: E networks.
+        parameters: Those of each of E networks.
 
     Returns:
         Shape ``(E,)``.
     """
-    together = zip(*(model.parameters() for model in models), strict=True)
-    rows = [torch.stack(same).flatten(1) for same in together]
+    rows = [torch.stack(same).flatten(1) for same in zip(*parameters, strict=True)]
     return torch.stack([(each - each).sum(1) for each in rows]).sum(0)
