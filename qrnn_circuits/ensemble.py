@@ -160,7 +160,7 @@ class Ensemble(nn.Module):
     def _most_together(self, batch: int, steps: int) -> int:
         """How many networks are computed together."""
         cell = self._networks[0].cell
-        symbols, size = 2**cell.lane, 2**cell.workspace
+        symbols, size = 1 << cell.lane, 1 << cell.workspace
         return max(_MOST_ENTRIES // (size * (batch * steps + symbols * size)), 1)
 
     def _joint_losses(

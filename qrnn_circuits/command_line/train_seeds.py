@@ -96,7 +96,7 @@ def run_seeds(runs: EnsembleTrainer) -> None:
     console = Console(highlight=False)
     config, trainers = runs.config, runs.trainers
     model = next(iter(trainers.values())).model
-    sizes = ", ".join(f"{name} {value}" for name, value in model.cell.sizes().items())
+    sizes = ", ".join(f"{name} {value}" for name, value in config.sizes(model))
     parameters = sum(parameter.numel() for parameter in model.parameters())
     title = (
         f"{config.task}: {len(trainers)} networks of {parameters:,} parameters ({sizes}), "
@@ -128,7 +128,8 @@ def run_seeds(runs: EnsembleTrainer) -> None:
 def _print_table(console: Console, runs: EnsembleTrainer, results: list[SeedResult]) -> None:
     """Prints the runs, the best first."""
     table = Table(title=plain(f"{runs.config.task}, in {runs.folder}", "table.title"), box=None)
-    for name in ("seed", "sampled error", "error", "loss", "at step", "steps"):
+    errors = ("sampled error", "error") if not runs.config.of_series else ("normalised error",)
+    for name in ("seed", *errors, "loss", "at step", "steps"):
         table.add_column(name, justify="right")
     table.add_column("ended", overflow="fold")
     judged = sorted(
@@ -136,15 +137,13 @@ def _print_table(console: Console, runs: EnsembleTrainer, results: list[SeedResu
         key=lambda result: result.best.rank if result.best else (),
     )
     for result in [*judged, *(result for result in results if result.best is None)]:
-        best = result.best
-        figures = ("-",) * 4
-        if best is not None:
-            figures = (
-                f"{best.sampled_error:.2%}",
-                f"{best.error:.2%}",
-                f"{best.loss:.4g}",
-                str(best.step),
-            )
+        figures = ["-"] * (len(errors) + 2)
+        if best := result.best:
+            shares = (best.sampled_error, best.error)
+            figures = [f"{share:.2%}" for share in shares]
+            if runs.config.of_series:
+                figures = [f"{best.error:.3g}"]
+            figures += [f"{best.loss:.4g}", str(best.step)]
         reason = "diverged" if result.diverged else result.reason or "interrupted"
         table.add_row(str(result.seed), *figures, str(result.step), plain(reason))
     console.print(table)

@@ -1,9 +1,11 @@
 """What a step of a run takes, and how a run ends."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from qrnn_circuits.tasks import BaseBatch
+from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.stopping import Standing
 
 
@@ -21,6 +23,24 @@ class TrainingDiverged(Exception):  # noqa: N818 - it names what happened, as St
         ...     print(str(error).split(" at ")[0])
         training diverged
     """
+
+    @classmethod
+    def at(cls, step: int, what: str, config: RunConfig, checkpoint: Path) -> "TrainingDiverged":
+        """Says what has happened, and what to do about it.
+
+        Args:
+            step: Of the run.
+            what: What is no number, as a clause.
+            config: Of the run.
+            checkpoint: What is left of it.
+        """
+        rates = f"learning_rate (this one has {config.learning_rate:g})"
+        if config.readout_learning_rate is not None:
+            rates += f" or readout_learning_rate ({config.readout_learning_rate:g})"
+        return cls(
+            f"training diverged at step {step}: {what}. Start another run with a smaller {rates}, "
+            f"or with dtype float64. The last checkpoint stays in {checkpoint}"
+        )
 
 
 @dataclass(frozen=True)

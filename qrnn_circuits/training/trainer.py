@@ -390,13 +390,8 @@ class Trainer:
         progress.retreat(self.step, best.step)
 
     def _diverged(self, what: str) -> TrainingDiverged:
-        rates = f"learning_rate (this one has {self.config.learning_rate:g})"
-        if self.config.readout_learning_rate is not None:
-            rates += f" or readout_learning_rate ({self.config.readout_learning_rate:g})"
-        return TrainingDiverged(
-            f"training diverged at step {self.step}: {what}. Start another run with a smaller "
-            f"{rates}, or with dtype float64. "
-            f"The last checkpoint stays in {self.folder.checkpoint_path('last')}"
+        return TrainingDiverged.at(
+            self.step, what, self.config, self.folder.checkpoint_path("last")
         )
 
     def _save(self, name: CheckpointName) -> None:

@@ -151,7 +151,7 @@ def test_a_run_that_diverges_leaves_the_others_their_numbers(tiny: Tiny, tmp_pat
     config, seeds = tiny(dtype="float64", steps=8), range(3)
     runs = EnsembleTrainer.start(config, seeds, tmp_path / "together")
     with torch.no_grad():
-        runs.trainers[1].model.cell.theta[0, 0] = torch.nan
+        dict(runs.trainers[1].model.named_parameters())["cell.theta"][0, 0] = torch.nan
     results = runs.run()
     assert [result.diverged for result in results] == [False, True, False]
     assert "training diverged at step 1: theta" in str(results[1].reason)

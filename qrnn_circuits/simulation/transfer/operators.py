@@ -131,7 +131,8 @@ class _TransferOperators(torch.autograd.Function):
 
 def _by_cell(matrices: Tensor, cells: int) -> Tensor:
     """The matrices of :class:`_HalfStages` with an axis of E cells before that of their symbols."""
-    return matrices.unflatten(1, (cells, -1))
+    by_cell: Tensor = matrices.unflatten(1, (cells, -1))
+    return by_cell
 
 
 def _first_half(blocks: Tensor, before: int, patterns: int) -> Tensor:

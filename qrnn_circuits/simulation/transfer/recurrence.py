@@ -111,7 +111,7 @@ class _Run:
         readout: Tensor,
         state: Tensor,
         buckets: Buckets,
-        owners: Owners | None,
+        owners: Owners | None = None,
     ) -> None:
         self.buckets, self.owners = buckets, owners
         self.readout = readout
