@@ -77,8 +77,8 @@ def _draw(run: TrainedRun[Any, Any], result: ForecastEvaluation, chart: Path) ->
     task = run.task
     what = task.series or Path(task.data).name
     title = (
-        f"{what}, {task.horizon} step(s) ahead, by {run.config.cell}: normalised error "
-        f"{result.normalised_error:.3g}"
+        f"{what}, {task.horizon} point{'s' * (task.horizon > 1)} ahead, by {run.config.cell}: "
+        f"normalised error {result.normalised_error:.3g}"
     )
     draw_forecasts(test_forecasts(run), task.target_names, title, chart)
 

@@ -7,9 +7,9 @@ from qrnn_circuits.execution.chart import check_chart_path
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
 # More points of a series than this would be a band of ink.
-_SHOWN = 200
+_SHOWN = 120
 _MARKS: dict[str, Any] = {
-    "color": "tab:orange",
+    "color": "#d95f02",
     "linestyle": "none",
     "marker": "o",
     "markerfacecolor": "none",
@@ -68,5 +68,6 @@ def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, pat
         right.set_ylabel(f"forecast of {name}")
     axes[-1, 0].set_xlabel("test window")
     axes[-1, 1].set_xlabel("truth")
-    axes[0, 0].legend(loc="upper right", framealpha=0.9)
+    lines, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits.tasks import Forecast, SeriesBatch
+from qrnn_circuits.tasks.forecast import ScaledBy
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_the_scaling_goes_by_the_points_of_the_training_alone(ramp: Path) -> Non
 
 
 @pytest.mark.parametrize("scaling", ["training", "all", "none"])
-def test_unscaled_targets_are_those_of_the_file(ramp: Path, scaling: Any) -> None:
+def test_unscaled_targets_are_those_of_the_file(ramp: Path, scaling: ScaledBy) -> None:
     task = Forecast(data=str(ramp), scaling=scaling)
     found = task.unscaled(task.test().targets)
     up = torch.arange(33.0, 40.0).double()

@@ -1,0 +1,272 @@
+"""The benchmark of 27 forecasts of Fellner et al. (arXiv:2504.12416), for the package's cells.
+
+Mackey-Glass 1, 70 and 140 points ahead, Henon 1, 2 and 4, Lorenz 1, 13 and 25, each from windows
+of 4, 8 and 16 points: 1,000 points, every column scaled to [0, 1] over all of them, shared out
+60/20/20 in order; Adam with rate 1e-3 and batches of 64. A run ends once the mean validation error
+of the last 200 epochs differs from that of the 200 before by less than half its spread, and is
+judged by the test error of its best validation. Cells have about as many parameters as theirs had,
+up to 500; a linear layer reads the last step. Finished runs are lines of the results file, and are
+not repeated.
+
+    python -m benchmarks.time_series [--cells qrnn rnn] [--tasks henon-1-4] [--seeds 3]
+        [--processes 2] [--results time_series.jsonl] [--chart time_series.png]
+
+prints Markdown: of each task the median test error (mean squared, of scaled values) over the seeds,
+then mean ranks, median seconds and parameters, with the published ranks beside.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+SERIES = {"mackey-glass": (1, 70, 140), "henon": (1, 2, 4), "lorenz": (1, 13, 25)}
+WINDOWS = (4, 8, 16)
+BATCH, RATE = 64, 1e-3
+STRETCH = 200
+
+# Name of the row: the cell with its options, and how many values it returns.
+CELLS = {
+    "qrnn": ("qrnn,workspace=4,stages=1", 8),
+    "rnn": ("rnn", 8),
+    "gru": ("gru", 8),
+    "lstm": ("lstm", 8),
+    "linear-enhanced QLSTM": ("qlstm,linear=True,qubits=4", 6),
+    "qlstm": ("qlstm", 4),
+    "qgru": ("qgru", 4),
+    "fast-weight programmer": ("fast-weights", 6),
+    "recurrent circuit": ("recurrent-circuit,memory=3", 4),
+    "staggered circuit": ("recurrent-circuit,memory=3,staggered=True", 4),
+}
+PUBLISHED_RANKS = {
+    "lstm": 1.78,
+    "rnn": 2.70,
+    "linear-enhanced QLSTM": 2.85,
+    "qlstm": 7.04,
+    "qrnn": 7.37,
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is trained: a cell on a task, from a seed."""
+
+    cell: str
+    series: str
+    horizon: int
+    window: int
+    seed: int
+
+    @property
+    def task(self) -> str:
+        """Name of the task."""
+        return f"{self.series}-{self.horizon}-{self.window}"
+
+
+def all_tasks() -> Iterator[tuple[str, int, int]]:
+    """Series, horizon and window of each task."""
+    for series, horizons in SERIES.items():
+        for horizon, window in itertools.product(horizons, WINDOWS):
+            yield series, horizon, window
+
+
+def is_settled(errors: list[float]) -> bool:
+    """Whether the validation errors of all epochs so far have come to rest."""
+    if len(errors) < 2 * STRETCH:
+        return False
+    last, before = errors[-STRETCH:], errors[-2 * STRETCH : -STRETCH]
+    difference = abs(statistics.fmean(last) - statistics.fmean(before))
+    return difference < statistics.stdev(last) / 2
+
+
+def run(trial: Trial, spec: str, hidden: int, epochs: int) -> dict[str, object]:
+    """Trains a network as the protocol says, and returns the line of its results."""
+    import torch
+
+    from qrnn_circuits.forecaster import LAYERS, Forecaster
+    from qrnn_circuits.tasks import Forecast
+
+    torch.set_num_threads(1)
+    task = Forecast(series=trial.series, horizon=trial.horizon, window=trial.window, scaling="all")
+    parts = [task.training(), task.validation(), task.test()]
+    training, validation, test = (tuple(each.float() for each in batch.tensors) for batch in parts)
+    generator = torch.Generator().manual_seed(trial.seed)
+    name, options = LAYERS.parse(spec)
+    if name not in ("rnn", "gru", "lstm"):
+        options |= {"batch_first": True, "reading": "last"}
+    options |= {"input_size": task.features, "hidden_size": hidden, "generator": generator}
+    targets = len(task.target_names)
+    model = Forecaster(LAYERS.make(name, **options), hidden, targets, generator=generator)
+    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
+    errors: list[float] = []
+    best = (float("inf"), float("inf"), 0)
+    started, cpu = time.perf_counter(), time.process_time()
+    while len(errors) < epochs and not is_settled(errors):
+        order = torch.randperm(len(training[0]), generator=generator)
+        for rows in order.split(BATCH):
+            optimizer.zero_grad()
+            model.loss(training[0][rows], training[1][rows]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            errors.append(model.loss(*validation).item())
+            if errors[-1] < best[0]:
+                best = (errors[-1], model.loss(*test).item(), len(errors))
+    return {
+        **asdict(trial),
+        "spec": f"{spec};hidden={hidden}",
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "validation": best[0],
+        "test": best[1],
+        "best_epoch": best[2],
+        "epochs": len(errors),
+        "settled": is_settled(errors),
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - cpu,
+    }
+
+
+def read_results(path: Path) -> list[dict[str, object]]:
+    """The lines of finished runs; one that was cut off by a kill is left out."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def key(line: dict[str, object]) -> tuple[object, ...]:
+    """What tells runs apart."""
+    return tuple(line[name] for name in ("spec", "series", "horizon", "window", "seed"))
+
+
+def ranks(medians: dict[str, dict[str, float]], cells: list[str]) -> dict[str, list[int]]:
+    """The rank of each cell on every task that all of them have run."""
+    found = defaultdict(list)
+    for errors in medians.values():
+        if set(cells) <= set(errors):
+            order = sorted(cells, key=errors.__getitem__)
+            for place, cell in enumerate(order, 1):
+                found[cell].append(place)
+    return found
+
+
+def report(lines: list[dict[str, object]], cells: list[str]) -> dict[str, dict[str, float]]:
+    """Prints the tables and returns the median test error of each task and cell."""
+    tests, seconds, sizes = defaultdict(list), defaultdict(list), defaultdict(set)
+    unsettled: dict[str, int] = defaultdict(int)
+    for line in lines:
+        cell, task = str(line["cell"]), f"{line['series']}-{line['horizon']}-{line['window']}"
+        tests[task, cell].append(float(line["test"]))  # type: ignore[arg-type]
+        seconds[cell].append(float(line["cpu_seconds"]))  # type: ignore[arg-type]
+        sizes[cell].add(int(line["parameters"]))  # type: ignore[call-overload]
+        unsettled[cell] += not line["settled"]
+    medians: dict[str, dict[str, float]] = defaultdict(dict)
+    for (task, cell), errors in tests.items():
+        medians[task][cell] = statistics.median(errors)
+    cells = [cell for cell in cells if seconds[cell]]
+    print("| task | " + " | ".join(cells) + " | seeds |")
+    print("| --- " * (len(cells) + 2) + "|")
+    for series, horizon, window in all_tasks():
+        task = f"{series}-{horizon}-{window}"
+        if task in medians:
+            shown = [
+                f"{medians[task][cell]:.1e}" if cell in medians[task] else "" for cell in cells
+            ]
+            counts = {len(tests[task, cell]) for cell in cells if (task, cell) in tests}
+            print(f"| {task} | {' | '.join(shown)} | {min(counts)} |")
+    placed = ranks(medians, cells)
+    tasks = max((len(places) for places in placed.values()), default=0)
+    print(f"\nRanks over the {tasks} task(s) that all cells of the table have run:\n")
+    print("| cell | mean rank | published (of 8) | parameters | processor seconds | unsettled |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for cell in sorted(cells, key=lambda each: statistics.fmean(placed[each] or [0])):
+        rank = f"{statistics.fmean(placed[cell]):.2f}" if placed[cell] else ""
+        span = f"{min(sizes[cell])}-{max(sizes[cell])}"
+        print(
+            f"| {cell} | {rank} | {PUBLISHED_RANKS.get(cell, '')} | {span} | "
+            f"{statistics.median(seconds[cell]):.1f} | {unsettled[cell]} of {len(seconds[cell])} |"
+        )
+    return medians
+
+
+def draw(medians: dict[str, dict[str, float]], cells: list[str], path: Path) -> None:
+    """Draws the median test errors of all tasks."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    tasks = [f"{s}-{h}-{w}" for s, h, w in all_tasks() if f"{s}-{h}-{w}" in medians]
+    figure = Figure(figsize=(5 + 0.3 * len(tasks), 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for cell, marker in zip(cells, itertools.cycle("os^vDPX*<>"), strict=False):
+        places = [place for place, task in enumerate(tasks) if cell in medians[task]]
+        errors = [medians[tasks[place]][cell] for place in places]
+        if errors:
+            axes.semilogy(places, errors, marker, label=cell, markersize=6)
+    axes.set_xticks(range(len(tasks)), tasks, rotation=90)
+    axes.set_ylabel("median test error (mean squared)")
+    axes.grid(axis="y", alpha=0.3)
+    figure.legend(loc="outside right upper")
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    """Runs what the results file lacks, and prints the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS))
+    parser.add_argument("--tasks", nargs="+", help="such as henon-1-4; all by default")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3000, help="most epochs of a run")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--results", type=Path, default=Path("time_series.jsonl"))
+    parser.add_argument("--chart", type=Path)
+    arguments = parser.parse_args()
+    done = {key(line) for line in read_results(arguments.results)}
+    wanted = [
+        Trial(cell, series, horizon, window, seed)
+        for seed in range(arguments.seeds)
+        for series, horizon, window in all_tasks()
+        if arguments.tasks is None or f"{series}-{horizon}-{window}" in arguments.tasks
+        for cell in arguments.cells
+    ]
+    missing = []
+    for trial in wanted:
+        spec, hidden = CELLS[trial.cell]
+        line = asdict(trial) | {"spec": f"{spec};hidden={hidden}"}
+        if key(line) not in done:
+            missing.append((trial, spec, hidden, arguments.epochs))
+    with (
+        ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool,
+        arguments.results.open("a") as file,
+    ):
+        futures = [pool.submit(run, *each) for each in missing]
+        for count, future in enumerate(as_completed(futures), 1):
+            line = future.result()
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            print(
+                f"{count}/{len(missing)} {line['cell']} {line['series']}-{line['horizon']}-"
+                f"{line['window']} seed {line['seed']}: {line['test']:.2e} after "
+                f"{line['epochs']} epochs, {line['seconds']:.0f} s",
+                flush=True,
+            )
+    current = {f"{spec};hidden={hidden}" for spec, hidden in CELLS.values()}
+    lines = [line for line in read_results(arguments.results) if line["spec"] in current]
+    medians = report([line for line in lines if line["cell"] in arguments.cells], arguments.cells)
+    if arguments.chart:
+        draw(medians, arguments.cells, arguments.chart)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+import pytest
+import torch
+from torch import nn
+
+from qrnn_circuits.forecaster import LAYERS, Forecaster
+from qrnn_circuits.layers import RecurrentLayer
+
+CLASSICAL = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+@pytest.mark.parametrize("name", LAYERS.names())
+def test_every_layer_has_the_call_of_pytorchs_and_learns_by_gradients(name: str) -> None:
+    options = {} if name in CLASSICAL else {"batch_first": True, "reading": "last"}
+    layer = LAYERS.make(name, input_size=2, hidden_size=3, dtype=torch.float64, **options)
+    assert isinstance(layer, RecurrentLayer | nn.RNNBase)
+    model = Forecaster(layer, 3, 1, dtype=torch.float64)
+    inputs = torch.randn(5, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    model.loss(inputs, torch.zeros(5, 1)).backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None
+        assert torch.isfinite(parameter.grad).all()
+    assert model(inputs).shape == (5, 1)
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_classical_layers_are_those_of_pytorch_batches_first(name: str) -> None:
+    made = LAYERS.make(name, input_size=2, hidden_size=3, num_layers=2)
+    theirs = CLASSICAL[name](2, 3, 2, batch_first=True)
+    theirs.load_state_dict(made.state_dict())
+    inputs = torch.randn(5, 4, 2)
+    assert torch.equal(made(inputs)[0], theirs(inputs)[0])
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_classical_layers_follow_their_generator_and_leave_pytorchs_alone(name: str) -> None:
+    def drawn(seed: int) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        layer = LAYERS.make(name, input_size=2, hidden_size=16, generator=generator)
+        return torch.cat([parameter.detach().flatten() for parameter in layer.parameters()])
+
+    torch.manual_seed(0)
+    first = drawn(1)
+    torch.manual_seed(5)
+    assert torch.equal(first, drawn(1))
+    assert not torch.equal(first, drawn(2))
+    assert first.abs().max() <= 0.25
+    assert first.std().item() == pytest.approx(0.25 / 3**0.5, rel=0.1)
+
+
+def test_the_loss_is_the_mean_square_of_what_the_last_step_misses() -> None:
+    layer = nn.RNN(2, 3, batch_first=True, dtype=torch.float64)
+    model = Forecaster(layer, 3, 2, dtype=torch.float64)
+    inputs, targets = torch.randn(5, 4, 2).double(), torch.randn(5, 2).double()
+    last = layer(inputs)[0][:, -1].detach()
+    found = last @ model.head.weight.detach().T + model.head.bias.detach()
+    expected = sum((a - b) ** 2 for a, b in zip(found.flatten(), targets.flatten(), strict=True))
+    assert model.loss(inputs, targets).item() == pytest.approx(float(expected) / 10)
