@@ -147,6 +147,16 @@ class RunFolder:
         text = json.dumps(config.to_json(), indent=2) + "\n"
         write_atomically(self.config_path, text.encode())
 
+    def replace_config(self, config: RunConfig, step: int) -> None:
+        """Writes another ``config.json`` for a run that was read at this step.
+
+        Raises:
+            OSError: It cannot be written.
+            RunInUseError: Another process owns the folder, or has gone on with the run.
+        """
+        with self.owned(step):
+            self.write_config(config)
+
     def read_config(self) -> RunConfig:
         """Reads ``config.json``.
 

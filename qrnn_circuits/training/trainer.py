@@ -153,12 +153,8 @@ class Trainer:
         if checkpoint is not None:
             trainer._restore(checkpoint)
         if config != stored:
-            ranks.from_first(trainer._write_config)
+            ranks.from_first(lambda: trainer.folder.replace_config(config, trainer.step))
         return trainer
-
-    def _write_config(self) -> None:
-        with self.folder.owned(self.step):
-            self.folder.write_config(self.config)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpoint.load_parameters(self.model)
@@ -295,14 +291,7 @@ class Trainer:
         return loss, received
 
     def optimise(self, step: StepBatch, received: int | None = None) -> tuple[Tensor, int | None]:
-        """Changes the parameters by one step of the optimiser.
-
-        Args:
-            step: What it trains on.
-            received: Number of the signal that this process has received, or ``None``.
-
-        Returns:
-            The training loss before it, and the signal that some process had received by then.
+        """Changes the parameters by one step of the optimiser, as :func:`~.updates.update` does.
 
         Raises:
             TrainingDiverged: An outcome has become impossible, or a parameter no number.
