@@ -23,7 +23,6 @@ _DOTS_OF_A_LINE = 1000
 _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFCHR: "a device",
-    stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
@@ -42,6 +41,8 @@ def open_file(path: Path, limit: int) -> Iterator[BinaryIO]:
         OSError: It cannot be opened.
         ValueError: It is no regular file, or has more bytes.
     """
+    if path.is_dir():
+        raise ValueError(f"{path} must be a regular file, but is a folder: name another file")
     with open(path, "rb", opener=_without_waiting) as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):

@@ -55,10 +55,10 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path, kind
         read_bytes(path, 100)
 
 
-def test_a_missing_file_and_a_folder_are_errors_of_the_system(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error_of_the_system_and_a_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_bytes(tmp_path / "missing", 100)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(ValueError, match="must be a regular file, but is a folder"):
         read_bytes(tmp_path, 100)
 
 

@@ -1,7 +1,6 @@
 """Forecasts of real series: generated ones, or columns of the user's own file."""
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -231,12 +230,17 @@ class Forecast(BaseTask):
         return torch.from_numpy(self._contents.scaling.undo(targets.double().cpu().numpy()))
 
     @cached_property
+    def _file(self) -> tuple[Columns, str]:
+        """The columns of the file, and its checksum."""
+        return read_columns(Path(self.data))
+
+    @cached_property
     def _series(self) -> tuple[Columns, Columns]:
         """The columns that are known and those to be forecast, in their own units."""
         if self.series:
             made = GENERATORS[self.series](self.points or _POINTS, self.series_seed)
             return Columns(made.input_names, made.inputs), Columns(made.target_names, made.targets)
-        table = read_columns(Path(self.data))
+        table = self._file[0]
         table = Columns(table.names, table.values[: self.points])
         inputs = table.chosen("columns", self.columns)
         return inputs, inputs if self.targets is None else table.chosen("targets", self.targets)
@@ -246,8 +250,7 @@ class Forecast(BaseTask):
         """What the series holds now."""
         inputs, targets = self._series
         low, span = (each.tolist() for each in (self._scalings[1].low, self._scalings[1].span))
-        content = Path(self.data).read_bytes() if self.data else None
-        checksum = "" if content is None else hashlib.sha256(content).hexdigest()
+        checksum = self._file[1] if self.data else ""
         return SeriesContents(list(inputs.names), list(targets.names), low, span, checksum)
 
     @cached_property

@@ -1,6 +1,7 @@
 """Columns of numbers from a user's file, their scaling, and the windows that are cut from them."""
 
 import csv
+import hashlib
 import io
 import math
 from collections.abc import Sequence
@@ -54,11 +55,14 @@ class Columns:
         raise ValueError(f"{option} names no column {name!r}{similar(name, self.names)}")
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path) -> tuple[Columns, str]:
     """Reads a CSV file with a point in each row and a name for each column in the first one.
 
     Without such a row the columns are named by their numbers, from 1. A column of other text, such
     as one of dates, is left out.
+
+    Returns:
+        The columns, and the SHA-256 of the file, in hexadecimal.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -66,7 +70,8 @@ def read_columns(path: Path) -> Columns:
     """
     if path.suffix.lower() not in (".csv", ".txt", ".tsv"):
         raise ValueError(f"data must be a .csv file with a number in each column, got {path}")
-    text = decoded(path, read_content(path, "a .csv file of numbers"))
+    content = read_content(path, "a .csv file of numbers")
+    text = decoded(path, content)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         rows = [
@@ -95,7 +100,8 @@ def read_columns(path: Path) -> Columns:
     if not kept:
         raise ValueError(f"{path} has no column of numbers: row {rows[0][0]} has none")
     values = [[_number(path, line, names[i], row[i]) for i in kept] for line, row in rows]
-    return Columns(tuple(names[place] for place in kept), np.array(values))
+    columns = Columns(tuple(names[place] for place in kept), np.array(values))
+    return columns, hashlib.sha256(content).hexdigest()
 
 
 def _is_number(field: str) -> bool:

@@ -1,13 +1,14 @@
 """Reads a file that a user names, within limits: as bytes, text or arrays."""
 
 import io
-import stat
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from qrnn_circuits.bounded_files import read_bytes
 
 MOST_BYTES = 2**26
 """Most bytes of a file, and of the arrays in it."""
@@ -25,21 +26,11 @@ def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> by
         ValueError: If it is something else.
     """
     try:
-        status = path.stat()
+        content = read_bytes(path, MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
             f"data must be {wanted}, but there is no file {path}: name it by --data FILE"
         ) from None
-    if not stat.S_ISREG(status.st_mode):
-        found = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise ValueError(f"data must be {wanted}, but {path} is {found}")
-    if status.st_size > MOST_BYTES:
-        raise ValueError(
-            f"data must be a file of at most {MOST_BYTES:,} bytes, but {path} has "
-            f"{status.st_size:,}: give a part of it"
-        )
-    with path.open("rb") as file:
-        content = file.read(MOST_BYTES)
     if not content.strip():
         raise ValueError(f"data must be {wanted}, but {path} is empty")
     return content

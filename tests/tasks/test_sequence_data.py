@@ -170,7 +170,7 @@ def test_what_is_no_regular_file_is_refused_without_reading(
     with pytest.raises(ValueError, match="is a folder"):
         read_sequences(tmp_path, "next")
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="must be a regular file, but is a pipe"):
         read_sequences(tmp_path / "fifo", "next")
     with pytest.raises(FileNotFoundError, match=r"there is no file .*none.csv: name it by --data"):
         read_sequences(tmp_path / "none.csv", "next")
