@@ -52,14 +52,22 @@ class Case:
     steps: int = 4
 
 
+# A curriculum would begin with short sequences.
+_FULL_LENGTH = {"curriculum": None}
 _UMAP = {"digits": "0-9", "reduce": "umap"}
 
 CASES = (
     Case("memorise", "memorise"),
     Case("xor", "xor"),
-    Case("xor, default recipe", "xor", recipe="default"),
+    Case("xor, default recipe", "xor", recipe="default", settings=_FULL_LENGTH),
     Case("dna, T = 50", "dna", options={"length": 50}, steps=1),
-    Case("dna, T = 50, default recipe", "dna", recipe="default", options={"length": 50}),
+    Case(
+        "dna, T = 50, default recipe",
+        "dna",
+        recipe="default",
+        options={"length": 50},
+        settings=_FULL_LENGTH,
+    ),
     Case("digits by UMAP", "digits", options=_UMAP, needs_data=True, steps=1),
     Case(
         "digits by UMAP, default recipe",
