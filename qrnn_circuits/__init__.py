@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
+    from qrnn_circuits.ensemble import Ensemble
     from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
@@ -37,6 +38,7 @@ __all__ = [
     "QRNN",
     "BooleanPolynomial",
     "Cell",
+    "Ensemble",
     "FastWeightProgrammer",
     "FeatureQRNNCell",
     "Initialisation",
@@ -64,6 +66,7 @@ _MODULES = {
     "UNREAD": "cells.base",
     "BooleanPolynomial": "polynomial",
     "Cell": "cells.base",
+    "Ensemble": "ensemble",
     "FastWeightProgrammer": "layers.fast_weights",
     "FeatureQRNNCell": "cells.feature_qrnn",
     "Initialisation": "neuron",

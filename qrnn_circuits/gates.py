@@ -25,11 +25,12 @@ class GateTables(NamedTuple):
     Attributes:
         blocks: ``c`` and then ``s`` of the neurons onto workspace wires, for each stage, target,
             input symbol and pattern of the other workspace wires, shape
-            ``(2, 1 + stages, W, 2**I, 2**(W-1))``.
+            ``(2, 1 + stages, W, 2**I, 2**(W-1))``; of E cells, those of the first one's symbols
+            come before the next one's, ``E * 2**I`` in all.
         readout: Amplitudes of the output stage for each outcome and workspace pattern, shape
-            ``(2**I, 2**W)``.
-        scales: What the blocks of each neuron were divided by, shape ``(W * (1 + stages) + I, 1)``;
-            not differentiable.
+            ``(2**I, 2**W)``, or ``(E * 2**I, 2**W)``.
+        scales: What the blocks of each neuron were divided by, shape ``(N, 1)`` for
+            ``N = W * (1 + stages) + I``, or ``(N, E, 1)``; not differentiable.
     """
 
     blocks: Tensor
@@ -44,7 +45,8 @@ def gate_tables(
 
     Args:
         angles: In radians, for each neuron in the order in which they act and each pattern of its
-            controls, lane wires first, shape ``(W * (1 + stages) + I, 2**(W+I-1))``.
+            controls, lane wires first, shape ``(N, 2**(W+I-1))``; or of E cells at once, shape
+            ``(N, E, 2**(W+I-1))``.
         lane: Number I of lane wires.
         workspace: Number W of workspace wires.
         order: Order of the neurons; with order 0 all scales are 1.
@@ -61,15 +63,15 @@ def _recorded_tables(
 ) -> GateTables:
     """The same of PyTorch's own operations, which have derivatives of any order."""
     blocks = torch.stack(block_amplitudes(angles, order, semantics))
-    scales = torch.ones_like(angles[:, :1])
+    scales = torch.ones_like(angles[..., :1])
     if order > 0 and semantics == "postselected":
         scales = torch.hypot(blocks[0], blocks[1]).amax(-1, keepdim=True).detach()
         blocks = blocks / scales
-    neurons = len(angles) - lane
-    tables = blocks[:, :neurons].reshape(2, -1, workspace, 2**lane, 2 ** (workspace - 1))
-    rows = _readout_rows(lane, neurons, angles.device)
+    neurons, cells = len(angles) - lane, angles[0, ..., 0].numel()
+    tables = blocks[:, :neurons].reshape(2, -1, workspace, cells * 2**lane, 2 ** (workspace - 1))
+    rows = _readout_rows(lane, neurons, cells, angles.device)
     factors = blocks.reshape(-1, 2**workspace).index_select(0, rows)
-    return GateTables(tables, factors.view(lane, 2**lane, 2**workspace).prod(0), scales)
+    return GateTables(tables, factors.view(lane, -1, 2**workspace).prod(0), scales)
 
 
 class _GateTables(torch.autograd.Function):
@@ -89,7 +91,7 @@ class _GateTables(torch.autograd.Function):
         roots = torch.stack((half.cos(), half.sin()))
         # The slopes are the derivatives of -c and s by the angle.
         if order == 0:
-            blocks, scales = roots, torch.ones_like(half[:, :1])
+            blocks, scales = roots, torch.ones_like(half[..., :1])
             ctx.slopes = roots.flip(0).div_(2)
         else:
             # The powers 2**order - 1 and 2**order of both.
@@ -97,7 +99,7 @@ class _GateTables(torch.autograd.Function):
             for _ in range(order - 1):
                 lower, powers = lower * powers, powers * powers
             norms = torch.hypot(powers[0], powers[1])
-            scales = torch.ones_like(norms[:, :1]) if unitary else norms.amax(-1, keepdim=True)
+            scales = torch.ones_like(norms[..., :1]) if unitary else norms.amax(-1, keepdim=True)
             blocks = powers.div_(norms if unitary else scales)
             if unitary:
                 # From c = cos(f/2) and s = sin(f/2) with tan(f/2) = tan(phi/2)**(2**order).
@@ -106,11 +108,11 @@ class _GateTables(torch.autograd.Function):
             else:
                 ctx.slopes = roots.flip(0).mul_(lower).mul_(2 ** (order - 1) / scales)
 
-        neurons = len(angles) - lane
-        tables = blocks[:, :neurons].view(2, -1, workspace, 2**lane, 2 ** (workspace - 1))
-        ctx.rows = _readout_rows(lane, neurons, angles.device)
+        neurons, cells = len(angles) - lane, angles[0, ..., 0].numel()
+        tables = blocks[:, :neurons].view(2, -1, workspace, cells * 2**lane, 2 ** (workspace - 1))
+        ctx.rows = _readout_rows(lane, neurons, cells, angles.device)
         factors = blocks.view(-1, 2**workspace).index_select(0, ctx.rows)
-        ctx.factors = factors.view(lane, 2**lane, 2**workspace)
+        ctx.factors = factors.view(lane, -1, 2**workspace)
         ctx.mark_non_differentiable(scales)
         return tables, ctx.factors.prod(0), scales
 
@@ -151,13 +153,13 @@ class _GateTables(torch.autograd.Function):
 
 
 @constant
-def _readout_rows(lane: int, neurons: int, device: torch.device) -> Tensor:
-    """The rows of the blocks, ``(2 * N * 2**(I-1), 2**W)``, whose product is the read-out.
+def _readout_rows(lane: int, neurons: int, cells: int, device: torch.device) -> Tensor:
+    """The rows of the blocks, ``(2 * N * E * 2**(I-1), 2**W)``, whose product is the read-out.
 
     Returns:
-        For each lane wire and each outcome, shape ``(I * 2**I,)``.
+        For each lane wire, each of E cells and each outcome, shape ``(I * E * 2**I,)``.
     """
-    outcomes = torch.arange(2**lane)
+    outcomes, cell = torch.arange(2**lane), torch.arange(cells)[:, None]
     rows = []
     for wire in range(lane):
         # Lane wires before this one hold the outcome so far; those after it still read 0.
@@ -165,7 +167,7 @@ def _readout_rows(lane: int, neurons: int, device: torch.device) -> Tensor:
         controls = (outcomes >> (after + 1)) << after
         bit = (outcomes >> after) & 1
         neuron = bit * (neurons + lane) + neurons + wire
-        rows.append((neuron << (lane - 1)) + controls)
+        rows.append((((neuron * cells + cell) << (lane - 1)) + controls).flatten())
     return torch.cat(rows).to(device)
 
 
@@ -191,8 +193,9 @@ class WorkspaceStages(Sequence[WorkspaceGate]):
     Attributes:
         blocks: ``c`` and then ``s`` for each stage, target wire, input symbol and pattern of the
             other workspace wires, shape ``(2, 1 + stages, W, S, 2**(W-1))``. Stage 0 is the input
-            stage; S is ``2**I`` unless only some symbols are kept.
-        theta: Angles of the work stages' own rotations in radians, shape ``(stages, W)``.
+            stage; S is ``2**I`` unless only some symbols are kept, and times E for E cells.
+        theta: Angles of the work stages' own rotations in radians, shape ``(stages, W)``, or
+            ``(stages, E, W)``.
     """
 
     blocks: Tensor
@@ -238,6 +241,8 @@ class StepGates(NamedTuple):
             diagonal in the workspace, since its neurons only ever use it as controls.
         scales: Positive factors that the amplitudes of the neurons lack, shape ``(N, 1)``: it keeps
             them near 1 where postselection is unlikely.
+
+    Those of E cells at once have the shapes of :class:`GateTables`.
     """
 
     workspace: WorkspaceStages
@@ -245,15 +250,33 @@ class StepGates(NamedTuple):
     scales: Tensor
 
     @property
+    def cells(self) -> int:
+        """Number E of cells."""
+        return self.scales[0].numel()
+
+    def first_symbols(self, rows: int) -> Tensor:
+        """Number of the first symbol of each sequence's cell among those of all, int64.
+
+        Args:
+            rows: Number of sequences, of each cell equally many, those of the first cell first.
+        """
+        first = torch.arange(self.cells, device=self.readout.device)
+        return self.by_row(first * (len(self.readout) // self.cells), rows)
+
+    def by_row(self, values: Tensor, rows: int) -> Tensor:
+        """A number for each cell, shape ``(E,)``, as one for each of its sequences."""
+        return values if self.cells == 1 else values.repeat_interleave(rows // self.cells)
+
+    @property
     def log_scale(self) -> Tensor:
-        """Natural log of the product of all scales, shape ``()``, float64."""
-        return self.scales.double().log().sum()
+        """Natural log of the product of all scales, shape ``()``, or ``(E,)``, float64."""
+        return self.scales.double().log().sum(0)[..., 0]
 
     @property
     def readout_log_scale(self) -> Tensor:
         """The output stage's part of :attr:`log_scale`, which steps that are not read lack."""
-        lane = self.readout.shape[0].bit_length() - 1
-        return self.scales[-lane:].double().log().sum()
+        lane = (len(self.readout) // self.cells).bit_length() - 1
+        return self.scales[-lane:].double().log().sum(0)[..., 0]
 
 
 def apply_workspace_gates(gates: Sequence[WorkspaceGate], state: Tensor, inputs: Tensor) -> Tensor:

@@ -80,6 +80,41 @@ def mean_loss(log_probs: Tensor, outcomes: Tensor, scored: Tensor | None, kind: 
     return _step_losses(log_probs, outcomes, kind).mean()
 
 
+def group_losses(
+    log_probs: Tensor,
+    outcomes: Tensor,
+    scored: Tensor,
+    groups: Tensor,
+    count: int,
+    kind: Loss,
+) -> Tensor:
+    """The mean loss of each of several groups of steps.
+
+    Args:
+        log_probs: Natural logs of each step's distribution, shape ``(R, 2**I)``.
+        outcomes: The right symbols, int64, shape ``(R,)``.
+        scored: The steps that count, bool, shape ``(R,)``, some of each group.
+        groups: The number of each step's group, int64, shape ``(R,)``.
+        count: Number of groups.
+        kind: See :func:`sequence_loss`.
+
+    Returns:
+        Shape ``(count,)``.
+
+    Raises:
+        ValueError: If ``kind`` is unknown, or no step of a group is scored.
+    """
+    if kind not in get_args(Loss):
+        raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
+    steps = scored.nonzero()[:, 0]
+    groups = groups.index_select(0, steps)
+    numbers = torch.bincount(groups, minlength=count)
+    if not numbers.all():
+        raise ValueError("scored must mark at least one step of each network, but marks none")
+    losses = _step_losses(log_probs.index_select(0, steps), outcomes.index_select(0, steps), kind)
+    return losses.new_zeros(count).index_add(0, groups, losses) / numbers
+
+
 def _step_losses(log_probs: Tensor, outcomes: Tensor, kind: Loss) -> Tensor:
     """The loss of each step, shape ``(R,)``; without meaning where a step is unread."""
     right = log_probs.gather(-1, outcomes.clamp(min=0)[..., None])[..., 0]

@@ -110,7 +110,7 @@ def check_parameters(module: nn.Module) -> None:
             f"parameters must be of type torch.float32 or torch.float64, got {dtype}: turn them "
             "back by the method float() or double()"
         )
-    most = 2.0**-7 / torch.finfo(dtype).eps
+    most = largest_angle(dtype)
     # No size is beyond their sum, and all sizes are not known to Python at less cost.
     if float(sum(torch.linalg.vector_norm(parameter, 1) for _, parameter in named)) <= most:
         return
@@ -123,6 +123,11 @@ def check_parameters(module: nn.Module) -> None:
                 f"{dtype} still tells angles apart, but {found}: a smaller learning rate "
                 "or initial spread keeps parameters small"
             )
+
+
+def largest_angle(dtype: torch.dtype) -> float:
+    """Up to which size, in radians, neighbouring numbers of a type are 0.01 apart or less."""
+    return 2.0**-7 / torch.finfo(dtype).eps
 
 
 def check_neuron_options(order: int, semantics: str) -> None:

@@ -71,3 +71,31 @@ def test_gradients_equal_finite_differences(
         angles, lane=lane, workspace=workspace, order=order, semantics=semantics
     ).scales
     assert torch.autograd.gradcheck(tables, angles.requires_grad_())
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize(
+    ("semantics", "order"), [("postselected", 2), ("unitary", 1), ("unitary", 0)]
+)
+@pytest.mark.parametrize("lane", [1, 2])
+def test_tables_of_several_cells_are_those_of_each(
+    semantics: Semantics, order: int, lane: int, traced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if traced:
+        monkeypatch.setattr("qrnn_circuits.gates.is_traced", lambda: True)
+    options = {"lane": lane, "workspace": 2, "order": order, "semantics": semantics}
+    each = [random_angles(seed, lane, 2, 1) for seed in range(3)]
+    angles = torch.stack(each, 1).requires_grad_()
+    found = gate_tables(angles, **options)  # type: ignore[arg-type]
+    blocks, readout = (tensor.unflatten(-2, (3, -1)) for tensor in found[:2])
+    (found.blocks.cos().sum() + found.readout.cos().sum()).backward()
+    gradient = angles.grad
+    assert gradient is not None
+    for number, own in enumerate(each):
+        leaf = own.requires_grad_()
+        expected = gate_tables(leaf, **options)  # type: ignore[arg-type]
+        torch.testing.assert_close(blocks[:, :, :, number], expected.blocks)
+        torch.testing.assert_close(readout[number], expected.readout)
+        torch.testing.assert_close(found.scales[:, number], expected.scales)
+        (expected.blocks.cos().sum() + expected.readout.cos().sum()).backward()
+        torch.testing.assert_close(gradient[:, number], leaf.grad)

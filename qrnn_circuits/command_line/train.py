@@ -13,6 +13,7 @@ from qrnn_circuits.cells import CELLS
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run_options import TaskCommand, add_options, further_task_options
+from qrnn_circuits.command_line.train_seeds import is_of_seeds, run_seeds, seeds_trainer
 from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import (
@@ -69,6 +70,17 @@ def train(
             "--data may be given anew.",
         ),
     ] = False,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Train a run for each of these seeds, such as 0-31 or 0,3,7-9, in one process: "
+            "small networks take a fraction of the time that they take one after another. The run "
+            "of seed 3 goes to DIR/seed-3, a table and DIR/summary.json compare them.",
+            rich_help_panel="Optimisation",
+            show_default=False,
+        ),
+    ] = None,
     cell: Annotated[
         str | None,
         typer.Option(
@@ -103,8 +115,17 @@ def train(
                     {**_given({"cell": cell, **given_settings}), "task_options": _given(values)},
                 ]
                 given = merge(task, *layers)
-            trainer = _trainer(out, resume, given, recipe, ranks)
-        _run(trainer)
+            together = is_of_seeds(seeds, out, resume)
+            if together:
+                runs = seeds_trainer(
+                    seeds, out, resume, _with_checked_options(given), recipe, ranks
+                )
+            else:
+                trainer = _trainer(out, resume, given, recipe, ranks)
+        if together:
+            run_seeds(runs)
+        else:
+            _run(trainer)
 
 
 add_options(train)
@@ -121,11 +142,16 @@ def _trainer(
     out: Path, resume: bool, given: dict[str, Any], recipe: str | None, ranks: Ranks
 ) -> Trainer:
     """A new run, or the one in the folder."""
-    check_task_options(given["task"], given["task_options"])
-    given["task_options"] = with_full_paths(given["task"], given["task_options"])
+    given = _with_checked_options(given)
     if resume and ranks.from_first(lambda: _is_started(out)):
         return Trainer.resume(out, given, ranks)
     return Trainer.start(RunConfig.resolve(given["task"], given, recipe=recipe), out, ranks)
+
+
+def _with_checked_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the task's files and folders by their full paths."""
+    check_task_options(given["task"], given["task_options"])
+    return given | {"task_options": with_full_paths(given["task"], given["task_options"])}
 
 
 def _is_started(out: Path) -> bool:

@@ -202,6 +202,8 @@ class TransferSimulation(NeuronSimulation):
                 break
         unread = outcomes == UNREAD
         last = outcomes[:, -1].clamp(min=0)
+        if gates.cells > 1:
+            last = last + gates.first_symbols(batch)
         readout = gates.readout.index_select(0, last).where(~unread[:, -1:], 1)
         state = run.final * readout
         square = (state * state).sum(-1)
@@ -210,7 +212,10 @@ class TransferSimulation(NeuronSimulation):
         if lengths is not None:
             # What follows the end of a sequence is marked as unread.
             taken, unread_steps = lengths, unread_steps + lengths - steps
-        log_scales = taken * gates.log_scale - unread_steps * gates.readout_log_scale
+        of_step, of_readout = (
+            gates.by_row(scale, batch) for scale in (gates.log_scale, gates.readout_log_scale)
+        )
+        log_scales = taken * of_step - unread_steps * of_readout
         log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
         state = state / square.sqrt()[:, None]
         return Prediction(weights, log_acceptance, outcomes, state), reliable
@@ -224,13 +229,26 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
+        weights, positions, reliable = self._read(inputs, outcomes, scored, state, lengths)
+        if reliable:
+            return weights, positions
+        return super().read(inputs, outcomes, scored, state, lengths)
+
+    def _read(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor,
+        state: Tensor,
+        lengths: Tensor | None,
+    ) -> tuple[Tensor, Tensor, bool]:
+        """As :meth:`read`, and whether no amplitude has left the range of the type."""
         run = run_conditioned(
             self.gates, inputs, outcomes, scored, state.to(self.dtype), lengths=lengths
         )
         positions = run.rows * inputs.shape[1] + run.steps
-        if is_reliable(run.least, conditioned_weights(run.weights, outcomes.take(positions))):
-            return run.weights, positions
-        return super().read(inputs, outcomes, scored, state, lengths)
+        kept = conditioned_weights(run.weights, outcomes.take(positions))
+        return run.weights, positions, is_reliable(run.least, kept)
 
 
 @simulation.register

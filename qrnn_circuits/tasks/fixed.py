@@ -1,6 +1,7 @@
 """Tasks that learn a few given sequences by heart."""
 
 from abc import abstractmethod
+from functools import cached_property
 
 import torch
 
@@ -15,9 +16,13 @@ class FixedTask(Task):
     def sequences(self) -> Batch:
         """Every sequence of the task once, the same at every call."""
 
+    @cached_property
+    def _every(self) -> Batch:
+        return self.sequences()
+
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws sequences, each equally often as far as ``size`` divides."""
-        every = self.sequences()
+        every = self._every
         rows = draw_evenly(len(every), size, generator)
         return Batch(every.inputs[rows], every.outcomes[rows], every.scored[rows])
 

@@ -2,9 +2,11 @@
 
 from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, best_result
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
 from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
+from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.pretrained import (
     load_pretrained,
     pretrained_figures,
@@ -16,12 +18,13 @@ from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
 from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
-from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
+from qrnn_circuits.training.trainer import Trainer
 from qrnn_circuits.training.validation import Validation
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "EnsembleTrainer",
     "Evaluation",
     "ForecastEvaluation",
     "LineProgress",
@@ -34,6 +37,7 @@ __all__ = [
     "RunFolder",
     "RunInUseError",
     "RvqeNetwork",
+    "SeedResult",
     "Sweep",
     "SweepSpace",
     "SweepTrial",
@@ -42,6 +46,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingResult",
     "Validation",
+    "best_result",
     "evaluate",
     "evaluate_forecast",
     "import_rvqe",

@@ -147,6 +147,16 @@ class RunFolder:
         text = json.dumps(config.to_json(), indent=2) + "\n"
         write_atomically(self.config_path, text.encode())
 
+    def replace_config(self, config: RunConfig, step: int) -> None:
+        """Writes another ``config.json`` for a run that was read at this step.
+
+        Raises:
+            OSError: It cannot be written.
+            RunInUseError: Another process owns the folder, or has gone on with the run.
+        """
+        with self.owned(step):
+            self.write_config(config)
+
     def read_config(self) -> RunConfig:
         """Reads ``config.json``.
 
@@ -174,6 +184,41 @@ class RunFolder:
         """Removes the temporary files of a process that was killed while it wrote."""
         for path in leftovers(self.path):
             path.unlink()
+
+    def recover(
+        self, config: RunConfig, model: nn.Module, optimizer: optim.Optimizer
+    ) -> Checkpoint | None:
+        """Reads what a run goes on from, and makes good what a kill left undone in its folder.
+
+        Args:
+            config: Of the run, perhaps of more or fewer steps than before.
+            model: Its network.
+            optimizer: That of the run.
+
+        Returns:
+            The last checkpoint, or ``None`` where there is none yet.
+
+        Raises:
+            CheckpointError: It cannot be used.
+            OSError: The folder cannot be written.
+            RunInUseError: Another process owns the folder.
+            ValueError: The run is past the steps of the configuration.
+        """
+        with self.owned():
+            self.remove_leftovers()
+            if not self.has_checkpoints:
+                return None
+            checkpoint = self.load("last", config, model, optimizer)
+            if config.steps < checkpoint.step:
+                raise ValueError(
+                    f"steps must be at least the {checkpoint.step} that this run has taken, got "
+                    f"{config.steps}"
+                )
+            best, step = checkpoint.standing.best, checkpoint.step
+            if best is not None and best.step == step and not self.holds_best(step):
+                # The run was killed after it wrote the last checkpoint and before the best one.
+                self.save("best", checkpoint)
+            return checkpoint
 
     def save(self, name: CheckpointName, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint.

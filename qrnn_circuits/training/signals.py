@@ -16,8 +16,8 @@ class StopSignals:
         received: The number of the signal, or ``None``.
     """
 
-    def __init__(self) -> None:
-        self.received: int | None = None
+    def __init__(self, received: int | None = None) -> None:
+        self.received = received
         self._previous: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> "StopSignals":

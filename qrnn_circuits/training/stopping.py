@@ -30,7 +30,7 @@ class Standing:
 
     def after(self, validation: Validation) -> "Standing":
         """The standing once another validation is known."""
-        if self.best is None or _rank(validation) < _rank(self.best):
+        if self.best is None or validation.rank < self.best.rank:
             return replace(self, best=validation, last=validation, without_improvement=0)
         return replace(self, last=validation, without_improvement=self.without_improvement + 1)
 
@@ -89,7 +89,3 @@ def _validation(values: Mapping[str, Any]) -> Validation:
         if type(getattr(validation, name)) not in (int, float):
             raise TypeError(f"{name} must be a number, got {getattr(validation, name)!r}")
     return validation
-
-
-def _rank(validation: Validation) -> tuple[bool, float, float]:
-    return not validation.pruned, validation.sampled_error, validation.error

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from qrnn_circuits.checks import check_choice, check_integer
+from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import RunFolder
@@ -30,7 +31,7 @@ from qrnn_circuits.training.sweep_store import (
     readable_journal,
     require_optuna,
 )
-from qrnn_circuits.training.trainer import Trainer, TrainingDiverged, TrainingResult
+from qrnn_circuits.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

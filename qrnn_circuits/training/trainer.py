@@ -1,11 +1,11 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,55 +19,14 @@ from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.optimizers import build_optimizer
+from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.stopping import Standing
+from qrnn_circuits.training.updates import update, zero_if_finite
 from qrnn_circuits.training.validation import validate
-
-
-class TrainingDiverged(Exception):  # noqa: N818 - it names what happened, as StopIteration does
-    """Training left the region where the loss is a number.
-
-    Example:
-        >>> from pathlib import Path
-        >>> settings = {"workspace": 2, "degree": 1, "optimizer": "sgd", "learning_rate": 1e38}
-        >>> trainer = Trainer.start(RunConfig.resolve("memorise", settings), Path("run"))
-        >>> try:
-        ...     trainer.run()
-        ... except TrainingDiverged as error:
-        ...     print(str(error).split(" at ")[0])
-        training diverged
-    """
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a call of :meth:`Trainer.run` ended.
-
-    Attributes:
-        first_step: Optimiser steps that the run had taken before this call.
-        step: Optimiser steps that it has taken now.
-        reason: Why it is over, as a clause for the user; ``None`` where a signal interrupted it.
-        signal: Number of the signal that interrupted it, or ``None``.
-        standing: What is known from the validations.
-
-    Example:
-        >>> from qrnn_circuits.training import RunConfig, Trainer
-        >>> from pathlib import Path
-        >>> settings = {"workspace": 2, "degree": 1, "steps": 2, "task_options": {"length": 4}}
-        >>> config = RunConfig.resolve("memorise", settings)
-        >>> result = Trainer.start(config, Path("run")).run()
-        >>> result.step, result.reason
-        (2, 'all 2 steps are done')
-    """
-
-    first_step: int
-    step: int
-    reason: str | None
-    signal: int | None
-    standing: Standing
 
 
 class Trainer:
@@ -92,8 +51,20 @@ class Trainer:
         2
     """
 
-    def __init__(self, config: RunConfig, folder: Path, ranks: Ranks | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        ranks: Ranks | None = None,
+        like: "Trainer | None" = None,
+    ) -> None:
         """Builds everything at step 0, and writes nothing; see :meth:`start` and :meth:`resume`.
+
+        Args:
+            config: Of the run.
+            folder: Of the run.
+            ranks: The processes, by default this one alone.
+            like: A run of the same task, with which this one shares it.
 
         Raises:
             FileNotFoundError: The task's data are missing, for some process.
@@ -115,18 +86,27 @@ class Trainer:
         self._generator = config.batch_generator()
         with self.ranks.all_or_none():
             self.device = self.ranks.device(config.device)
-            self.task = config.build_task()
-            self._tasks: dict[int | None, BaseTask] = {None: self.task}
-            for length in config.schedule.lengths:
-                self._tasks[length] = config.build_task(length)
+            lengths = (None, *config.schedule.lengths)
+            self._tasks: dict[int | None, BaseTask] = (
+                {length: config.build_task(length) for length in lengths}
+                if like is None
+                else like._tasks
+            )
+            self.task = self._tasks[None]
             self.model = config.build_model(self.device)
             self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
         self._loss = DataParallelLoss(self.model, config.loss, self.ranks)
 
     @classmethod
-    def start(cls, config: RunConfig, folder: Path, ranks: Ranks | None = None) -> "Trainer":
-        """Makes the folder of a new run.
+    def start(
+        cls,
+        config: RunConfig,
+        folder: Path,
+        ranks: Ranks | None = None,
+        like: "Trainer | None" = None,
+    ) -> "Trainer":
+        """Makes the folder of a new run; the arguments are those of the class.
 
         Raises:
             FileExistsError: The folder is not empty.
@@ -135,7 +115,7 @@ class Trainer:
             RankError: Another process has ended.
             ValueError: The network or the task cannot be built.
         """
-        trainer = cls(config, folder, ranks)
+        trainer = cls(config, folder, ranks, like)
         trainer.ranks.from_first(lambda: trainer.folder.create(config))
         return trainer
 
@@ -145,6 +125,7 @@ class Trainer:
         folder: Path,
         changes: Mapping[str, Any] | None = None,
         ranks: Ranks | None = None,
+        like: "Trainer | None" = None,
     ) -> "Trainer":
         """Takes a run up again after its last checkpoint.
 
@@ -153,6 +134,7 @@ class Trainer:
             changes: Fields of the configuration given anew, see :meth:`RunConfig.changed`.
             ranks: The processes that go on with it, by default this one alone; they need not be as
                 many as before.
+            like: A run of the same task, with which this one shares it.
 
         Raises:
             CheckpointError: The last checkpoint cannot be used.
@@ -164,36 +146,15 @@ class Trainer:
         ranks = ranks or Ranks()
         stored = ranks.from_first(run.read_config)
         config = stored.changed(changes or {})
-        trainer = cls(config, folder, ranks)
-        checkpoint = ranks.from_first(trainer._last_checkpoint)
+        trainer = cls(config, folder, ranks, like)
+        own = config, trainer.model, trainer.optimizer
+        checkpoint = ranks.from_first(lambda: trainer.folder.recover(*own))
         # A run that was killed before its first checkpoint starts once more.
         if checkpoint is not None:
             trainer._restore(checkpoint)
         if config != stored:
-            ranks.from_first(trainer._write_config)
+            ranks.from_first(lambda: trainer.folder.replace_config(config, trainer.step))
         return trainer
-
-    def _write_config(self) -> None:
-        with self.folder.owned(self.step):
-            self.folder.write_config(self.config)
-
-    def _last_checkpoint(self) -> Checkpoint | None:
-        """Reads what the run goes on from and makes good what a kill left undone in its folder."""
-        with self.folder.owned():
-            self.folder.remove_leftovers()
-            if not self.folder.has_checkpoints:
-                return None
-            checkpoint = self.folder.load("last", self.config, self.model, self.optimizer)
-            if self.config.steps < checkpoint.step:
-                raise ValueError(
-                    f"steps must be at least the {checkpoint.step} that this run has taken, got "
-                    f"{self.config.steps}"
-                )
-            best, step = checkpoint.standing.best, checkpoint.step
-            if best is not None and best.step == step and not self.folder.holds_best(step):
-                # The run was killed after it wrote the last checkpoint and before the best one.
-                self.folder.save("best", checkpoint)
-            return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpoint.load_parameters(self.model)
@@ -218,107 +179,150 @@ class Trainer:
         if reason is not None:
             return TrainingResult(first_step, self.step, reason, None, self.standing)
         progress = progress or Progress()
-        with (
-            self._owned_folder(),
-            StopSignals() as signals,
-            deterministic(self.device),
-            Log(self.folder.path, self.step + 1) if self.ranks.is_first else nullcontext() as log,
-        ):
+        with StopSignals() as signals, deterministic(self.device), self.ready(progress) as log:
+            while True:
+                loss, received = self._take_step(signals, progress)
+                # One process alone need not wait for the next step, in which all agree.
+                agreed = None if self.ranks.size == 1 else StopSignals(received)
+                result = self.finish_step(first_step, loss, log, progress, agreed or signals)
+                if result is not None:
+                    return result
+
+    @contextmanager
+    def ready(self, progress: Progress) -> Iterator[Log | None]:
+        """While entered, steps can be taken: the folder is this run's own, and its log is open.
+
+        Args:
+            progress: Is told the start and the end.
+
+        Yields:
+            The log, in the first process.
+
+        Raises:
+            CheckpointError: The first checkpoint could not be written.
+            LogError: The log could not be written.
+            RunInUseError: Another process uses the folder, or has gone on with the run.
+        """
+        with ExitStack() as stack:
+            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
+            log = Log(self.folder.path, self.step + 1) if self.ranks.is_first else None
+            if log is not None:
+                stack.enter_context(log)
             if self.step == 0:
                 self._save("last")
             progress.start(self.config, self.step, self.standing.last)
-            try:
-                reason, interrupted = self._loop(log, progress, signals)
-            finally:
-                progress.stop()
+            stack.callback(progress.stop)
+            yield log
+
+    def finish_step(
+        self,
+        first_step: int,
+        loss: float,
+        log: Log | None,
+        progress: Progress,
+        signals: StopSignals,
+    ) -> TrainingResult | None:
+        """What follows a step: notes, and where they are due, a validation and checkpoints.
+
+        Args:
+            first_step: Steps that the run had taken when :meth:`ready` was entered.
+            loss: Of the step.
+            log: Of :meth:`ready`.
+            progress: Is told of it.
+            signals: Interrupt the run.
+
+        Returns:
+            The result, if the run ends here.
+
+        Raises:
+            CheckpointError: A checkpoint could not be written.
+            LogError: The log could not be written.
+            TrainingDiverged: An outcome of the validation has become impossible.
+        """
+        if log is not None:
+            log.step(self.step, loss)
+        progress.step(self.step, loss)
+        saved = False
+        if (
+            self.step % self.config.validate_every == 0
+            or self.step == self.config.steps
+            or self.config.schedule.begins(self.step)
+        ):
+            saved = self._validate(log, progress)
+        reason = self.standing.reason_to_stop(self.config, self.step)
+        interrupted = signals.received if reason is None else None
+        ends = reason is not None or interrupted is not None
+        if not saved and (ends or self.step % self.config.checkpoint_every == 0):
+            if log is not None:
+                log.flush()
+            self._save("last")
+        if not ends:
+            return None
         return TrainingResult(first_step, self.step, reason, interrupted, self.standing)
 
-    @contextmanager
-    def _owned_folder(self) -> Iterator[None]:
-        """Keeps other runs out of the folder, if none has gone on with this one meanwhile."""
-        with ExitStack() as stack:
-            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
-            yield
+    def begin_step(self, progress: Progress) -> StepBatch:
+        """What comes before a step: where it is due, another trial; and its batch and rates."""
+        schedule = self.config.schedule
+        if schedule.begins(self.step):
+            self._begin(progress)
+        decay = schedule.learning_rate(self.step) / self.config.learning_rate
+        for group in self.optimizer.param_groups:
+            group["lr"] = math.ldexp(group["initial_lr"] * decay, -self.standing.retreats)
+        batch = self._tasks[schedule.length(self.step)].batch(
+            self.config.batch_size, self._generator
+        )
+        weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
+        self.step += 1
+        return StepBatch(batch, *weights)
 
-    def _loop(
-        self, log: Log | None, progress: Progress, signals: StopSignals
-    ) -> tuple[str | None, int | None]:
-        """Takes steps until there is a reason to stop or a signal, and returns both."""
-        while True:
-            if self.config.schedule.begins(self.step):
-                self._begin(progress)
-            loss, received = self._take_step(signals)
-            if log is not None:
-                log.step(self.step, loss)
-            progress.step(self.step, loss)
-            saved = False
-            if (
-                self.step % self.config.validate_every == 0
-                or self.step == self.config.steps
-                or self.config.schedule.begins(self.step)
-            ):
-                saved = self._validate(log, progress)
-            reason = self.standing.reason_to_stop(self.config, self.step)
-            interrupted = None
-            if reason is None:
-                # One process alone need not wait for the next step, in which all agree.
-                interrupted = signals.received if self.ranks.size == 1 else received
-            ends = reason is not None or interrupted is not None
-            if not saved and (ends or self.step % self.config.checkpoint_every == 0):
-                if log is not None:
-                    log.flush()
-                self._save("last")
-            if ends:
-                return reason, interrupted
-
-    def _take_step(self, signals: StopSignals) -> tuple[float, int | None]:
+    def _take_step(self, signals: StopSignals, progress: Progress) -> tuple[float, int | None]:
         """Takes one optimiser step.
 
         Returns:
             The training loss before it, and the signal that some process had received by then.
         """
-        schedule = self.config.schedule
-        weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
-        task = self._tasks[schedule.length(self.step)]
-        batch = task.batch(self.config.batch_size, self._generator)
-        share = self._loss.share(batch, self.device)
-        received: int | None = None
+        value, received = self.optimise(self.begin_step(progress), signals.received)
+        self.end_step()
+        # One transfer from the device for both.
+        loss, difference = torch.stack(
+            [value, zero_if_finite([list(self.model.parameters())])[0]]
+        ).tolist()
+        self.check_finite(loss, difference == 0)
+        return loss, received
 
-        def closure() -> Tensor:
-            nonlocal received
-            self.optimizer.zero_grad()
-            loss, received = self._loss.backward(share, signals.received, *weights)
-            if self.config.clip_norm is not None:
-                torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            return loss
+    def optimise(self, step: StepBatch, received: int | None = None) -> tuple[Tensor, int | None]:
+        """Changes the parameters by one step of the optimiser, as :func:`~.updates.update` does.
 
-        decay = schedule.learning_rate(self.step) / self.config.learning_rate
-        for group in self.optimizer.param_groups:
-            group["lr"] = math.ldexp(group["initial_lr"] * decay, -self.standing.retreats)
-        self.step += 1
+        Raises:
+            TrainingDiverged: An outcome has become impossible, or a parameter no number.
+        """
+        share = self._loss.share(step.batch, self.device)
         try:
-            # PyTorch says that a closure returns a float, and hands on whatever it returns.
-            value: Any = self.optimizer.step(cast(Callable[[], float], closure))
+            return update(self.optimizer, self._loss, share, step, self.config.clip_norm, received)
         except (ParameterRangeError, PrecisionError, ZeroProbabilityError) as error:
             raise self._diverged(str(error)) from error
         except ValueError as error:
             # The network refuses parameters that are not finite, as L-BFGS can set within a step.
-            if self._zero_if_finite() != 0:
+            if zero_if_finite([list(self.model.parameters())])[0] != 0:
                 raise self._diverged(str(error)) from error
             raise
+
+    def end_step(self) -> None:
+        """What comes after the optimiser: where it is due, small rotations are pruned."""
+        schedule = self.config.schedule
         tolerance = schedule.prune_tolerance(self.step - 1)
         if tolerance is not None and isinstance(self.model, RecurrentNetwork):
             self.model.cell.prune(tolerance)
             if schedule.prune_tolerance(self.step - 2) is None:
                 # What the optimiser remembers of steeper gradients would slow down the rest.
                 self.optimizer = build_optimizer(self.config, self.model)
-        # One transfer from the device for both.
-        loss, difference = torch.stack([value, self._zero_if_finite()]).tolist()
+
+    def check_finite(self, loss: float, parameters_are_finite: bool) -> None:
+        """Raises :class:`TrainingDiverged` where a step has led to what is no number."""
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
-        if difference != 0:
+        if not parameters_are_finite:
             raise self._diverged("a parameter is no longer finite")
-        return loss, received
 
     def _validate(self, log: Log | None, progress: Progress) -> bool:
         """Validates, and returns whether that led to a new last checkpoint."""
@@ -374,19 +378,9 @@ class Trainer:
         self.optimizer.load_state_dict(dict(best.optimizer))
         progress.retreat(self.step, best.step)
 
-    @torch.no_grad()
-    def _zero_if_finite(self) -> Tensor:
-        """0 if all parameters are finite, else NaN; shape ``()``."""
-        return torch.stack([(each - each).sum() for each in self.model.parameters()]).sum()
-
     def _diverged(self, what: str) -> TrainingDiverged:
-        rates = f"learning_rate (this one has {self.config.learning_rate:g})"
-        if self.config.readout_learning_rate is not None:
-            rates += f" or readout_learning_rate ({self.config.readout_learning_rate:g})"
-        return TrainingDiverged(
-            f"training diverged at step {self.step}: {what}. Start another run with a smaller "
-            f"{rates}, or with dtype float64. "
-            f"The last checkpoint stays in {self.folder.checkpoint_path('last')}"
+        return TrainingDiverged.at(
+            self.step, what, self.config, self.folder.checkpoint_path("last")
         )
 
     def _save(self, name: CheckpointName) -> None:

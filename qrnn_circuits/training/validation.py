@@ -46,6 +46,11 @@ class Validation:
     log10_acceptance: float
     pruned: bool = False
 
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """By which validations are compared: the least is the best."""
+        return not self.pruned, self.sampled_error, self.error
+
 
 @dataclass(frozen=True)
 class _Tally:

@@ -70,6 +70,7 @@ def _without_training() -> Iterator[None]:
     """Commands read what they are given, and do not train."""
     with (
         mock.patch("qrnn_circuits.command_line.train._run"),
+        mock.patch("qrnn_circuits.command_line.train.run_seeds"),
         mock.patch("qrnn_circuits.command_line.sweep._work", return_value=None),
     ):
         yield
@@ -80,7 +81,7 @@ class Targets:
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
-        *("options", "log", "kinds", "rvqe"),
+        *("options", "log", "kinds", "rvqe", "ensemble"),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -187,6 +188,20 @@ class Targets:
             path.write_text(to_json(changed_value(rng, values)), errors="surrogatepass")
         with _without_training():
             qrnn(*rng.choice((("evaluate", str(folder)), ("sample", str(folder), "--count", "1"))))
+            qrnn("train", "memorise", "--out", str(folder), "--resume")
+
+    def ensemble(self, rng: Random) -> None:
+        """The seeds and the configuration of runs that are trained together."""
+        folder = self.work / "ensemble"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        path = folder / "ensemble.json"
+        values = {"seeds": [0, 1], "config": self.values}
+        if rng.random() < 0.3:
+            path.write_bytes(changed_bytes(rng, json.dumps(values).encode()))
+        else:
+            path.write_text(to_json(changed_value(rng, values)), errors="surrogatepass")
+        with _without_training():
             qrnn("train", "memorise", "--out", str(folder), "--resume")
 
     def toml(self, rng: Random) -> None:

@@ -6,12 +6,8 @@ from hypothesis import strategies as st
 from numpy.polynomial.legendre import Legendre
 from numpy.typing import NDArray
 
-from qrnn_circuits import (
-    QuantumReservoir,
-    RecurrentCircuitLayer,
-    information_processing_capacity,
-    memory_capacity,
-)
+from qrnn_circuits import QuantumReservoir, RecurrentCircuitLayer
+from qrnn_circuits.layers import information_processing_capacity, memory_capacity
 
 Values = NDArray[np.float64]
 SEEDS = st.integers(0, 2**32 - 1)
@@ -160,9 +156,9 @@ def test_arguments_out_of_range_are_refused(
         "interval": (-1, 1),
     }
     with pytest.raises(error, match=problem):
-        information_processing_capacity(**(arguments | options))
+        information_processing_capacity(**(arguments | options))  # type: ignore[arg-type]
 
 
 def test_a_delay_out_of_range_is_refused_by_its_own_name() -> None:
     with pytest.raises(TypeError, match="longest_delay must be an integer"):
-        memory_capacity(drive(9)[:, None], drive(9), longest_delay=1.5)
+        memory_capacity(drive(9)[:, None], drive(9), longest_delay=1.5)  # type: ignore[arg-type]

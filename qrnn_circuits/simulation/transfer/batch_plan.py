@@ -18,6 +18,7 @@ from qrnn_circuits.simulation.transfer.buckets import (
 from qrnn_circuits.simulation.transfer.build import OperatorIndices, operator_indices
 from qrnn_circuits.simulation.transfer.costs import worthwhile_buckets, worthwhile_products
 from qrnn_circuits.simulation.transfer.products import Integers, Mask, operator_sequences
+from qrnn_circuits.simulation.transfer.reading import Owners
 
 # A plan that is remembered saves a tenth of a training step of memorise. The plans of larger
 # batches take little of their steps' time, and much memory.
@@ -34,6 +35,7 @@ class BatchPlan:
         rows: The sequence of each state that is read, shape ``(R,)``.
         steps: Its step, shape ``(R,)``.
         unread: Whether the lane of any step is not read.
+        owners: The cell of each state that is read, where there are several cells.
     """
 
     operators: OperatorIndices
@@ -41,6 +43,7 @@ class BatchPlan:
     rows: Tensor
     steps: Tensor
     unread: bool
+    owners: Owners | None
 
 
 def batch_plan(
@@ -51,6 +54,7 @@ def batch_plan(
     symbols: int,
     size: int,
     scale_every: int,
+    cells: int = 1,
 ) -> BatchPlan:
     """Plans a batch, unless it is a small one that has just been planned.
 
@@ -63,13 +67,14 @@ def batch_plan(
             ``(B, T)``.
         read: The steps whose states are read, bool, of that shape, or ``None`` for all. The last
             step of each sequence is always among them.
-        symbols: Number of symbols, ``2**I``.
+        symbols: Number of symbols, ``2**I``, of all cells; the last one may be of no cell.
         size: Amplitudes of a state, ``2**W``.
         scale_every: Time indices from one that is scaled to the next.
+        cells: Number E of cells with symbols of their own, each of which has as many sequences.
     """
     arrays = (inputs.cpu().numpy(), outcomes.cpu().numpy())
     mask = np.ones(arrays[0].shape, dtype=bool) if read is None else read.cpu().numpy()
-    numbers = (symbols, size, scale_every)
+    numbers = (symbols, size, scale_every, cells)
     # Inference tensors would be of no use to later training.
     with torch.inference_mode(mode=False):
         if mask.size > MOST_REMEMBERED_SYMBOLS:
@@ -100,6 +105,7 @@ def _planned(
     symbols: int,
     size: int,
     scale_every: int,
+    cells: int,
 ) -> BatchPlan:
     mask = mask.copy()
     mask[:, -1] = True
@@ -107,7 +113,7 @@ def _planned(
     # No outcome, which leaves the state as it is, has the number after the last symbol's.
     outcomes = np.where(unread, symbols, outcomes)
     sequences = operator_sequences(
-        inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size)
+        inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size, cells)
     )
     pairs: Integers | None = None
     buckets: Buckets
@@ -121,6 +127,24 @@ def _planned(
     else:
         buckets = row_buckets(sequences, pair_numbers, device, scale_every=scale_every)
     used = np.flatnonzero(np.bincount(inputs.ravel()))
+    owners = None
+    if cells > 1:
+        used = _used_by_any(used, symbols // cells, cells)
+        owners = Owners(cells, sequences.read_row // (len(inputs) // cells))
     operators = operator_indices(used, sequences.products, pairs, symbols, device)
     rows, steps = on_device([sequences.read_row, sequences.read_step], device)
-    return BatchPlan(operators, buckets, rows, steps, bool(unread.any()))
+    return BatchPlan(operators, buckets, rows, steps, bool(unread.any()), owners)
+
+
+def _used_by_any(used: Integers, symbols: int, cells: int) -> Integers:
+    """The symbols of all cells that some cell uses, and what follows them as it is.
+
+    Args:
+        used: Ascending, shape ``(n,)``.
+        symbols: Number of symbols of a cell.
+        cells: Number of cells.
+    """
+    own = used < cells * symbols
+    kinds = np.unique(used[own] % symbols)
+    every = (np.arange(cells)[:, None] * symbols + kinds).ravel()
+    return np.concatenate([every, used[~own]])

@@ -101,12 +101,13 @@ def _expected_seconds(
     return cheapest_buckets(run)[1]
 
 
-def worthwhile_products(batch: int, size: int) -> Worth:
+def worthwhile_products(batch: int, size: int, cells: int = 1) -> Worth:
     """Which products of operators are worth building, by their counts and number of time indices.
 
     Args:
         batch: Number of sequences B.
         size: Amplitudes of a state, ``2**W``.
+        cells: Number E of cells with operators of their own.
     """
 
     def worth(counts: Integers, length: int) -> Mask | None:
@@ -115,10 +116,10 @@ def worthwhile_products(batch: int, size: int) -> Worth:
             return counts > size
         products = len(counts)
         # Of a left and a right operator and the outcome in between: about as many of each.
-        outcomes = products ** (1 / 3)
+        outcomes = (products / cells) ** (1 / 3)
         build = _PRODUCTS_SECONDS + batch * length * _PLAN_SECONDS
         build += products * size**3 * SECONDS["product"]
-        now = _expected_seconds(batch, 2 * length, size, outcomes, outcomes)
+        now = _expected_seconds(batch, 2 * length, size, cells * outcomes, outcomes)
         then = _expected_seconds(batch, length, size, products, outcomes)
         return np.ones(products, dtype=bool) if build + then < now else None
 

@@ -30,13 +30,14 @@ def transfer_operators(stages: WorkspaceStages, symbols: int) -> Tensor:
 
     Args:
         stages: From :meth:`QRNNCell.step_gates`.
-        symbols: Number of input symbols, ``2**I``.
+        symbols: Number of input symbols, ``2**I``, of all E cells; of each cell equally many.
 
     Returns:
         Shape ``(2**I, 2**W, 2**W)``; column x is what becomes of the workspace basis state x.
     """
+    theta = stages.theta
     operators: Tensor = _TransferOperators.apply(  # type: ignore[no-untyped-call]
-        stages.blocks, stages.theta
+        stages.blocks, theta if theta.ndim == 3 else theta[:, None]
     )
     return operators.view(symbols, operators.shape[-1], -1)
 
@@ -63,13 +64,14 @@ class _TransferOperators(torch.autograd.Function):
         if count > 1:
             # A rotation of the first half goes with the half-stage after it, one of the last half
             # with the half-stage before it: neither acts on wires that control what is in between.
-            ctx.late = _rotations(theta[:, before:])
-            ctx.last_rotated = ctx.late @ ctx.last_half.matrices[:-1]
-            last[:-1] = ctx.last_rotated.unbind(0)
+            cells = theta.shape[1]
+            ctx.late = _rotations(theta[..., before:])
+            ctx.last_rotated = ctx.late @ _by_cell(ctx.last_half.matrices[:-1], cells)
+            last[:-1] = ctx.last_rotated.flatten(1, 2).unbind(0)
             if before:
-                ctx.early = _rotations(theta[:, :before])
-                ctx.first_rotated = ctx.first_half.matrices[1:] @ ctx.early
-                first[1:] = ctx.first_rotated.unbind(0)
+                ctx.early = _rotations(theta[..., :before])
+                ctx.first_rotated = _by_cell(ctx.first_half.matrices[1:], cells) @ ctx.early
+                first[1:] = ctx.first_rotated.flatten(1, 2).unbind(0)
         # Axes: symbol, first half of y, last half of y, first half of x, last half of x.
         operators: Tensor = last[0]
         if before:
@@ -113,18 +115,24 @@ class _TransferOperators(torch.autograd.Function):
             to_last[0] = gradient
         angles = torch.zeros_like(theta)
         if len(last) > 1:
-            rotated = to_last[:-1]
-            angles[:, before:] = _angles((rotated @ ctx.last_rotated.mT).sum((1, 2)))
-            to_last[:-1] = ctx.late.mT @ rotated
+            rotated = _by_cell(to_last[:-1], theta.shape[1])
+            angles[..., before:] = _angles((rotated @ ctx.last_rotated.mT).sum((2, 3)))
+            rotated.copy_(ctx.late.mT @ rotated)
             if before:
-                rotated = to_first[1:]
-                angles[:, :before] = _angles((ctx.first_rotated.mT @ rotated).sum((1, 2)))
-                to_first[1:] = rotated @ ctx.early.mT
+                rotated = _by_cell(to_first[1:], theta.shape[1])
+                angles[..., :before] = _angles((ctx.first_rotated.mT @ rotated).sum((2, 3)))
+                rotated.copy_(rotated @ ctx.early.mT)
         to_blocks = torch.empty_like(blocks)
         _last_half(to_blocks, before, a).copy_(ctx.last_half.backward(to_last))
         if before:
             _first_half(to_blocks, before, b).copy_(ctx.first_half.backward(to_first))
         return to_blocks, angles
+
+
+def _by_cell(matrices: Tensor, cells: int) -> Tensor:
+    """The matrices of :class:`_HalfStages` with an axis of E cells before that of their symbols."""
+    by_cell: Tensor = matrices.unflatten(1, (cells, -1))
+    return by_cell
 
 
 def _first_half(blocks: Tensor, before: int, patterns: int) -> Tensor:
@@ -227,13 +235,21 @@ def _table_entries(wires: int, device: torch.device) -> Tensor:
 
 
 def _rotations(theta: Tensor) -> Tensor:
-    """The matrices of ``RY(theta)`` on each of n wires, ``(G, n)`` to ``(G, 1, 1, 2**n, 2**n)``."""
+    """The matrices of ``RY(theta)`` on each of n wires.
+
+    Args:
+        theta: Shape ``(G, E, n)``.
+
+    Returns:
+        Shape ``(G, E, 1, 1, 2**n, 2**n)``.
+    """
     half = theta / 2
     cos, sin = half.cos(), half.sin()
-    wires = theta.shape[1]
-    factors = torch.stack((cos, -sin, sin, cos), 1).flatten(1)
-    factors = factors.index_select(1, _factor_entries(wires, theta.device))
-    return factors.view(-1, wires, 4**wires).prod(1).view(-1, 1, 1, 2**wires, 2**wires)
+    stages, cells, wires = theta.shape
+    factors = torch.stack((cos, -sin, sin, cos), 2).flatten(2)
+    factors = factors.index_select(2, _factor_entries(wires, theta.device))
+    products = factors.view(stages, cells, wires, -1).prod(2)
+    return products.view(stages, cells, 1, 1, 2**wires, 2**wires)
 
 
 @constant
@@ -251,7 +267,7 @@ def _factor_entries(wires: int, device: torch.device) -> Tensor:
 def _angles(gradient: Tensor) -> Tensor:
     """Gradients of the angles, from those of the generators that act on the rotated matrices."""
     wires = gradient.shape[-1].bit_length() - 1
-    angles: Tensor = gradient.flatten(1) @ _generators(wires, gradient.dtype, gradient.device)
+    angles: Tensor = gradient.flatten(-2) @ _generators(wires, gradient.dtype, gradient.device)
     return angles
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from qrnn_circuits.simulation.transfer.buckets import Buckets
 from qrnn_circuits.simulation.transfer.propagation import propagation
+from qrnn_circuits.simulation.transfer.reading import Owners, reading
 from qrnn_circuits.tracing import first_derivative
 
 # Most bytes of a batch's states that are kept; of more, those of one segment at a time are.
@@ -49,7 +50,13 @@ class Readings(NamedTuple):
     least: Tensor
 
 
-def recur(operators: Tensor, readout: Tensor, state: Tensor, buckets: Buckets) -> Readings:
+def recur(
+    operators: Tensor,
+    readout: Tensor,
+    state: Tensor,
+    buckets: Buckets,
+    owners: Owners | None = None,
+) -> Readings:
     """Takes a batch through its operators and reads states on the way.
 
     Args:
@@ -57,10 +64,11 @@ def recur(operators: Tensor, readout: Tensor, state: Tensor, buckets: Buckets) -
         readout: Amplitudes of the output stage, shape ``(2**I, 2**W)``.
         state: States of time index 0 in the order of the batch, shape ``(B, 2**W)``.
         buckets: The rows that meet each operator.
+        owners: The cells that the states are read by, where there are several.
     """
     return Readings(
         *_Recurrence.apply(  # type: ignore[no-untyped-call]
-            operators, readout, state, buckets
+            operators, readout, state, buckets, owners
         )
     )
 
@@ -73,8 +81,9 @@ class _Recurrence(torch.autograd.Function):
         readout: Tensor,
         state: Tensor,
         buckets: Buckets,
+        owners: Owners | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        run = _Run(operators, readout, state, buckets)
+        run = _Run(operators, readout, state, buckets, owners)
         ctx.save_for_backward(operators, readout, state)
         ctx.run = run
         outputs = run.forward()
@@ -89,15 +98,22 @@ class _Recurrence(torch.autograd.Function):
         weights: Tensor | None,
         final: Tensor | None,
         *_: Tensor | None,
-    ) -> tuple[Tensor, Tensor, Tensor, None]:
-        return *ctx.run.backward(weights, final), None
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        return *ctx.run.backward(weights, final), None, None
 
 
 class _Run:
     """A pass there and back."""
 
-    def __init__(self, operators: Tensor, readout: Tensor, state: Tensor, buckets: Buckets) -> None:
-        self.buckets = buckets
+    def __init__(
+        self,
+        operators: Tensor,
+        readout: Tensor,
+        state: Tensor,
+        buckets: Buckets,
+        owners: Owners | None = None,
+    ) -> None:
+        self.buckets, self.owners = buckets, owners
         self.readout = readout
         self.batch, self.size = state.shape
         self.propagation = propagation(operators, readout, buckets)
@@ -117,15 +133,16 @@ class _Run:
 
     def forward(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Fills :class:`Readings`."""
-        squares_of_readout = (self.readout * self.readout).T
-        weights, least = [], []
+        reader = reading(self.readout, self.owners)
+        weights, least, count = [], [], 0
         for segment, (first, last) in enumerate(self.segments):
             self._fill(segment)
             for chunk in _intervals(first, last, self.chunk_length):
                 states, scale = self._read(chunk)
                 if len(states):
-                    weights.append((states * states) @ squares_of_readout)
+                    weights.append(reader.weights(states, count))
                     least.append(scale.min())
+                    count += len(states)
             if segment + 1 < len(self.segments):
                 self.segment_states.append(self._states(last).clone())
         scales = torch.stack(
@@ -152,8 +169,7 @@ class _Run:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of the operators, the read-out and the state of time index 0."""
         self.propagation.start_backward()
-        squares_of_readout = self.readout * self.readout
-        readout_gradient = torch.zeros_like(self.readout)
+        reader = reading(self.readout, self.owners)
         gradient = self.readout.new_zeros(self.buckets.widths[-1], self.size)
         if final is not None:
             gradient[: self.batch] = final
@@ -167,9 +183,9 @@ class _Run:
                 if weights is None:
                     states, counts = states[:0], [0] * len(counts)
                 elif len(states):
-                    part = weights[end - len(states) : end]
-                    readout_gradient += 2 * self.readout * (part.T @ (states * states))
-                    states = (part @ squares_of_readout).mul_(states).mul_(2 / scale)
+                    begin = end - len(states)
+                    back = reader.backward(weights[begin:end], states, begin)
+                    states = back.mul_(states).mul_(2 / scale)
                 end -= len(states)
                 times = range(first + 1, last + 1)
                 reads = zip(times, counts, states.split(counts), strict=True)
@@ -179,6 +195,7 @@ class _Run:
         if self.buckets.start is not None:
             gradient = torch.empty_like(gradient).index_copy_(0, self.buckets.start, gradient)
         operators_gradient, more = self.propagation.gradients()
+        readout_gradient = reader.readout_gradient
         if more is not None:
             readout_gradient += more
         return operators_gradient, readout_gradient, gradient

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.gates import StepGates
 from qrnn_circuits.sequences import ended
 from qrnn_circuits.simulation.transfer.batch_plan import batch_plan
@@ -52,7 +53,8 @@ def run_conditioned(
     """Runs a batch through transfer operators.
 
     Args:
-        gates: From :meth:`QRNNCell.step_gates`.
+        gates: From :meth:`QRNNCell.step_gates`; those of E cells run as many batches, one after
+            another in what follows, ``E * B`` sequences in all.
         inputs: Input symbols, int64, shape ``(B, T)``.
         outcomes: The outcome that each step is conditioned on, or ``UNREAD``, int64, shape
             ``(B, T)``.
@@ -63,13 +65,19 @@ def run_conditioned(
         lengths: Number of steps of each sequence, int64, shape ``(B,)``, if not all have T. What
             follows them is unread, and leaves the states as they are.
     """
-    readout = gates.readout
+    readout, cells = gates.readout, gates.cells
+    if cells > 1:
+        # Each cell has symbols and outcomes of its own.
+        first = gates.first_symbols(len(inputs))[:, None]
+        inputs, outcomes = inputs + first, outcomes + first.where(outcomes != UNREAD, 0)
     if lengths is not None:
         # One more symbol stands for no step: its operator is the identity, and nothing reads it.
         inputs = inputs.masked_fill(ended(lengths, inputs.shape[1]), len(readout))
         readout = torch.cat((readout, readout.new_ones(1, readout.shape[1])))
     symbols, size = readout.shape
-    plan = batch_plan(inputs, outcomes, read, symbols=symbols, size=size, scale_every=scale_every)
+    plan = batch_plan(
+        inputs, outcomes, read, symbols=symbols, size=size, scale_every=scale_every, cells=cells
+    )
     used = plan.operators.used
     stages = gates.workspace
     own = used if lengths is None else used[used < len(gates.readout)]
@@ -80,8 +88,8 @@ def run_conditioned(
         identity = torch.eye(size, dtype=transfer.dtype, device=transfer.device)
         transfer = torch.cat((transfer, identity[None]))
     operators, scales = build_operators(transfer, readout, plan.operators)
-    readings = recur(operators, readout, state, plan.buckets)
-    weights = readings.weights if lengths is None else readings.weights[:, :-1]
+    readings = recur(operators, readout, state, plan.buckets, plan.owners)
+    weights = readings.weights if lengths is None or cells > 1 else readings.weights[:, :-1]
     log_scales, least = readings.log_scales, readings.least
     if read is None:
         log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)

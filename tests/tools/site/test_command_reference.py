@@ -41,4 +41,4 @@ def test_pages_that_have_not_changed_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_contents_keep_the_order_of_the_help() -> None:
-    assert re.findall(r"\((\w+)\.rst\)", contents()) == list(COMMANDS)
+    assert re.findall(r"\(([\w-]+)\.rst\)", contents()) == list(COMMANDS)

@@ -1,0 +1,98 @@
+"""Several cells of one shape through transfer operators, in one set of operations.
+
+The symbols of all cells, one after another, are one larger alphabet: a sequence of cell e meets the
+operators of the symbols of that cell alone, and everything else is as for one cell.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.gates import StepGates, WorkspaceStages, gate_tables
+from qrnn_circuits.neuron import largest_angle
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+from qrnn_circuits.simulation.base import Prediction
+from qrnn_circuits.simulation.quantum_neurons import TransferSimulation
+
+
+class EnsembleSimulation(TransferSimulation):
+    """Runs cells that differ in their parameters alone, each along as many sequences.
+
+    Batches hold the sequences of the first cell, then those of the next one, ..., ``E * B`` in all.
+    Where one cell needs more than a pass in the type of the parameters, this is refused for all.
+    """
+
+    def __init__(self, cells: Sequence[QRNNCell]) -> None:
+        """Takes the cells.
+
+        Args:
+            cells: Of the same sizes, order and semantics, on one device and of one type.
+        """
+        super().__init__(cells[0])
+        self._cells = cells
+
+    @cached_property
+    def gates(self) -> StepGates:
+        """The gates of all cells at their present parameters.
+
+        Raises:
+            ParameterRangeError: If the angles of some cell may be too large, or not finite.
+        """
+        parameters = zip(
+            *((cell.coefficients, cell.readout_coefficients, cell.theta) for cell in self._cells),
+            strict=True,
+        )
+        workspace, readout, theta = (torch.stack(tensors, 1) for tensors in parameters)
+        coefficients = torch.cat((workspace, readout))
+        sizes = [torch.linalg.vector_norm(each.detach(), 1) for each in (coefficients, theta)]
+        # No size is beyond their sum.
+        if not float(sum(sizes)) <= largest_angle(theta.dtype):
+            raise ParameterRangeError("the parameters of a cell may be too large for angles")
+        cell = self.cell
+        tables = gate_tables(
+            cell.polynomial.table(coefficients.to(self.dtype)),
+            lane=cell.lane,
+            workspace=cell.workspace,
+            order=cell.order,
+            semantics=cell.semantics,
+        )
+        stages = WorkspaceStages(tables.blocks, theta.to(self.dtype))
+        return StepGates(stages, tables.readout, tables.scales)
+
+    def predict(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None = None
+    ) -> Prediction:
+        """See :meth:`Simulation.predict`.
+
+        Raises:
+            PrecisionError: If amplitudes of some cell underflow.
+        """
+        prediction, reliable = self._predict(inputs, outcomes, state.to(self.dtype), lengths)
+        if not reliable:
+            raise _underflow()
+        return prediction
+
+    def read(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        scored: Tensor,
+        state: Tensor,
+        lengths: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """See :meth:`Simulation.read`.
+
+        Raises:
+            PrecisionError: If amplitudes of some cell underflow.
+        """
+        weights, positions, reliable = self._read(inputs, outcomes, scored, state, lengths)
+        if not reliable:
+            raise _underflow()
+        return weights, positions
+
+
+def _underflow() -> PrecisionError:
+    return PrecisionError("amplitudes of a cell leave the range of the type")

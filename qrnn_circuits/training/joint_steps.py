@@ -1,0 +1,187 @@
+"""One optimiser step of several runs in one set of operations."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor, optim
+from torch.nn.functional import pad
+
+from qrnn_circuits.cells.base import PADDING
+from qrnn_circuits.ensemble import Ensemble
+from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
+from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+from qrnn_circuits.tasks import Batch
+from qrnn_circuits.threads import worthwhile_threads
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.optimizers import build_optimizer
+from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged
+from qrnn_circuits.training.trainer import Trainer
+from qrnn_circuits.training.updates import zero_if_finite
+
+
+class JointSteps:
+    """Takes the steps of runs that differ in their seeds alone and are equally far."""
+
+    def __init__(self, config: RunConfig) -> None:
+        """Takes what the runs have in common.
+
+        Args:
+            config: Of any of them.
+        """
+        self._config = config
+        self._ensembles: dict[tuple[int, ...], Ensemble] = {}
+        # It takes the steps of other optimisers, with their states and rates.
+        self._optimizer = build_optimizer(config, config.build_model())
+
+    def take(
+        self, trainers: Sequence[Trainer], steps: Sequence[StepBatch]
+    ) -> list[float | TrainingDiverged]:
+        """Changes the parameters of each run by one step of its optimiser.
+
+        Args:
+            trainers: The runs.
+            steps: What each of them trains on.
+
+        Returns:
+            The loss of each run before the step, or why it cannot go on.
+        """
+        values: list[Tensor | TrainingDiverged] = []
+        models = [t.model for t in trainers if isinstance(t.model, RecurrentNetwork)]
+        batches = [step.batch for step in steps if isinstance(step.batch, Batch)]
+        if len(models) == len(batches) == len(trainers):
+            # Of which run such an error is, only the step of each by itself tells.
+            with suppress(ParameterRangeError, PrecisionError, ZeroProbabilityError):
+                values += self._together(models, batches, trainers, steps[0])
+        values = values or [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
+        for trainer in trainers:
+            trainer.end_step()
+        differences = zero_if_finite([list(trainer.model.parameters()) for trainer in trainers])
+        losses = [differences[0] * math.nan if isinstance(v, Exception) else v for v in values]
+        told = zip(*torch.stack([torch.stack(losses), differences]).tolist(), strict=True)
+        results: list[float | TrainingDiverged] = []
+        for trainer, value, (loss, difference) in zip(trainers, values, told, strict=True):
+            if isinstance(value, TrainingDiverged):
+                results.append(value)
+                continue
+            try:
+                trainer.check_finite(loss, difference == 0)
+                results.append(loss)
+            except TrainingDiverged as error:
+                results.append(error)
+        return results
+
+    def _together(
+        self,
+        models: Sequence[RecurrentNetwork],
+        batches: Sequence[Batch],
+        trainers: Sequence[Trainer],
+        step: StepBatch,
+    ) -> Tensor:
+        """The losses, shape ``(E,)``; changes no parameter where it raises.
+
+        Raises:
+            ParameterRangeError: A parameter of some run is too large.
+            PrecisionError: Some gradient leaves the range of the type.
+            ZeroProbabilityError: A conditioned outcome of some run has probability zero.
+        """
+        ensemble = self._ensemble(models)
+        batch = _stacked(batches)
+        device = trainers[0].device
+        rows = batch.inputs.to(device), batch.outcomes.to(device), batch.scored.to(device)
+        _, acceptance_weight, sparsity_weight = step
+        count, sequences, length = batch.outcomes.shape
+        for own in ensemble.parameters_of_networks:
+            for parameter in own:
+                parameter.grad = None
+        with worthwhile_threads(models[0], count * sequences, length):
+            losses = ensemble.losses(
+                *rows, kind=self._config.loss, acceptance_weight=acceptance_weight
+            )
+            if sparsity_weight:
+                losses = losses + sparsity_weight * ensemble.parity_angles()[..., 1:].abs().sum(
+                    (1, 2)
+                )
+            losses.sum().backward()
+        if self._config.clip_norm is not None:
+            _clip(ensemble.parameters_of_networks, self._config.clip_norm)
+        self._optimise([trainer.optimizer for trainer in trainers])
+        return losses.detach()
+
+    def _ensemble(self, models: Sequence[RecurrentNetwork]) -> Ensemble:
+        """The networks as one; that of the last call, where it is of the same."""
+        key = tuple(map(id, models))
+        if key not in self._ensembles:
+            self._ensembles = {key: Ensemble(models)}
+        return self._ensembles[key]
+
+    def _optimise(self, optimizers: Sequence[optim.Optimizer]) -> None:
+        """Takes a step of every optimiser, those of equal rates in one call."""
+        groups: dict[tuple[object, ...], dict[str, Any]] = {}
+        state: defaultdict[Any, Any] = defaultdict(dict)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                options = {name: value for name, value in group.items() if name != "params"}
+                joined = groups.setdefault(tuple(options.items()), {"params": [], **options})
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        joined["params"].append(parameter)
+                        # The same dict: what one optimiser notes the other one has noted.
+                        state[parameter] = optimizer.state[parameter]
+        self._optimizer.param_groups = list(groups.values())
+        self._optimizer.state = state
+        self._optimizer.step()
+        for parameter in [parameter for parameter, noted in state.items() if not noted]:
+            # An optimiser that notes nothing has no state, not an empty one.
+            for optimizer in optimizers:
+                optimizer.state.pop(parameter, None)
+
+
+def _alone(trainer: Trainer, step: StepBatch) -> Tensor | TrainingDiverged:
+    """A step of one run by itself."""
+    try:
+        return trainer.optimise(step)[0]
+    except TrainingDiverged as error:
+        return error
+
+
+def _stacked(batches: Sequence[Batch]) -> Batch:
+    """Batches of equally many sequences as one, with padding after the shorter ones.
+
+    Args:
+        batches: Of E runs.
+
+    Returns:
+        With a first dimension of E.
+    """
+    longest = max(batch.outcomes.shape[1] for batch in batches)
+
+    def stack(name: str, padding: int) -> Tensor:
+        each = [getattr(batch, name) for batch in batches]
+        if any(tensor.shape[1] < longest for tensor in each):
+            after = (0, 0) * (each[0].ndim - 2)
+            each = [pad(t, (*after, 0, longest - t.shape[1]), value=padding) for t in each]
+        return torch.stack(each)
+
+    return Batch(stack("inputs", 0), stack("outcomes", PADDING), stack("scored", False))
+
+
+@torch.no_grad()
+def _clip(parameters: Sequence[Sequence[Tensor]], most: float) -> None:
+    """Clips the gradients of each network as ``torch.nn.utils.clip_grad_norm_`` does.
+
+    Args:
+        parameters: Those of each network.
+        most: The greatest norm.
+    """
+    gradients = [[p.grad for p in each if p.grad is not None] for each in parameters]
+    rows = [torch.stack(same).flatten(1) for same in zip(*gradients, strict=True)]
+    norms = torch.stack([torch.linalg.vector_norm(each, dim=1) for each in rows])
+    factors = most / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)
+    for own, factor in zip(gradients, factors.tolist(), strict=True):
+        if factor < 1:
+            for gradient in own:
+                gradient.mul_(factor)

@@ -1,0 +1,65 @@
+"""One step of an optimiser, and whether it has led to numbers."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, optim
+
+from qrnn_circuits.training.gradient import DataParallelLoss, Share
+from qrnn_circuits.training.outcomes import StepBatch
+
+
+def update(
+    optimizer: optim.Optimizer,
+    loss: DataParallelLoss,
+    share: Share,
+    step: StepBatch,
+    clip_norm: float | None,
+    received: int | None,
+) -> tuple[Tensor, int | None]:
+    """Changes the parameters of a network by one step of its optimiser.
+
+    Args:
+        optimizer: Of the parameters.
+        loss: Of the network.
+        share: What this process computes of the batch.
+        step: What is trained on.
+        clip_norm: Greatest norm of the gradients, if they are clipped.
+        received: Number of the signal that this process has received, or ``None``.
+
+    Returns:
+        The loss before the step, and the signal that some process had received by then.
+
+    Raises:
+        Exception: Whatever the loss raises.
+    """
+
+    def closure() -> Tensor:
+        nonlocal received
+        optimizer.zero_grad()
+        value, received = loss.backward(
+            share, received, step.acceptance_weight, step.sparsity_weight
+        )
+        if clip_norm is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+        return value
+
+    # PyTorch says that a closure returns a float, and hands on whatever it returns.
+    before: Any = optimizer.step(cast(Callable[[], float], closure))
+    return before, received
+
+
+@torch.no_grad()
+def zero_if_finite(parameters: Sequence[Sequence[Tensor]]) -> Tensor:
+    """0 for each of several networks of one shape whose parameters are finite, else NaN.
+
+    Args:
+        parameters: Those of each of E networks.
+
+    Returns:
+        Shape ``(E,)``.
+    """
+    rows = [torch.stack(same).flatten(1) for same in zip(*parameters, strict=True)]
+    return torch.stack([(each - each).sum(1) for each in rows]).sum(0)
