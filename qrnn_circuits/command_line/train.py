@@ -70,6 +70,15 @@ def train(
             "--data may be given anew.",
         ),
     ] = False,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{', '.join(CELLS.names())}; for forecasts {', '.join(LAYERS.names())}; with "
+            "further options after commas, as in qlstm,depth=2; or module:Class of your own.",
+            rich_help_panel="Network",
+            show_default="qrnn",
+        ),
+    ] = None,
     seeds: Annotated[
         str | None,
         typer.Option(
@@ -79,15 +88,6 @@ def train(
             "of seed 3 goes to DIR/seed-3, a table and DIR/summary.json compare them.",
             rich_help_panel="Optimisation",
             show_default=False,
-        ),
-    ] = None,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            help=f"{', '.join(CELLS.names())}; for forecasts {', '.join(LAYERS.names())}; with "
-            "further options after commas, as in qlstm,depth=2; or module:Class of your own.",
-            rich_help_panel="Network",
-            show_default="qrnn",
         ),
     ] = None,
     **values: Any,  # noqa: ANN401 - each setting and each option of a task
