@@ -5,21 +5,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 
-from qrnn_circuits.cells import CELLS, Cell
+from qrnn_circuits.cells import CELLS
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.forecaster import LAYERS, Forecaster
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
-from qrnn_circuits.registry import Registry
 from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
 from qrnn_circuits.tasks.recipes import choose_recipe
+from qrnn_circuits.training.cell_settings import (
+    CELL_SETTINGS,
+    NOT_FOR_FORECASTS,
+    cells_for,
+    constructor_arguments,
+    unused_settings,
+)
 from qrnn_circuits.training.schedule import Schedule
 from qrnn_circuits.training.settings import (
     DTYPES,
@@ -47,28 +52,6 @@ _CHANGEABLE = {
     "stop_error",
 }
 
-_CELL_SETTINGS = (
-    "hidden_size",
-    "num_layers",
-    "lane",
-    "workspace",
-    "stages",
-    "order",
-    "degree",
-    "semantics",
-)
-_SPREADS = ("bias_spread", "weight_spread", "theta_spread")
-_SPARSITY = ("sparsity_weight", "prune_tolerance")
-_NOT_FOR_FORECASTS = (
-    "lane",
-    "strategy",
-    "loss",
-    "readout_learning_rate",
-    "acceptance_weight",
-    "acceptance_warmup",
-    *_SPARSITY,
-    "curriculum",
-)
 _NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
 # What recipes say is for this optimiser.
 _FOR_ADAM = ("learning_rate", "readout_learning_rate", "decay")
@@ -137,7 +120,7 @@ class RunConfig(RunSettings):
         task, own = _named(self.task)
         object.__setattr__(self, "task", task)
         object.__setattr__(self, "task_options", own | dict(self.task_options))
-        cells = _cells_for(self.task)
+        cells = cells_for(self.task)
         if isinstance(self.cell, str):
             cell, options = cells.parse(self.cell)
         else:
@@ -185,7 +168,7 @@ class RunConfig(RunSettings):
         order = recommended.get("order", cls.order)
         if (given.get("order", order) == 0) != (order == 0):
             unsuited += ("bias_spread", "weight_spread")
-        unsuited += tuple(_unused(name, given.get("cell", cls.cell)))
+        unsuited += tuple(unused_settings(name, given.get("cell", cls.cell)))
         semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
         if given.get("order", order) and semantics == "unitary":
             unsuited += ("prune_tolerance",)
@@ -277,8 +260,8 @@ class RunConfig(RunSettings):
                 f"curriculum must not go beyond the length of the task, {longest}, got "
                 f"{self.curriculum!r}"
             )
-        for name in _unused(self.task, self.cell):
-            if name in given and name in _NOT_FOR_FORECASTS and self.of_series:
+        for name in unused_settings(self.task, self.cell):
+            if name in given and name in NOT_FOR_FORECASTS and self.of_series:
                 raise ValueError(
                     f"{name} is for tasks of symbols, got {given[name]!r} for a forecast"
                 )
@@ -319,7 +302,7 @@ class RunConfig(RunSettings):
         """
         generator = self._generator(0, trial)
         values = {
-            **{name: getattr(self, name) for name in _CELL_SETTINGS},
+            **{name: getattr(self, name) for name in CELL_SETTINGS},
             "initialisation": Initialisation(
                 self.bias_spread, self.weight_spread, self.theta_spread
             ),
@@ -327,7 +310,7 @@ class RunConfig(RunSettings):
             "device": device,
             "dtype": DTYPES[self.dtype],
         }
-        accepted = _arguments(self.task, self.cell)
+        accepted = constructor_arguments(self.task, self.cell)
         taken = {name: value for name, value in values.items() if name in accepted}
         taken |= self.cell_options
         task = self.build_task()
@@ -339,7 +322,7 @@ class RunConfig(RunSettings):
         self, task: Forecast, arguments: dict[str, Any], generator: torch.Generator
     ) -> Forecaster:
         """The untrained network of a forecast, with a layer of these arguments."""
-        accepted = _arguments(self.task, self.cell)
+        accepted = constructor_arguments(self.task, self.cell)
         of_all = {"batch_first": True, "reading": "last"}
         arguments = {name: of_all[name] for name in of_all if name in accepted} | arguments
         layer = LAYERS.make(self.cell, input_size=task.features, **arguments)
@@ -355,8 +338,8 @@ class RunConfig(RunSettings):
         """What says how large the run's network is, by name."""
         if isinstance(model, RecurrentNetwork):
             return list(model.cell.sizes().items())
-        used = _arguments(self.task, self.cell)
-        names = [name for name in _CELL_SETTINGS if name in used]
+        used = constructor_arguments(self.task, self.cell)
+        names = [name for name in CELL_SETTINGS if name in used]
         sizes = {name: getattr(self, name) for name in names} | dict(self.cell_options)
         return [("cell", self.cell), *sizes.items()]
 
@@ -398,11 +381,6 @@ def _flat(config: RunConfig) -> dict[str, object]:
     return values | options
 
 
-def _cells_for(task: str) -> Registry[Any]:
-    """The cells that a task's network can be made of."""
-    return LAYERS if issubclass(task_class(task), Forecast) else CELLS
-
-
 def _named(task: str | BaseTask | type[BaseTask]) -> tuple[str, dict[str, Any]]:
     """A task's name and the options that an object of it has."""
     if isinstance(task, str):
@@ -411,25 +389,3 @@ def _named(task: str | BaseTask | type[BaseTask]) -> tuple[str, dict[str, Any]]:
         return TASKS.name_of(task), {}
     name = TASKS.name_of(type(task))
     return name, {option: getattr(task, option) for option in option_names(name)}
-
-
-def _arguments(task: str, cell: str) -> Mapping[str, Any]:
-    """The arguments of a cell's constructor."""
-    return signature(cast(Any, _cells_for(task).find(cell))).parameters
-
-
-def _unused(task: str, cell: str) -> list[str]:
-    """The settings that a task or its cell has no use for."""
-    cells = _cells_for(task)
-    if not isinstance(cell, str):
-        cell = cells.name_of(cell)
-    cell, _ = cells.parse(cell)
-    accepted = set(_arguments(task, cell))
-    unused = [name for name in _CELL_SETTINGS if name not in accepted]
-    if "initialisation" not in accepted:
-        unused += _SPREADS
-    if cells is LAYERS:
-        return list(dict.fromkeys([*unused, *_NOT_FOR_FORECASTS]))
-    # What makes an object of a cell, in place of its class, does not tell.
-    method = getattr(cells.find(cell), "parity_angles", None)
-    return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]

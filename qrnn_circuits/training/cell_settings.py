@@ -1,0 +1,61 @@
+"""Which settings of a run a task's network has a use for, by the constructor of its cell."""
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any, cast
+
+from qrnn_circuits.cells import CELLS, Cell
+from qrnn_circuits.forecaster import LAYERS
+from qrnn_circuits.registry import Registry
+from qrnn_circuits.tasks import Forecast
+from qrnn_circuits.training.task_options import task_class
+
+CELL_SETTINGS = (
+    "hidden_size",
+    "num_layers",
+    "lane",
+    "workspace",
+    "stages",
+    "order",
+    "degree",
+    "semantics",
+)
+_SPREADS = ("bias_spread", "weight_spread", "theta_spread")
+_SPARSITY = ("sparsity_weight", "prune_tolerance")
+NOT_FOR_FORECASTS = (
+    "lane",
+    "strategy",
+    "loss",
+    "readout_learning_rate",
+    "acceptance_weight",
+    "acceptance_warmup",
+    *_SPARSITY,
+    "curriculum",
+)
+
+
+def cells_for(task: str) -> Registry[Any]:
+    """The cells that a task's network can be made of."""
+    return LAYERS if issubclass(task_class(task), Forecast) else CELLS
+
+
+def constructor_arguments(task: str, cell: str) -> Mapping[str, Any]:
+    """The arguments of a cell's constructor."""
+    return signature(cast(Any, cells_for(task).find(cell))).parameters
+
+
+def unused_settings(task: str, cell: str) -> list[str]:
+    """The settings that a task or its cell has no use for."""
+    cells = cells_for(task)
+    if not isinstance(cell, str):
+        cell = cells.name_of(cell)
+    cell, _ = cells.parse(cell)
+    accepted = set(constructor_arguments(task, cell))
+    unused = [name for name in CELL_SETTINGS if name not in accepted]
+    if "initialisation" not in accepted:
+        unused += _SPREADS
+    if cells is LAYERS:
+        return list(dict.fromkeys([*unused, *NOT_FOR_FORECASTS]))
+    # What makes an object of a cell, in place of its class, does not tell.
+    method = getattr(cells.find(cell), "parity_angles", None)
+    return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]
