@@ -7,6 +7,7 @@ from collections.abc import Iterable
 _GREATEST = 2**63 - 1
 _LARGEST = sys.float_info.max
 _SHOWN_BITS = 256
+_SHOWN = 200
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -16,7 +17,7 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
         ValueError: It is not.
     """
     if value not in list(choices):
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {_shown(value)}")
 
 
 def check_integer(name: str, value: object, least: int, greatest: int | None = None) -> None:
@@ -33,7 +34,7 @@ def check_integer(name: str, value: object, least: int, greatest: int | None = N
         ValueError: It is out of range.
     """
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {_shown(value)}")
     if value < least or value > (_GREATEST if greatest is None else greatest):
         accepted = f"at least {least}"
         if greatest is not None or value > _GREATEST:
@@ -48,7 +49,7 @@ def check_bool(name: str, value: object) -> None:
         TypeError: It is something else.
     """
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {_shown(value)}")
 
 
 def check_number(name: str, value: object) -> float:
@@ -59,17 +60,18 @@ def check_number(name: str, value: object) -> float:
         ValueError: It is negative, infinite or NaN.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {_shown(value)}")
     if not 0 <= value <= _LARGEST:
         raise ValueError(f"{name} must be finite and at least 0, got {_shown(value)}")
     return float(value)
 
 
-def _shown(value: float) -> str:
-    """A number, or how long it is: Python refuses to write the longest integers."""
+def _shown(value: object) -> str:
+    """A value, cut where it is long; or how long it is: Python does not write huge integers."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
         return f"an integer of {value.bit_length()} bits"
-    return str(value)
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def similar(name: object, names: Iterable[str]) -> str:
@@ -88,4 +90,4 @@ def check_positive_integer(name: str, value: object) -> None:
         value: What was given.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+        raise ValueError(f"{name} must be an integer of at least 1, got {_shown(value)}")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qrnn_circuits.bounded_files import brief
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 from qrnn_circuits.tasks.sequence_files import PARTS
@@ -87,11 +88,13 @@ class SeriesContents:
             ValueError: If something is out of range.
         """
         if not isinstance(self.checksum, str):
-            raise TypeError(f"checksum must be a string, got {self.checksum!r}")
+            raise TypeError(f"checksum must be a string, got {brief(repr(self.checksum))}")
         for name, kind in (("inputs", str), ("targets", str), ("low", float), ("span", float)):
             values = getattr(self, name)
             if not isinstance(values, list) or not all(isinstance(each, kind) for each in values):
-                raise TypeError(f"{name} must be a list of {kind.__name__}, got {values!r}")
+                raise TypeError(
+                    f"{name} must be a list of {kind.__name__}, got {brief(repr(values))}"
+                )
         if not self.inputs or not len(self.targets) == len(self.low) == len(self.span) >= 1:
             raise ValueError("contents must have inputs, and low and span for each target")
         if not np.isfinite([*self.low, *self.span]).all() or min(self.span) <= 0:
@@ -171,6 +174,9 @@ class Forecast(BaseTask):
         for name in ("series", "data"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
+        for name in ("columns", "targets"):
+            if not isinstance(getattr(self, name), str | None):
+                raise TypeError(f"{name} must be a string, got {brief(repr(getattr(self, name)))}")
         if bool(self.series) == bool(self.data):
             found = "both" if self.series else "neither"
             raise ValueError(
@@ -299,7 +305,7 @@ class Forecast(BaseTask):
             if getattr(found, what) != getattr(known, what):
                 raise ValueError(
                     f"{self.data or self.series} is not what the run began with: its {what} was "
-                    f"{getattr(known, what)}, and now is {getattr(found, what)}"
+                    f"{brief(getattr(known, what))}, and now is {brief(getattr(found, what))}"
                 )
         inputs, targets = (
             scaling.apply(columns.values)

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from qrnn_circuits.bounded_files import brief
 from qrnn_circuits.checks import similar
+from qrnn_circuits.tasks.sequence_files import short
 from qrnn_circuits.tasks.user_file import decoded, read_content
 
 Values = NDArray[np.float64]
@@ -44,7 +46,7 @@ class Columns:
             return self
         places = [self._place(option, name.strip()) for name in wanted.split(",")]
         if len(set(places)) < len(places):
-            raise ValueError(f"{option} must name every column once, got {wanted!r}")
+            raise ValueError(f"{option} must name every column once, got {short(wanted)}")
         return Columns(tuple(self.names[place] for place in places), self.values[:, places])
 
     def _place(self, option: str, name: str) -> int:
@@ -52,7 +54,9 @@ class Columns:
             return self.names.index(name)
         if name.isdecimal() and 1 <= int(name) <= len(self.names):
             return int(name) - 1
-        raise ValueError(f"{option} names no column {name!r}{similar(name, self.names)}")
+        raise ValueError(
+            brief(f"{option} names no column {short(name)}{similar(name, self.names)}")
+        )
 
 
 def read_columns(path: Path) -> tuple[Columns, str]:
@@ -87,7 +91,7 @@ def read_columns(path: Path) -> tuple[Columns, str]:
     if has_header:
         rows = rows[1:]
         if repeated := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"{path} names two columns {min(repeated)!r}")
+            raise ValueError(f"{path} names two columns {short(min(repeated))}")
     if not rows:
         raise ValueError(f"{path} has no row of numbers")
     for number, row in rows:
@@ -116,10 +120,10 @@ def _is_number(field: str) -> bool:
 def _number(path: Path, line: int, name: str, field: str) -> float:
     value = float(field) if _is_number(field) else math.nan
     if not math.isfinite(value):
-        found = repr(field.strip()) if field.strip() else "nothing"
+        found = short(field.strip()) if field.strip() else "nothing"
         raise ValueError(
-            f"{path}: row {line} must have a finite number in column {name!r}, got {found}: fill "
-            "the gap, or leave the column out by columns"
+            f"{path}: row {line} must have a finite number in column {short(name)}, got {found}: "
+            "fill the gap, or leave the column out by columns"
         )
     return value
 
@@ -149,7 +153,7 @@ class Scaling:
         for name, value, width in zip(columns.names, low, span, strict=True):
             if not 0 < width < math.inf:
                 raise ValueError(
-                    f"column {name!r} cannot be scaled to [0, 1]: "
+                    f"column {short(name)} cannot be scaled to [0, 1]: "
                     + (f"it is {value:g} throughout" if width == 0 else "its range overflows")
                     + " in the points that the scaling goes by; leave it out"
                 )

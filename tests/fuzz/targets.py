@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from types import ModuleType
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -28,6 +29,7 @@ from qrnn_circuits.command_line import app
 from qrnn_circuits.job_store.database import Database
 from qrnn_circuits.job_store.records import FIELDS, seal_bytes
 from qrnn_circuits.tasks.digit_data import load_coordinates
+from qrnn_circuits.tasks.forecast import Forecast
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.recipes import choose_recipe
@@ -81,7 +83,7 @@ class Targets:
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
-        *("options", "log", "kinds", "rvqe", "ensemble"),
+        *("options", "log", "kinds", "rvqe", "ensemble", "series"),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -355,6 +357,25 @@ class Targets:
             read_rvqe(path)
         except _REFUSED as error:
             _check_message(error, "checkpoint.tar")
+
+    def series(self, rng: Random) -> None:
+        """A table of numbers to forecast, and what a run keeps of it."""
+        path = self.work / "series.csv"
+        rows = [f"{time},{time % 7 / 3:.4g},{-(2.0**time)!r}" for time in range(20)]
+        content = "\n".join(["time,value,power", *rows]).encode()
+        path.write_bytes(changed_bytes(rng, content) if rng.random() < 0.7 else content)
+        options: dict[str, Any] = {"data": str(path)}
+        if rng.random() < 0.5:
+            contents = {"inputs": ["a"], "targets": ["a"], "low": [0.0], "span": [1.0]}
+            options["contents"] = changed_value(rng, {**contents, "checksum": "0" * 64})
+        if rng.random() < 0.3:
+            option = rng.choice(("window", "horizon", "points", "columns", "scaling"))
+            options[option] = odd_value(rng)
+        try:
+            task = Forecast(**options)
+            task.test()
+        except _REFUSED as error:
+            _check_message(error)
 
     def kinds(self, rng: Random) -> None:
         """Something else in the place of a file: a pipe, a device, a folder or a sparse file."""
