@@ -15,7 +15,7 @@ from qrnn_circuits.training import (
 from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
 from qrnn_circuits.training.pretrained import FOLDER, without_training
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "pretrained.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "guides" / "pretrained.md"
 
 
 def needs_data(name: str) -> bool:
