@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "Print the test error of a trained network, with its standard error.",
     "sample": "Draw sequences from a trained network, one measurement at a time.",
     "inspect": "Count the qubits and gates of a trained network's circuit, on paper and on a chip.",
+    "report": "Write all about a run into one HTML page, which reads without a network.",
     "run": "Run a trained network's task on a device, and compare it with the exact model.",
     "submit": "Submit a trained network's task to a device as one job, and return at once.",
     "jobs": "List the recorded jobs, the latest first.",
@@ -31,7 +32,17 @@ COMMANDS = {
 }
 """The first sentence of every command's help, to be listed without importing the command."""
 
-WATCHED = ("evaluate", "sample", "inspect", "run", "submit", "results", "cancel", "data")
+WATCHED = (
+    "evaluate",
+    "sample",
+    "inspect",
+    "report",
+    "run",
+    "submit",
+    "results",
+    "cancel",
+    "data",
+)
 """Commands that show nothing of their own while they compute or wait for the network."""
 
 _SETTINGS: dict[str, Any] = {

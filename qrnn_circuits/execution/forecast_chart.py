@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from qrnn_circuits.execution.chart import check_chart_path
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
@@ -39,12 +41,19 @@ def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, pat
         True
     """
     check_chart_path(path)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    forecast_figure(forecasts, names, title).savefig(path, dpi=150)
 
+
+def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) -> Figure:
+    """The picture that :func:`draw_forecasts` writes; names and title are shown as they are.
+
+    Args:
+        forecasts: In order of time.
+        names: Of the targets.
+        title: Of the picture.
+    """
     figure = Figure(figsize=(10, 1 + 2.4 * len(names)), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     axes = figure.subplots(len(names), 2, squeeze=False, width_ratios=[3, 1])
     first = max(0, len(forecasts.truth) - _SHOWN)
     times = range(first, len(forecasts.truth))
@@ -61,13 +70,13 @@ def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, pat
             mfc="none",
             label="forecast",
         )
-        left.set_ylabel(name)
+        left.set_ylabel(name, parse_math=False)
         low, high = min(truth.min(), found.min()), max(truth.max(), found.max())
         right.plot([low, high], [low, high], color="black", linewidth=1)
         right.plot(truth, found, **_MARKS)
-        right.set_ylabel(f"forecast of {name}")
+        right.set_ylabel(f"forecast of {name}", parse_math=False)
     axes[-1, 0].set_xlabel("test window")
     axes[-1, 1].set_xlabel("truth")
     lines, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
+    return figure

@@ -1,0 +1,153 @@
+"""A report on a run as one HTML page, which loads nothing and trusts no text."""
+
+import io
+from base64 import b64encode
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+import qrnn_circuits
+from qrnn_circuits.circuits.draw import draw_step
+from qrnn_circuits.execution.curve_chart import curve_figure
+from qrnn_circuits.execution.forecast_chart import forecast_figure
+from qrnn_circuits.execution.inspection_rows import (
+    column_names,
+    count_rows,
+    estimate_rows,
+    inspection_notes,
+    inspection_title,
+)
+from qrnn_circuits.execution.run_report import Example, RunReport
+from qrnn_circuits.training import Evaluation, ForecastEvaluation
+
+# Of a sequence's inputs and of a distribution no more are shown.
+_INPUTS, _SYMBOLS = 24, 8
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("qrnn_circuits.execution"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def report_page(report: RunReport) -> str:
+    """Writes a report as HTML.
+
+    The page has its pictures in itself, reads without a network and without scripts, on a phone and
+    in the dark; every text is escaped.
+
+    Args:
+        report: On the run.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from qrnn_circuits.execution.run_report import make_run_report
+        >>> from qrnn_circuits.training import load_pretrained
+        >>> place = Path("pretrained:xor-chip")
+        >>> report = make_run_report(load_pretrained("xor-chip"), place, "best", {})
+        >>> page = report_page(report)
+        >>> "What to try next" in page, "<script" in page
+        (True, False)
+    """
+    inspection = report.inspection
+    table: dict[str, Any] | None = None
+    if inspection is not None:
+        table = {
+            "title": inspection_title(inspection),
+            "columns": column_names(inspection),
+            "rows": count_rows(inspection) + estimate_rows(inspection),
+            "notes": inspection_notes(inspection),
+        }
+    forecasts = None
+    if report.forecasts is not None:
+        forecasts = picture(forecast_figure(report.forecasts, report.targets, "Test windows"))
+    return _TEMPLATES.get_template("run_report.html").render(
+        report=report,
+        version=qrnn_circuits.__version__,
+        figures=figure_rows(report.figures),
+        curves=_curves(report),
+        examples=[_example(example) for example in report.examples],
+        forecasts=forecasts,
+        circuit=None if report.circuit is None else picture(draw_step(report.circuit)),
+        table=table,
+    )
+
+
+def _curves(report: RunReport) -> str | None:
+    if not report.curves:
+        return None
+    of_series = report.forecasts is not None
+    error = "normalised validation error" if of_series else "validation error"
+    return picture(curve_figure(report.curves, error))
+
+
+def picture(figure: Figure) -> str:
+    """A figure as the address of an image that is in the page."""
+    content = io.BytesIO()
+    # Without a date a report on the same run is the same.
+    figure.savefig(content, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{b64encode(content.getvalue()).decode()}"
+
+
+def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of each figure of a test."""
+    if isinstance(figures, Evaluation):
+        return [
+            (
+                "test error",
+                f"{figures.test_error:.2%} ± {figures.standard_error:.2%}",
+                "share of the answers whose most probable symbol is wrong, with its standard error",
+            ),
+            (
+                "sampled error",
+                f"{figures.sampled_error:.2%}",
+                "the same if each answer is measured once",
+            ),
+            ("tested on", f"{figures.count:,}", figures.unit.replace("_", " ")),
+        ]
+    rows = [
+        ("mean squared error", f"{figures.mean_squared_error:.3g}", "of scaled values"),
+        (
+            "normalised error",
+            f"{figures.normalised_error:.3g}",
+            "root mean squared error as a share of the standard deviation",
+        ),
+    ]
+    if figures.persistence is not None:
+        rows.append(
+            ("by the last value", f"{figures.persistence:.3g}", "normalised error of no model")
+        )
+    for name, error in figures.root_mean_squared_errors.items():
+        rows.append((f"root mean square of {name}", f"{error:.3g}", "error in its own units"))
+    return [*rows, ("tested on", f"{figures.windows:,}", "windows")]
+
+
+def _example(example: Example) -> dict[str, Any]:
+    """What the page shows of an example."""
+    inputs = [str(symbol) for symbol in example.inputs[-_INPUTS:]]
+    if len(example.inputs) > _INPUTS:
+        inputs.insert(0, "…")
+    order = sorted(range(len(example.exact)), key=lambda symbol: -example.exact[symbol])
+    shown = sorted({*order[: _SYMBOLS - 1], example.right})
+    rest = 1 - sum(example.exact[symbol] for symbol in shown)
+    return {
+        "title": f"Test sequence {example.sequence}, step {example.step}",
+        "right": example.answer == example.right,
+        "inputs": " ".join(inputs),
+        "text": example.text,
+        "kept": f"{example.kept:.3g}",
+        "bars": [
+            {
+                "symbol": symbol,
+                "probability": f"{example.exact[symbol]:.1%}",
+                "width": f"{100 * example.exact[symbol]:.1f}",
+                "right": symbol == example.right,
+            }
+            for symbol in shown
+        ],
+        "others": len(example.exact) - len(shown),
+        "rest": f"{max(0.0, rest):.1%}",
+    }
