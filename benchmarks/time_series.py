@@ -90,7 +90,7 @@ def run(trial: Trial, spec: str, hidden: int, epochs: int) -> dict[str, object]:
     """Trains a network as the protocol says, and returns the line of its results."""
     import torch
 
-    from qrnn_circuits.forecaster import LAYERS, Forecaster
+    from qrnn_circuits.forecaster import LAYERS, make_forecaster
     from qrnn_circuits.tasks import Forecast
 
     torch.set_num_threads(1)
@@ -99,11 +99,14 @@ def run(trial: Trial, spec: str, hidden: int, epochs: int) -> dict[str, object]:
     training, validation, test = (tuple(each.float() for each in batch.tensors) for batch in parts)
     generator = torch.Generator().manual_seed(trial.seed)
     name, options = LAYERS.parse(spec)
-    if name not in ("rnn", "gru", "lstm"):
-        options |= {"batch_first": True, "reading": "last"}
-    options |= {"input_size": task.features, "hidden_size": hidden, "generator": generator}
-    targets = len(task.target_names)
-    model = Forecaster(LAYERS.make(name, **options), hidden, targets, generator=generator)
+    model = make_forecaster(
+        name,
+        features=task.features,
+        targets=len(task.target_names),
+        hidden_size=hidden,
+        generator=generator,
+        **options,
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
     errors: list[float] = []
     best = (float("inf"), float("inf"), 0)

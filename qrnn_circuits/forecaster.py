@@ -1,11 +1,14 @@
 """Networks that forecast real values: a recurrent layer, and a linear one behind its last step."""
 
 from collections.abc import Callable
+from functools import partial
+from inspect import signature
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.registry import Registry
 
 
@@ -13,17 +16,19 @@ def _classical(
     kind: Callable[..., nn.RNNBase],
     input_size: int,
     hidden_size: int,
-    num_layers: int,
-    generator: torch.Generator | None,
-    options: dict[str, Any],
+    num_layers: int = 1,
+    *,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
 ) -> nn.RNNBase:
-    """A layer of PyTorch, drawn with a generator in place of PyTorch's own, spread as there."""
-    layer = kind(input_size, hidden_size, num_layers, batch_first=True, **options)
-    _draw(layer, hidden_size**-0.5, generator)
+    """A layer of PyTorch, batches first, drawn with a generator in place of PyTorch's own."""
+    layer = kind(input_size, hidden_size, num_layers, batch_first=True, dtype=dtype)
+    for parameter in layer.parameters():
+        draw_uniform(parameter, hidden_size**-0.5, generator)
     return layer
 
 
-def rnn(
+def _rnn(
     input_size: int,
     hidden_size: int,
     num_layers: int = 1,
@@ -32,33 +37,9 @@ def rnn(
     generator: torch.Generator | None = None,
     dtype: torch.dtype | None = None,
 ) -> nn.RNNBase:
-    """``torch.nn.RNN``, batches first."""
-    options = {"nonlinearity": nonlinearity, "dtype": dtype}
-    return _classical(nn.RNN, input_size, hidden_size, num_layers, generator, options)
-
-
-def gru(
-    input_size: int,
-    hidden_size: int,
-    num_layers: int = 1,
-    *,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype | None = None,
-) -> nn.RNNBase:
-    """``torch.nn.GRU``, batches first."""
-    return _classical(nn.GRU, input_size, hidden_size, num_layers, generator, {"dtype": dtype})
-
-
-def lstm(
-    input_size: int,
-    hidden_size: int,
-    num_layers: int = 1,
-    *,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype | None = None,
-) -> nn.RNNBase:
-    """``torch.nn.LSTM``, batches first."""
-    return _classical(nn.LSTM, input_size, hidden_size, num_layers, generator, {"dtype": dtype})
+    """``torch.nn.RNN``, of which there are two kinds."""
+    kind = partial(nn.RNN, nonlinearity=nonlinearity)
+    return _classical(kind, input_size, hidden_size, num_layers, generator=generator, dtype=dtype)
 
 
 LAYERS = Registry[nn.Module]("cell", "qrnn_circuits.layers", nn.Module)
@@ -73,8 +54,9 @@ for _name, _class in (
     ("fast-weights", "FastWeightProgrammer"),
 ):
     LAYERS.register(_name, f"qrnn_circuits.layers:{_class}")
-for _function in (rnn, gru, lstm):
-    LAYERS.register(_function.__name__, _function)
+LAYERS.register("rnn", _rnn)
+LAYERS.register("gru", partial(_classical, nn.GRU))
+LAYERS.register("lstm", partial(_classical, nn.LSTM))
 
 
 class Forecaster(nn.Module):
@@ -111,7 +93,8 @@ class Forecaster(nn.Module):
         super().__init__()
         self.layer = layer
         self.head = nn.Linear(hidden_size, targets, dtype=dtype)
-        _draw(self.head, hidden_size**-0.5, generator)
+        for parameter in self.head.parameters():
+            draw_uniform(parameter, hidden_size**-0.5, generator)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Forecasts from windows.
@@ -138,9 +121,37 @@ class Forecaster(nn.Module):
         return nn.functional.mse_loss(self(inputs), targets.to(self.head.weight.dtype))
 
 
-@torch.no_grad()
-def _draw(module: nn.Module, spread: float, generator: torch.Generator | None) -> None:
-    """Draws all parameters uniformly up to a spread, as PyTorch does, the same on every device."""
-    for parameter in module.parameters():
-        drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
-        parameter.copy_(spread * (2 * drawn - 1))
+def make_forecaster(
+    cell: str,
+    *,
+    features: int,
+    targets: int,
+    hidden_size: int,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Forecaster:
+    """Makes a layer by its name, and what forecasts from its last step.
+
+    Args:
+        cell: A name in :data:`LAYERS`, or ``"module:attribute"``.
+        features: Number F of values that are known of each step.
+        targets: Number K of values that are forecast.
+        hidden_size: Number of values that the layer returns of a step.
+        generator: Source of randomness, a CPU generator.
+        dtype: Type of the parameters.
+        options: Further ones of the layer.
+
+    Raises:
+        ValueError: If there is no such layer, or it takes no such options.
+
+    Example:
+        >>> forecaster = make_forecaster("gru", features=2, targets=1, hidden_size=4)
+        >>> forecaster(torch.randn(5, 3, 2)).shape
+        torch.Size([5, 1])
+    """
+    common = {"batch_first": True, "reading": "last", "generator": generator, "dtype": dtype}
+    accepted = signature(cast(Any, LAYERS.find(cell))).parameters
+    taken = {name: value for name, value in common.items() if name in accepted}
+    layer = LAYERS.make(cell, input_size=features, hidden_size=hidden_size, **taken, **options)
+    return Forecaster(layer, hidden_size, targets, generator=generator, dtype=dtype)

@@ -62,8 +62,7 @@ def sequence_loss(
 
 def mean_loss(log_probs: Tensor, outcomes: Tensor, scored: Tensor | None, kind: Loss) -> Tensor:
     """The loss as :func:`sequence_loss` has it, of all steps where ``scored`` is None."""
-    if kind not in get_args(Loss):
-        raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
+    _check_kind(kind)
     log_probs, outcomes = log_probs.flatten(0, -2), outcomes.flatten()
     if scored is not None and is_traced():
         # How many steps count is a number that tracing cannot ask for.
@@ -104,8 +103,7 @@ def group_losses(
     Raises:
         ValueError: If ``kind`` is unknown, or no step of a group is scored.
     """
-    if kind not in get_args(Loss):
-        raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
+    _check_kind(kind)
     steps = scored.nonzero()[:, 0]
     groups = groups.index_select(0, steps)
     numbers = torch.bincount(groups, minlength=count)
@@ -113,6 +111,11 @@ def group_losses(
         raise ValueError("scored must mark at least one step of each network, but marks none")
     losses = _step_losses(log_probs.index_select(0, steps), outcomes.index_select(0, steps), kind)
     return losses.new_zeros(count).index_add(0, groups, losses) / numbers
+
+
+def _check_kind(kind: Loss) -> None:
+    if kind not in get_args(Loss):
+        raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
 
 
 def _step_losses(log_probs: Tensor, outcomes: Tensor, kind: Loss) -> Tensor:

@@ -165,14 +165,14 @@ class Registry(Generic[T]):
         name, options = self.parse(given)
         return self.make(name, **options)
 
-    def parse(self, text: str) -> tuple[str, dict[str, object]]:
+    def parse(self, text: str) -> tuple[str, dict[str, Any]]:
         """The name in a text such as ``"amplified,length=5"``, and the options after it.
 
         Raises:
             ValueError: If an option is not written as ``name=value``.
         """
         name, *parts = text.split(",")
-        options = {}
+        options: dict[str, Any] = {}
         for part in parts:
             option, equals, value = part.partition("=")
             if not (option and equals):

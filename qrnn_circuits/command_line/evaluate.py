@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from torch import Tensor
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
@@ -17,7 +18,8 @@ from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.training import Evaluation, TrainedRun, evaluate_forecast
 from qrnn_circuits.training import evaluate as evaluate_run
-from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, test_forecasts
+from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, in_own_units
+from qrnn_circuits.training.validation import forecasts
 
 
 def evaluate(
@@ -50,9 +52,14 @@ def evaluate(
         sequences = len(run.task.test())  # reads the data, which may be missing
     with run_errors():
         doing(f"testing {sequences:,} sequence(s)")
-        result: Any = evaluate_forecast(run) if of_series else evaluate_run(run)
-        if chart is not None:
-            _draw(run, result, chart)
+        result: Any
+        if of_series:
+            found = forecasts(run.model, run.task.test())
+            result = evaluate_forecast(run, found)
+            if chart is not None:
+                _draw(run, found, result, chart)
+        else:
+            result = evaluate_run(run)
     clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
@@ -72,7 +79,9 @@ def _check_chart(chart: Path, *, of_series: bool) -> None:
     check_chart_path(chart)
 
 
-def _draw(run: TrainedRun[Any, Any], result: ForecastEvaluation, chart: Path) -> None:
+def _draw(
+    run: TrainedRun[Any, Any], found: Tensor, result: ForecastEvaluation, chart: Path
+) -> None:
     from qrnn_circuits.execution.forecast_chart import draw_forecasts
 
     task = run.task
@@ -81,7 +90,7 @@ def _draw(run: TrainedRun[Any, Any], result: ForecastEvaluation, chart: Path) ->
         f"{what}, {task.horizon} point{'s' * (task.horizon > 1)} ahead, by {run.config.cell}: "
         f"normalised error {result.normalised_error:.3g}"
     )
-    draw_forecasts(test_forecasts(run), task.target_names, title, chart)
+    draw_forecasts(in_own_units(run, found), task.target_names, title, chart)
 
 
 def _of_forecast(result: ForecastEvaluation, source: str) -> str:

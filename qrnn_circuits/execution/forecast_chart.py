@@ -61,15 +61,7 @@ def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) ->
         axes, names, forecasts.truth.T, forecasts.found.T, strict=True
     ):
         left.plot(times, truth[first:], color="black", linewidth=1, label="truth")
-        left.plot(
-            times,
-            found[first:],
-            "o",
-            color="tab:orange",
-            markersize=3,
-            mfc="none",
-            label="forecast",
-        )
+        left.plot(times, found[first:], label="forecast", **_MARKS)
         left.set_ylabel(name, parse_math=False)
         low, high = min(truth.min(), found.min()), max(truth.max(), found.max())
         right.plot([low, high], [low, high], color="black", linewidth=1)

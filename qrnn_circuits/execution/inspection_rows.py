@@ -5,7 +5,6 @@ from collections.abc import Callable
 from qrnn_circuits.circuits.inspection import Inspection
 from qrnn_circuits.circuits.qiskit.resources import Resources
 
-# Names of the rows and what they show of a circuit.
 COUNTS: dict[str, Callable[[Resources], int]] = {
     "qubits": lambda counts: counts.qubits,
     "depth": lambda counts: counts.depth,

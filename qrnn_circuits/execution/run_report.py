@@ -25,8 +25,9 @@ from qrnn_circuits.training import (
     evaluate_forecast,
     read_scalars,
 )
-from qrnn_circuits.training import forecast_evaluation as forecasting
 from qrnn_circuits.training.cell_settings import unused_settings
+from qrnn_circuits.training.forecast_evaluation import Forecasts, in_own_units
+from qrnn_circuits.training.validation import forecasts as scaled_forecasts
 
 CURVES = (
     "train/loss",
@@ -105,7 +106,7 @@ class RunReport:
     examples: tuple[Example, ...]
     inspection: Inspection | None
     circuit: CompiledCircuit | None
-    forecasts: forecasting.Forecasts | None
+    forecasts: Forecasts | None
     targets: tuple[str, ...]
     missing: str
     next_steps: tuple[NextStep, ...]
@@ -148,7 +149,8 @@ def make_run_report(
     inspection, circuit, forecasts, missing = None, None, None, ""
     examples: tuple[Example, ...] = ()
     if of_series:
-        figures, forecasts = evaluate_forecast(run), forecasting.test_forecasts(run)
+        found = scaled_forecasts(run.model, run.task.test())
+        figures, forecasts = evaluate_forecast(run, found), in_own_units(run, found)
         curves = {name: curve for name, curve in curves.items() if name in FORECAST_CURVES}
     else:
         figures, examples = evaluate(run), find_examples(run)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
-from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits, draw_uniform
+from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
+from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from qrnn_circuits.tracing import full_precision
 

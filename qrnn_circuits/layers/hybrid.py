@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.pauli_strings import single_layer_circuits
 from qrnn_circuits.simulation.variational import Evaluate, variational_circuits
 from qrnn_circuits.tracing import full_precision
@@ -228,12 +229,6 @@ class HybridLayer(RecurrentLayer):
         if bank.angles.shape[1] == 1:
             return single_layer_circuits(bank.angles)
         return variational_circuits(bank.angles, samples)
-
-
-def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | None = None) -> None:
-    """Fills a parameter on any device with numbers between ``-bound`` and ``bound``."""
-    numbers = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
-    parameter.copy_(bound * (2 * numbers - 1))
 
 
 def check_circuits(qubits: int, depth: int, needed: int) -> None:

@@ -10,7 +10,7 @@ from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
-from qrnn_circuits.layers.hybrid import draw_uniform
+from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.register import (
     RegisterSizes,
     coupled_pairs,

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Self
+from typing import ClassVar, Generic, Self
 
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 
 class BaseBatch(ABC):
@@ -53,7 +54,10 @@ class BaseBatch(ABC):
             yield type(self)(*parts)
 
 
-class BaseTask(ABC):
+BatchT_co = TypeVar("BatchT_co", bound=BaseBatch, default=BaseBatch, covariant=True)
+
+
+class BaseTask(ABC, Generic[BatchT_co]):
     """A source of sequences to train, validate and test on.
 
     Attributes:
@@ -74,7 +78,7 @@ class BaseTask(ABC):
         return "default"
 
     @abstractmethod
-    def batch(self, size: int, generator: torch.Generator) -> BaseBatch:
+    def batch(self, size: int, generator: torch.Generator) -> BatchT_co:
         """Draws a training batch.
 
         Args:
@@ -89,9 +93,9 @@ class BaseTask(ABC):
         """
 
     @abstractmethod
-    def validation(self) -> BaseBatch:
+    def validation(self) -> BatchT_co:
         """The sequences that a run is watched on, the same at every call."""
 
     @abstractmethod
-    def test(self) -> BaseBatch:
+    def test(self) -> BatchT_co:
         """The sequences that a trained network is judged on, the same at every call."""

@@ -21,6 +21,7 @@ from qrnn_circuits.tasks.series_data import (
     cut_windows,
     read_columns,
     split_ends,
+    window_count,
 )
 from qrnn_circuits.tasks.series_generators import GENERATORS
 from qrnn_circuits.tasks.task import option
@@ -107,7 +108,7 @@ class SeriesContents:
 
 
 @dataclass(frozen=True)
-class Forecast(BaseTask):
+class Forecast(BaseTask[SeriesBatch]):
     r"""Forecast a real series from a window of its past.
 
     Every window of ``window`` points is a sequence, and the values ``horizon`` points after its
@@ -262,14 +263,8 @@ class Forecast(BaseTask):
     @cached_property
     def _ends(self) -> Sequence[int]:
         """Where the windows of each part end."""
-        points = len(self._series[0].values)
-        count = points - self.window - self.horizon + 1
-        if count < 1:
-            raise ValueError(
-                f"window and horizon must fit into the series of {points} points, got "
-                f"{self.window} and {self.horizon}"
-            )
-        features = self._series[0].values.shape[1]
+        points, features = self._series[0].values.shape
+        count = window_count(points, self.window, self.horizon)
         if count * self.window * features > _MOST_ENTRIES:
             raise ValueError(
                 f"window must be shorter, or points fewer: {count:,} windows of {self.window} are "
@@ -311,12 +306,12 @@ class Forecast(BaseTask):
             scaling.apply(columns.values)
             for scaling, columns in zip(self._scalings, self._series, strict=True)
         )
-        windows = cut_windows(inputs, targets, self.window, self.horizon)
+        windows, wanted = cut_windows(inputs, targets, self.window, self.horizon)
         cuts = zip([0, *self._ends], self._ends, strict=False)
         return {
             part: SeriesBatch(
-                torch.from_numpy(windows.inputs[first:last].copy()),
-                torch.from_numpy(windows.targets[first:last].copy()),
+                torch.from_numpy(windows[first:last].copy()),
+                torch.from_numpy(wanted[first:last].copy()),
             )
             for part, (first, last) in zip(PARTS, cuts, strict=True)
         }

@@ -173,21 +173,30 @@ class Scaling:
         return values * self.span + self.low
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Every window of a series, in order of time, with what is to be forecast from it.
+def window_count(points: int, window: int, horizon: int) -> int:
+    """Number of windows of a series.
 
-    Attributes:
-        inputs: Shape ``(N, window, F)``.
-        targets: The values ``horizon`` points after a window's last one, shape ``(N, K)``.
+    Args:
+        points: Of the series.
+        window: Points in a window.
+        horizon: Points from the last of a window to the one that is forecast.
+
+    Raises:
+        ValueError: If the series is shorter than one window and its horizon.
     """
+    count = points - window - horizon + 1
+    if count < 1:
+        raise ValueError(
+            f"window and horizon must fit into the series of {points} points, got {window} and "
+            f"{horizon}"
+        )
+    return count
 
-    inputs: Values
-    targets: Values
 
-
-def cut_windows(inputs: Values, targets: Values, window: int, horizon: int) -> Windows:
-    """Cuts a series into all its windows.
+def cut_windows(
+    inputs: Values, targets: Values, window: int, horizon: int
+) -> tuple[Values, Values]:
+    """Cuts a series into all its windows, in order of time.
 
     Args:
         inputs: What is known, shape ``(points, F)``.
@@ -195,17 +204,16 @@ def cut_windows(inputs: Values, targets: Values, window: int, horizon: int) -> W
         window: Points in a window.
         horizon: Points from the last of a window to the one that is forecast.
 
+    Returns:
+        The windows, shape ``(N, window, F)``, and the values ``horizon`` points after the last one
+        of each, shape ``(N, K)``.
+
     Raises:
         ValueError: If the series is shorter than one window and its horizon.
     """
-    count = len(inputs) - window - horizon + 1
-    if count < 1:
-        raise ValueError(
-            f"window and horizon must fit into the series, got {window} and {horizon} for "
-            f"{len(inputs)} points"
-        )
+    count = window_count(len(inputs), window, horizon)
     views = sliding_window_view(inputs, window, axis=0)[:count]
-    return Windows(np.swapaxes(views, 1, 2), targets[window + horizon - 1 :])
+    return np.swapaxes(views, 1, 2), targets[window + horizon - 1 :]
 
 
 def split_ends(count: int, validation: float, test: float) -> Sequence[int]:

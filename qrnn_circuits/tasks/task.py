@@ -177,7 +177,7 @@ def check_reading(reading: str) -> None:
     check_choice("reading", reading, get_args(Reading))
 
 
-class Task(BaseTask):
+class Task(BaseTask[Batch]):
     """A source of labelled sequences of symbols.
 
     Concrete tasks are frozen dataclasses of their options. A subclass is found by
@@ -208,18 +208,6 @@ class Task(BaseTask):
     @abstractmethod
     def lane(self) -> int:
         """Number I of lane wires that the symbols need."""
-
-    @abstractmethod
-    def batch(self, size: int, generator: torch.Generator) -> Batch:
-        """As :meth:`BaseTask.batch`."""
-
-    @abstractmethod
-    def validation(self) -> Batch:
-        """The sequences that a run is watched on, the same at every call."""
-
-    @abstractmethod
-    def test(self) -> Batch:
-        """The sequences that a trained network is judged on, the same at every call."""
 
     @abstractmethod
     def prompt(self, count: int, generator: torch.Generator) -> Prompt:

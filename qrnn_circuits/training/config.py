@@ -13,7 +13,7 @@ import torch
 
 from qrnn_circuits.cells import CELLS
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.forecaster import LAYERS, Forecaster
+from qrnn_circuits.forecaster import Forecaster, make_forecaster
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
 from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
@@ -300,38 +300,27 @@ class RunConfig(RunSettings):
             ValueError: The network cannot be built, for example because the degree exceeds the
                 number of controls.
         """
-        generator = self._generator(0, trial)
         values = {
             **{name: getattr(self, name) for name in CELL_SETTINGS},
             "initialisation": Initialisation(
                 self.bias_spread, self.weight_spread, self.theta_spread
             ),
-            "generator": generator,
+            "generator": self._generator(0, trial),
             "device": device,
             "dtype": DTYPES[self.dtype],
         }
         accepted = constructor_arguments(self.task, self.cell)
         taken = {name: value for name, value in values.items() if name in accepted}
         taken |= self.cell_options
-        task = self.build_task()
-        if isinstance(task, Forecast):
-            return self._forecaster(task, taken, generator).to(device)
+        if self.of_series:
+            return self._forecaster(taken).to(device)
         return RecurrentNetwork(CELLS.make(self.cell, **taken), strategy=self.strategy).to(device)
 
-    def _forecaster(
-        self, task: Forecast, arguments: dict[str, Any], generator: torch.Generator
-    ) -> Forecaster:
+    def _forecaster(self, arguments: dict[str, Any]) -> Forecaster:
         """The untrained network of a forecast, with a layer of these arguments."""
-        accepted = constructor_arguments(self.task, self.cell)
-        of_all = {"batch_first": True, "reading": "last"}
-        arguments = {name: of_all[name] for name in of_all if name in accepted} | arguments
-        layer = LAYERS.make(self.cell, input_size=task.features, **arguments)
-        return Forecaster(
-            layer,
-            self.hidden_size,
-            len(task.target_names),
-            generator=generator,
-            dtype=DTYPES[self.dtype],
+        task = cast(Forecast, self.build_task())
+        return make_forecaster(
+            self.cell, features=task.features, targets=len(task.target_names), **arguments
         )
 
     def sizes(self, model: RecurrentNetwork | Forecaster) -> list[tuple[str, object]]:

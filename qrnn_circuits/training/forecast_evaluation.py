@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.tasks import Forecast
@@ -55,19 +56,25 @@ class Forecasts(NamedTuple):
     truth: Values
 
 
-def test_forecasts(run: TrainedRun[Forecast, Forecaster]) -> Forecasts:
-    """Forecasts the test part of the series from all its windows, in order of time.
+def in_own_units(run: TrainedRun[Forecast, Forecaster], found: Tensor) -> Forecasts:
+    """Forecasts of the test beside what came, in the units of the series.
 
-    Raises:
-        FileNotFoundError: The task's file is missing.
+    Args:
+        run: The network and its task.
+        found: Scaled forecasts from all test windows, in order of time, shape ``(N, K)``.
     """
-    batch = run.task.test()
-    found = run.task.unscaled(forecasts(run.model, batch))
-    return Forecasts(found.numpy(), run.task.unscaled(batch.targets).numpy())
+    truth = run.task.test().targets
+    return Forecasts(*(run.task.unscaled(values).numpy() for values in (found, truth)))
 
 
-def evaluate_forecast(run: TrainedRun[Forecast, Forecaster]) -> ForecastEvaluation:
+def evaluate_forecast(
+    run: TrainedRun[Forecast, Forecaster], found: Tensor | None = None
+) -> ForecastEvaluation:
     """Tests a network on all test windows of its series.
+
+    Args:
+        run: The network and its task.
+        found: Its scaled forecasts from these windows, where they are known, shape ``(N, K)``.
 
     Raises:
         FileNotFoundError: The task's file is missing.
@@ -82,7 +89,8 @@ def evaluate_forecast(run: TrainedRun[Forecast, Forecaster]) -> ForecastEvaluati
         199
     """
     batch = run.task.test()
-    found = forecasts(run.model, batch)
+    if found is None:
+        found = forecasts(run.model, batch)
     errors = (run.task.unscaled(found) - run.task.unscaled(batch.targets)).square().mean(0).sqrt()
     names = run.task.target_names
     persistence = None

@@ -6,7 +6,8 @@ import sys
 from random import Random
 from types import FrameType
 
-from tests.fuzz.targets import FoundError, Target
+from tests.fuzz.judging import FoundError
+from tests.fuzz.targets import Target
 
 _SECONDS = 60
 _MEMORY = 2 * 2**30

@@ -13,8 +13,8 @@ import sqlite3
 import struct
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -23,9 +23,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from typer.testing import CliRunner
 
-from qrnn_circuits.command_line import app
 from qrnn_circuits.job_store.database import Database
 from qrnn_circuits.job_store.records import FIELDS, seal_bytes
 from qrnn_circuits.tasks.digit_data import load_coordinates
@@ -37,45 +35,11 @@ from qrnn_circuits.training import read_rvqe, read_scalars
 from qrnn_circuits.training.settings import settings
 from tests.fuzz import inputs
 from tests.fuzz.forging import forged_array, forged_checkpoint, resealed, stored
+from tests.fuzz.judging import REFUSED, check_message, qrnn, without_training
 from tests.fuzz.mutations import TEXTS, changed_bytes, changed_value, odd_value, to_json, to_toml
 from tests.rvqe import checkpoint
 
 Target = Callable[[Random], None]
-
-_REFUSED = (OSError, TypeError, ValueError)
-
-
-class FoundError(AssertionError):
-    """An input that neither was read nor was refused in one line."""
-
-
-def qrnn(*arguments: str) -> None:
-    """Runs a command in this process; it must end with an exit code and without a traceback."""
-    result = CliRunner().invoke(app, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise FoundError(f"qrnn {arguments} raised") from result.exception
-    if "Traceback" in result.output or result.exit_code not in (0, 1, 2):
-        raise FoundError(f"qrnn {arguments} ended with {result.exit_code}: {result.output}")
-    if result.exit_code and "rror" not in result.output:
-        raise FoundError(f"qrnn {arguments} did not say what is wrong: {result.output}")
-
-
-def _check_message(error: Exception, name: str = "") -> None:
-    """Raises where a message is not one short line that names the file."""
-    message = str(error)
-    if name not in message or "\n" in message.strip() or len(message) > 3000:
-        raise FoundError(f"the message is no short line on {name!r}: {message[:4000]}") from error
-
-
-@contextmanager
-def _without_training() -> Iterator[None]:
-    """Commands read what they are given, and do not train."""
-    with (
-        mock.patch("qrnn_circuits.command_line.train._run"),
-        mock.patch("qrnn_circuits.command_line.train.run_seeds"),
-        mock.patch("qrnn_circuits.command_line.sweep._work", return_value=None),
-    ):
-        yield
 
 
 class Targets:
@@ -139,8 +103,8 @@ class Targets:
     def _read_digits(self) -> None:
         try:
             load_coordinates(self.work, "umap", 2)
-        except _REFUSED as error:
-            _check_message(error, "mnist-umap-2.npz")
+        except REFUSED as error:
+            check_message(error, "mnist-umap-2.npz")
 
     def idx(self, rng: Random) -> None:
         """An IDX file, plain or compressed, with values that are there or not."""
@@ -161,8 +125,8 @@ class Targets:
         path.write_bytes(content)
         try:
             read_idx(path, 3)
-        except _REFUSED as error:
-            _check_message(error, "digits")
+        except REFUSED as error:
+            check_message(error, "digits")
 
     def checkpoint(self, rng: Random) -> None:
         """A checkpoint, of which bytes are changed, or values under a right checksum."""
@@ -188,7 +152,7 @@ class Targets:
         else:
             values = json.loads(path.read_text())
             path.write_text(to_json(changed_value(rng, values)), errors="surrogatepass")
-        with _without_training():
+        with without_training():
             qrnn(*rng.choice((("evaluate", str(folder)), ("sample", str(folder), "--count", "1"))))
             qrnn("train", "memorise", "--out", str(folder), "--resume")
 
@@ -203,7 +167,7 @@ class Targets:
             path.write_bytes(changed_bytes(rng, json.dumps(values).encode()))
         else:
             path.write_text(to_json(changed_value(rng, values)), errors="surrogatepass")
-        with _without_training():
+        with without_training():
             qrnn("train", "memorise", "--out", str(folder), "--resume")
 
     def toml(self, rng: Random) -> None:
@@ -221,7 +185,7 @@ class Targets:
         out = self.work / "out"
         shutil.rmtree(out, ignore_errors=True)
         command = ("sweep", "memorise", "--trials", "1") if sweeps else ("train", "memorise")
-        with _without_training():
+        with without_training():
             qrnn(*command, "--config", str(path), "--out", str(out))
 
     def sweep(self, rng: Random) -> None:
@@ -240,7 +204,7 @@ class Targets:
             case _:
                 lines.insert(place, rng.choice(lines))
         path.write_bytes(b"\n".join(lines) + b"\n")
-        with _without_training():
+        with without_training():
             qrnn("sweep", "memorise", "--out", str(folder), *rng.choice(((), ("--json",))))
 
     def jobs(self, rng: Random) -> None:
@@ -290,8 +254,8 @@ class Targets:
         with mock.patch.dict(sys.modules, {"fuzzed_task": module}):
             try:
                 choose_recipe(kind(), rng.choice((None, "default", "paper", "x", "y")))
-            except _REFUSED as error:
-                _check_message(error)
+            except REFUSED as error:
+                check_message(error)
 
     def options(self, rng: Random) -> None:
         """Options of all commands."""
@@ -321,7 +285,7 @@ class Targets:
         if rng.random() < 0.1:
             command = (command[0], value, *command[2:])
         store = {"QRNN_JOBS": str(self.work / "options.sqlite")}
-        with _without_training(), mock.patch.dict(os.environ, store):
+        with without_training(), mock.patch.dict(os.environ, store):
             qrnn(*command, *arguments)
 
     def log(self, rng: Random) -> None:
@@ -331,8 +295,8 @@ class Targets:
             path.write_bytes(changed_bytes(rng, path.read_bytes()))
         try:
             read_scalars(folder, "train/loss")
-        except (KeyError, *_REFUSED) as error:
-            _check_message(error)
+        except (KeyError, *REFUSED) as error:
+            check_message(error)
 
     def rvqe(self, rng: Random) -> None:
         """A checkpoint of the published code: bytes, the pickle in it, or what was pickled."""
@@ -355,8 +319,8 @@ class Targets:
                     archive.writestr(member, record)
         try:
             read_rvqe(path)
-        except _REFUSED as error:
-            _check_message(error, "checkpoint.tar")
+        except REFUSED as error:
+            check_message(error, "checkpoint.tar")
 
     def series(self, rng: Random) -> None:
         """A table of numbers to forecast, and what a run keeps of it."""
@@ -374,8 +338,8 @@ class Targets:
         try:
             task = Forecast(**options)
             task.test()
-        except _REFUSED as error:
-            _check_message(error)
+        except REFUSED as error:
+            check_message(error)
 
     def kinds(self, rng: Random) -> None:
         """Something else in the place of a file: a pipe, a device, a folder or a sparse file."""
@@ -400,11 +364,11 @@ class Targets:
                 os.truncate(path, 10**10)
             case _:
                 path.symlink_to(path)
-        with _without_training(), mock.patch.dict(os.environ, {"QRNN_JOBS": str(store)}):
+        with without_training(), mock.patch.dict(os.environ, {"QRNN_JOBS": str(store)}):
             if path == digits:
                 self._read_digits()
             elif path == log:
-                with suppress(KeyError, *_REFUSED):
+                with suppress(KeyError, *REFUSED):
                     read_scalars(folder, "train/loss")
             else:
                 qrnn("evaluate", str(folder))

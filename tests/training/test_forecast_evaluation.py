@@ -16,9 +16,9 @@ from qrnn_circuits.training import (
     evaluate_forecast,
     load_run,
 )
-from qrnn_circuits.training.forecast_evaluation import test_forecasts as forecasts_of
+from qrnn_circuits.training.forecast_evaluation import in_own_units
 from qrnn_circuits.training.gradient import DataParallelLoss
-from qrnn_circuits.training.validation import normalised_error
+from qrnn_circuits.training.validation import forecasts, normalised_error
 from tests.two_processes import Pair
 
 SETTINGS = {
@@ -79,8 +79,8 @@ def test_figures_are_those_of_the_forecasts_in_scaled_and_own_units(
     last, truth = batch.inputs[:, -1].numpy(), batch.targets.numpy()
     each = np.square(last - truth).mean(0) / truth.var(0)
     assert result.persistence == pytest.approx(np.sqrt(each.mean()))
-    forecasts = forecasts_of(run)
-    np.testing.assert_allclose(forecasts.found - forecasts.truth, errors * spans, atol=1e-12)
+    own_units = in_own_units(run, forecasts(run.model, batch))
+    np.testing.assert_allclose(own_units.found - own_units.truth, errors * spans, atol=1e-12)
 
 
 def test_what_is_not_known_has_no_last_value() -> None:
