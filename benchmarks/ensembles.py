@@ -77,6 +77,15 @@ CASES = (
         needs_data=True,
         steps=1,
     ),
+    Case("Henon map, batches", "forecast", recipe="batches", options={"series": "henon"}, steps=2),
+    Case(
+        "Henon map, batches, QLSTM",
+        "forecast",
+        recipe="batches",
+        options={"series": "henon"},
+        settings={"cell": "qlstm,linear=True,qubits=4"},
+        steps=1,
+    ),
     Case("MNIST pair", "digits", options={"digits": "0,1"}, needs_data=True, steps=1),
 )
 

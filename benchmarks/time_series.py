@@ -5,8 +5,8 @@ of 4, 8 and 16 points: 1,000 points, every column scaled to [0, 1] over all of t
 60/20/20 in order; Adam with rate 1e-3 and batches of 64. A run ends once the mean validation error
 of the last 200 epochs differs from that of the 200 before by less than half its spread, and is
 judged by the test error of its best validation. Cells have about as many parameters as theirs had,
-up to 500; a linear layer reads the last step. Finished runs are lines of the results file, and are
-not repeated.
+up to 500; a linear layer reads the last step. Seeds and horizons of a series and window are trained
+together. Finished runs are lines of the results file, and are not repeated.
 
     python -m benchmarks.time_series [--cells qrnn rnn] [--tasks henon-1-4] [--seeds 3]
         [--processes 2] [--results time_series.jsonl] [--chart time_series.png]
@@ -18,6 +18,7 @@ then mean ranks, median seconds and parameters, with the published ranks beside.
 import argparse
 import itertools
 import json
+import os
 import statistics
 import time
 from collections import defaultdict
@@ -26,6 +27,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SERIES = {"mackey-glass": (1, 70, 140), "henon": (1, 2, 4), "lorenz": (1, 13, 25)}
 WINDOWS = (4, 8, 16)
@@ -86,53 +91,131 @@ def is_settled(errors: list[float]) -> bool:
     return difference < statistics.stdev(last) / 2
 
 
-def run(trial: Trial, spec: str, hidden: int, epochs: int) -> dict[str, object]:
-    """Trains a network as the protocol says, and returns the line of its results."""
-    import torch
+class Member:
+    """The training of one trial, which draws its batches and is judged after every epoch.
 
-    from qrnn_circuits.forecaster import LAYERS, make_forecaster
-    from qrnn_circuits.tasks import Forecast
+    Attributes:
+        trial: What is trained.
+        model: The network.
+        errors: Of the validation, after each epoch.
+        best: The smallest of them, the test error there and the epoch.
+    """
+
+    def __init__(self, trial: Trial, spec: str, hidden: int) -> None:
+        """Draws the network.
+
+        Args:
+            trial: What is trained.
+            spec: The cell and its options.
+            hidden: Number of values that it returns.
+        """
+        import torch
+
+        from qrnn_circuits.forecaster import LAYERS, make_forecaster
+        from qrnn_circuits.tasks import Forecast
+
+        self.trial = trial
+        task = Forecast(
+            series=trial.series, horizon=trial.horizon, window=trial.window, scaling="all"
+        )
+        parts = [task.training(), task.validation(), task.test()]
+        self.training, *self._judged = (tuple(x.float() for x in batch.tensors) for batch in parts)
+        self._generator = torch.Generator().manual_seed(trial.seed)
+        name, options = LAYERS.parse(spec)
+        self.model = make_forecaster(
+            name,
+            features=task.features,
+            targets=len(task.target_names),
+            hidden_size=hidden,
+            generator=self._generator,
+            **options,
+        )
+        self.left: list[Tensor] = []
+        self.errors: list[float] = []
+        self.best = (float("inf"), float("inf"), 0)
+
+    def next_rows(self) -> "Tensor":
+        """The windows of the next step."""
+        import torch
+
+        if not self.left:
+            order = torch.randperm(len(self.training[0]), generator=self._generator)
+            self.left = list(order.split(BATCH))
+        return self.left.pop(0)
+
+    def after_step(self) -> None:
+        """Judges the network where an epoch is over."""
+        import torch
+
+        if self.left:
+            return
+        validation, test = self._judged
+        with torch.no_grad():
+            self.errors.append(self.model.loss(*validation).item())
+            if self.errors[-1] < self.best[0]:
+                self.best = (self.errors[-1], self.model.loss(*test).item(), len(self.errors))
+
+
+def run(trials: list[Trial], spec: str, hidden: int, epochs: int) -> list[dict[str, object]]:
+    """Trains networks for windows of one shape together, as the protocol says, and returns results.
+
+    Each has batches, an optimiser and an end of its own; what they share is the computation.
+    """
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    from qrnn_circuits.forecaster_ensemble import forecasts_together
 
     torch.set_num_threads(1)
-    task = Forecast(series=trial.series, horizon=trial.horizon, window=trial.window, scaling="all")
-    parts = [task.training(), task.validation(), task.test()]
-    training, validation, test = (tuple(each.float() for each in batch.tensors) for batch in parts)
-    generator = torch.Generator().manual_seed(trial.seed)
-    name, options = LAYERS.parse(spec)
-    model = make_forecaster(
-        name,
-        features=task.features,
-        targets=len(task.target_names),
-        hidden_size=hidden,
-        generator=generator,
-        **options,
-    )
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
-    errors: list[float] = []
-    best = (float("inf"), float("inf"), 0)
+    members = [Member(trial, spec, hidden) for trial in trials]
+    parameters = [parameter for member in members for parameter in member.model.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=RATE, fused=True)
+    lines = []
     started, cpu = time.perf_counter(), time.process_time()
-    while len(errors) < epochs and not is_settled(errors):
-        order = torch.randperm(len(training[0]), generator=generator)
-        for rows in order.split(BATCH):
-            optimizer.zero_grad()
-            model.loss(training[0][rows], training[1][rows]).backward()
-            optimizer.step()
-        with torch.no_grad():
-            errors.append(model.loss(*validation).item())
-            if errors[-1] < best[0]:
-                best = (errors[-1], model.loss(*test).item(), len(errors))
-    return {
-        **asdict(trial),
-        "spec": f"{spec};hidden={hidden}",
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "validation": best[0],
-        "test": best[1],
-        "best_epoch": best[2],
-        "epochs": len(errors),
-        "settled": is_settled(errors),
-        "seconds": time.perf_counter() - started,
-        "cpu_seconds": time.process_time() - cpu,
-    }
+    spent = dict.fromkeys(trials, 0.0)
+    while members:
+        # Padded with the first window, which then does not count.
+        rows = pad_sequence([member.next_rows() for member in members], True, -1)
+        data = zip(*(member.training for member in members), strict=True)
+        inputs, targets = (
+            torch.stack([x[own.clamp(min=0)] for x, own in zip(each, rows, strict=True)])
+            for each in data
+        )
+        counts = (rows >= 0).sum(1)
+        optimizer.zero_grad()
+        forecasts = forecasts_together([member.model for member in members], inputs)
+        losses = (forecasts - targets).square().mean(2).where(rows >= 0, 0).sum(1) / counts
+        losses.sum().backward()
+        optimizer.step()
+        now = time.process_time()
+        for member in members:
+            spent[member.trial] += (now - cpu) / len(members)
+            member.after_step()
+        cpu = now
+        finished = [
+            member
+            for member in members
+            if not member.left and (is_settled(member.errors) or len(member.errors) >= epochs)
+        ]
+        for member in finished:
+            lines.append(
+                {
+                    **asdict(member.trial),
+                    "spec": f"{spec};hidden={hidden}",
+                    "parameters": sum(p.numel() for p in member.model.parameters()),
+                    "validation": member.best[0],
+                    "test": member.best[1],
+                    "best_epoch": member.best[2],
+                    "epochs": len(member.errors),
+                    "settled": is_settled(member.errors),
+                    "together": len(trials),
+                    "seconds": time.perf_counter() - started,
+                    "cpu_seconds": spent[member.trial],
+                }
+            )
+        # Without gradients, their parameters stay as they are.
+        members = [member for member in members if member not in finished]
+    return lines
 
 
 def read_results(path: Path) -> list[dict[str, object]]:
@@ -243,27 +326,33 @@ def main() -> None:
         if arguments.tasks is None or f"{series}-{horizon}-{window}" in arguments.tasks
         for cell in arguments.cells
     ]
-    missing = []
+    missing: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
     for trial in wanted:
         spec, hidden = CELLS[trial.cell]
         line = asdict(trial) | {"spec": f"{spec};hidden={hidden}"}
         if key(line) not in done:
-            missing.append((trial, spec, hidden, arguments.epochs))
+            missing[trial.cell, trial.series, trial.window].append(trial)
+    # Memory that was freed stays with a process: its pages would be fetched anew at every step.
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        os.environ.setdefault(name, str(2**32))
     with (
         ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool,
         arguments.results.open("a") as file,
     ):
-        futures = [pool.submit(run, *each) for each in missing]
+        futures = [
+            pool.submit(run, trials, *CELLS[trials[0].cell], arguments.epochs)
+            for trials in missing.values()
+        ]
         for count, future in enumerate(as_completed(futures), 1):
-            line = future.result()
-            file.write(json.dumps(line) + "\n")
+            for line in future.result():
+                file.write(json.dumps(line) + "\n")
+                print(
+                    f"{count}/{len(missing)} {line['cell']} {line['series']}-{line['horizon']}-"
+                    f"{line['window']} seed {line['seed']}: {line['test']:.2e} after "
+                    f"{line['epochs']} epochs, {line['cpu_seconds']:.0f} s of the processor",
+                    flush=True,
+                )
             file.flush()
-            print(
-                f"{count}/{len(missing)} {line['cell']} {line['series']}-{line['horizon']}-"
-                f"{line['window']} seed {line['seed']}: {line['test']:.2e} after "
-                f"{line['epochs']} epochs, {line['seconds']:.0f} s",
-                flush=True,
-            )
     current = {f"{spec};hidden={hidden}" for spec, hidden in CELLS.values()}
     lines = [line for line in read_results(arguments.results) if line["spec"] in current]
     medians = report([line for line in lines if line["cell"] in arguments.cells], arguments.cells)

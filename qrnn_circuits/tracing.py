@@ -1,7 +1,8 @@
 """What PyTorch does beside computing: transforms, derivatives of derivatives, mixed precision."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -23,6 +24,27 @@ def is_traced() -> bool:
     # PyTorch has no public question for transforms of torch.func; its own functions ask this one.
     transformed: bool = torch._C._are_functorch_transforms_active()
     return transformed or torch.compiler.is_compiling()
+
+
+_JOINT: ContextVar[bool] = ContextVar("joint", default=False)
+
+
+@contextmanager
+def joint() -> Iterator[None]:
+    """While several networks are computed at once, by a ``torch.func.vmap`` over their parameters.
+
+    Functions with a rule for it, and a first derivative only, then serve.
+    """
+    token = _JOINT.set(True)
+    try:
+        yield
+    finally:
+        _JOINT.reset(token)
+
+
+def is_joint() -> bool:
+    """Whether several networks are computed at once, see :func:`joint`."""
+    return _JOINT.get()
 
 
 def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:

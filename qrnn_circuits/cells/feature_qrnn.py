@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.constants import constant
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import (
@@ -57,6 +58,20 @@ class LaneBlocks(NamedTuple):
         norms = zero + one
         kept = populations * norms.prod(0)
         return kept @ ((zero - one) / norms).T / kept.sum(-1, keepdim=True)
+
+
+class WorkspaceRotations(NamedTuple):
+    """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the neurons onto workspace wires.
+
+    Attributes:
+        half_angles: ``a`` in radians for each neuron in order, each row of features and each
+            pattern of the workspace wires after the target and then of those before it, shape
+            ``(W + stages * W, B, 2**(W-1))``.
+        norms: ``r``, of that shape, the largest of a neuron and row being 1; ``None`` if all are 1.
+    """
+
+    half_angles: Tensor
+    norms: Tensor | None
 
 
 class FeatureQRNNCell(Cell):
@@ -218,6 +233,28 @@ class FeatureQRNNCell(Cell):
         blocks = blocks.unflatten(1, (-1, self.workspace))
         return WorkspaceStages(blocks, self.theta), log_scale
 
+    def rotations_at(self, features: Tensor) -> WorkspaceRotations:
+        """Evaluates the neurons onto workspace wires at the current parameters.
+
+        Args:
+            features: Shape ``(B, F)``.
+
+        Raises:
+            ParameterRangeError: If a parameter is not finite or too large for an angle.
+        """
+        check_parameters(self)
+        patterns = _patterns_from_target(self.workspace, features.device)
+        patterns = patterns.repeat(1 + self.stages, 1)
+        angles = self.polynomial.table(self.coefficients, features, patterns)
+        if self.order == 0:
+            return WorkspaceRotations(angles / 2, None)
+        cos, sin = block_amplitudes(angles, self.order, self.semantics)
+        half_angles = torch.atan2(sin, cos)
+        if self.semantics == "unitary":
+            return WorkspaceRotations(half_angles, None)
+        norms = torch.hypot(cos, sin)
+        return WorkspaceRotations(half_angles, norms / norms.detach().amax(-1, keepdim=True))
+
     def lane_blocks(self) -> LaneBlocks:
         """Evaluates the neurons onto lane wires at the current parameters.
 
@@ -358,3 +395,15 @@ class FeatureQRNNCell(Cell):
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
         return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())
+
+
+@constant
+def _patterns_from_target(workspace: int, device: torch.device) -> Tensor:
+    """Patterns of wires before and after each target in the order of those after and before it.
+
+    Returns:
+        int64, shape ``(W, 2**(W-1))``.
+    """
+    patterns = torch.arange(2 ** (workspace - 1))
+    orders = [patterns.view(1 << target, -1).T.flatten() for target in range(workspace)]
+    return torch.stack(orders).to(device)

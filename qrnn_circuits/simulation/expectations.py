@@ -1,22 +1,19 @@
 """What is expected of the lane along real sequences of which no step is read.
 
-Features set the gates of all steps before any state is known, so that the matrices of all steps are
-built at once, and only products of matrices and states follow one another.
+Features set the gates of all steps before any state is known, so that the blocks of all gates are
+evaluated at once, and only products of blocks and amplitudes follow one another.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell, WorkspaceRotations
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import apply_blocks
-from qrnn_circuits.simulation.transfer.operators import transfer_operators
-from qrnn_circuits.tracing import first_derivative, is_traced
-
-# Up to so many entries in the matrices of all steps; beyond, gates act on states one by one.
-MOST_ENTRIES = 2**24
+from qrnn_circuits.tracing import first_derivative, is_joint, is_traced
 
 
 def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tensor:
@@ -31,16 +28,31 @@ def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tens
         Normalised workspace amplitudes after each step, given that every ancilla has read 0, shape
         ``(T, B, 2**W)``.
     """
-    steps, (batch, size) = len(inputs), state.shape
-    stages, _ = cell.stages_at(inputs.flatten(0, 1))
     unitary = cell.order == 0 or cell.semantics == "unitary"
-    if is_traced() or steps * batch * size * size > MOST_ENTRIES:
-        states: Tensor = _gate_by_gate(stages, state, steps, unitary=unitary)
+    if is_traced() and not is_joint():
+        stages, _ = cell.stages_at(inputs.flatten(0, 1))
+        states = _gate_by_gate(stages, state, len(inputs), unitary=unitary)
     else:
-        operators = transfer_operators(stages, steps * batch).view(steps, batch, size, size)
-        states = _Recurrence.apply(operators, state, unitary)  # type: ignore[no-untyped-call]
+        rotations = cell.rotations_at(inputs.transpose(0, 1).flatten(0, 1))
+        states = _run(rotations, cell.theta / 2, state, len(inputs))
     if not unitary:
         states = states / torch.linalg.vector_norm(states, dim=-1, keepdim=True)
+    return states
+
+
+def _run(rotations: WorkspaceRotations, half_theta: Tensor, state: Tensor, steps: int) -> Tensor:
+    """The states after all steps, of neurons at each step of the first sequence, the next, ..."""
+
+    def by_step(tensor: Tensor) -> Tensor:
+        wires = half_theta.shape[1]
+        each: Tensor = tensor.unflatten(1, (-1, steps)).unflatten(0, (-1, wires))
+        return each.permute(3, 0, 1, 2, 4)
+
+    norms = None if rotations.norms is None else by_step(rotations.norms)
+    keep = torch.is_grad_enabled()
+    states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+        by_step(rotations.half_angles), norms, half_theta[..., None], state, keep
+    )[0]
     return states
 
 
@@ -61,42 +73,174 @@ def _gate_by_gate(stages: WorkspaceStages, state: Tensor, steps: int, *, unitary
 class _Recurrence(torch.autograd.Function):
     """States after each step, divided by norms that count as constants where there are any.
 
-    The gradients of all operators are one product, where torch would record one for each step.
+    A block ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` is a complex number ``r exp(i a)``, and a
+    pair of amplitudes another. A gate finds its target as the first wire and leaves it as the last,
+    so that the next gate finds its own target first.
     """
 
     @staticmethod
     def forward(
+        half_angles: Tensor, norms: Tensor | None, half_theta: Tensor, state: Tensor, keep: bool
+    ) -> tuple[Tensor, ...]:
+        """Runs the gates.
+
+        Args:
+            half_angles: ``a`` of the neurons, shape ``(T, 1 + stages, W, B, 2**(W-1))``.
+            norms: ``r`` of the neurons, of that shape, if they are not all 1.
+            half_theta: ``a`` of the rotations, shape ``(stages, W, 1)``, or ``(stages, W, B)``
+                where they differ between sequences.
+            state: Shape ``(B, 2**W)``.
+            keep: Whether there will be a backward pass.
+
+        Returns:
+            The states, ``(T, B, 2**W)``; the norms that they had, ``(T, B, 1)``; and, of all gates
+            in order, blocks and pairs that came out, each ``(T, G, B, 2**(W-1))``.
+        """
+        steps, stages, wires, batch, half = half_angles.shape
+        count = wires * (2 * stages - 1)
+        shape = steps, count, batch, half
+        gates = torch.empty(shape, dtype=state.dtype.to_complex(), device=state.device)
+        for of_gates, of_neurons in _neurons(gates, half_angles):
+            torch.complex(of_neurons.cos(), of_neurons.sin(), out=of_gates)
+        for of_gates, of_neurons in () if norms is None else _neurons(gates, norms):
+            of_gates *= of_neurons
+        turns = torch.complex(half_theta.cos(), half_theta.sin())
+        _rotations(gates, stages, wires).copy_(turns[..., None])
+        pairs = torch.empty_like(gates if keep else gates[:1])
+        flat = torch.view_as_real(pairs).flatten(0, 1).flatten(2)
+        halves = [list(each.unbind()) for each in flat.tensor_split(2, -1)]
+        each_gate, each_pairs = gates.flatten(0, 1).unbind(), pairs.flatten(0, 1).unbind()
+        states = state.new_empty(steps, batch, 2 * half)
+        lengths = state.new_ones(steps, batch, 1)
+        scratch = torch.empty_like(each_pairs[0])
+        for step in range(steps):
+            zero, one = state.tensor_split(2, 1)
+            for number in range(step * count, (step + 1) * count):
+                place = number % len(each_pairs)
+                torch.complex(zero, one, out=scratch)
+                torch.mul(scratch, each_gate[number], out=each_pairs[place])
+                zero, one = halves[0][place], halves[1][place]
+            state = states[step]
+            state.copy_(flat[place])
+            if norms is not None:
+                torch.linalg.vector_norm(state, dim=1, keepdim=True, out=lengths[step])
+                state /= lengths[step]
+        return states, lengths, gates, pairs
+
+    @staticmethod
+    def setup_context(
         ctx: Any,  # noqa: ANN401
-        operators: Tensor,
+        inputs: tuple[Any, ...],
+        output: tuple[Tensor, ...],
+    ) -> None:
+        half_angles, norms, half_theta, *_ = inputs
+        ctx.mark_non_differentiable(*output[1:])
+        # Zeros in place of gradients of what has none would be large.
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(norms, *output[1:])
+        ctx.sizes, ctx.by_sequence = half_angles.shape, half_theta.shape[-1] > 1
+
+    @staticmethod
+    def vmap(
+        info: Any,  # noqa: ANN401
+        in_dims: tuple[int | None, ...],
+        half_angles: Tensor,
+        norms: Tensor | None,
+        half_theta: Tensor,
         state: Tensor,
-        unitary: bool,
-    ) -> Tensor:
-        states = state.new_empty(len(operators), *state.shape)
-        norms = state.new_ones(len(operators), len(state), 1)
-        before = state
-        for operator, after, norm in zip(operators, states, norms, strict=True):
-            torch.bmm(operator, before[:, :, None], out=after[:, :, None])
-            if not unitary:
-                torch.linalg.vector_norm(after, dim=1, keepdim=True, out=norm)
-                after /= norm
-            before = after
-        ctx.save_for_backward(operators, state, states, norms)
-        ctx.unitary = unitary
-        return states
+        keep: bool,
+    ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        """Takes the sequences of all networks as one batch."""
+        count = info.batch_size
+
+        def each(tensor: Tensor, dim: int | None, place: int) -> Tensor:
+            """With a dimension of the networks."""
+            if dim is not None:
+                return tensor.movedim(dim, place)
+            sizes = tensor.shape[:place], tensor.shape[place:]
+            return tensor.unsqueeze(place).expand(*sizes[0], count, *sizes[1])
+
+        half_angles = each(half_angles, in_dims[0], 3)
+        batch = half_angles.shape[4]
+        if norms is not None:
+            norms = each(norms, in_dims[1], 3).flatten(3, 4)
+        half_theta = each(half_theta, in_dims[2], 2).expand(-1, -1, -1, batch)
+        state = each(state, in_dims[3], 0).flatten(0, 1)
+        found = _Recurrence.apply(  # type: ignore[no-untyped-call]
+            half_angles.flatten(3, 4), norms, half_theta.flatten(2, 3), state, keep
+        )
+        dims = (1, 1, 2, 2)
+        split = zip(found, dims, strict=True)
+        return tuple(tensor.unflatten(dim, (count, batch)) for tensor, dim in split), dims
 
     @staticmethod
     @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
-        gradient: Tensor,
-    ) -> tuple[Tensor, Tensor, None]:
-        operators, state, states, norms = ctx.saved_tensors
-        scaled = gradient.clone()
-        carried = torch.zeros_like(state)
-        for step in range(len(operators) - 1, -1, -1):
-            scaled[step] += carried
-            if not ctx.unitary:
-                scaled[step] /= norms[step]
-            carried = torch.bmm(scaled[step][:, None], operators[step])[:, 0]
-        before = torch.cat((state[None], states[:-1]))
-        return scaled[..., None] * before[:, :, None], carried, None
+        gradient: Tensor | None,
+        *_: None,
+    ) -> tuple[Tensor | None, ...]:
+        if gradient is None:
+            return None, None, None, None, None
+        norms, lengths, gates, pairs = ctx.saved_tensors
+        steps, count, batch, half = gates.shape
+        stages, wires = ctx.sizes[1:3]
+        # In the pairs that come out of each gate.
+        outgoing = torch.empty_like(gates)
+        each_outgoing = outgoing.flatten(0, 1).unbind()
+        each_gate = gates.conj_physical().flatten(0, 1).unbind()
+        amplitudes = torch.view_as_real(outgoing).flatten(0, 1).flatten(2)
+        rows = amplitudes.unbind()
+        # The same amplitudes as the next gate pairs them.
+        each_pairs = amplitudes.view(-1, batch, 2, half).mT.unbind()
+        rows[-1].copy_(gradient[-1])
+        scratch = torch.empty_like(each_outgoing[0])
+        incoming = torch.view_as_real(scratch)
+        for number in range(steps * count - 1, -1, -1):
+            step, gate = divmod(number, count)
+            if gate == count - 1:
+                if step < steps - 1:
+                    rows[number].add_(gradient[step])
+                if norms is not None:
+                    rows[number].div_(lengths[step])
+            torch.mul(each_outgoing[number], each_gate[number], out=scratch)
+            if number > 0:
+                each_pairs[number - 1].copy_(incoming)
+        # In norm and angle of a gate, whose own factor both contain.
+        products = pairs.conj_physical().mul_(outgoing)
+        to_half_angles = gradient.new_empty(batch, steps, stages, wires, half)
+        to_half_angles = to_half_angles.permute(1, 2, 3, 0, 4)
+        to_norms = None if norms is None else torch.empty_like(to_half_angles)
+        for of_gates, of_neurons in _neurons(products, to_half_angles):
+            of_neurons.copy_(of_gates.imag)
+        if to_norms is not None:
+            for of_gates, of_neurons in _neurons(products, to_norms):
+                of_neurons.copy_(of_gates.real)
+            to_norms /= norms
+        to_half_theta = _rotations(products, stages, wires).imag.sum((0, -1))
+        if not ctx.by_sequence:
+            to_half_theta = to_half_theta.sum(-1, keepdim=True)
+        return to_half_angles, to_norms, to_half_theta, incoming.mT.flatten(1), None
+
+
+def _neurons(gates: Tensor, neurons: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Views of the same entries, of the input stage and then of all work stages.
+
+    Args:
+        gates: Of all gates in order, ``(T, G, B, 2**(W-1))``.
+        neurons: Of neurons alone, ``(T, 1 + stages, W, B, 2**(W-1))``.
+    """
+    stages, wires = neurons.shape[1:3]
+    yield gates[:, :wires], neurons[:, 0]
+    yield _work_stages(gates, stages, wires)[:, :, 1], neurons[:, 1:]
+
+
+def _rotations(gates: Tensor, stages: int, wires: int) -> Tensor:
+    """Of all gates in order the rotations, ``(T, stages, W, B, 2**(W-1))``."""
+    return _work_stages(gates, stages, wires)[:, :, 0]
+
+
+def _work_stages(gates: Tensor, stages: int, wires: int) -> Tensor:
+    """Rotations, and then neurons, of each work stage."""
+    each: Tensor = gates[:, wires:].unflatten(1, (stages - 1, 2, wires))
+    return each

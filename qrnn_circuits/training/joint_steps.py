@@ -12,9 +12,12 @@ from torch.nn.functional import pad
 
 from qrnn_circuits.cells.base import PADDING
 from qrnn_circuits.ensemble import Ensemble
+from qrnn_circuits.forecaster import Forecaster
+from qrnn_circuits.forecaster_ensemble import forecasts_together
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tasks.forecast import SeriesBatch
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.optimizers import build_optimizer
@@ -50,12 +53,9 @@ class JointSteps:
             The loss of each run before the step, or why it cannot go on.
         """
         values: list[Tensor | TrainingDiverged] = []
-        models = [t.model for t in trainers if isinstance(t.model, RecurrentNetwork)]
-        batches = [step.batch for step in steps if isinstance(step.batch, Batch)]
-        if len(models) == len(batches) == len(trainers):
-            # Of which run such an error is, only the step of each by itself tells.
-            with suppress(ParameterRangeError, PrecisionError, ZeroProbabilityError):
-                values += self._together(models, batches, trainers, steps[0])
+        # Of which run such an error is, only the step of each by itself tells.
+        with suppress(ParameterRangeError, PrecisionError, ZeroProbabilityError):
+            values += self._together(trainers, steps)
         values = values or [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
         for trainer in trainers:
             trainer.end_step()
@@ -75,41 +75,68 @@ class JointSteps:
         return results
 
     def _together(
-        self,
-        models: Sequence[RecurrentNetwork],
-        batches: Sequence[Batch],
-        trainers: Sequence[Trainer],
-        step: StepBatch,
-    ) -> Tensor:
-        """The losses, shape ``(E,)``; changes no parameter where it raises.
+        self, trainers: Sequence[Trainer], steps: Sequence[StepBatch]
+    ) -> Sequence[Tensor]:
+        """The losses, one of each run, or none; changes no parameter where it raises.
 
         Raises:
             ParameterRangeError: A parameter of some run is too large.
             PrecisionError: Some gradient leaves the range of the type.
             ZeroProbabilityError: A conditioned outcome of some run has probability zero.
         """
-        ensemble = self._ensemble(models)
-        batch = _stacked(batches)
-        device = trainers[0].device
-        rows = batch.inputs.to(device), batch.outcomes.to(device), batch.scored.to(device)
-        _, acceptance_weight, sparsity_weight = step
-        count, sequences, length = batch.outcomes.shape
-        for own in ensemble.parameters_of_networks:
+        models = [trainer.model for trainer in trainers]
+        batches = [step.batch.to(trainers[0].device) for step in steps]
+        parameters = [list(model.parameters()) for model in models]
+        for own in parameters:
             for parameter in own:
                 parameter.grad = None
-        with worthwhile_threads(models[0], count * sequences, length):
-            losses = ensemble.losses(
-                *rows, kind=self._config.loss, acceptance_weight=acceptance_weight
-            )
-            if sparsity_weight:
-                losses = losses + sparsity_weight * ensemble.parity_angles()[..., 1:].abs().sum(
-                    (1, 2)
-                )
-            losses.sum().backward()
+        networks = [model for model in models if isinstance(model, RecurrentNetwork)]
+        forecasters = [model for model in models if isinstance(model, Forecaster)]
+        if len(networks) == len(models):
+            symbols = [batch for batch in batches if isinstance(batch, Batch)]
+            losses = self._losses_of_networks(networks, symbols, steps[0])
+        elif len(forecasters) == len(models):
+            windows = [batch for batch in batches if isinstance(batch, SeriesBatch)]
+            losses = self._losses_of_forecasters(forecasters, windows)
+        else:
+            return []
         if self._config.clip_norm is not None:
-            _clip(ensemble.parameters_of_networks, self._config.clip_norm)
+            _clip(parameters, self._config.clip_norm)
         self._optimise([trainer.optimizer for trainer in trainers])
-        return losses.detach()
+        return losses.detach().unbind()
+
+    def _losses_of_networks(
+        self, networks: Sequence[RecurrentNetwork], batches: Sequence[Batch], step: StepBatch
+    ) -> Tensor:
+        """The losses, whose gradients are then in the parameters, shape ``(E,)``."""
+        ensemble = self._ensemble(networks)
+        batch = _stacked(batches)
+        count, sequences, length = batch.outcomes.shape
+        with worthwhile_threads(networks[0], count * sequences, length):
+            losses = ensemble.losses(
+                batch.inputs,
+                batch.outcomes,
+                batch.scored,
+                kind=self._config.loss,
+                acceptance_weight=step.acceptance_weight,
+            )
+            if step.sparsity_weight:
+                angles = ensemble.parity_angles()[..., 1:]
+                losses = losses + step.sparsity_weight * angles.abs().sum((1, 2))
+            losses.sum().backward()
+        return losses
+
+    def _losses_of_forecasters(
+        self, forecasters: Sequence[Forecaster], batches: Sequence[SeriesBatch]
+    ) -> Tensor:
+        """The losses, whose gradients are then in the parameters, shape ``(E,)``."""
+        inputs, targets = (
+            torch.stack(each) for each in zip(*(b.tensors for b in batches), strict=True)
+        )
+        forecasts = forecasts_together(forecasters, inputs.to(forecasters[0].head.weight.dtype))
+        losses = (forecasts - targets.to(forecasts.dtype)).square().mean((1, 2))
+        losses.sum().backward()
+        return losses
 
     def _ensemble(self, models: Sequence[RecurrentNetwork]) -> Ensemble:
         """The networks as one; that of the last call, where it is of the same."""

@@ -78,6 +78,27 @@ def test_every_run_of_100_steps_has_the_numbers_of_a_run_of_its_own(
     assert_as_alone(tmp_path / "together", tmp_path / "alone", seeds)
 
 
+@pytest.mark.parametrize("cell", ["qrnn,workspace=3", "qlstm,qubits=2,depth=1,linear=True", "gru"])
+def test_every_forecaster_of_100_steps_has_the_numbers_of_a_run_of_its_own(
+    cell: str, tmp_path: Path
+) -> None:
+    settings = {
+        "cell": cell,
+        "hidden_size": 3,
+        "dtype": "float64",
+        "steps": 100,
+        "batch_size": 8,
+        "validate_every": 20,
+        "clip_norm": 0.2,
+        "task_options": {"series": "bessel", "points": 40},
+    }
+    config = RunConfig.resolve("forecast", settings, recipe="batches")
+    seeds = range(3)
+    EnsembleTrainer.start(config, seeds, tmp_path / "together").run()
+    train_alone(config, tmp_path / "alone", seeds)
+    assert_as_alone(tmp_path / "together", tmp_path / "alone", seeds)
+
+
 def test_runs_retreat_and_try_again_each_by_itself(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny(
         dtype="float64",

@@ -1,0 +1,77 @@
+"""Forecasters of one shape, each on windows of its own, computed in one set of operations."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.forecaster import Forecaster
+from qrnn_circuits.neuron import check_parameters
+from qrnn_circuits.tracing import joint
+
+# Amplitudes of all steps of networks that are computed together: of more, nothing is to be gained.
+_MOST_AMPLITUDES = 2**22
+
+
+def forecasts_together(
+    forecasters: Sequence[Forecaster], inputs: Tensor, *, most: int | None = None
+) -> Tensor:
+    """What each network forecasts from its own windows.
+
+    The numbers are those of each network alone, to rounding, and so are the gradients. One by one
+    run layers of PyTorch, such as ``torch.nn.LSTM``, of which several cannot be computed at once,
+    and those with dropout or on a quantum device.
+
+    Args:
+        forecasters: E networks that differ in their parameters alone.
+        inputs: Windows of each, shape ``(E, B, T, F)``.
+        most: How many networks are computed at once at most; by default as many as memory and
+            caches suffice for.
+
+    Returns:
+        Shape ``(E, B, K)``.
+
+    Raises:
+        ParameterRangeError: If a parameter is not finite or too large for an angle.
+        ValueError: If there are not as many batches as networks.
+
+    Example:
+        >>> from qrnn_circuits.forecaster import make_forecaster
+        >>> sizes = {"features": 2, "targets": 1, "hidden_size": 4}
+        >>> forecasters = [make_forecaster("qrnn", **sizes) for _ in range(3)]
+        >>> forecasts_together(forecasters, torch.randn(3, 5, 4, 2)).shape
+        torch.Size([3, 5, 1])
+    """
+    if len(inputs) != len(forecasters):
+        raise ValueError(
+            f"inputs must hold a batch for each of {len(forecasters)} networks, got shape "
+            f"{tuple(inputs.shape)}"
+        )
+    first = forecasters[0]
+    size = getattr(first.layer, "state_size", 1)
+    most = most or max(_MOST_AMPLITUDES // (inputs[0, ..., 0].numel() * size), 1)
+    if most == 1 or len(forecasters) == 1 or not _is_joint(first.layer):
+        return torch.stack([own(rows) for own, rows in zip(forecasters, inputs, strict=True)])
+    # Under the transform nobody can ask for numbers.
+    for part in (part for own in forecasters for part in own.modules()):
+        if isinstance(part, Cell):
+            check_parameters(part)
+    named = [dict(own.named_parameters()) for own in forecasters]
+    parameters = {name: torch.stack([own[name] for own in named]) for name in named[0]}
+
+    def forecast(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
+        found: Tensor = functional_call(first, parameters, (inputs,))
+        return found
+
+    with joint():
+        forecasts: Tensor = vmap(forecast, chunk_size=most)(parameters, inputs)
+    return forecasts
+
+
+def _is_joint(layer: nn.Module) -> bool:
+    """Whether several such layers can be computed at once."""
+    drops = any(getattr(part, "dropout", 0) for part in layer.modules())
+    on_device = getattr(layer, "_device", None) is not None
+    return not (drops or on_device or isinstance(layer, nn.RNNBase))
