@@ -36,7 +36,7 @@ def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
         nbclient.exceptions.CellExecutionError: If a cell fails.
         nbclient.exceptions.CellTimeoutError: If a cell takes more than five minutes.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     # The package of this checkout, also where another one is installed.
     found = [str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, found))}
