@@ -39,7 +39,9 @@ def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
     notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)
     # The package of this checkout, also where another one is installed.
     found = [str(ROOT), str(ROOT / "backends"), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, found))}
+    # Tests of several notebooks at a time share the cores.
+    environment = {"OMP_NUM_THREADS": "1"} | os.environ
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, found))
     client = NotebookClient(
         notebook,
         timeout=_LIMIT,
