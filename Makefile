@@ -3,11 +3,15 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test conformance conformance-torch conformance-aer docs docs-links lint types package release clean
+.PHONY: demo notebooks test conformance conformance-torch conformance-aer docs docs-links lint types package release clean
 
 # Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
 demo: .venv/installed
 	$(BIN)/python examples/demo.py --out demo
+
+# Run the example notebooks and keep their new outputs.
+notebooks: .venv/installed
+	$(BIN)/python -m tools.notebooks
 
 # The whole test suite, with further options of pytest in OPTIONS.
 test: .venv/installed

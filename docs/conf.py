@@ -14,13 +14,14 @@ copyright = author
 version = release = qrnn_circuits.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "tools.site.public_names",
     "tools.site.command_reference",
     "tools.site.mathml",
+    "tools.site.notebooks",
 ]
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -30,6 +31,8 @@ nitpick_ignore = [("py:class", "Figure"), ("py:class", "NoiseModel")]
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
+# Notebooks are shown with the outputs that they are kept with, which the tests compare.
+nb_execution_mode = "off"
 
 autosummary_ignore_module_all = False
 autodoc_typehints_format = "short"

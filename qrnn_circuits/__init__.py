@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.cells.qrnn import QRNNCell
     from qrnn_circuits.circuits.sequence import compile_circuit
     from qrnn_circuits.ensemble import Ensemble
+    from qrnn_circuits.forecaster import make_forecaster
     from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
     from qrnn_circuits.layers.qgru import QGRU
     from qrnn_circuits.layers.qlstm import QLSTM
@@ -53,6 +54,7 @@ __all__ = [
     "compile_circuit",
     "load_pretrained",
     "load_run",
+    "make_forecaster",
     "sequence_loss",
     "worthwhile_threads",
 ]
@@ -81,6 +83,7 @@ _MODULES = {
     "compile_circuit": "circuits.sequence",
     "load_pretrained": "training.pretrained",
     "load_run": "training.evaluation",
+    "make_forecaster": "forecaster",
     "sequence_loss": "loss",
     "worthwhile_threads": "threads",
 }

@@ -6,6 +6,7 @@ from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.neuron import NeuronOperation, expand_neurons
 from qrnn_circuits.circuits.qiskit.convert import to_qiskit
+from qrnn_circuits.circuits.qiskit.resources import resources
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
 from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
@@ -41,5 +42,6 @@ __all__ = [
     "inspect_circuit",
     "register_realisation",
     "registers",
+    "resources",
     "to_qiskit",
 ]

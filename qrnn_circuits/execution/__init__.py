@@ -3,6 +3,7 @@
 from qrnn_circuits.execution.plan import Plan, PlannedCircuit, plan_run
 from qrnn_circuits.execution.report import CircuitReport, Report, make_report
 from qrnn_circuits.execution.run import run_plan
+from qrnn_circuits.execution.verdict import question, verdicts
 
 __all__ = [
     "CircuitReport",
@@ -11,5 +12,7 @@ __all__ = [
     "Report",
     "make_report",
     "plan_run",
+    "question",
     "run_plan",
+    "verdicts",
 ]

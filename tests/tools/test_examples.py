@@ -3,7 +3,14 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("release", "site.check", "site.command_reference", "site.public_names")
+MODULES = (
+    "notebooks",
+    "release",
+    "site.check",
+    "site.command_reference",
+    "site.notebooks",
+    "site.public_names",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -62,10 +62,19 @@ class Estimate:
 
 
 def resources(circuit: "QuantumCircuit") -> Resources:
-    """Counts a circuit.
+    """Counts a circuit, with what its conditional blocks hold.
+
+    Args:
+        circuit: A circuit of Qiskit.
 
     Raises:
         ValueError: If the circuit holds control flow other than ``if``.
+
+    Example:
+        >>> from qrnn_circuits import QRNN, compile_circuit
+        >>> circuit = compile_circuit(QRNN(lane=1, workspace=2, semantics="unitary"), [0])
+        >>> resources(circuit.to_qiskit()).two_qubit_gates
+        20
     """
     return _resources(_read(circuit.data))
 
