@@ -9,10 +9,6 @@ from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice, RunArgument
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.execution.report_page import report_page
-from qrnn_circuits.execution.run_report import make_run_report, read_curves
-from qrnn_circuits.training import RunFolder
-from qrnn_circuits.training.atomic import write_atomically
 
 
 def report(
@@ -46,10 +42,15 @@ def report(
     settings.
     """
     with run_errors(), usage_errors():
-        chosen = _checkpoint(folder) if checkpoint is None else checkpoint
+        from qrnn_circuits.command_line.run_places import check_page, checkpoint_of
+        from qrnn_circuits.execution.report_page import report_page
+        from qrnn_circuits.execution.run_report import make_run_report, read_curves
+        from qrnn_circuits.training.atomic import write_atomically
+
+        chosen = checkpoint_of(folder) if checkpoint is None else checkpoint
         run = load_network(folder, chosen, {} if data is None else {"data": data})
         file = _file(folder) if out is None else out
-        _check_file(file)
+        check_page(file)
         run.task.test()  # reads the data, which may be missing
         curves = {} if is_pretrained(folder) else read_curves(folder)
     with run_errors():
@@ -62,26 +63,7 @@ def report(
     typer.echo(f"The report is in {file}.")
 
 
-def _checkpoint(folder: Path) -> CheckpointChoice:
-    """The best checkpoint, but where a run has only its last one."""
-    if is_pretrained(folder):
-        return CheckpointChoice.BEST
-    run = RunFolder(folder)
-    only_last = not run.checkpoint_path("best").exists() and run.checkpoint_path("last").exists()
-    return CheckpointChoice.LAST if only_last else CheckpointChoice.BEST
-
-
 def _file(folder: Path) -> Path:
     if is_pretrained(folder):
         return Path(f"{str(folder).removeprefix(PRETRAINED)}.html")
     return folder / "report.html"
-
-
-def _check_file(file: Path) -> None:
-    """Raises where no page can be written, before anything that takes long."""
-    if file.suffix not in (".html", ".htm"):
-        raise ValueError(f"out must end in .html, got {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"out must name a file, but {file} is a folder")
-    if not file.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")

@@ -24,13 +24,14 @@ from qrnn_circuits.training import Evaluation, ForecastEvaluation
 # Of a sequence's inputs and of a distribution no more are shown.
 _INPUTS, _SYMBOLS = 24, 8
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("qrnn_circuits.execution"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+"""Pages, in which every text is escaped."""
 
 
 def report_page(report: RunReport) -> str:
@@ -64,7 +65,7 @@ def report_page(report: RunReport) -> str:
     forecasts = None
     if report.forecasts is not None:
         forecasts = picture(forecast_figure(report.forecasts, report.targets, "Test windows"))
-    return _TEMPLATES.get_template("run_report.html").render(
+    return TEMPLATES.get_template("run_report.html").render(
         report=report,
         version=qrnn_circuits.__version__,
         figures=figure_rows(report.figures),
