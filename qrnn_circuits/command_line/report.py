@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
-from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice, RunArgument
+from qrnn_circuits.command_line.options import (
+    PRETRAINED,
+    CheckpointChoice,
+    NoiseOption,
+    RunArgument,
+    SeedOption,
+)
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -34,15 +41,33 @@ def report(
         str | None,
         typer.Option(help="Where the task's data lie now, if not where the run says."),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Run some test sequences on this PennyLane device as well, such as qrnn.aer, and "
+            "show its answers beside the exact ones.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: NoiseOption = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each circuit; by default none: exact.", show_default=False),
+    ] = None,
+    sequences: Annotated[
+        int, typer.Option(min=1, help="How many test sequences run on the device.")
+    ] = 3,
+    seed: SeedOption = None,
 ) -> None:
     """Write all about a run into one HTML page, which reads without a network.
 
     The page has the figures of the test, what to try next, the curves of the training, answers on
-    examples or forecasts, the circuit of one step, the gates of every realisation, and the
-    settings.
+    examples or forecasts, the circuit of one step, the gates of every realisation, the settings,
+    and with --device the answers of a device.
     """
     with run_errors(), usage_errors():
         from qrnn_circuits.command_line.run_places import check_page, checkpoint_of
+        from qrnn_circuits.execution import plan_run
         from qrnn_circuits.execution.report_page import report_page
         from qrnn_circuits.execution.run_report import make_run_report, read_curves
         from qrnn_circuits.training.atomic import write_atomically
@@ -53,8 +78,27 @@ def report(
         check_page(file)
         run.task.test()  # reads the data, which may be missing
         curves = {} if is_pretrained(folder) else read_curves(folder)
+        if device is None and (noise is not None or shots is not None):
+            name = "noise" if noise is not None else "shots"
+            raise ValueError(f"{name} is for a device: name one, as --device qrnn.aer")
+        asked = None if device is None else min(sequences, len(run.task.test()))
+        plan = None
+        if asked is not None:
+            doing("compiling the circuits")
+            plan = plan_run(run.of_symbols(), sequences=asked, shots=shots)
+            chosen_device = make_device(str(device), plan.wires, noise=noise, seed=seed)
+            if hasattr(chosen_device, "submit"):
+                raise ValueError(f"device {device!r} keeps jobs: send it one with qrnn submit")
+    measured = None
+    if plan is not None:
+        title = device_title(str(device), noise=noise)
+        doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
+        with device_errors():
+            from qrnn_circuits.execution.measurement import measure
+
+            measured = measure(plan, chosen_device, title)
     with run_errors():
-        found = make_run_report(run, folder, chosen.value, curves, progress=doing)
+        found = make_run_report(run, folder, chosen.value, curves, device=measured, progress=doing)
     doing("drawing")
     page = report_page(found)
     with usage_errors():

@@ -34,7 +34,7 @@ def check_page(file: Path) -> None:
     if file.is_dir():
         raise IsADirectoryError(f"out must name a file, but {file} is a folder")
     if not file.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent} for the page {file.name}")
+        raise FileNotFoundError(f"there is no folder {file.parent} for {file.name}")
 
 
 def load_members(place: Path) -> list["Member"]:

@@ -63,8 +63,14 @@ def sweep(
         layer = None if config is None else read_toml(config)
     from qrnn_circuits.command_line.sweep_runs import run_sweep
 
-    chosen = None if sampler is None else sampler.value
-    run_sweep(task, out, layer, trials=trials, sampler=chosen, as_json=as_json)
+    run_sweep(
+        task,
+        out,
+        layer,
+        trials=trials,
+        sampler=None if sampler is None else sampler.value,
+        as_json=as_json,
+    )
 
 
 Command = FileTaskHelp

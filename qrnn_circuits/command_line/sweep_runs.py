@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 from rich.console import Console
@@ -27,7 +27,7 @@ def run_sweep(
     layer: Mapping[str, Any] | None,
     *,
     trials: int | None,
-    sampler: str | None,
+    sampler: Literal["tpe", "random"] | None,
     as_json: bool,
 ) -> None:
     """Runs what is left of a sweep, as ``qrnn sweep`` does.
