@@ -98,7 +98,7 @@ def _device(report: Report) -> dict[str, Any]:
     """What the page shows of a device: exact answers beside its own."""
     return {
         "title": f"{report.device}, {report.plan.realisation}, {report.plan.sampling}",
-        "accuracy": accuracy_text(report),
+        "accuracy": [" ".join(line.split()) for line in accuracy_text(report).splitlines()],
         "chart": picture(draw_report(report)),
         "rows": [_answers(circuit) for circuit in report.circuits],
     }
