@@ -1,15 +1,14 @@
 """Losses of a sequence of predicted distributions."""
 
 from math import e, log
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from qrnn_circuits.choices import Loss as Loss
 from qrnn_circuits.tracing import is_traced
-
-Loss = Literal["nll", "paper"]
 
 
 def sequence_loss(

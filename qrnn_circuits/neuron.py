@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from math import isnan, pi
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.choices import Semantics as Semantics
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.tracing import is_traced
-
-Semantics = Literal["postselected", "unitary"]
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6

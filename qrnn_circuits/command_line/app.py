@@ -4,6 +4,7 @@ import gc
 import sys
 from contextlib import nullcontext
 from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
 from qrnn_circuits.command_line.completion import completions
+from qrnn_circuits.command_line.paragraphs import joined
 from qrnn_circuits.command_line.waiting import watched
 
 COMMANDS = {
@@ -22,6 +24,7 @@ COMMANDS = {
     "sample": "Draw sequences from a trained network, one measurement at a time.",
     "inspect": "Count the qubits and gates of a trained network's circuit, on paper and on a chip.",
     "report": "Write all about a run into one HTML page, which reads without a network.",
+    "compare": "Compare runs of one task: which is better, and in what their settings differ.",
     "run": "Run a trained network's task on a device, and compare it with the exact model.",
     "submit": "Submit a trained network's task to a device as one job, and return at once.",
     "jobs": "List the recorded jobs, the latest first.",
@@ -37,6 +40,7 @@ WATCHED = (
     "sample",
     "inspect",
     "report",
+    "compare",
     "run",
     "submit",
     "results",
@@ -82,7 +86,9 @@ def load_command(name: str) -> Any:  # noqa: ANN401
     function = name.replace("-", "_")
     module = import_module(f"qrnn_circuits.command_line.{function}")
     single = typer.Typer(add_completion=False, **_SETTINGS)
-    single.command(name, cls=getattr(module, "Command", TyperCommand))(getattr(module, function))
+    called = getattr(module, function)
+    kind = getattr(module, "Command", TyperCommand)
+    single.command(name, cls=kind, help=joined(getdoc(called) or ""))(called)
     return typer.main.get_command(single)
 
 
@@ -111,7 +117,8 @@ for _name, _help in COMMANDS.items():
 
 def start() -> None:
     """The program: runs a command, while another process watches it if it is a slow one."""
-    slow = sys.argv[1:2] and sys.argv[1] in WATCHED
+    words = sys.argv[1:]
+    slow = words and words[0] in WATCHED and not {"-h", "--help"} & set(words)
     if slow:
         # By default all objects of PyTorch and Qiskit are looked through again and again.
         gc.set_threshold(100_000, 20, 100)

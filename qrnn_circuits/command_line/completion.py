@@ -3,13 +3,8 @@
 A shell waits for the answer, so that it is found without importing torch, PennyLane or Qiskit.
 """
 
-import tomllib
 from collections.abc import Iterable, Sequence
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
-
-_RECIPES = Path(__file__).parents[1] / "tasks" / "recipes"
 
 
 def completions(command: str, words: Sequence[str], incomplete: str) -> list[str]:
@@ -27,6 +22,8 @@ def completions(command: str, words: Sequence[str], incomplete: str) -> list[str
     names: Iterable[str] = []
     match words[-1:]:
         case ["--device"]:
+            from importlib.metadata import entry_points
+
             names = (point.name for point in entry_points(group="pennylane.plugins"))
         case ["--noise"]:
             names = _chips()
@@ -42,21 +39,23 @@ def completions(command: str, words: Sequence[str], incomplete: str) -> list[str
 
 
 def _tasks() -> list[str]:
-    """Tasks of this package, each with a file of recipes, and of installed ones."""
-    own = [path.stem for path in _RECIPES.glob("*.toml")]
-    return own + [point.name for point in entry_points(group="qrnn_circuits.tasks")]
+    """Tasks of this package and installed ones."""
+    from qrnn_circuits.settings.built_in_tasks import TASK_OPTIONS
+
+    return list(TASK_OPTIONS.names())
 
 
 def _recipes(task: str) -> list[str]:
-    path = _RECIPES / f"{task}.toml"
-    if not path.is_file():
-        return []
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    from qrnn_circuits.settings.recipe_files import built_in_recipes, recipe_tables
+
+    tables = recipe_tables(built_in_recipes(task))
     return [name for name, table in tables.items() if "refused" not in table]
 
 
 def _chips() -> list[str]:
     """Local models of chips, which have a folder each."""
+    from importlib.util import find_spec
+
     spec = find_spec("qiskit_ibm_runtime")
     if spec is None or spec.origin is None:
         return []

@@ -8,9 +8,7 @@ import typer
 
 from qrnn_circuits.command_line.errors import usage_errors
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.tasks.digit_data import VALIDATION, read_raw_digits
-from qrnn_circuits.tasks.digit_preparation import prepare_coordinates, prepare_pixels
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.settings.built_in_tasks import VALIDATION
 
 
 class DataAction(StrEnum):
@@ -67,6 +65,10 @@ def data(
         name = f"mnist-{_kind(reduce, dims, upright=deskew)}.npz"
         if (out / name).exists():
             raise FileExistsError(f"{out / name} exists: remove it, or name another folder")
+        from qrnn_circuits.tasks.digit_data import read_raw_digits
+        from qrnn_circuits.tasks.digit_preparation import prepare_coordinates, prepare_pixels
+        from qrnn_circuits.training.atomic import write_atomically
+
         doing("reading")
         digits = read_raw_digits(folder, validation)
         doing(f"preparing {sum(len(shown) for _, shown in digits.values()):,} images")

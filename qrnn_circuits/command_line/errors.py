@@ -2,31 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 from rich.console import Console
 
-from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear
-from qrnn_circuits.job_store import JobError
-from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
-from qrnn_circuits.training import (
-    CheckpointError,
-    LogError,
-    RankError,
-    Ranks,
-    RunInUseError,
-    TrainingDiverged,
-)
+
+if TYPE_CHECKING:
+    from qrnn_circuits.training import Ranks
 
 _USAGE_ERROR = 2
 _RUN_ERROR = 1
 
 
 @contextmanager
-def usage_errors(ranks: Ranks | None = None) -> Iterator[None]:
+def usage_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
     """Ends the command with exit code 2 where what the user gave or named is not acceptable.
 
     For the part of a command that reads its options and files, and for no other: an error of the
@@ -37,12 +29,18 @@ def usage_errors(ranks: Ranks | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, ValueError, OSError, RunInUseError) as error:
+    except (TypeError, ValueError, OSError) as error:
+        _fail(error, _USAGE_ERROR, ranks)
+    except Exception as error:
+        from qrnn_circuits.training import RunInUseError
+
+        if not isinstance(error, RunInUseError):
+            raise
         _fail(error, _USAGE_ERROR, ranks)
 
 
 @contextmanager
-def run_errors(ranks: Ranks | None = None) -> Iterator[None]:
+def run_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
     """Ends the command with exit code 1 where a run cannot go on.
 
     Args:
@@ -50,17 +48,9 @@ def run_errors(ranks: Ranks | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        CheckpointError,
-        JobError,
-        LogError,
-        ParameterRangeError,
-        PrecisionError,
-        RankError,
-        RunInUseError,
-        TrainingDiverged,
-        ZeroProbabilityError,
-    ) as error:
+    except Exception as error:
+        if isinstance(error, typer.Exit) or not isinstance(error, _known_run_errors()):
+            raise
         _fail(error, _RUN_ERROR, ranks)
 
 
@@ -71,6 +61,8 @@ def device_errors() -> Iterator[None]:
     Devices are of many makers, and say by many types what they do not accept.
     """
     from pennylane.exceptions import DeviceError
+
+    from qrnn_circuits.job_store import JobError
 
     try:
         yield
@@ -85,11 +77,43 @@ def device_errors() -> Iterator[None]:
         _fail(error, _RUN_ERROR)
 
 
-def _fail(error: Exception, exit_code: int, ranks: Ranks | None = None) -> NoReturn:
+def _known_run_errors() -> tuple[type[Exception], ...]:
+    """Errors in which a run may end, imported once there is one: with them comes torch."""
+    from qrnn_circuits import ZeroProbabilityError
+    from qrnn_circuits.job_store import JobError
+    from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+    from qrnn_circuits.training import (
+        CheckpointError,
+        LogError,
+        RankError,
+        RunInUseError,
+        TrainingDiverged,
+    )
+
+    return (
+        CheckpointError,
+        JobError,
+        LogError,
+        ParameterRangeError,
+        PrecisionError,
+        RankError,
+        RunInUseError,
+        TrainingDiverged,
+        ZeroProbabilityError,
+    )
+
+
+def _fail(error: Exception, exit_code: int, ranks: "Ranks | None" = None) -> NoReturn:
     # What all processes raise, the first one says; which of them lose each other, nobody knows.
-    if ranks is None or ranks.is_first or isinstance(error, RankError):
+    if ranks is None or ranks.is_first or _is_of_ranks(error):
         show_error(error)
     raise typer.Exit(exit_code)
+
+
+def _is_of_ranks(error: Exception) -> bool:
+    from qrnn_circuits.training import RankError
+
+    return isinstance(error, RankError)
 
 
 def show_error(error: Exception) -> None:

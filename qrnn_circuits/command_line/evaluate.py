@@ -2,10 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from torch import Tensor
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
@@ -15,11 +14,11 @@ from qrnn_circuits.command_line.options import (
     RunArgument,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.tasks import Forecast
-from qrnn_circuits.training import Evaluation, TrainedRun, evaluate_forecast
-from qrnn_circuits.training import evaluate as evaluate_run
-from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, in_own_units
-from qrnn_circuits.training.validation import forecasts
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from qrnn_circuits.training import Evaluation, ForecastEvaluation, TrainedRun
 
 
 def evaluate(
@@ -44,6 +43,11 @@ def evaluate(
     the standard deviation, beside that of the last value taken for the forecast.
     """
     with run_errors(), usage_errors():
+        from qrnn_circuits.tasks import Forecast
+        from qrnn_circuits.training import evaluate as evaluate_run
+        from qrnn_circuits.training import evaluate_forecast
+        from qrnn_circuits.training.validation import forecasts
+
         options = {} if data is None else {"data": data}
         run = load_network(folder, checkpoint, options)
         of_series = isinstance(run.task, Forecast)
@@ -80,9 +84,10 @@ def _check_chart(chart: Path, *, of_series: bool) -> None:
 
 
 def _draw(
-    run: TrainedRun[Any, Any], found: Tensor, result: ForecastEvaluation, chart: Path
+    run: "TrainedRun[Any, Any]", found: "Tensor", result: "ForecastEvaluation", chart: Path
 ) -> None:
     from qrnn_circuits.execution.forecast_chart import draw_forecasts
+    from qrnn_circuits.training.forecast_evaluation import in_own_units
 
     task = run.task
     what = task.series or Path(task.data).name
@@ -93,7 +98,7 @@ def _draw(
     draw_forecasts(in_own_units(run, found), task.target_names, title, chart)
 
 
-def _of_forecast(result: ForecastEvaluation, source: str) -> str:
+def _of_forecast(result: "ForecastEvaluation", source: str) -> str:
     lines = [
         f"mean squared error  {result.mean_squared_error:.3g} (of scaled values)",
         f"normalised error    {result.normalised_error:.3g} (root mean squared error as a share of "
@@ -107,7 +112,7 @@ def _of_forecast(result: ForecastEvaluation, source: str) -> str:
     return "\n".join(lines)
 
 
-def _of_symbols(result: Evaluation, source: str) -> str:
+def _of_symbols(result: "Evaluation", source: str) -> str:
     return (
         f"test error     {result.test_error:.2%} +- {result.standard_error:.2%} (standard error)\n"
         f"sampled error  {result.sampled_error:.2%}\n"

@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.training import import_rvqe as import_network
-from qrnn_circuits.training import load_run
 
 
 def import_rvqe(
@@ -24,6 +22,9 @@ def import_rvqe(
     folder that the environment variable QRNN_DATA_DIR names, or that qrnn evaluate is given.
     """
     with run_errors(), usage_errors():
+        from qrnn_circuits.training import import_rvqe as import_network
+        from qrnn_circuits.training import load_run
+
         folder = import_network(file, out)
         run = load_run(folder.path)
     parameters = sum(parameter.numel() for parameter in run.model.parameters())

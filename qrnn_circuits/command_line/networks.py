@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice
-from qrnn_circuits.training import TrainedRun, load_pretrained, load_run
+
+if TYPE_CHECKING:
+    from qrnn_circuits.training import TrainedRun
 
 
 def load_network(
     place: Path, checkpoint: CheckpointChoice, task_options: Mapping[str, Any] | None = None
-) -> TrainedRun[Any, Any]:
+) -> "TrainedRun[Any, Any]":
     """Loads the network that a command is given.
 
     Args:
@@ -23,6 +25,8 @@ def load_network(
         FileNotFoundError: There is no run in the folder.
         ValueError: There is no such network, it has no such checkpoint, or the task no such option.
     """
+    from qrnn_circuits.training import load_pretrained, load_run
+
     if not is_pretrained(place):
         return load_run(place, checkpoint.value, task_options)
     if checkpoint is not CheckpointChoice.BEST:

@@ -82,6 +82,12 @@ BackendOption = Annotated[
         show_default=False,
     ),
 ]
+NoiseOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Simulate the noise of a chip, such as fake_fez (qrnn.aer).", show_default=False
+    ),
+]
 MaxUsageOption = Annotated[
     float | None,
     typer.Option(

@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
-from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice, RunArgument
+from qrnn_circuits.command_line.options import (
+    PRETRAINED,
+    CheckpointChoice,
+    NoiseOption,
+    RunArgument,
+    SeedOption,
+)
 from qrnn_circuits.command_line.waiting import clear, doing
-from qrnn_circuits.execution.report_page import report_page
-from qrnn_circuits.execution.run_report import make_run_report, read_curves
-from qrnn_circuits.training import RunFolder
-from qrnn_circuits.training.atomic import write_atomically
 
 
 def report(
@@ -38,22 +41,64 @@ def report(
         str | None,
         typer.Option(help="Where the task's data lie now, if not where the run says."),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Run some test sequences on this PennyLane device as well, such as qrnn.aer, and "
+            "show its answers beside the exact ones.",
+            show_default=False,
+        ),
+    ] = None,
+    noise: NoiseOption = None,
+    shots: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of each circuit; by default none: exact.", show_default=False),
+    ] = None,
+    sequences: Annotated[
+        int, typer.Option(min=1, help="How many test sequences run on the device.")
+    ] = 3,
+    seed: SeedOption = None,
 ) -> None:
     """Write all about a run into one HTML page, which reads without a network.
 
     The page has the figures of the test, what to try next, the curves of the training, answers on
-    examples or forecasts, the circuit of one step, the gates of every realisation, and the
-    settings.
+    examples or forecasts, the circuit of one step, the gates of every realisation, the settings,
+    and with --device the answers of a device.
     """
     with run_errors(), usage_errors():
-        chosen = _checkpoint(folder) if checkpoint is None else checkpoint
+        from qrnn_circuits.command_line.run_places import check_page, checkpoint_of
+        from qrnn_circuits.execution import plan_run
+        from qrnn_circuits.execution.report_page import report_page
+        from qrnn_circuits.execution.run_report import make_run_report, read_curves
+        from qrnn_circuits.training.atomic import write_atomically
+
+        chosen = checkpoint_of(folder) if checkpoint is None else checkpoint
         run = load_network(folder, chosen, {} if data is None else {"data": data})
         file = _file(folder) if out is None else out
-        _check_file(file)
+        check_page(file)
         run.task.test()  # reads the data, which may be missing
         curves = {} if is_pretrained(folder) else read_curves(folder)
+        if device is None and (noise is not None or shots is not None):
+            name = "noise" if noise is not None else "shots"
+            raise ValueError(f"{name} is for a device: name one, as --device qrnn.aer")
+        asked = None if device is None else min(sequences, len(run.task.test()))
+        plan = None
+        if asked is not None:
+            doing("compiling the circuits")
+            plan = plan_run(run.of_symbols(), sequences=asked, shots=shots)
+            chosen_device = make_device(str(device), plan.wires, noise=noise, seed=seed)
+            if hasattr(chosen_device, "submit"):
+                raise ValueError(f"device {device!r} keeps jobs: send it one with qrnn submit")
+    measured = None
+    if plan is not None:
+        title = device_title(str(device), noise=noise)
+        doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
+        with device_errors():
+            from qrnn_circuits.execution.measurement import measure
+
+            measured = measure(plan, chosen_device, title)
     with run_errors():
-        found = make_run_report(run, folder, chosen.value, curves, progress=doing)
+        found = make_run_report(run, folder, chosen.value, curves, device=measured, progress=doing)
     doing("drawing")
     page = report_page(found)
     with usage_errors():
@@ -62,26 +107,7 @@ def report(
     typer.echo(f"The report is in {file}.")
 
 
-def _checkpoint(folder: Path) -> CheckpointChoice:
-    """The best checkpoint, but where a run has only its last one."""
-    if is_pretrained(folder):
-        return CheckpointChoice.BEST
-    run = RunFolder(folder)
-    only_last = not run.checkpoint_path("best").exists() and run.checkpoint_path("last").exists()
-    return CheckpointChoice.LAST if only_last else CheckpointChoice.BEST
-
-
 def _file(folder: Path) -> Path:
     if is_pretrained(folder):
         return Path(f"{str(folder).removeprefix(PRETRAINED)}.html")
     return folder / "report.html"
-
-
-def _check_file(file: Path) -> None:
-    """Raises where no page can be written, before anything that takes long."""
-    if file.suffix not in (".html", ".htm"):
-        raise ValueError(f"out must end in .html, got {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"out must name a file, but {file} is a folder")
-    if not file.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent} for the report {file.name}")

@@ -21,6 +21,7 @@ from qrnn_circuits.command_line.options import (
     JsonOption,
     MaxUsageOption,
     MitigationOption,
+    NoiseOption,
     RealisationOption,
     RunArgument,
     SeedOption,
@@ -55,12 +56,7 @@ def run(
     tolerance: ToleranceOption = 0.0,
     encoding: EncodingOption = EncodingChoice.LANE,
     backend: BackendOption = None,
-    noise: Annotated[
-        str | None,
-        typer.Option(
-            help="Simulate the noise of a chip, such as fake_fez (qrnn.aer).", show_default=False
-        ),
-    ] = None,
+    noise: NoiseOption = None,
     mitigation: MitigationOption = None,
     sequences: SequencesOption = None,
     steps: StepsOption = None,

@@ -1,18 +1,21 @@
 """Options of ``qrnn train`` that follow from the settings of a run and the options of the tasks."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import Field
+from collections.abc import Callable, Iterator, Sequence
 from inspect import Parameter, Signature, signature
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
-from typer.core import TyperCommand
 
-from qrnn_circuits.tasks import TASKS
-from qrnn_circuits.tasks.recipes import read_recipes
-from qrnn_circuits.training.settings import RunSettings, settings
-from qrnn_circuits.training.task_options import option_fields, task_class
+from qrnn_circuits.command_line.task_description import (
+    TaskDescription,
+    given_fields,
+    options_class,
+    task_names,
+    task_recipes,
+)
+from qrnn_circuits.command_line.task_help import TaskHelp
+from qrnn_circuits.settings.run_settings import RunSettings, settings
 
 _TASK_PANEL = "Task options"
 _FURTHER = f"{__name__}.further_task_options"
@@ -29,7 +32,7 @@ def add_options(command: Callable[..., None]) -> None:
     _set_parameters(command, parameters)
 
 
-class TaskCommand(TyperCommand):
+class TaskCommand(TaskHelp):
     """A command that also takes the options of a task which the user names as module:attribute."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
@@ -55,6 +58,47 @@ class TaskCommand(TyperCommand):
                 self.params.append(parameter)
         return super().parse_args(ctx, args)
 
+    def describe(self, task: TaskDescription) -> None:
+        """Leaves only those options that the task has a use for, with its own defaults."""
+        super().describe(task)
+        entries = {entry.name: entry for entry in [*task.options, *task.settings]}
+        names = {field.name for field in settings()}
+        self.params = [
+            parameter
+            for parameter in self.params
+            if parameter.name in entries
+            or not (
+                parameter.name in names
+                or getattr(parameter, "rich_help_panel", None) == _TASK_PANEL
+            )
+        ]
+        for parameter in self.params:
+            shown: Any = parameter
+            if parameter.name == "cell":
+                shown.help = cells_help(task.cells)
+            default = {"recipe": task.default_recipe, "cell": task.cells[0]}.get(
+                str(parameter.name)
+            )
+            if entry := entries.get(str(parameter.name)):
+                shown.help, default = entry.text, entry.default
+            if default is not None:
+                # Only shown: the help ends the command.
+                shown.default, shown.show_default = default or None, bool(default)
+
+
+def cells_help(names: Sequence[str], layers: Sequence[str] = ()) -> str:
+    """What to say of the option for the cell.
+
+    Args:
+        names: Of the cells that there are.
+        layers: Of others, for forecasts.
+    """
+    forecasts = f"; for forecasts {', '.join(layers)}" if layers else ""
+    return (
+        f"{', '.join(names)}{forecasts}; with further options after commas, as in "
+        "NAME,OPTION=VALUE; or module:Class of your own."
+    )
+
 
 def further_task_options(context: typer.Context) -> dict[str, Any]:
     """The options of a task named as module:attribute that no other task has."""
@@ -69,33 +113,28 @@ def _keep(context: Any, parameter: Any, value: object) -> None:  # noqa: ANN401 
 def _settings() -> Iterator[Parameter]:
     """An option for each setting, with its default in the help."""
     hints = get_type_hints(RunSettings)
-    recipes = [r for task in TASKS.names() for r in read_recipes(task_class(task)).values()]
+    recipes = [recipe for task in task_names() for recipe in task_recipes(task).values()]
     for field in settings():
-        shown: str | bool = False
-        if field.default is not None:
-            recommended = any(field.name in recipe for recipe in recipes)
-            shown = str(field.default) + (", or what suits the task" if recommended else "")
+        default = field.metadata["shown"] if field.default is None else str(field.default)
+        if default and any(field.name in recipe for recipe in recipes):
+            default += ", or what suits the task"
         help_, panel = field.metadata["help"], field.metadata["panel"]
-        yield _parameter(field.name, hints[field.name], help_, panel, shown)
+        yield _parameter(field.name, hints[field.name], help_, panel, default or False)
 
 
 def _task_options() -> Iterator[Parameter]:
     """An option for each name that an option of the known tasks has."""
     found: dict[str, tuple[Any, dict[str, list[str]]]] = {}
-    for task in TASKS.names():
-        hints = get_type_hints(task_class(task))
-        for field in _given_fields(task):
+    for task in task_names():
+        options = options_class(task)
+        hints = get_type_hints(options)
+        for field in given_fields(options):
             text = field.metadata.get("help", "").removesuffix(".")
             texts = found.setdefault(field.name, (hints[field.name], {}))[1]
             texts.setdefault(text, []).append(task)
     for name, (hint, texts) in found.items():
         help_ = " ".join(f"{text} ({', '.join(tasks)})." for text, tasks in texts.items())
         yield _parameter(name, hint, help_, _TASK_PANEL, False)
-
-
-def _given_fields(task: str) -> list["Field[Any]"]:
-    """The options of a task but for those that it finds itself."""
-    return [field for field in option_fields(task) if not field.metadata.get("found")]
 
 
 def _parameter(name: str, hint: Any, text: str, panel: str, shown: str | bool) -> Parameter:  # noqa: ANN401
@@ -106,10 +145,11 @@ def _parameter(name: str, hint: Any, text: str, panel: str, shown: str | bool) -
 
 def _options_of(task: str) -> list[Parameter]:
     """The options of one task, whatever its name."""
-    hints = get_type_hints(task_class(task))
+    options = options_class(task)
+    hints = get_type_hints(options)
     return [
         _parameter(f.name, hints[f.name], f.metadata.get("help", ""), _TASK_PANEL, False)
-        for f in _given_fields(task)
+        for f in given_fields(options)
     ]
 
 

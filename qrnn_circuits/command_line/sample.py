@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import torch
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
@@ -18,6 +17,8 @@ def sample(
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
 ) -> None:
     """Draw sequences from a trained network, one measurement at a time."""
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     with run_errors(), usage_errors():
         run = load_network(folder, checkpoint).of_symbols()

@@ -1,26 +1,16 @@
 """``qrnn sweep``: trains many networks on a task, with settings that vary."""
 
-import json
-import math
-import shlex
-from collections.abc import Mapping
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.plain import plain
-from qrnn_circuits.tasks import TASKS
-from qrnn_circuits.training import Progress, Sweep, SweepSpace, SweepTrial, progress_for
-from qrnn_circuits.training.settings import merge, read_toml
-from qrnn_circuits.training.task_options import environment_options, with_full_paths
-
-_FILE_WIDTH = 200
+from qrnn_circuits.command_line.errors import usage_errors
+from qrnn_circuits.command_line.task_description import task_names
+from qrnn_circuits.command_line.task_help import FileTaskHelp
+from qrnn_circuits.settings.built_in_tasks import TASK_OPTIONS
+from qrnn_circuits.settings.run_settings import read_toml
 
 
 class SamplerChoice(StrEnum):
@@ -31,9 +21,7 @@ class SamplerChoice(StrEnum):
 
 
 def sweep(
-    task: Annotated[
-        str, typer.Argument(metavar="TASK", help=f"One of {', '.join(TASKS.names())}.")
-    ],
+    task: Annotated[str, typer.Argument(metavar="TASK", help=f"One of {', '.join(task_names())}.")],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder of the sweep, with a folder for each run.")
     ],
@@ -64,88 +52,25 @@ def sweep(
 ) -> None:
     """Train many networks, with settings that vary, and print a table of the results.
 
+    What a file may set for a task, and its recipes: qrnn sweep TASK --help.
+
     Every run is one of qrnn train, in a folder of its own. Several of these commands with one DIR,
     at any time and on any machine that sees it, share the runs. A run that was interrupted or
     killed goes on with the next of them.
     """
-    with run_errors(), usage_errors():
-        try:
-            book = Sweep.open(
-                out,
-                None if config is None else _space(task, read_toml(config)),
-                trials=trials,
-                sampler=None if sampler is None else sampler.value,
-            )
-        except ImportError as error:
-            raise ValueError(str(error)) from error
-        if book.space.task != task:
-            raise ValueError(f"this is a sweep of the task {book.space.task!r}, not {task!r}")
-    received = _work(book)
-    if as_json:
-        typer.echo(json.dumps({"task": task, "trials": [_json(run) for run in book.trials()]}))
-    else:
-        _print_table(book)
-    if received is not None:
-        raise typer.Exit(128 + received)
+    with usage_errors():
+        TASK_OPTIONS.find(task)
+        layer = None if config is None else read_toml(config)
+    from qrnn_circuits.command_line.sweep_runs import run_sweep
+
+    run_sweep(
+        task,
+        out,
+        layer,
+        trials=trials,
+        sampler=None if sampler is None else sampler.value,
+        as_json=as_json,
+    )
 
 
-def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
-    """The settings of the file, with the task's data folder by its full path."""
-    given = merge(task, {"task_options": environment_options(task)}, layer)
-    del given["task"]
-    given["task_options"] = with_full_paths(task, given["task_options"])
-    return SweepSpace(task, given)
-
-
-def _work(book: Sweep) -> int | None:
-    """Runs what there is to run, and returns the signal that ended it, if one did."""
-    console = Console(stderr=True, highlight=False)
-    while True:
-        with book.take() as run:
-            if run is None:
-                return None
-            settings = ", ".join(f"{name} {_text(value)}" for name, value in run.settings.items())
-            title = f"trial {run.number} of {len(book.trials())}: {settings}"
-            console.print(plain(title), soft_wrap=True)
-            with run_errors():
-                result = book.run(run, progress_for(console) if console.is_terminal else Progress())
-        if result is not None and result.signal is not None:
-            command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
-            told = f"Interrupted and saved after step {result.step}. Go on with: {command}"
-            console.print(plain(told), soft_wrap=True)
-            return result.signal
-
-
-def _json(run: SweepTrial) -> dict[str, Any]:
-    return {**asdict(run), "folder": str(run.folder)}
-
-
-def _print_table(book: Sweep) -> None:
-    """Prints the runs, the best first, and why some have failed."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
-    figures = ("sampled error", "error", "loss", "step")
-    for name in ("trial", *book.space.varied, *figures, "state"):
-        table.add_column(plain(name), justify="right")
-    runs = book.trials()
-    for run in sorted(runs, key=lambda r: math.inf if r.sampled_error is None else r.sampled_error):
-        table.add_row(
-            str(run.number),
-            *(plain(_text(run.settings.get(name))) for name in book.space.varied),
-            *(f"{e:.2%}" if e is not None else "" for e in (run.sampled_error, run.error)),
-            _text(run.loss),
-            _text(run.step),
-            run.state,
-        )
-    console.print(table)
-    for run in runs:
-        if run.state == "fail":
-            console.print(plain(f"trial {run.number} has failed: {run.reason}"), soft_wrap=True)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+Command = FileTaskHelp

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from threading import Event, Thread
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from rich.status import Status
 
 # Seconds before anything is shown, and between two looks at the clock.
@@ -60,6 +60,8 @@ def watched() -> Iterator[None]:
         return
     sys.stdout.flush()
     sys.stderr.flush()
+    from multiprocessing import Pipe
+
     ours, theirs = Pipe()
     # No signal comes before each process knows what to do about it.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
@@ -82,7 +84,7 @@ def watched() -> Iterator[None]:
 class _Watcher:
     """The watching process, as the worker sees it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._cleared = Event()
         Thread(target=self._heed, daemon=True).start()
@@ -156,7 +158,7 @@ class _Stopped(BaseException):
         self.signal = signal.Signals(number)
 
 
-def _watch(worker: int, connection: Connection) -> NoReturn:
+def _watch(worker: int, connection: "Connection") -> NoReturn:
     """Shows what the worker does until it ends, or until a signal ends both."""
     display = _Display()
     try:
@@ -182,7 +184,7 @@ def _watch(worker: int, connection: Connection) -> NoReturn:
     sys.exit(code if code >= 0 else 128 - code)
 
 
-def _listen(connection: Connection, display: _Display) -> None:
+def _listen(connection: "Connection", display: _Display) -> None:
     """Follows the worker until its end closes the connection."""
     try:
         while True:

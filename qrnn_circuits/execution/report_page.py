@@ -1,14 +1,18 @@
 """A report on a run as one HTML page, which loads nothing and trusts no text."""
 
 import io
+import math
+import re
 from base64 import b64encode
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 import qrnn_circuits
 from qrnn_circuits.circuits.draw import draw_step
+from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.execution.curve_chart import curve_figure
 from qrnn_circuits.execution.forecast_chart import forecast_figure
 from qrnn_circuits.execution.inspection_rows import (
@@ -18,19 +22,32 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_notes,
     inspection_title,
 )
+from qrnn_circuits.execution.report import CircuitReport, Report
 from qrnn_circuits.execution.run_report import Example, RunReport
+from qrnn_circuits.execution.table import accuracy_text
 from qrnn_circuits.training import Evaluation, ForecastEvaluation
 
 # Of a sequence's inputs and of a distribution no more are shown.
 _INPUTS, _SYMBOLS = 24, 8
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=PackageLoader("qrnn_circuits.execution"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+"""Pages, in which every text is escaped."""
+
+_OPTION = re.compile(r"(?<!\S)(--[\w-]+)")
+
+
+def _unbroken(text: str) -> Markup:
+    """A text whose options are not wrapped at their hyphens."""
+    return Markup(_OPTION.sub(r'<span class="option">\1</span>', str(escape(text))))
+
+
+TEMPLATES.filters["unbroken"] = _unbroken
 
 
 def report_page(report: RunReport) -> str:
@@ -64,7 +81,7 @@ def report_page(report: RunReport) -> str:
     forecasts = None
     if report.forecasts is not None:
         forecasts = picture(forecast_figure(report.forecasts, report.targets, "Test windows"))
-    return _TEMPLATES.get_template("run_report.html").render(
+    return TEMPLATES.get_template("run_report.html").render(
         report=report,
         version=qrnn_circuits.__version__,
         figures=figure_rows(report.figures),
@@ -73,7 +90,37 @@ def report_page(report: RunReport) -> str:
         forecasts=forecasts,
         circuit=None if report.circuit is None else picture(draw_step(report.circuit)),
         table=table,
+        device=None if report.device is None else _device(report.device),
     )
+
+
+def _device(report: Report) -> dict[str, Any]:
+    """What the page shows of a device: exact answers beside its own."""
+    return {
+        "title": f"{report.device}, {report.plan.realisation}, {report.plan.sampling}",
+        "accuracy": [" ".join(line.split()) for line in accuracy_text(report).splitlines()],
+        "chart": picture(draw_report(report)),
+        "rows": [_answers(circuit) for circuit in report.circuits],
+    }
+
+
+def _answers(circuit: CircuitReport) -> list[str]:
+    """Sequence, step, right symbol, exact and measured probability of it, and the kept share."""
+    planned = circuit.planned
+    share = circuit.distribution[planned.right]
+    measured = f"{share:.1%}"
+    if circuit.kept:
+        measured += f" ± {math.sqrt(share * (1 - share) / circuit.kept):.1%}"
+    kept = "-" if circuit.kept is None else f"{circuit.kept:,}"
+    return [
+        str(planned.sequence),
+        str(planned.step),
+        str(planned.right),
+        f"{planned.exact[planned.right]:.1%}",
+        measured,
+        kept,
+        "right" if circuit.correct else "wrong",
+    ]
 
 
 def _curves(report: RunReport) -> str | None:

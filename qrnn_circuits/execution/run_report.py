@@ -15,6 +15,7 @@ from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.next_steps import NextStep, next_steps
 from qrnn_circuits.execution.plan import predictions
+from qrnn_circuits.execution.report import Report
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.training import (
@@ -91,6 +92,7 @@ class RunReport:
         circuit: One step in the network's own realisation, to be drawn; None as for inspection.
         forecasts: Of the test windows; None for tasks of symbols.
         targets: Names of what is forecast.
+        device: How the network did on a device; None where none was asked for.
         missing: Why there is no inspection of a task of symbols; else empty.
         next_steps: What to try next.
     """
@@ -108,6 +110,7 @@ class RunReport:
     circuit: CompiledCircuit | None
     forecasts: Forecasts | None
     targets: tuple[str, ...]
+    device: Report | None
     missing: str
     next_steps: tuple[NextStep, ...]
 
@@ -118,6 +121,7 @@ def make_run_report(
     checkpoint: str,
     curves: dict[str, Curve],
     *,
+    device: Report | None = None,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> RunReport:
     """Gathers what there is to tell of a run.
@@ -127,6 +131,7 @@ def make_run_report(
         place: Folder of the run, or ``pretrained:NAME``.
         checkpoint: Of which the network is: ``"best"`` or ``"last"``.
         curves: What was logged, as :func:`read_curves` reads it.
+        device: How it did on a device, to be shown as well.
         progress: Is told what is being done.
 
     Raises:
@@ -175,6 +180,7 @@ def make_run_report(
         circuit=circuit,
         forecasts=forecasts,
         targets=run.task.target_names if of_series else (),
+        device=device,
         missing=missing,
         next_steps=next_steps(
             run,

@@ -6,14 +6,13 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from qrnn_circuits.choices import Strategy as Strategy
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.simulation.costs import Counts, expected_distinct, seconds
 from qrnn_circuits.simulation.state.reversible import MOST_MIXED_AMPLITUDES
 from qrnn_circuits.simulation.state.run import MOST_TABLE_BYTES
 from qrnn_circuits.simulation.transfer.costs import cheapest_buckets, expected_recurrence_size
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
-
-Strategy = Literal["auto", "transfer", "state", "stepwise"]
 
 
 class Evolution(Protocol):

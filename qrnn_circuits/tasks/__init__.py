@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from qrnn_circuits.registry import Registry
+from qrnn_circuits.settings.task_options import option
 from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 from qrnn_circuits.tasks.digits import Digits
 from qrnn_circuits.tasks.dna import Dna
@@ -11,7 +12,7 @@ from qrnn_circuits.tasks.letters import Letters
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.quotes import Quotes
 from qrnn_circuits.tasks.sequences import Sequences
-from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, option
+from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task
 from qrnn_circuits.tasks.xor import Xor
 
 T = TypeVar("T", bound=BaseTask)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
+from qrnn_circuits.settings.task_options import TaskOptions
+
 
 class BaseBatch(ABC):
     """Sequences to train or test on, as tensors with one row for each.
@@ -57,7 +59,7 @@ class BaseBatch(ABC):
 BatchT_co = TypeVar("BatchT_co", bound=BaseBatch, default=BaseBatch, covariant=True)
 
 
-class BaseTask(ABC, Generic[BatchT_co]):
+class BaseTask(TaskOptions, ABC, Generic[BatchT_co]):
     """A source of sequences to train, validate and test on.
 
     Attributes:
@@ -71,11 +73,6 @@ class BaseTask(ABC, Generic[BatchT_co]):
     """
 
     name: ClassVar[str]
-
-    @property
-    def default_recipe(self) -> str:
-        """Name of the recipe that a run takes if it is told none, see :mod:`~.tasks.recipes`."""
-        return "default"
 
     @abstractmethod
     def batch(self, size: int, generator: torch.Generator) -> BatchT_co:

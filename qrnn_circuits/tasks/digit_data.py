@@ -12,15 +12,14 @@ from torch import Tensor
 
 from qrnn_circuits.bounded_arrays import read_arrays
 from qrnn_circuits.bounded_files import open_file
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE as DATA_VARIABLE
+from qrnn_circuits.settings.built_in_tasks import VALIDATION as VALIDATION
+from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER as VARIABLE_FOLDER
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink
 
 EMBEDDED_SIDE = 8
 MNIST_SIDE = 10
-
-DATA_VARIABLE = "QRNN_DATA_DIR"
-VARIABLE_FOLDER = f"${DATA_VARIABLE}"
-"""The folder that the environment names, for networks that were trained elsewhere."""
 
 _IDX_NAMES = (
     "train-images-idx3-ubyte",
@@ -28,9 +27,6 @@ _IDX_NAMES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-VALIDATION = 5000
-"""Training images of a raw database that are the validation split."""
-
 # Bytes of an array and of a file, some times what MNIST has.
 _ARRAY_LIMIT = 2**26
 _FILE_LIMIT = 2**28

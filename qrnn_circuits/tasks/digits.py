@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, get_args
 
 import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_bool, check_integer
+from qrnn_circuits.choices import Labels, Reduction
+from qrnn_circuits.settings.built_in_tasks import NO_FOLDERS, DigitsOptions
 from qrnn_circuits.tasks.digit_data import (
-    DATA_VARIABLE,
     EMBEDDED_SIDE,
     MNIST_SIDE,
-    VARIABLE_FOLDER,
     DigitSplit,
     DigitSplits,
     load_coordinates,
@@ -32,24 +32,16 @@ from qrnn_circuits.tasks.digit_labels import (
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
 from qrnn_circuits.tasks.task import (
-    READING_HELP,
     Answers,
     Batch,
     Prompt,
-    Reading,
     Task,
     check_reading,
     draw_evenly,
-    option,
 )
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork
-
-Labels = Literal["digit", "even-odd"]
-Reduction = Literal["umap", "pca"]
-
-_NO_FOLDERS = ("embedded", "download")
 
 _DIMS: Mapping[Reduction, tuple[int, int]] = {"umap": (2, 4), "pca": (1, 8)}
 _DEFAULT_DIMS = 2
@@ -57,7 +49,7 @@ _DEFAULT_RESOLUTION = 4
 
 
 @dataclass(frozen=True)
-class Digits(Task):
+class Digits(DigitsOptions, Task):
     """Read a digit's pixels or coordinates and then name it, or draw it.
 
     A digit is read as ``data_steps`` data symbols. Naming: every data symbol is an input, and from
@@ -94,33 +86,7 @@ class Digits(Task):
         torch.Size([90, 64])
     """
 
-    digits: str = option("0,1", "Which digits, as 0,1 or 0-9 or 3,6-8.")
-    labels: Labels = option("digit", "digit or even-odd.")
-    generate: bool = option(False, "Draw digits in place of naming them.")
-    reduce: Reduction | None = option(None, "Read coordinates in place of pixels: umap or pca.")
-    dims: int | None = option(None, "Number of coordinates.")
-    resolution: int | None = option(None, "Bits of each coordinate.")
-    data: str = option(
-        "embedded",
-        f"Folder with MNIST files, by default ${DATA_VARIABLE}; or download; or embedded, the 8x8 "
-        "digits of scikit-learn, the default without that variable.",
-        words=(*_NO_FOLDERS, VARIABLE_FOLDER),
-        variable=DATA_VARIABLE,
-    )
-    deskewed: bool = option(False, "Read digits that have been set upright.")
-    reading: Reading = option("every", READING_HELP)
-    omit_last: bool = option(False, "Leave the last data symbol out, as the paper does.")
-
     name: ClassVar[str] = "digits"
-
-    @property
-    def default_recipe(self) -> str:
-        """``"coordinates"``, ``"embedded"``, and of MNIST ``"drawing"`` or ``"pixels"``."""
-        if self.reduce is not None:
-            return "coordinates"
-        if self.data == "embedded":
-            return "embedded"
-        return "drawing" if self.generate else "pixels"
 
     @property
     def answer_unit(self) -> str:
@@ -155,7 +121,7 @@ class Digits(Task):
                     raise ValueError(f"{name} needs reduce='umap' or reduce='pca'")
         else:
             self._check_reduce(self.reduce)
-        if self.deskewed and self.data in _NO_FOLDERS:
+        if self.deskewed and self.data in NO_FOLDERS:
             raise ValueError(
                 f"deskewed needs data to be a folder with mnist-10x10-deskewed.npz, got "
                 f"{self.data!r}"
@@ -185,7 +151,7 @@ class Digits(Task):
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
         check_integer("dims", self.dims, *_DIMS[reduce])
         check_integer("resolution", self.resolution, 1, 8)
-        if self.data in _NO_FOLDERS and (reduce, self.data) != ("pca", "embedded"):
+        if self.data in NO_FOLDERS and (reduce, self.data) != ("pca", "embedded"):
             raise ValueError(
                 f"reduce needs data to be a folder with the prepared files, got {self.data!r} with "
                 f"{reduce!r}; only the 'embedded' digits need none, and only for 'pca'"

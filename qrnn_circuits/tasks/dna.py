@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.settings.built_in_tasks import DnaOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
 from qrnn_circuits.tasks.task import (
-    READING_HELP,
     Batch,
-    Reading,
     check_reading,
-    option,
     spell,
 )
 
@@ -22,7 +20,7 @@ MARK = 4
 
 
 @dataclass(frozen=True)
-class Dna(GeneratedTask):
+class Dna(DnaOptions, GeneratedTask):
     """Random bases, one of the first half marked: name that base after the last step.
 
     Before the mark a step is conditioned on 0, from the mark on on the marked base. Only the last
@@ -38,9 +36,6 @@ class Dna(GeneratedTask):
         >>> len(task.describe(batch.inputs)[0]), batch.scored[0].tolist()
         (6, [False, False, False, False, False, True])
     """
-
-    length: int = option(20, "Steps of a sequence, at least 2.")
-    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "dna"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch import Tensor
 
 from qrnn_circuits.bounded_files import brief
 from qrnn_circuits.checks import check_choice, check_integer, check_number
+from qrnn_circuits.choices import ScaledBy as ScaledBy
+from qrnn_circuits.settings.built_in_tasks import ForecastOptions
 from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 from qrnn_circuits.tasks.sequence_files import PARTS
 from qrnn_circuits.tasks.series_data import (
@@ -24,10 +26,6 @@ from qrnn_circuits.tasks.series_data import (
     window_count,
 )
 from qrnn_circuits.tasks.series_generators import GENERATORS
-from qrnn_circuits.tasks.task import option
-
-ScaledBy = Literal["training", "all", "none"]
-"""By which points columns are scaled to [0, 1]."""
 
 _POINTS = 1000
 # So that windows of all points fit into memory.
@@ -108,7 +106,7 @@ class SeriesContents:
 
 
 @dataclass(frozen=True)
-class Forecast(BaseTask[SeriesBatch]):
+class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
     r"""Forecast a real series from a window of its past.
 
     Every window of ``window`` points is a sequence, and the values ``horizon`` points after its
@@ -143,23 +141,6 @@ class Forecast(BaseTask[SeriesBatch]):
         >>> task.unscaled(task.test().targets[:1]).tolist()
         [[2.0]]
     """
-
-    series: str = option("", f"Generated series: {', '.join(GENERATORS)}.")
-    data: str = option("", "CSV file with a point in each row.", words=())
-    columns: str | None = option(
-        None, "Columns of the file that are known, by names or numbers with commas, by default all."
-    )
-    targets: str | None = option(None, "Columns to forecast, by default the same.")
-    points: int | None = option(None, "Points to generate, by default 1000, or most to read.")
-    window: int = option(4, "Points in a window.")
-    horizon: int = option(1, "Points from a window's last to the one that is forecast.")
-    scaling: ScaledBy = option(
-        "training", "Points by which columns are scaled to [0, 1]: training, all or none."
-    )
-    validation_share: float = option(0.2, "Share of the windows to watch a run on.")
-    test_share: float = option(0.2, "Share of the windows to judge a network on.")
-    series_seed: int = option(0, "Of generated series with randomness.")
-    contents: dict[str, Any] | None = option(None, "What the series holds.", found=True)
 
     name: ClassVar[str] = "forecast"
 

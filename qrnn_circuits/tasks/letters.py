@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.settings.built_in_tasks import LettersOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, option, spell
+from qrnn_circuits.tasks.task import Batch, spell
 
 ANY_CONSONANT = 7
 """Outcome of the steps after which any consonant may follow."""
@@ -20,7 +21,7 @@ _GROUPS = torch.tensor([[4, 0, _NONE, _NONE], [5, 1, 1, _NONE], [6, 2, 2, 2]])  
 
 
 @dataclass(frozen=True)
-class Letters(GeneratedTask):
+class Letters(LettersOptions, GeneratedTask):
     """Random consonants b, d, g, spelt ba, dii and guuu: predict each next letter.
 
     From Elman, *Finding Structure in Time*, Cognitive Science 14 (1990). Where a group has ended,
@@ -35,8 +36,6 @@ class Letters(GeneratedTask):
         >>> len(text), set(text) <= set("abdgiu")
         (12, True)
     """
-
-    length: int = option(36, "Steps of a sequence.")
 
     name: ClassVar[str] = "letters"
 

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.settings.built_in_tasks import MemoriseOptions
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, option, spell
+from qrnn_circuits.tasks.task import Batch, spell
 
 
 @dataclass(frozen=True)
-class Memorise(FixedTask):
+class Memorise(MemoriseOptions, FixedTask):
     """The sequences 0, 1, 2, 3, 0, 1, ... and 4, 4, 4, ...: predict each next symbol.
 
     Attributes:
@@ -23,8 +24,6 @@ class Memorise(FixedTask):
         >>> task.describe(task.sequences().inputs)
         ['012301', '444444']
     """
-
-    length: int = option(20, "Steps of a sequence.")
 
     name: ClassVar[str] = "memorise"
 

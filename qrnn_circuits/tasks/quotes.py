@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_bool
+from qrnn_circuits.settings.built_in_tasks import QuotesOptions
 from qrnn_circuits.tasks.fixed import FixedTask
 from qrnn_circuits.tasks.task import (
-    READING_HELP,
     Batch,
-    Reading,
     check_reading,
-    option,
     spell,
 )
 
@@ -33,7 +31,7 @@ LINES = (
 
 
 @dataclass(frozen=True)
-class Quotes(FixedTask):
+class Quotes(QuotesOptions, FixedTask):
     """Predict each next letter of a line, in an alphabet of 32 symbols.
 
     A line ends with a newline and is filled up with spaces to the length of the longest.
@@ -49,9 +47,6 @@ class Quotes(FixedTask):
         >>> task.lane, bool(task.sequences().scored.all())
         (5, True)
     """
-
-    advice: bool = option(True, "Whether the network is told the consonants.")
-    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "quotes"
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import read_toml
+from qrnn_circuits.settings.recipe_files import recipe_tables
 from qrnn_circuits.tasks.base import BaseTask
 
 
@@ -33,22 +33,7 @@ def read_recipes(task: type[BaseTask]) -> dict[str, dict[str, Any]]:
     module = getattr(sys.modules.get(task.__module__), "__file__", None)
     if module is None:
         return {}
-    path = Path(module).parent / "recipes" / f"{task.name}.toml"
-    if not path.is_file():
-        return {}
-    tables = read_toml(path)
-    return {name: _table(tables, name, path) for name in tables}
-
-
-def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    """The settings of a recipe, or of the one whose name stands in their place."""
-    named = tables[name]
-    table = tables.get(named) if isinstance(named, str) else named
-    if not isinstance(table, dict):
-        raise ValueError(
-            f"{name} in {path} must be a table of settings or the name of one, got {named!r}"
-        )
-    return table
+    return recipe_tables(Path(module).parent / "recipes" / f"{task.name}.toml")
 
 
 def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:

@@ -6,15 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qrnn_circuits.choices import Target as Target
 from qrnn_circuits.tasks.user_file import decoded, npz_arrays
-
-Target = Literal["next", "label"]
-"""What is to be predicted: each next symbol, or a label once a sequence has been read."""
 
 PARTS = ("train", "validation", "test")
 """Names of the parts into which a file may split its sequences itself."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from qrnn_circuits.cells.base import PADDING
 from qrnn_circuits.checks import check_choice, check_integer, check_number
+from qrnn_circuits.settings.built_in_tasks import SequencesOptions
 from qrnn_circuits.tasks.digit_labels import label_name
 from qrnn_circuits.tasks.sequence_data import (
     MOST_SYMBOLS,
@@ -24,14 +25,11 @@ from qrnn_circuits.tasks.sequence_data import (
 )
 from qrnn_circuits.tasks.sequence_files import PARTS, Target
 from qrnn_circuits.tasks.task import (
-    READING_HELP,
     Batch,
     Prompt,
-    Reading,
     Task,
     check_reading,
     draw_evenly,
-    option,
     spell,
 )
 
@@ -99,7 +97,7 @@ class _Part:
 
 
 @dataclass(frozen=True)
-class Sequences(Task):
+class Sequences(SequencesOptions, Task):
     r"""Predict each next symbol of the sequences in a file, or a label after each of them.
 
     Sequences may be of unequal length. The lane takes as many wires as the alphabet and the classes
@@ -133,20 +131,6 @@ class Sequences(Task):
         >>> task.describe(batch.outcomes), batch.scored.sum(1).tolist()
         (['ello', 'owdy', 'i'], [4, 4, 1])
     """
-
-    data: str = option("", "File of sequences: text, .csv or .npz.", words=())
-    target: Target = option("next", "next symbol, or a label at the end of each sequence.")
-    length: int | None = option(
-        None, "Steps of the pieces into which sequences, or a whole text, are cut."
-    )
-    validation_share: float | None = option(
-        None, "Share of the sequences to watch a run on, or 0.1."
-    )
-    test_share: float | None = option(
-        None, "Share of the sequences to judge a network on, by default 0.1."
-    )
-    reading: Reading = option("scored", READING_HELP)
-    contents: dict[str, Any] | None = option(None, "What the file holds.", found=True)
 
     name: ClassVar[str] = "sequences"
 
@@ -250,11 +234,6 @@ class Sequences(Task):
         labels = torch.from_numpy(part.labels)[:, None]
         outcomes = torch.where(last, labels, 0).masked_fill(step >= lengths[:, None], PADDING)
         return _Part(Batch(symbols, outcomes, last).read(self.reading), lengths)
-
-    @property
-    def default_recipe(self) -> str:
-        """``"next"`` or ``"label"``, as the target is."""
-        return self.target
 
     @property
     def answer_unit(self) -> str:

@@ -1,31 +1,21 @@
 """What a task gives a trainer, and what it reads back from a trained network."""
 
-import dataclasses
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, get_args
 
 import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import PADDING, UNREAD
 from qrnn_circuits.checks import check_choice, check_integer
+from qrnn_circuits.choices import Reading as Reading
 from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
-
-T = TypeVar("T")
-
-Reading = Literal["every", "scored"]
-"""Which steps of a sequence are read: every one, or only those that are scored."""
-
-READING_HELP = (
-    "every: steps that are not scored are conditioned on an outcome; scored: their lane only "
-    "carries the input, so that no shots are lost."
-)
 
 
 @dataclass(frozen=True)
@@ -136,40 +126,6 @@ class Answers:
     def standard_error(self) -> float:
         """Standard error of :attr:`test_error`, that of a binomial proportion."""
         return sqrt(self.test_error * (1 - self.test_error) / self.count)
-
-
-def option(
-    default: T,
-    text: str,
-    *,
-    words: tuple[str, ...] | None = None,
-    variable: str | None = None,
-    found: bool = False,
-) -> T:
-    """An option of a task: a field of its dataclass.
-
-    Args:
-        default: Its default.
-        text: What it does, for the help of the command line.
-        words: For an option that names a folder or file, the values that name something else; its
-            full path is kept with a run. None for other options.
-        variable: Environment variable that gives the option where the command line does not.
-        found: Whether the task finds it itself when a run begins, and keeps it with the run: no
-            option of the command line.
-
-    Returns:
-        A field for ``dataclasses``.
-
-    Example:
-        >>> @dataclass(frozen=True)
-        ... class Options:
-        ...     length: int = option(4, "Steps of a sequence.")
-        >>> Options().length, dataclasses.fields(Options)[0].metadata["help"]
-        (4, 'Steps of a sequence.')
-    """
-    metadata = {"help": text, "words": words, "variable": variable, "found": found}
-    field: T = dataclasses.field(default=default, metadata=metadata)
-    return field
 
 
 def check_reading(reading: str) -> None:

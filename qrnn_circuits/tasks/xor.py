@@ -7,13 +7,11 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.settings.built_in_tasks import XorOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
 from qrnn_circuits.tasks.task import (
-    READING_HELP,
     Batch,
-    Reading,
     check_reading,
-    option,
     spell,
 )
 
@@ -22,7 +20,7 @@ MARKER = 2
 
 
 @dataclass(frozen=True)
-class Xor(GeneratedTask):
+class Xor(XorOptions, GeneratedTask):
     """A stream of bits a, b, a XOR b, a', b', a' XOR b', ...: predict every third bit.
 
     From Elman, *Finding Structure in Time*, Cognitive Science 14 (1990). The step that reads b is
@@ -37,9 +35,6 @@ class Xor(GeneratedTask):
         >>> batch.scored[0].tolist()
         [False, True, False, False, True, False]
     """
-
-    length: int = option(36, "Steps of a sequence, at least 2.")
-    reading: Reading = option("every", READING_HELP)
 
     name: ClassVar[str] = "xor"
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 from qrnn_circuits.cells import CELLS, Cell
 from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.registry import Registry
+from qrnn_circuits.settings.run_settings import NOT_FOR_FORECASTS
 from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.training.task_options import task_class
 
@@ -22,16 +23,6 @@ CELL_SETTINGS = (
 )
 _SPREADS = ("bias_spread", "weight_spread", "theta_spread")
 _SPARSITY = ("sparsity_weight", "prune_tolerance")
-NOT_FOR_FORECASTS = (
-    "lane",
-    "strategy",
-    "loss",
-    "readout_learning_rate",
-    "acceptance_weight",
-    "acceptance_warmup",
-    *_SPARSITY,
-    "curriculum",
-)
 
 
 def cells_for(task: str) -> Registry[Any]:

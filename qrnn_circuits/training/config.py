@@ -16,23 +16,22 @@ from qrnn_circuits.checks import check_integer
 from qrnn_circuits.forecaster import Forecaster, make_forecaster
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
-from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
-from qrnn_circuits.tasks.recipes import choose_recipe
-from qrnn_circuits.training.cell_settings import (
-    CELL_SETTINGS,
+from qrnn_circuits.settings.run_settings import (
     NOT_FOR_FORECASTS,
-    cells_for,
-    constructor_arguments,
-    unused_settings,
-)
-from qrnn_circuits.training.schedule import Schedule
-from qrnn_circuits.training.settings import (
-    DTYPES,
     RunSettings,
     check_fields,
     merge,
     read_toml,
 )
+from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
+from qrnn_circuits.tasks.recipes import choose_recipe
+from qrnn_circuits.training.cell_settings import (
+    CELL_SETTINGS,
+    cells_for,
+    constructor_arguments,
+    unused_settings,
+)
+from qrnn_circuits.training.schedule import Schedule
 from qrnn_circuits.training.task_options import (
     build_task,
     check_task_options,
@@ -307,7 +306,7 @@ class RunConfig(RunSettings):
             ),
             "generator": self._generator(0, trial),
             "device": device,
-            "dtype": DTYPES[self.dtype],
+            "dtype": getattr(torch, self.dtype),
         }
         accepted = constructor_arguments(self.task, self.cell)
         taken = {name: value for name, value in values.items() if name in accepted}

@@ -7,7 +7,7 @@ of all. Every trial begins the same schedule, which is laid out over the steps o
 
 import math
 
-from qrnn_circuits.training.settings import RunSettings
+from qrnn_circuits.settings.run_settings import RunSettings
 
 # The part of an attempt in which sequences are shorter than those of the task.
 CURRICULUM_SHARE = 2 / 3

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qrnn_circuits.checks import similar
+from qrnn_circuits.settings.run_settings import check_fields, merge
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.settings import check_fields, merge
 from qrnn_circuits.training.task_options import check_task_options, task_class
 
 _RANGE_KEYS = ("low", "high", "log")

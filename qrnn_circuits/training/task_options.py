@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.checks import similar
+from qrnn_circuits.settings import task_options as described
 from qrnn_circuits.tasks import TASKS, BaseTask
 
 
@@ -43,8 +44,7 @@ def build_task(task: str, options: Mapping[str, Any]) -> BaseTask:
 
 def option_fields(task: str) -> list["dataclasses.Field[Any]"]:
     """The options of a task as fields of its dataclass, in the order of their definition."""
-    kind: Any = task_class(task)
-    return [field for field in dataclasses.fields(kind) if field.init]
+    return described.option_fields(task_class(task))
 
 
 def option_names(task: str) -> list[str]:

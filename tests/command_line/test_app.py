@@ -7,6 +7,7 @@ from typer.testing import Result
 
 import qrnn_circuits
 from qrnn_circuits.command_line.app import COMMANDS, load_command
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 
 Qrnn = Callable[..., Result]
 
@@ -38,17 +39,50 @@ def test_the_list_has_the_first_sentence_of_every_commands_help(name: str) -> No
     assert " ".join(load_command(name).help.split()).startswith(COMMANDS[name])
 
 
-def test_the_list_of_commands_takes_neither_torch_nor_pennylane() -> None:
-    program = """
+_LIGHT = """
 import sys
 from qrnn_circuits.command_line import app
-app(["--help"], standalone_mode=False)
-heavy = {"torch", "pennylane", "numpy", "qrnn_circuits.training"} & sys.modules.keys()
-assert not heavy, heavy
+for arguments in {arguments}:
+    try:
+        app(arguments, prog_name="qrnn")
+    except SystemExit as end:
+        assert end.code == {code}, (arguments, end.code)
+    heavy = {{"torch", "pennylane", "qiskit", "numpy", "matplotlib"}} & sys.modules.keys()
+    assert not heavy, (arguments, heavy)
 """
+
+
+def _imports_nothing_heavy(arguments: list[list[str]], code: int) -> str:
+    program = _LIGHT.format(arguments=arguments, code=code)
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert "results" in result.stdout
+    return result.stdout
+
+
+def test_no_help_imports_what_takes_long() -> None:
+    commands = [[name, "--help"] for name in COMMANDS]
+    tasks = [[name, task, "--help"] for name in ("train", "sweep") for task in BUILT_IN_TASKS]
+    shown = _imports_nothing_heavy([["--help"], ["--version"], *commands, *tasks], 0)
+    assert "Predict every third bit" in shown
+
+
+def test_wrong_words_are_refused_before_anything_is_imported_that_takes_long() -> None:
+    wrong = [
+        ["train", "xor"],
+        ["train", "xro", "--out", "run"],
+        ["train", "xro", "--help"],
+        ["train", "xor", "--out", "run", "--steps", "many"],
+        ["train", "xor", "--out", "run", "--stpes", "3"],
+        ["sweep", "xro", "--out", "run"],
+        ["evaluate", "run", "--checkpoint", "worst"],
+        ["report", "run", "--seed"],
+    ]
+    _imports_nothing_heavy(wrong, 2)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_help_breaks_lines_only_between_paragraphs(name: str) -> None:
+    assert "\n" not in load_command(name).help.replace("\n\n", "")
 
 
 def test_names_of_the_package_are_imported_when_they_are_used() -> None:

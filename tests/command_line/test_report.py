@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
+from qrnn_circuits.execution.report_page import TEMPLATES
 from tests.running import TRAIN
 
 Qrnn = Callable[..., Result]
@@ -55,6 +56,29 @@ def write(qrnn: Qrnn) -> Callable[..., str]:
 
 
 Write = Callable[..., str]
+
+
+def test_the_answers_of_a_device_stand_beside_the_exact_ones(
+    write: Callable[..., str], qrnn: Qrnn, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    options = ("--device", "qrnn.torch", "--shots", 200, "--sequences", 1, "--seed", 0)
+    text = write(Path("pretrained:xor-chip"), "--out", file, *options)
+    page = Page(text)
+    assert "device" in page.identifiers
+    assert "On a device" in text
+    assert "qrnn.torch" in text
+    assert " ± " in text.partition("On a device")[2]
+    assert "device" not in Page(write(Path("pretrained:xor-chip"), "--out", file)).identifiers
+    refused = qrnn("report", "pretrained:xor-chip", "--noise", "fake_fez", "--out", file)
+    assert refused.exit_code == 2
+    assert "--device qrnn.aer" in refused.stderr
+
+
+def test_options_in_sentences_are_not_wrapped_at_their_hyphens() -> None:
+    shown = str(TEMPLATES.filters["unbroken"]("Give --learning-rate <b> anew"))
+    assert '<span class="option">--learning-rate</span>' in shown
+    assert "&lt;b&gt;" in shown
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +198,7 @@ def test_a_run_that_was_still_learning_is_told_how_to_go_on(
     ("arguments", "message"),
     [
         (("--out", "page.pdf"), "out must end in .html, got page.pdf"),
-        (("--out", "absent/page.html"), "there is no folder absent for the report page.html"),
+        (("--out", "absent/page.html"), "there is no folder absent for page.html"),
         (("--data", "/data"), "'xor' has no option 'data'"),
     ],
 )

@@ -37,8 +37,8 @@ def check_message(error: Exception, name: str = "") -> None:
 def without_training() -> Iterator[None]:
     """Commands read what they are given, and do not train."""
     with (
-        mock.patch("qrnn_circuits.command_line.train._run"),
-        mock.patch("qrnn_circuits.command_line.train.run_seeds"),
-        mock.patch("qrnn_circuits.command_line.sweep._work", return_value=None),
+        mock.patch("qrnn_circuits.command_line.train_runs._run"),
+        mock.patch("qrnn_circuits.command_line.train_runs.run_seeds"),
+        mock.patch("qrnn_circuits.command_line.sweep_runs._work", return_value=None),
     ):
         yield

@@ -26,13 +26,13 @@ import torch
 
 from qrnn_circuits.job_store.database import Database
 from qrnn_circuits.job_store.records import FIELDS, seal_bytes
+from qrnn_circuits.settings.run_settings import settings
 from qrnn_circuits.tasks.digit_data import load_coordinates
 from qrnn_circuits.tasks.forecast import Forecast
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import read_rvqe, read_scalars
-from qrnn_circuits.training.settings import settings
 from tests.fuzz import inputs
 from tests.fuzz.forging import forged_array, forged_checkpoint, resealed, stored
 from tests.fuzz.judging import REFUSED, check_message, qrnn, without_training

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from qrnn_circuits.forecaster import Forecaster
+from qrnn_circuits.settings.run_settings import read_toml
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import RunConfig
-from qrnn_circuits.training.settings import read_toml
 from qrnn_circuits.training.task_options import build_task
 from tests.conftest import network_of, qrnn_cell, task_of
 

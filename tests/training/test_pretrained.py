@@ -69,7 +69,7 @@ def test_the_command_that_trains_a_network_has_its_settings(name: str, tmp_path:
         if "QRNN_DATA_DIR" not in os.environ:
             pytest.skip("QRNN_DATA_DIR names no folder with MNIST files")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("qrnn_circuits.command_line.train._run", lambda trainer: None)
+        patch.setattr("qrnn_circuits.command_line.train_runs._run", lambda trainer: None)
         result = CliRunner().invoke(app, options)
     assert result.exit_code == 0, result.output
     made = RunFolder(out).read_config().to_json()

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qrnn_circuits.settings.run_settings import RunSettings
 from qrnn_circuits.training import RunConfig
 from qrnn_circuits.training.schedule import Schedule
-from qrnn_circuits.training.settings import RunSettings
 
 Tiny = Callable[..., RunConfig]
 

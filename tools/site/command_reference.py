@@ -1,7 +1,7 @@
 """The reference of the command line, written from the commands themselves at each build.
 
 A page for each command of ``qrnn`` goes to ``docs/commands``, with its help, its arguments and its
-options in the groups of ``--help``.
+options in the groups of ``--help``; a command that describes tasks has a section for each of them.
 """
 
 import re
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qrnn_circuits.command_line.app import COMMANDS, load_command
+from qrnn_circuits.command_line.task_description import describe_task
+from qrnn_circuits.command_line.task_help import FileTaskHelp, TaskHelp
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -72,6 +75,9 @@ def page(name: str) -> str:
         lines += [panel, "-" * len(panel), ""]
         for parameter in parameters:
             lines += _option(*parameter.get_help_record(context))
+    if isinstance(command, TaskHelp):
+        for task in BUILT_IN_TASKS:
+            lines += _task(title, task, in_file=isinstance(command, FileTaskHelp))
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -86,6 +92,21 @@ def _panel(parameter: Any) -> str:  # noqa: ANN401
     if parameter.param_type_name == "argument":
         return "Arguments"
     return getattr(parameter, "rich_help_panel", None) or "Options"
+
+
+def _task(title: str, name: str, *, in_file: bool) -> Iterator[str]:
+    """What ``qrnn COMMAND TASK --help`` says of a task."""
+    task = describe_task(name)
+    heading = f"{title} {name}"
+    yield from (heading, "-" * len(heading), "", *_paragraphs(task.text))
+    yield from (f".. program:: {heading}", "")
+    for entry in task.options:
+        written = entry.name if in_file else f"--{entry.name.replace('_', '-')}"
+        default = f" Default: {entry.default}." if entry.default else ""
+        yield from _option(written, f"{entry.text}{default}")
+    for recipe, text in task.recipes:
+        default = " (default)" if recipe == task.default_recipe else ""
+        yield from _paragraphs(f"Recipe {recipe}{default}: {text}.")
 
 
 def _option(names: str, text: str) -> Iterator[str]:

@@ -7,15 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-import torch
-
 from qrnn_circuits import bounded_files
 from qrnn_circuits.checks import check_choice, check_integer, check_number, similar
-from qrnn_circuits.loss import Loss
-from qrnn_circuits.neuron import Semantics
-from qrnn_circuits.simulation.strategy import Strategy
+from qrnn_circuits.choices import Loss, Semantics, Strategy
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
+DTYPES = ("float32", "float64")
 DEVICES = ("cpu", "cuda")
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "lbfgs")
 DECAYS = ("none", "cosine")
@@ -30,6 +26,7 @@ def _setting(
     least: int | None = None,
     positive: bool = False,
     number: bool = True,
+    shown: str = "",
 ) -> Any:  # noqa: ANN401 - as dataclasses.field is typed
     """A field of :class:`RunSettings` with all that options, files and checks need to know of it.
 
@@ -41,6 +38,7 @@ def _setting(
         least: The least accepted integer.
         positive: Whether a number must not be 0.
         number: Whether it is a number if it is neither one of the choices nor an integer.
+        shown: What None stands for, in words.
     """
     metadata = {
         "panel": panel,
@@ -49,9 +47,26 @@ def _setting(
         "least": least,
         "positive": positive,
         "number": number,
+        "shown": shown,
     }
     return field(default=default, metadata=metadata)
 
+
+FOR_FORECASTS = ("hidden_size", "num_layers")
+"""Settings that only forecasts have a use for."""
+
+NOT_FOR_FORECASTS = (
+    "lane",
+    "strategy",
+    "loss",
+    "readout_learning_rate",
+    "acceptance_weight",
+    "acceptance_warmup",
+    "sparsity_weight",
+    "prune_tolerance",
+    "curriculum",
+)
+"""Settings that forecasts have no use for."""
 
 _network = partial(_setting, "Network")
 _optimisation = partial(_setting, "Optimisation")
@@ -95,19 +110,19 @@ class RunSettings:
     strategy: Strategy = _network(
         "auto", "How it is simulated: auto, transfer or state.", choices=get_args(Strategy)
     )
-    dtype: str = _network("float32", "float32 or float64.", choices=tuple(DTYPES))
+    dtype: str = _network("float32", "float32 or float64.", choices=DTYPES)
     device: str = _network(
         "cpu", "cpu, or cuda: a GPU, under torchrun one for each process.", choices=DEVICES
     )
     bias_spread: float | None = _network(
         None,
-        "Standard deviation of the initial biases, around pi/2, with order 0 around 0; by default "
-        "0.1, with order 0 0.05, or what suits the task.",
+        "Standard deviation of the initial biases, around pi/2, with order 0 around 0.",
+        shown="0.1, with order 0 0.05",
     )
     weight_spread: float | None = _network(
         None,
-        "Standard deviation of the initial weights; by default 0, with order 0 0.02, or what suits "
-        "the task.",
+        "Standard deviation of the initial weights.",
+        shown="0, with order 0 0.02",
     )
     theta_spread: float = _network(0.01, "Standard deviation of the initial angles theta.")
     optimizer: str = _optimisation("adam", "adam, sgd, rmsprop or lbfgs.", choices=OPTIMIZERS)
@@ -118,9 +133,9 @@ class RunSettings:
     )
     readout_learning_rate: float | None = _optimisation(
         None,
-        "That of the neurons onto lane wires, by default the same; it decays and is halved with "
-        "the other.",
+        "Learning rate of the neurons onto lane wires; it decays and is halved with the other.",
         positive=True,
+        shown="that of the others",
     )
     decay: str = _optimisation(
         "none", "none, or cosine: the learning rate falls to 0 over the steps.", choices=DECAYS

@@ -1,0 +1,162 @@
+"""What ``qrnn train`` does: makes or resumes a run, or those of several seeds, and trains."""
+
+import shlex
+import signal
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.train_seeds import is_of_seeds, run_seeds, seeds_trainer
+from qrnn_circuits.settings.run_settings import merge, read_toml
+from qrnn_circuits.training import (
+    CheckpointError,
+    LogError,
+    Progress,
+    RankError,
+    Ranks,
+    RunConfig,
+    RunFolder,
+    Trainer,
+    TrainingResult,
+    joined_ranks,
+    progress_for,
+)
+from qrnn_circuits.training.task_options import (
+    check_task_options,
+    environment_options,
+    with_full_paths,
+)
+
+
+def run_training(
+    task: str,
+    out: Path,
+    config: Path | None,
+    given_settings: Mapping[str, Any],
+    task_options: Mapping[str, Any],
+    *,
+    recipe: str | None,
+    resume: bool,
+    seeds: str | None,
+) -> None:
+    """Trains a network, or one for each of several seeds.
+
+    Args:
+        task: Name of the task.
+        out: Folder of the run, or of the runs.
+        config: File of settings.
+        given_settings: Settings by name, None where the user gives none; they count before the
+            file.
+        task_options: Options of the task, in the same way.
+        recipe: Name of the recipe.
+        resume: Whether to go on with what is in the folder.
+        seeds: Which seeds, as the option has them.
+    """
+    with ExitStack() as stack:
+        with run_errors(), usage_errors():
+            ranks = stack.enter_context(joined_ranks())
+        with run_errors(ranks), usage_errors(ranks):
+            with ranks.all_or_none():
+                layers = [
+                    {"task_options": {} if resume else environment_options(task)},
+                    read_toml(config) if config is not None else {},
+                    {**_given(given_settings), "task_options": _given(task_options)},
+                ]
+                given = merge(task, *layers)
+            together = is_of_seeds(seeds, out, resume)
+            if together:
+                runs = seeds_trainer(
+                    seeds, out, resume, _with_checked_options(given), recipe, ranks
+                )
+            else:
+                trainer = _trainer(out, resume, given, recipe, ranks)
+        if together:
+            run_seeds(runs)
+        else:
+            _run(trainer)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _trainer(
+    out: Path, resume: bool, given: dict[str, Any], recipe: str | None, ranks: Ranks
+) -> Trainer:
+    """A new run, or the one in the folder."""
+    given = _with_checked_options(given)
+    if resume and ranks.from_first(lambda: _is_started(out)):
+        return Trainer.resume(out, given, ranks)
+    return Trainer.start(RunConfig.resolve(given["task"], given, recipe=recipe), out, ranks)
+
+
+def _with_checked_options(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the task's files and folders by their full paths."""
+    check_task_options(given["task"], given["task_options"])
+    return given | {"task_options": with_full_paths(given["task"], given["task_options"])}
+
+
+def _is_started(out: Path) -> bool:
+    """Whether the run in the folder got as far as writing something before it was killed."""
+    if not out.is_dir():
+        raise FileNotFoundError(f"there is no run to resume in {out}: it is no folder")
+    return RunFolder(out).is_started
+
+
+def _run(trainer: Trainer) -> None:
+    config, folder = trainer.config, trainer.folder
+    first = trainer.ranks.is_first
+    console = Console(highlight=False, quiet=not first)
+    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
+    sizes = ", ".join(f"{name} {value}" for name, value in trainer.config.sizes(trainer.model))
+    title = (
+        f"{config.task}: {parameters:,} parameters ({sizes}), "
+        f"{config.optimizer}, seed {config.seed}, into {folder.path}"
+    )
+    if trainer.ranks.size > 1:
+        title += f", by {trainer.ranks.size} processes"
+    if trainer.step > 0:
+        title += f" after step {trainer.step}"
+    console.print(plain(title), soft_wrap=True)
+    with run_errors(trainer.ranks):
+        try:
+            result = trainer.run(progress_for(console) if first else Progress())
+        except (CheckpointError, LogError, RankError) as error:
+            command = folder.resume_command(config)
+            raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
+    console.print(plain(_summary(trainer, result)), soft_wrap=True)
+    if result.signal is not None:
+        raise typer.Exit(128 + result.signal)
+
+
+def _summary(trainer: Trainer, result: TrainingResult) -> str:
+    folder = trainer.folder
+    if result.signal is not None:
+        return (
+            f"Interrupted ({signal.Signals(result.signal).name}) and saved after step "
+            f"{result.step}. Go on with: {folder.resume_command(trainer.config)}"
+        )
+    if result.step == result.first_step:
+        return (
+            f"Nothing to do, this run is finished: {result.reason}. A larger --steps, or other "
+            "limits of early stopping, extend it"
+        )
+    text = f"Finished after step {result.step}: {result.reason}."
+    best = result.standing.best
+    if best and trainer.config.of_series:
+        text += (
+            f" The best validation has a mean squared error of {best.loss:.3g}, which is "
+            f"{best.error:.3g} of the standard deviation (normalised error), at step {best.step}."
+        )
+    elif best:
+        text += (
+            f" The best validation error is {best.error:.2%} (sampled {best.sampled_error:.2%}), "
+            f"of step {best.step}."
+        )
+    return f"{text} Test it with: qrnn evaluate {shlex.quote(str(folder.path))}"

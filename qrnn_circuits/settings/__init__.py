@@ -1,0 +1,1 @@
+"""Settings of runs and options of tasks, each written once, known without importing torch."""

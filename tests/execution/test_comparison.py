@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qrnn_circuits.execution.comparison import Candidate, Comparison, Figure
+from qrnn_circuits.execution.comparison_chart import comparison_figure
+from qrnn_circuits.execution.comparison_words import verdict_texts
+
+
+def candidate(letter: str, figure: Figure, seeds: int = 1, runs: int = 1) -> Candidate:
+    curve = {"validation/loss": [(1, 1.0), (2, 0.5)]}
+    figures = {"test error": figure}
+    return Candidate(letter, letter, seeds, 9, {}, figures, (curve,) * runs, None)
+
+
+def compared(*candidates: Candidate) -> Comparison:
+    return Comparison("xor", False, candidates, (), "")
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (0.105, "does not exceed its standard error of 1.41%"),
+        (0.12, "1.4 times, which may be chance"),
+        (0.2, "7.1 times, which is seldom chance"),
+    ],
+)
+def test_a_difference_is_judged_by_the_root_of_both_squared_errors(other: float, told: str) -> None:
+    figures = Figure.of([other], 0.01), Figure.of([0.1], 0.01)
+    (text,) = verdict_texts(compared(candidate("A", figures[0]), candidate("B", figures[1])))
+    assert text.startswith("B is better than A")
+    assert told in text
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
+def test_the_figure_of_seeds_is_their_median_with_its_spread(values: list[float]) -> None:
+    figure = Figure.of(values)
+    spread = float(torch.tensor(values, dtype=torch.float64).std())
+    assert figure.least <= figure.value <= figure.greatest
+    assert sum(value <= figure.value for value in values) >= len(values) / 2
+    assert figure.standard_error == pytest.approx(
+        math.sqrt(math.pi / 2) * spread / math.sqrt(len(values)), abs=1e-9
+    )
+
+
+def test_the_standard_error_of_a_median_is_that_of_many_drawn_medians() -> None:
+    draws = torch.randn(4000, 101, generator=torch.Generator().manual_seed(0)).double()
+    expected = float(draws.median(dim=1).values.std())
+    found = sum(Figure.of(row.tolist()).standard_error or 0 for row in draws[:50]) / 50
+    assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_curves_are_told_apart_without_colour_and_seeds_have_a_band() -> None:
+    figure = Figure.of([0.1], 0.01)
+    shown = compared(candidate("A", figure), candidate("B", figure, seeds=2, runs=2))
+    chart = comparison_figure(shown)
+    assert chart is not None
+    (axes,) = chart.axes
+    assert len({line.get_linestyle() for line in axes.lines}) == 2
+    assert len({line.get_marker() for line in axes.lines}) == 2
+    assert len(axes.collections) == 1
