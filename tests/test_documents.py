@@ -10,7 +10,11 @@ import typer
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
+from qrnn_circuits.cells import CELLS
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.command_line import app
+from qrnn_circuits.forecaster import LAYERS
+from qrnn_circuits.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,6 +36,9 @@ def test_the_python_code_of_a_document_runs(
     """Block after block in one namespace, in an empty folder, with an empty store of jobs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QRNN_JOBS", str(tmp_path / "jobs.sqlite"))
+    # What a document registers, no other test finds.
+    for registry in (CELLS, LAYERS, REALISATIONS, TASKS):
+        monkeypatch.setattr(registry, "_registered", dict(registry._registered))
     # Where a document puts `<!--- skip: next -->`, the next block is not for tests.
     document = Sybil([PythonCodeBlockParser(), SkipParser()]).parse(path)
 
