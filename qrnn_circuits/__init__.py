@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.training.evaluation import load_run
     from qrnn_circuits.training.pretrained import load_pretrained
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "QGRU",
