@@ -95,10 +95,11 @@ def measure(
 
     Returns:
         ``"steps_to_stop"``: optimiser steps until the first validation that was not above
-        ``stop_loss``, or None where there was none; ``"final_loss"``: of the last validation, in
+        ``stop_loss``, and ``"steps_to_no_error"``: until the first one whose most probable symbols
+        were all right, each None where there was none; ``"final_loss"``: of the last validation, in
         nats, and ``"test_error"``: share of the scored test steps whose most probable symbol is
         wrong, both None where the loss has become no number; ``"parameters"``; ``"hidden_size"``;
-        ``"seconds"``: of training with validations; ``"curve"``: step and validation loss.
+        ``"seconds"``: of training with validations; ``"curve"``: step, validation loss and error.
 
     Raises:
         TypeError: If a setting has the wrong type.
@@ -107,7 +108,7 @@ def measure(
     Example:
         >>> settings = {"task_options": {"length": 4}, "steps": 20, "cell": "lstm"}
         >>> found = measure(settings, 0, Path(), lambda doing: None)
-        >>> found["steps_to_stop"], found["parameters"], [step for step, _ in found["curve"]]
+        >>> found["steps_to_stop"], found["parameters"], [step for step, *_ in found["curve"]]
         (None, 764, [0, 10, 20])
     """
     asked = read_settings(BaselineSettings, settings)
@@ -122,16 +123,18 @@ def measure(
     started = time.perf_counter()
     curve = _train(network, task, asked, generator, progress)
     seconds = time.perf_counter() - started
-    step, loss = curve[-1]
+    step, loss, _ = curve[-1]
     finite = math.isfinite(loss)
+    points = [list(point) for point in thinned(curve, MOST_POINTS) if math.isfinite(point[1])]
     return {
         "steps_to_stop": step if loss <= asked.stop_loss else None,
+        "steps_to_no_error": next((at for at, _, error in curve if error == 0), None),
         "final_loss": loss if finite else None,
-        "test_error": _error(network, task.test()) if finite else None,
+        "test_error": _loss_and_error(network, task.test())[1] if finite else None,
         "parameters": parameter_count(asked.cell, symbols, hidden),
         "hidden_size": hidden,
         "seconds": seconds,
-        "curve": [list(point) for point in thinned(curve, MOST_POINTS) if math.isfinite(point[1])],
+        "curve": points,
     }
 
 
@@ -141,33 +144,34 @@ def _train(
     asked: BaselineSettings,
     generator: torch.Generator,
     progress: Callable[[str], None],
-) -> list[tuple[int, float]]:
+) -> list[tuple[int, float, float]]:
     """Trains until the loss is low, the steps are over or the loss is no number: its curve."""
     optimizer = torch.optim.Adam(network.parameters(), lr=asked.learning_rate)
     validation = task.validation()
-    curve: list[tuple[int, float]] = []
+    curve: list[tuple[int, float, float]] = []
     for step in range(asked.steps + 1):
         if step % asked.validate_every == 0 or step == asked.steps:
-            with torch.no_grad():
-                loss = float(_loss(network, validation))
-            curve.append((step, loss))
+            loss, error = _loss_and_error(network, validation)
+            curve.append((step, loss, error))
             progress(f"step {step} of {asked.steps}: validation loss {loss:.3g}")
             if loss <= asked.stop_loss or not math.isfinite(loss):
                 break
         if step < asked.steps:
+            batch = task.batch(asked.batch, generator)
             optimizer.zero_grad()
-            _loss(network, task.batch(asked.batch, generator)).backward()
+            cross_entropy(*_scored(network, batch)).backward()
             optimizer.step()
     return curve
 
 
-def _loss(network: ClassicalNetwork, batch: Batch) -> Tensor:
-    """Mean cross-entropy of the scored steps."""
-    return cross_entropy(network(batch.inputs)[batch.scored], batch.outcomes[batch.scored])
+def _scored(network: ClassicalNetwork, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Logits ``(N, S)`` and right symbols ``(N,)`` of the scored steps."""
+    return network(batch.inputs)[batch.scored], batch.outcomes[batch.scored]
 
 
 @torch.no_grad()
-def _error(network: ClassicalNetwork, batch: Batch) -> float:
-    """Share of the scored steps whose most probable symbol is wrong."""
-    wrong = network(batch.inputs)[batch.scored].argmax(-1) != batch.outcomes[batch.scored]
-    return float(wrong.double().mean())
+def _loss_and_error(network: ClassicalNetwork, batch: Batch) -> tuple[float, float]:
+    """Mean cross-entropy of the scored steps, and the share whose most probable symbol is wrong."""
+    logits, right = _scored(network, batch)
+    error = (logits.argmax(-1) != right).double().mean()
+    return float(cross_entropy(logits, right)), float(error)

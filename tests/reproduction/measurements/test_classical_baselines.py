@@ -20,14 +20,15 @@ def test_short_dna_is_solved_by_classical_networks(cell: str) -> None:
     assert found["test_error"] == 0
     assert found["final_loss"] <= 1e-3
     assert found["steps_to_stop"] == found["curve"][-1][0] < 600
+    assert 0 < found["steps_to_no_error"] <= found["steps_to_stop"]
     assert len(found["curve"]) <= 50
     json.dumps(found, allow_nan=False)
 
 
 def test_an_untrained_network_guesses_and_does_not_stop() -> None:
     found = measured(task_options={"length": 9}, steps=1, learning_rate=1e-9)
-    assert found["steps_to_stop"] is None
-    assert [step for step, _ in found["curve"]] == [0, 1]
+    assert found["steps_to_stop"] is found["steps_to_no_error"] is None
+    assert [step for step, *_ in found["curve"]] == [0, 1]
     # Symbols of a lane of three bits, of which four are right at times.
     assert found["final_loss"] == pytest.approx(math.log(8), abs=0.3)
     assert found["test_error"] > 0.5
