@@ -13,7 +13,12 @@ from rich.table import Table
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.reproduction.display import runner_progress_for
-from qrnn_circuits.reproduction.experiment import Experiment, experiment_names, read_experiment
+from qrnn_circuits.reproduction.experiment import (
+    Experiment,
+    experiment_names,
+    in_order,
+    read_experiment,
+)
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.runner import reproduce as run_experiments
 from qrnn_circuits.reproduction.runner import stored_runs
@@ -86,8 +91,9 @@ def _experiments(names: list[str], quick: bool, report: bool) -> list[Experiment
         raise ValueError(
             f"name an experiment, or {_ALL} for all of them; known are {', '.join(known)}"
         )
-    wanted = known if not names or _ALL in names else list(dict.fromkeys(names))
-    return [read_experiment(name, quick=quick) for name in wanted]
+    if names and _ALL not in names:
+        return [read_experiment(name, quick=quick) for name in dict.fromkeys(names)]
+    return in_order(read_experiment(name, quick=quick) for name in known)
 
 
 def _has_data(experiment: Experiment) -> bool:
@@ -131,7 +137,7 @@ def _print_list(quick: bool) -> None:
         table.add_column(name)
     for name in ("runs", "minutes on two cores"):
         table.add_column(name, justify="right")
-    experiments = [read_experiment(name, quick=quick) for name in experiment_names()]
+    experiments = in_order(read_experiment(name, quick=quick) for name in experiment_names())
     for each in experiments:
         title = each.title + (f" (needs {DATA_VARIABLE})" if each.needs_data else "")
         table.add_row(plain(each.name), plain(title), str(each.runs), f"{each.minutes:g}")
@@ -177,6 +183,8 @@ def _texts(row: Row) -> tuple[str, ...]:
     published = ""
     if row.published is not None:
         published = shown(row.published.value, row.quantity)
+        if row.published.upper is not None:
+            published += f" to {shown(row.published.upper, row.quantity)}"
         if row.published.spread is not None:
             published += f" +- {shown(row.published.spread, row.quantity)}"
     seconds = "" if row.seconds is None else str(timedelta(seconds=round(row.seconds)))

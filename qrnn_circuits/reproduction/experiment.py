@@ -1,7 +1,7 @@
 """An experiment, as its TOML file states it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.resources import files
 from itertools import product
@@ -53,7 +53,8 @@ class Published:
         value: The figure, in the unit of the quantity; None for "not reached".
         source: Where it stands.
         spread: What the source says of its uncertainty, in the same unit.
-        note: What the figure is, where it is not the same quantity.
+        upper: The other end, where the source has a range that begins at ``value``.
+        note: What is to be said about the figure.
 
     Example:
         >>> Published("W=3", "validation_loss", 0.247, "table 1").value
@@ -65,6 +66,7 @@ class Published:
     value: float | None
     source: str
     spread: float | None = None
+    upper: float | None = None
     note: str = ""
 
 
@@ -215,9 +217,27 @@ class _Quick:
 
 
 def experiment_names() -> list[str]:
-    """Names of all experiments that come with the package, in the order in which all are run."""
+    """Names of all experiments that come with the package, sorted.
+
+    Example:
+        >>> "dna" in experiment_names()
+        True
+    """
     folder = files("qrnn_circuits.reproduction") / "experiments"
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def in_order(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Experiments in the order in which all are run: the short ones first.
+
+    Args:
+        experiments: The experiments.
+
+    Example:
+        >>> in_order([])
+        []
+    """
+    return sorted(experiments, key=lambda each: (each.minutes, each.name))
 
 
 def read_experiment(name: str, *, quick: bool = False) -> Experiment:
