@@ -19,10 +19,11 @@ from qrnn_circuits.reproduction.experiment import (
     in_order,
     read_experiment,
 )
+from qrnn_circuits.reproduction.report import write_report
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.runner import reproduce as run_experiments
 from qrnn_circuits.reproduction.runner import stored_runs
-from qrnn_circuits.reproduction.tables import Row, rows_of, shown
+from qrnn_circuits.reproduction.tables import Row, published_text, rows_of, seeds_text, shown
 from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
 
 _FILE_WIDTH = 200
@@ -60,6 +61,15 @@ def reproduce(
     report: Annotated[
         bool, typer.Option("--report", help="Print the results so far, and run nothing.")
     ] = False,
+    markdown: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --report, write it into a page (.md), with pictures and raw results in a "
+            "folder of the same name.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the experiments of the paper again, beside the published figures.
 
@@ -70,6 +80,15 @@ def reproduce(
             _print_list(quick)
             return
         experiments = _experiments(names or [], quick, report)
+        if markdown is not None and (quick or not report):
+            raise ValueError(
+                f"markdown is for --report and without --quick, got {markdown}: run the "
+                "experiments first"
+            )
+        if markdown is not None:
+            write_report(experiments, out, markdown)
+            typer.echo(f"The report is in {markdown}.")
+            return
     if not report:
         experiments = [each for each in experiments if _has_data(each)]
         received, failures = _run(experiments, out, quick, processes)
@@ -180,24 +199,14 @@ def _texts(row: Row) -> tuple[str, ...]:
     lower, median, upper, chosen = (
         shown(value, row.quantity) for value in (row.lower, row.median, row.upper, row.chosen)
     )
-    published = ""
-    if row.published is not None:
-        published = shown(row.published.value, row.quantity)
-        if row.published.upper is not None:
-            published += f" to {shown(row.published.upper, row.quantity)}"
-        if row.published.spread is not None:
-            published += f" +- {shown(row.published.spread, row.quantity)}"
     seconds = "" if row.seconds is None else str(timedelta(seconds=round(row.seconds)))
-    seeds = f"{row.done}/{row.planned}"
-    if row.reached < row.done:
-        seeds = f"{row.reached} reached of {seeds}"
     return (
         row.case,
         row.quantity.label,
-        published,
+        published_text(row),
         median,
         f"{lower} to {upper}",
         chosen,
-        seeds,
+        seeds_text(row),
         seconds,
     )

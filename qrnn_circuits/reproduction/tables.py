@@ -176,3 +176,43 @@ def shown(value: float | None, quantity: Quantity) -> str:
         return f"{100 * value:.{max(quantity.digits - 1, 0)}f} %"
     number = f"{value:,.0f}" if value == int(value) else f"{value:.{quantity.digits}g}"
     return f"{number} {quantity.unit}".strip()
+
+
+def published_text(row: Row) -> str:
+    """What is published of a row, with its uncertainty; empty where nothing is.
+
+    Args:
+        row: The row.
+
+    Example:
+        >>> quantity = Quantity("test_error", "test error", "%")
+        >>> published = Published("all", "test_error", 0.014, "table", spread=0.004)
+        >>> published_text(Row("all", quantity, published, *[None] * 4, 0, 0, 5, None))
+        '1.40 % +- 0.40 %'
+    """
+    found = row.published
+    if found is None:
+        return ""
+    if found.value is None:
+        return found.note
+    text = shown(found.value, row.quantity)
+    if found.upper is not None:
+        text += f" to {shown(found.upper, row.quantity)}"
+    if found.spread is not None:
+        text += f" +- {shown(found.spread, row.quantity)}"
+    return text
+
+
+def seeds_text(row: Row) -> str:
+    """How many seeds of a row are finished, and how many of these have the figure.
+
+    Args:
+        row: The row.
+
+    Example:
+        >>> quantity = Quantity("steps", "steps")
+        >>> seeds_text(Row("all", quantity, None, *[None] * 4, 2, 3, 5, None))
+        '2 reached, 3 of 5'
+    """
+    text = f"{row.done} of {row.planned}"
+    return text if row.reached == row.done else f"{row.reached} reached, {text}"
