@@ -252,7 +252,7 @@ def _bars(axes: Axes, settings: ChartSettings, results: Results) -> bool:
                 ends = [left - width / 2, left + width / 2]
                 axes.plot(ends, [each.value] * 2, color="black", linewidth=2, linestyle=":")
     axes.set_xticks(range(len(rows)), list(rows), rotation=20 if len(rows) > 3 else 0)
-    if len(kinds) > 1:
+    if drawn and len(kinds) > 1:
         axes.legend(frameon=False, fontsize=8)
     return drawn
 

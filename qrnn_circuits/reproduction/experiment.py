@@ -308,6 +308,7 @@ def _experiment(name: str, tables: Mapping[str, Any], quick: bool) -> Experiment
         remarks=" ".join(file.remarks.split()),
     )
     _check_published(experiment, _cases(file, None))
+    _cases(file, asked)
     return experiment
 
 

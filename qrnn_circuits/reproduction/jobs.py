@@ -238,7 +238,10 @@ def training_figures(result: SeedResult, config: RunConfig) -> dict[str, Any]:
         ``test_standard_error`` and ``sampled_standard_error``, over ``answers`` answers, None where
         there is no such network; ``reason`` for the end.
     """
-    losses = [loss for _, loss in read_scalars(result.folder, "validation/loss")]
+    try:
+        losses = [loss for _, loss in read_scalars(result.folder, "validation/loss")]
+    except KeyError:
+        losses = []  # It diverged before its first validation.
     finite = [loss for loss in losses if math.isfinite(loss)]
     reason = str(result.reason)
     best = result.best

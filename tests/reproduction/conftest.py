@@ -1,7 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from qrnn_circuits.reproduction import runner
+from qrnn_circuits.reproduction.jobs import Job, perform
+from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 
 TINY = """
 title = "Tiny"
@@ -60,3 +64,20 @@ def experiment_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+class _Here(Workers):
+    """Does the jobs in this process, since a new one takes seconds to start."""
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Told | Finished | None]:
+        for job in jobs:
+            try:
+                yield Finished(job, perform(job, lambda text: None), None)
+            except Exception as error:
+                yield Finished(job, [], str(error))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are done in this process."""
+    monkeypatch.setattr(runner, "Workers", _Here)

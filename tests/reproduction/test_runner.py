@@ -40,8 +40,10 @@ class Noted(RunnerProgress):
         self.failures.append(reason)
 
 
+@pytest.mark.usefixtures("here")
 def test_every_run_is_the_run_of_its_seed_alone(experiment_file: Write, tmp_path: Path) -> None:
-    experiment = read_experiment_file(experiment_file())
+    path = experiment_file(("degree = 1", 'degree = 1\ndtype = "float64"'))
+    experiment = read_experiment_file(path)
     out = tmp_path / "out"
     progress = Noted()
     outcome = reproduce([experiment], out, processes=2, progress=progress)
@@ -59,13 +61,14 @@ def test_every_run_is_the_run_of_its_seed_alone(experiment_file: Write, tmp_path
             assert found["steps"] == result.step == 4
             assert found["steps_to_stop"] is None
             assert found["test_error"] == expected.test_error
-            assert found["sampled_error"] == pytest.approx(expected.sampled_error, abs=1e-5)
+            assert found["sampled_error"] == pytest.approx(expected.sampled_error, abs=1e-9)
             assert result.standing.last is not None
             assert found["last_validation_loss"] == pytest.approx(
-                result.standing.last.loss, abs=1e-5
+                result.standing.last.loss, rel=1e-6
             )
 
 
+@pytest.mark.usefixtures("here")
 def test_the_run_of_the_best_validation_is_left_of_each_case(
     experiment_file: Write, tmp_path: Path
 ) -> None:
@@ -79,6 +82,7 @@ def test_the_run_of_the_best_validation_is_left_of_each_case(
         assert load_run(folder).config.learning_rate == case.varied["learning_rate"]
 
 
+@pytest.mark.usefixtures("here")
 def test_finished_runs_are_not_repeated_but_those_of_other_settings_are(
     experiment_file: Write, tmp_path: Path
 ) -> None:
@@ -96,6 +100,7 @@ def test_finished_runs_are_not_repeated_but_those_of_other_settings_are(
     assert (changed.done, len(changed.runs)) == (0, 4)
 
 
+@pytest.mark.usefixtures("here")
 def test_lbfgs_runs_one_seed_after_the_other(experiment_file: Write, tmp_path: Path) -> None:
     path = experiment_file(("degree = 1", 'degree = 1\noptimizer = "lbfgs"'))
     experiment = read_experiment_file(path)
@@ -106,6 +111,7 @@ def test_lbfgs_runs_one_seed_after_the_other(experiment_file: Write, tmp_path: P
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_a_run_that_diverges_is_a_result(experiment_file: Write, tmp_path: Path) -> None:
     path = experiment_file(
         ("degree = 1", 'degree = 1\noptimizer = "sgd"'), ("[0.01, 0.1]", "[1e38, 0.1]")
@@ -120,6 +126,7 @@ def test_a_run_that_diverges_is_a_result(experiment_file: Write, tmp_path: Path)
     }
 
 
+@pytest.mark.usefixtures("here")
 def test_a_job_that_fails_leaves_the_others_alone_and_is_tried_again(
     experiment_file: Write, tmp_path: Path
 ) -> None:
@@ -139,6 +146,7 @@ def test_a_job_that_fails_leaves_the_others_alone_and_is_tried_again(
     assert {case for case, _ in stored_runs(experiment, tmp_path / "out")} == {"degree=1"}
 
 
+@pytest.mark.usefixtures("here")
 def test_a_measurement_is_made_for_each_case_and_seed(
     experiment_file: Write, tmp_path: Path
 ) -> None:
