@@ -89,17 +89,18 @@ def reproduce(
             write_report(experiments, out, markdown)
             typer.echo(f"The report is in {markdown}.")
             return
-    if not report:
-        experiments = [each for each in experiments if _has_data(each)]
-        received, failures = _run(experiments, out, quick, processes)
-    _print_tables(experiments, out, quick)
-    if not report and received is not None:
-        command = f"{_command(' '.join(names or []), out, quick)}"
-        Console(stderr=True, highlight=False).print(
-            plain(f"Interrupted. Go on with: {command}"), soft_wrap=True
-        )
+    if report:
+        _print_tables(experiments, out, quick)
+        return
+    experiments = [each for each in experiments if _has_data(each)]
+    received, failures = _run(experiments, out, quick, processes)
+    if received is not None:
+        command = _command(" ".join(names or []), out, quick)
+        text = f"Interrupted. Go on with: {command}. See what there is with: {command} --report"
+        Console(stderr=True, highlight=False).print(plain(text), soft_wrap=True)
         raise typer.Exit(128 + received)
-    if not report and failures:
+    _print_tables(experiments, out, quick)
+    if failures:
         raise typer.Exit(1)
 
 
