@@ -122,13 +122,13 @@ def _heat_map(axes: Axes, settings: ChartSettings, results: Results) -> bool:
 def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:
     """A line for each value of ``y``: medians and quartiles against ``x``."""
     number = 0
-    for experiment, runs in results:
+    for place, (experiment, runs) in enumerate(results):
         groups: dict[str, list[Case]] = {}
         for case in _cases(settings, experiment):
             lines = [case.entry, _text(case.varied.get(settings.y, ""))]
             if len(results) > 1 and not any(lines):
                 lines = ["QRNN"]
-            if experiment is not results[0][0]:
+            if place:
                 others = (v for k, v in case.varied.items() if k not in (settings.x, settings.y))
                 lines = [case.entry, *map(_text, others)]
             groups.setdefault(" ".join(filter(None, lines)), []).append(case)

@@ -20,7 +20,7 @@ title = "Tiny"
 question = "Does it run?"
 minutes = 0.1
 quick = { minutes = 0.1 }
-settings = { task = "memorise", task_options = { length = 4 }, workspace = 2, degree = 1, steps = 2 }
+settings = { task = "memorise", workspace = 2, degree = 1, steps = 2 }
 quantities = [{ name = "test_error", label = "test error", unit = "%" }]
 """
 
