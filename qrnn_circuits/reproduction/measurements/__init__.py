@@ -13,7 +13,7 @@ Measurement = Callable[[Mapping[str, Any], int, Path, Callable[[str], None]], di
 MEASUREMENTS = Registry[Measurement]("measurement", "qrnn_circuits.measurements", FunctionType)
 """Every measurement by its name, imported once it is asked for."""
 
-for _name in ("acceptance", "classical_baselines", "gradient_norms"):
+for _name in ("acceptance", "chip", "classical_baselines", "gradient_norms", "generation"):
     MEASUREMENTS.register(_name, f"{__name__}.{_name}:measure")
 
 __all__ = ["MEASUREMENTS", "Measurement"]

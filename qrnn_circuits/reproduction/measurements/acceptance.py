@@ -55,7 +55,8 @@ def measure(
     Returns:
         ``"curve"``: of at most :data:`MOST_POINTS` validations the optimiser step, the loss, and
         the decimal logarithm of the mean share of shots that a circuit of all steps keeps;
-        ``"test_error"`` and ``"sampled_error"``: of the best checkpoint on the test set.
+        ``"log10_acceptance"``: that of the last validation; ``"test_error"`` and
+        ``"sampled_error"``: of the best checkpoint on the test set.
 
     Raises:
         KeyboardInterrupt: If a signal interrupted the training; it can be gone on with.
@@ -76,8 +77,10 @@ def measure(
     kept = dict(read_scalars(place, "validation/log10_acceptance"))
     losses = read_scalars(place, "validation/loss")
     figures = evaluate(trained)
+    curve = [[step, loss, kept[step]] for step, loss in losses]
     return {
-        "curve": thinned([[step, loss, kept[step]] for step, loss in losses], MOST_POINTS),
+        "curve": thinned(curve, MOST_POINTS),
+        "log10_acceptance": curve[-1][2],
         "test_error": figures.test_error,
         "sampled_error": figures.sampled_error,
     }

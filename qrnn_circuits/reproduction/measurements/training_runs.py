@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.training import Progress, RunConfig, RunFolder, TrainedRun, Trainer, load_run
-from qrnn_circuits.training.config import RunSettings
 from qrnn_circuits.training.task_options import environment_options, with_full_paths
 from qrnn_circuits.training.validation import Validation
 
@@ -83,8 +82,8 @@ def train(config: RunConfig, folder: Path, progress: Callable[[str], None]) -> T
 class _Validations(Progress):
     """Tells each validation in words."""
 
-    def __init__(self, settings: RunSettings, progress: Callable[[str], None]) -> None:
-        self._steps = settings.steps
+    def __init__(self, config: RunConfig, progress: Callable[[str], None]) -> None:
+        self._steps = config.steps
         self._progress = progress
 
     def validation(self, validation: Validation) -> None:

@@ -45,6 +45,7 @@ def test_the_last_acceptance_is_that_of_dense_matrices(tmp_path: Path) -> None:
     total = sum(count * dense.run(*sequence)[1] for sequence, count in counts.items())
     ((step, _, log10_acceptance),) = found["curve"]
     assert step == 1
+    assert found["log10_acceptance"] == log10_acceptance
     assert log10_acceptance == pytest.approx(math.log10(total / len(batch)), abs=1e-5)
 
 

@@ -1,3 +1,5 @@
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,20 @@ def test_a_run_that_is_over_is_not_trained_again(tmp_path: Path) -> None:
     assert [text.split(":")[0] for text in told] == ["step 3 of 6", "step 6 of 6"]
     train(config, tmp_path / "run", told.append)
     assert len(told) == 2
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def interrupt(text: str) -> None:
+        told.append(text)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    config = small_config(validate_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "run", interrupt)
+    train(config, tmp_path / "run", told.append)
+    assert [text.split(":")[0] for text in told] == [f"step {step} of 6" for step in (2, 4, 6)]
 
 
 def test_another_run_in_the_folder_is_refused_with_what_differs(tmp_path: Path) -> None:
