@@ -13,12 +13,8 @@ from rich.table import Table
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.reproduction.display import runner_progress_for
-from qrnn_circuits.reproduction.experiment import (
-    Experiment,
-    experiment_names,
-    in_order,
-    read_experiment,
-)
+from qrnn_circuits.reproduction.experiment import Experiment, in_order
+from qrnn_circuits.reproduction.experiment_files import experiment_names, read_experiment
 from qrnn_circuits.reproduction.report import write_report
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.runner import reproduce as run_experiments

@@ -41,7 +41,7 @@ def draw(settings: ChartSettings, results: Results) -> Figure | None:
         ValueError: If there is no such kind of chart.
 
     Example:
-        >>> from qrnn_circuits.reproduction.experiment import read_experiment
+        >>> from qrnn_circuits.reproduction.experiment_files import read_experiment
         >>> experiment = read_experiment("dna")
         >>> draw(experiment.charts[0], [(experiment, {})]) is None
         True

@@ -41,24 +41,29 @@ class Page:
     Attributes:
         text: Markdown.
         pictures: Name of the file and the figure of each chart.
+        copies: Name of the file and the content of each picture that a measurement has left.
         results: The results of each experiment, stripped of what the page does not use.
 
     Example:
-        >>> make_page([], {}, "reproduction").pictures
+        >>> make_page([], {}, Path("out"), "reproduction").pictures
         {}
     """
 
     text: str
     pictures: Mapping[str, Any]
+    copies: Mapping[str, bytes]
     results: Mapping[str, Sequence[RunResult]]
 
 
-def make_page(experiments: Sequence[Experiment], done: Mapping[str, Runs], beside: str) -> Page:
+def make_page(
+    experiments: Sequence[Experiment], done: Mapping[str, Runs], out: Path, beside: str
+) -> Page:
     """Writes the report on the experiments that have results.
 
     Args:
         experiments: In the order of the report.
         done: The finished runs of each, by case and seed.
+        out: Folder in which measurements have left pictures, or that of a page.
         beside: Name of the folder beside the page for pictures and results.
     """
     kept = {
@@ -67,7 +72,7 @@ def make_page(experiments: Sequence[Experiment], done: Mapping[str, Runs], besid
         if done.get(each.name)
     }
     by_name = {each.name: each for each in experiments}
-    parts, pictures = [_BEGINNING], {}
+    parts, pictures, copies = [_BEGINNING], {}, {}
     for experiment in experiments:
         if experiment.name not in kept:
             continue
@@ -80,9 +85,26 @@ def make_page(experiments: Sequence[Experiment], done: Mapping[str, Runs], besid
                 name = f"{experiment.name}-{number + 1}.png"
                 pictures[name] = drawn
                 names.append(f"![{settings.y_label}]({beside}/{name})")
+        for name, (words, content) in _left_pictures(experiment, out).items():
+            copies[name] = content
+            names.append(f"![{words}]({beside}/{name})")
         parts.append(_section(experiment, kept[experiment.name], names, beside))
     results = {name: [runs[key] for key in sorted(runs)] for name, runs in kept.items()}
-    return Page("\n".join(parts), pictures, results)
+    return Page("\n".join(parts), pictures, copies, results)
+
+
+def _left_pictures(experiment: Experiment, out: Path) -> dict[str, tuple[str, bytes]]:
+    """Words and content of the pictures that measurements have left, by name in the page."""
+    found = {}
+    for case in experiment.cases:
+        for picture in experiment.pictures:
+            name = f"{experiment.name}-{case.name}-{picture}".replace(",", "").replace(" ", "-")
+            paths = [*sorted((out / experiment.name / case.name).glob(f"seed-*/{picture}"))]
+            for path in (*paths, out / name):
+                if path.is_file():
+                    found[name] = case.name, path.read_bytes()
+                    break
+    return found
 
 
 def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> None:
@@ -100,12 +122,14 @@ def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> No
     if file.suffix != ".md":
         raise ValueError(f"markdown must be a file that ends in .md, got {file}")
     done = {each.name: stored_runs(each, out) for each in experiments}
-    page = make_page(experiments, done, file.stem)
+    page = make_page(experiments, done, out, file.stem)
     folder = file.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, page.text.encode())
     for name, drawn in page.pictures.items():
         drawn.savefig(folder / name, dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    for name, content in page.copies.items():
+        write_atomically(folder / name, content)
     for name, runs in page.results.items():
         path = folder / f"{name}.jsonl"
         path.unlink(missing_ok=True)
@@ -120,7 +144,7 @@ def stripped(run: RunResult, experiment: Experiment) -> RunResult:
         experiment: Of the run.
 
     Example:
-        >>> from qrnn_circuits.reproduction.experiment import read_experiment
+        >>> from qrnn_circuits.reproduction.experiment_files import read_experiment
         >>> run = RunResult("dna", "length=5", 0, {}, {"test_error": 1 / 3, "reason": "stop_loss"})
         >>> stripped(run, read_experiment("dna")).figures
         {'test_error': 0.333333}

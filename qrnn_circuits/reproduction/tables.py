@@ -53,7 +53,7 @@ def rows_of(experiment: Experiment, runs: Mapping[tuple[str, int], RunResult]) -
         runs: Its finished runs, by case and seed.
 
     Example:
-        >>> from qrnn_circuits.reproduction.experiment import read_experiment
+        >>> from qrnn_circuits.reproduction.experiment_files import read_experiment
         >>> experiment = read_experiment("xor-initialisation")
         >>> {row.done for row in rows_of(experiment, {})}
         {0}

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import Result
 
 from qrnn_circuits.command_line import reproduce
-from qrnn_circuits.reproduction.experiment import (
+from qrnn_circuits.reproduction.experiment_files import (
     experiment_names,
     read_experiment,
     read_experiment_file,

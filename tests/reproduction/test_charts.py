@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from qrnn_circuits.reproduction.charts import draw
-from qrnn_circuits.reproduction.experiment import (
-    ChartSettings,
-    Experiment,
-    read_experiment_file,
-)
+from qrnn_circuits.reproduction.experiment import ChartSettings, Experiment
+from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.results import RunResult
 
 Runs = dict[tuple[str, int], RunResult]
@@ -58,7 +55,7 @@ def test_a_scan_shows_medians_quartiles_and_what_is_published(
     assert lines.keys() == {"1", "2"}
     np.testing.assert_allclose(lines["1"][0].get_xydata(), [[0.01, 1.5], [0.1, 10.5]])
     np.testing.assert_allclose(lines["2"][0].get_xydata(), [[0.01, 2.5], [0.1, 20.5]])
-    lower, upper = (caps.get_ydata() for caps in lines["2"][1])
+    lower, upper = (np.array(caps.get_ydata(), dtype=float) for caps in lines["2"][1])
     np.testing.assert_allclose([lower, upper], [[2.25, 20.25], [2.75, 20.75]])
     (published,) = (line for line in axes.lines if line.get_label() == "published")
     np.testing.assert_allclose(published.get_xydata(), [[0.1, 0.25]])

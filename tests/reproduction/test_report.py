@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.reproduction.experiment import (
-    Experiment,
+from qrnn_circuits.reproduction.experiment import Experiment, in_order
+from qrnn_circuits.reproduction.experiment_files import (
     experiment_names,
-    in_order,
     read_experiment,
     read_experiment_file,
 )
@@ -69,8 +68,25 @@ def test_the_page_of_the_stripped_results_is_the_same(
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_pictures_that_a_measurement_has_left_come_with_the_page(
+    experiment_file: Callable[..., Path], out: Path, tmp_path: Path
+) -> None:
+    file = experiment_file(("seeds = 2", 'seeds = 2\npictures = ["sheet.png"]'))
+    experiment = read_experiment_file(file)
+    folder = out / "tiny" / "learning_rate=0.1" / "seed-1"
+    folder.mkdir(parents=True)
+    (folder / "sheet.png").write_bytes(b"digits")
+    page = tmp_path / "page.md"
+    name = "tiny-learning_rate=0.1-sheet.png"
+    for _ in range(2):
+        write_report([experiment], out, page)
+        assert f"![learning_rate=0.1](page/{name})" in page.read_text()
+        assert (tmp_path / "page" / name).read_bytes() == b"digits"
+        out = tmp_path / "page"
+
+
 def test_an_experiment_without_results_is_left_out(experiment: Experiment) -> None:
-    page = make_page([experiment], {"tiny": {}}, "page")
+    page = make_page([experiment], {"tiny": {}}, Path("out"), "page")
     assert "Tiny" not in page.text
     assert page.results == {}
 
@@ -84,9 +100,9 @@ def test_the_page_in_the_documentation_is_what_its_raw_results_make() -> None:
     experiments = in_order(read_experiment(name) for name in experiment_names())
     folder = PAGE.with_suffix("")
     done = {each.name: stored_runs(each, folder) for each in experiments}
-    page = make_page(experiments, done, folder.name)
+    page = make_page(experiments, done, folder, folder.name)
     assert page.text == PAGE.read_text()
-    assert page.pictures.keys() == {path.name for path in folder.glob("*.png")}
+    assert page.pictures.keys() | page.copies.keys() == {path.name for path in folder.glob("*.png")}
     assert page.results.keys() == {path.stem for path in folder.glob("*.jsonl")}
     for name, runs in page.results.items():
         assert list(stored_runs(read_experiment(name), folder).values()) == runs

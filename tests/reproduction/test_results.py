@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.reproduction.experiment import read_experiment_file
+from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.results import (
     RunResult,
     append_results,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.reproduction.experiment import read_experiment_file
+from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
 from qrnn_circuits.reproduction.results import RunResult, read_results
 from qrnn_circuits.reproduction.runner import (
@@ -176,7 +176,7 @@ network = ["rnn", "lstm"]
 _PROGRAM = """
 import signal, sys
 from pathlib import Path
-from qrnn_circuits.reproduction.experiment import read_experiment_file
+from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.runner import reproduce
 
 if __name__ == "__main__":

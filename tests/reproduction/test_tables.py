@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits.reproduction.experiment import Quantity, read_experiment_file
+from qrnn_circuits.reproduction.experiment import Quantity
+from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.tables import published_text, quartiles, rows_of, seeds_text, shown
 

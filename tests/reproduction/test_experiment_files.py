@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits.reproduction.charts import draw
-from qrnn_circuits.reproduction.experiment import (
-    TRAINING,
+from qrnn_circuits.reproduction.experiment import TRAINING, in_order
+from qrnn_circuits.reproduction.experiment_files import (
     experiment_names,
-    in_order,
     read_experiment,
     read_experiment_file,
 )
