@@ -218,8 +218,8 @@ def _cases(file: _File, quick: _Quick | None) -> tuple[Case, ...]:
             raise TypeError(f"{name} of the grid must be a list of values, got {values!r}")
     cases = []
     for entry in entries or [_CaseEntry("")]:
-        for values in product(*grid.values()):
-            varied = dict(zip(grid, values, strict=True))
+        for combination in product(*grid.values()):
+            varied = dict(zip(grid, combination, strict=True))
             settings = _merged(file.settings, entry.settings)
             if quick is not None:
                 settings = _merged(settings, quick.settings)

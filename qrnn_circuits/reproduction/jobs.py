@@ -254,14 +254,14 @@ def training_figures(result: SeedResult, config: RunConfig) -> dict[str, Any]:
         "best_step": best and best.step,
         "validation_error": best and best.error,
         "validation_sampled_error": best and best.sampled_error,
-        "log10_acceptance": _finite(best and best.log10_acceptance),
+        "log10_acceptance": _finite(best.log10_acceptance) if best else None,
         "reason": reason,
     }
     return figures | _tested(result.folder, best is not None)
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _tested(folder: Path, has_best: bool) -> dict[str, Any]:

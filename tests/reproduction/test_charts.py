@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_a_scan_shows_medians_quartiles_and_what_is_published(
     experiment: Experiment, runs: Runs
 ) -> None:
     settings = ChartSettings("scan", "test_error", x="learning_rate", y="order", x_log=True)
-    figure = draw(settings, [(experiment, runs)])
+    figure: Any = draw(settings, [(experiment, runs)])
     assert figure is not None
     (axes,) = figure.axes
     assert axes.get_xscale() == "log"
@@ -66,7 +67,7 @@ def test_a_scan_shows_medians_quartiles_and_what_is_published(
 
 def test_a_heat_map_shows_a_median_in_each_cell(experiment: Experiment, runs: Runs) -> None:
     settings = ChartSettings("heat_map", "test_error", x="learning_rate", y="order", least=2.0)
-    figure = draw(settings, [(experiment, runs)])
+    figure: Any = draw(settings, [(experiment, runs)])
     assert figure is not None
     (image,) = figure.axes[0].images
     # Values below the least one count as this one: of order 1, seed 0 as 2.
@@ -79,7 +80,7 @@ def test_a_cell_whose_median_run_has_no_figure_is_crossed_out(
     name = experiment.cases[0].name
     nothing = {(name, s): replace(runs[name, s], figures={"test_error": None}) for s in range(2)}
     settings = ChartSettings("heat_map", "test_error", x="learning_rate", y="order")
-    figure = draw(settings, [(experiment, runs | nothing)])
+    figure: Any = draw(settings, [(experiment, runs | nothing)])
     assert figure is not None
     assert [text.get_text() for text in figure.axes[0].texts] == ["x"]
     assert np.isnan(figure.axes[0].images[0].get_array().filled(np.nan)[0, 0])
@@ -88,7 +89,7 @@ def test_a_cell_whose_median_run_has_no_figure_is_crossed_out(
 def test_bars_are_as_high_as_medians_and_differ_in_their_hatches(
     experiment: Experiment, runs: Runs
 ) -> None:
-    figure = draw(ChartSettings("cases", "test_error"), [(experiment, runs)])
+    figure: Any = draw(ChartSettings("cases", "test_error"), [(experiment, runs)])
     assert figure is not None
     heights = [patch.get_height() for patch in figure.axes[0].patches]
     np.testing.assert_allclose(heights, [1.5, 10.5, 2.5, 20.5])
@@ -96,7 +97,7 @@ def test_bars_are_as_high_as_medians_and_differ_in_their_hatches(
 
 def test_curves_are_medians_of_the_seeds_at_each_point(experiment: Experiment, runs: Runs) -> None:
     settings = ChartSettings("curves", "curve", column=2, cases=[experiment.cases[0].name])
-    figure = draw(settings, [(experiment, runs)])
+    figure: Any = draw(settings, [(experiment, runs)])
     assert figure is not None
     (line,) = figure.axes[0].lines
     np.testing.assert_allclose(line.get_xydata(), [[0, -0.5], [10, -2.5]])
@@ -106,7 +107,7 @@ def test_an_experiment_beside_another_is_drawn_into_the_same_axes(
     experiment: Experiment, runs: Runs
 ) -> None:
     settings = ChartSettings("scan", "test_error", x="learning_rate")
-    figure = draw(settings, [(experiment, runs), (experiment, runs)])
+    figure: Any = draw(settings, [(experiment, runs), (experiment, runs)])
     assert figure is not None
     labels = [container.get_label() for container in figure.axes[0].containers]
     assert labels == ["QRNN", "1", "2"]
