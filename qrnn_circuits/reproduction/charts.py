@@ -89,17 +89,15 @@ def _heat_map(axes: Axes, settings: ChartSettings, results: Results) -> bool:
     """Medians over all that is neither on the one axis nor on the other."""
     experiment, runs = results[0]
     cases = _cases(settings, experiment)
-    across, down = (
-        list(dict.fromkeys(case.varied[name] for case in cases))
-        for name in (settings.x, settings.y)
-    )
+    across = list(dict.fromkeys(case.varied[settings.x] for case in cases))
+    down = list(dict.fromkeys(_row_value(case, settings) for case in cases))
     grid = np.full((len(down), len(across)), np.nan)
     for row, vertical in enumerate(down):
         for column, horizontal in enumerate(across):
             own = [
                 case
                 for case in cases
-                if (case.varied[settings.x], case.varied[settings.y]) == (horizontal, vertical)
+                if (case.varied[settings.x], _row_value(case, settings)) == (horizontal, vertical)
             ]
             values = _values(settings, runs, own)
             median = quartiles(values)[1]
@@ -117,6 +115,10 @@ def _heat_map(axes: Axes, settings: ChartSettings, results: Results) -> bool:
     axes.set_ylabel(settings.y.rpartition(".")[2].replace("_", " "))
     axes.figure.colorbar(image, label=settings.y_label)
     return True
+
+
+def _row_value(case: Case, settings: ChartSettings) -> object:
+    return case.varied[settings.y] if settings.y else case.entry
 
 
 def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:

@@ -90,7 +90,7 @@ class ChartSettings:
         kind: Name of the kind of chart.
         quantity: Name of the quantity, or of a curve in the results.
         x: Name in the grid of what the horizontal axis shows.
-        y: Name in the grid of what tells lines or rows apart.
+        y: Name in the grid of what tells lines or rows apart; empty for the entries of ``cases``.
         x_label: Of the horizontal axis.
         y_label: Of the vertical axis.
         x_log: Whether the horizontal axis is logarithmic.

@@ -1,9 +1,12 @@
 """Runs experiments: jobs in several processes, results into files."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from qrnn_circuits.reproduction.experiment import Experiment
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
@@ -14,7 +17,10 @@ from qrnn_circuits.reproduction.results import (
     read_results,
 )
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
+from qrnn_circuits.training import RunInUseError
 from qrnn_circuits.training.signals import StopSignals
+
+_LOCK = ".lock"
 
 Runs = dict[tuple[str, int], RunResult]
 
@@ -124,9 +130,44 @@ def reproduce(
 
     Raises:
         OSError: If a file cannot be written.
+        RunInUseError: If another process runs experiments in the folder.
         ValueError: If a file of results is not acceptable, or ``processes`` is less than 1.
     """
-    progress = progress or RunnerProgress()
+    with _owned(_root(out, quick)):
+        return _reproduce(experiments, out, processes, quick, progress or RunnerProgress(), command)
+
+
+@contextmanager
+def _owned(folder: Path) -> Iterator[None]:
+    """Keeps other processes out of a folder.
+
+    Raises:
+        OSError: It cannot be written.
+        RunInUseError: Another process is in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / _LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise RunInUseError(
+            f"another process runs experiments in {folder}: wait until it ends, stop it, or name "
+            "another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _reproduce(
+    experiments: Sequence[Experiment],
+    out: Path,
+    processes: int,
+    quick: bool,
+    progress: RunnerProgress,
+    command: Callable[[str], str],
+) -> Outcome:
     done = {each.name: stored_runs(each, out, quick=quick) for each in experiments}
     jobs: list[Job] = []
     for experiment in experiments:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
@@ -18,7 +19,7 @@ from qrnn_circuits.reproduction.runner import (
     stored_runs,
 )
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
-from qrnn_circuits.training import Trainer, evaluate, load_run
+from qrnn_circuits.training import RunInUseError, Trainer, evaluate, load_run
 from qrnn_circuits.training.config import RunConfig
 
 Write = Callable[..., Path]
@@ -266,6 +267,20 @@ def test_interrupted_training_goes_on_after_its_last_checkpoint(
     assert {run.figures["steps"] for run in runs.values()} == {400}
     # Known only of runs that were not interrupted.
     assert {run.seconds for run in runs.values()} == {None}
+
+
+@pytest.mark.usefixtures("here")
+def test_a_folder_in_which_another_process_works_is_refused(
+    experiment_file: Write, tmp_path: Path
+) -> None:
+    experiment = read_experiment_file(experiment_file())
+    (tmp_path / "out").mkdir()
+    with (
+        FileLock(tmp_path / "out" / ".lock"),
+        pytest.raises(RunInUseError, match="another process runs experiments in"),
+    ):
+        reproduce([experiment], tmp_path / "out", processes=1)
+    assert reproduce([experiment], tmp_path / "out", processes=1).failures == 0
 
 
 def test_no_job_takes_no_process_and_none_is_too_few() -> None:
