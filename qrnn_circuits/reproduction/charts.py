@@ -124,15 +124,12 @@ def _row_value(case: Case, settings: ChartSettings) -> object:
 def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:
     """A line for each value of ``y``: medians and quartiles against ``x``."""
     number = 0
-    for place, (experiment, runs) in enumerate(results):
+    for experiment, runs in results:
         groups: dict[str, list[Case]] = {}
         for case in _cases(settings, experiment):
             lines = [case.entry, _text(case.varied.get(settings.y, ""))]
-            if len(results) > 1 and not any(lines):
-                lines = ["QRNN"]
-            if place:
-                others = (v for k, v in case.varied.items() if k not in (settings.x, settings.y))
-                lines = [case.entry, *map(_text, others)]
+            if len(results) > 1:
+                lines = [experiment.name, *lines]
             groups.setdefault(" ".join(filter(None, lines)), []).append(case)
         for label, cases in groups.items():
             number += _line_of_medians(axes, settings, (label, number), runs, cases)

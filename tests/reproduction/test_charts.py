@@ -107,10 +107,11 @@ def test_an_experiment_beside_another_is_drawn_into_the_same_axes(
     experiment: Experiment, runs: Runs
 ) -> None:
     settings = ChartSettings("scan", "test_error", x="learning_rate")
-    figure: Any = draw(settings, [(experiment, runs), (experiment, runs)])
+    other = replace(experiment, name="other")
+    figure: Any = draw(settings, [(experiment, runs), (other, runs)])
     assert figure is not None
     labels = [container.get_label() for container in figure.axes[0].containers]
-    assert labels == ["QRNN", "1", "2"]
+    assert labels == ["tiny", "other"]
 
 
 @pytest.mark.parametrize("kind", ["scan", "heat_map", "cases", "curves"])
