@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,6 @@ from qrnn_circuits.reproduction.results import (
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError
 from qrnn_circuits.training.signals import StopSignals
-
-_LOCK = ".lock"
 
 Runs = dict[tuple[str, int], RunResult]
 
@@ -130,34 +128,32 @@ def reproduce(
 
     Raises:
         OSError: If a file cannot be written.
-        RunInUseError: If another process runs experiments in the folder.
+        RunInUseError: If another process runs one of the experiments in the folder.
         ValueError: If a file of results is not acceptable, or ``processes`` is less than 1.
     """
-    with _owned(_root(out, quick)):
+    with _owned(_root(out, quick), [each.name for each in experiments]):
         return _reproduce(experiments, out, processes, quick, progress or RunnerProgress(), command)
 
 
 @contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """Keeps other processes out of a folder.
+def _owned(folder: Path, names: Sequence[str]) -> Iterator[None]:
+    """Keeps other processes from running the same experiments in a folder.
 
     Raises:
         OSError: It cannot be written.
-        RunInUseError: Another process is in it.
+        RunInUseError: Another process runs one of them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / _LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise RunInUseError(
-            f"another process runs experiments in {folder}: wait until it ends, stop it, or name "
-            "another folder"
-        ) from None
-    try:
+    with ExitStack() as stack:
+        for name in names:
+            try:
+                stack.enter_context(FileLock(folder / f".{name}.lock", blocking=False))
+            except Timeout:
+                raise RunInUseError(
+                    f"another process runs the experiment {name} in {folder}: wait until it ends, "
+                    "stop it, or name other experiments or another folder"
+                ) from None
         yield
-    finally:
-        lock.release()
 
 
 def _reproduce(
