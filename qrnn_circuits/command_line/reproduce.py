@@ -19,7 +19,15 @@ from qrnn_circuits.reproduction.report import write_report
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.runner import reproduce as run_experiments
 from qrnn_circuits.reproduction.runner import stored_runs
-from qrnn_circuits.reproduction.tables import Row, published_text, rows_of, seeds_text, shown
+from qrnn_circuits.reproduction.tables import (
+    Row,
+    chosen_text,
+    published_text,
+    quartiles_text,
+    rows_of,
+    seeds_text,
+    shown,
+)
 from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
 
 _FILE_WIDTH = 200
@@ -193,17 +201,14 @@ def _print_table(
 
 
 def _texts(row: Row) -> tuple[str, ...]:
-    lower, median, upper, chosen = (
-        shown(value, row.quantity) for value in (row.lower, row.median, row.upper, row.chosen)
-    )
     seconds = "" if row.seconds is None else str(timedelta(seconds=round(row.seconds)))
     return (
         row.case,
         row.quantity.label,
         published_text(row),
-        median,
-        f"{lower} to {upper}",
-        chosen,
+        shown(row.median, row.quantity),
+        quartiles_text(row),
+        chosen_text(row),
         seeds_text(row),
         seconds,
     )

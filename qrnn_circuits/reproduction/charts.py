@@ -23,7 +23,7 @@ _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":")
 _HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "++", "**")
-_WIDTH, _HEIGHT = 6.4, 3.6
+_WIDTH, _HEIGHT = 6.4, 4.2
 
 
 def draw(settings: ChartSettings, results: Results) -> Figure | None:
@@ -147,7 +147,7 @@ def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:
         style: dict[str, Any] = {"color": "black", "marker": "_", "markersize": 14}
         axes.plot(across, up, linestyle="", label="published", **style)
     if number and len(axes.get_legend_handles_labels()[1]) > 1:
-        axes.legend(frameon=False, fontsize=8, title=settings.y.rpartition(".")[2] or None)
+        _legend(axes, settings.y.rpartition(".")[2])
     return number > 0
 
 
@@ -201,7 +201,7 @@ def _curves(axes: Axes, settings: ChartSettings, results: Results) -> bool:
             axes.plot(*zip(*drawn, strict=True), label=case.name, **style)
             number += 1
     if number > 1:
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
     return number > 0
 
 
@@ -252,7 +252,7 @@ def _bars(axes: Axes, settings: ChartSettings, results: Results) -> bool:
                 axes.plot(ends, [each.value] * 2, color="black", linewidth=2, linestyle=":")
     axes.set_xticks(range(len(rows)), list(rows), rotation=20 if len(rows) > 3 else 0)
     if drawn and len(kinds) > 1:
-        axes.legend(frameon=False, fontsize=8)
+        _legend(axes)
     return drawn
 
 
@@ -262,6 +262,15 @@ def _bar_group(case: Case) -> str:
 
 def _bar_kind(case: Case) -> str:
     return ", ".join(map(_text, case.varied.values())) if case.entry else ""
+
+
+def _legend(axes: Axes, title: str = "") -> None:
+    """Names the lines below the axes, where none is covered."""
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    handles, labels = axes.get_legend_handles_labels()
+    style: dict[str, Any] = {"frameon": False, "fontsize": 8, "ncols": 2 if len(labels) > 2 else 3}
+    figure.legend(handles, labels, loc="outside lower center", title=title or None, **style)
 
 
 def _style(number: int) -> dict[str, Any]:

@@ -10,7 +10,16 @@ from qrnn_circuits.reproduction.charts import draw
 from qrnn_circuits.reproduction.experiment import Experiment
 from qrnn_circuits.reproduction.results import RunResult, append_results
 from qrnn_circuits.reproduction.runner import Runs, stored_runs
-from qrnn_circuits.reproduction.tables import Row, published_text, rows_of, seeds_text, shown
+from qrnn_circuits.reproduction.tables import (
+    Row,
+    chosen_text,
+    published_text,
+    quartiles_text,
+    rows_of,
+    seeds_text,
+    shown,
+    standard_error_names,
+)
 from qrnn_circuits.training.atomic import write_atomically
 
 _DOTS_PER_INCH = 100
@@ -26,7 +35,8 @@ lie beside it; nothing in the tables is written by hand.
 
 *Median* and *quartiles* are over the finished seeds; one that never reaches what the figure is
 about counts as infinitely large, and a dash says that the median or quartile is among these.
-*Chosen* is the figure of the one seed with the smallest sampled validation error. *Seeds* are
+*Chosen* is the figure of the one seed with the smallest sampled
+validation error, with its standard error over the test set. *Seeds* are
 those finished of those planned. The *test error* is the share of answers whose most probable
 symbol is wrong, the *sampled error* what a single measurement gets wrong; both are over the whole
 test set. *Time* is the median wall-clock time of a seed, an equal share where several are trained
@@ -150,6 +160,7 @@ def stripped(run: RunResult, experiment: Experiment) -> RunResult:
         {'test_error': 0.333333}
     """
     names = {quantity.name for quantity in experiment.quantities} | set(_KEPT)
+    names |= {error for name in names for error in standard_error_names(name)}
     for settings in experiment.charts:
         names |= {settings.quantity, settings.x}
     figures = {name: _rounded(value) for name, value in run.figures.items() if name in names}
@@ -175,6 +186,8 @@ def _section(experiment: Experiment, runs: Runs, pictures: Sequence[str], beside
         f"## {experiment.title}",
         "",
         experiment.question,
+        "",
+        f"All cases: `{_set_up(experiment)}`.",
         "",
         *_table(list(rows_of(experiment, runs))),
         "",
@@ -205,12 +218,32 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     heads += [*(["chosen"] if chosen else []), "seeds", "time [s]"]
     yield f"| {' | '.join(heads)} |"
     yield f"| {' | '.join(['---'] * 2 + ['---:'] * (len(heads) - 2))} |"
+    above = ""
     for row in rows:
-        lower, median, upper, best = (
-            shown(value, row.quantity) for value in (row.lower, row.median, row.upper, row.chosen)
-        )
-        cells = [row.case.replace("|", "\\|"), row.quantity.label]
+        same, above = row.case == above, row.case
+        cells = ["" if same else row.case, row.quantity.label]
         cells += [published_text(row)] if published else []
-        cells += [median, f"{lower} to {upper}", *([best] if chosen else []), seeds_text(row)]
-        cells += ["" if row.seconds is None else f"{row.seconds:.3g}"]
+        cells += [shown(row.median, row.quantity), quartiles_text(row)]
+        cells += [chosen_text(row)] if chosen else []
+        seconds = "" if same or row.seconds is None else f"{row.seconds:.3g}"
+        cells += ["" if same and row.reached == row.done else seeds_text(row), seconds]
         yield f"| {' | '.join(cells)} |"
+
+
+def _set_up(experiment: Experiment) -> str:
+    """The settings that all cases have."""
+    first, *others = (case.settings for case in experiment.cases)
+    common = {
+        name: value
+        for name, value in first.items()
+        if all(other.get(name) == value for other in others)
+    }
+    return ", ".join(f"{name} {value}" for name, value in _flat(common))
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value)
+        else:
+            yield name, value

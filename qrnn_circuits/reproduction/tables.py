@@ -20,7 +20,8 @@ class Row:
             diverged or did not reach what the figure is about.
         lower: First quartile, likewise; a run without a figure counts as infinitely large.
         upper: Third quartile, likewise.
-        chosen: Of the run with the best validation; None where there is none.
+        chosen: Of the run with the best validation, or of the only one; None where there is none.
+        chosen_error: Its standard error over the test set; None where it has none.
         reached: Number of runs that have the figure.
         done: Number of finished runs.
         planned: Number of runs.
@@ -28,7 +29,7 @@ class Row:
 
     Example:
         >>> quantity = Quantity("steps", "steps")
-        >>> Row("all", quantity, None, 3, 2, 5, 3, 4, 4, 5, 1.5).planned
+        >>> Row("all", quantity, None, 3, 2, 5, 3, None, 4, 4, 5, 1.5).planned
         5
     """
 
@@ -39,6 +40,7 @@ class Row:
     lower: float | None
     upper: float | None
     chosen: float | None
+    chosen_error: float | None
     reached: int
     done: int
     planned: int
@@ -80,7 +82,8 @@ def _row(
     lower, median, upper = quartiles(values)
     seconds = [run.seconds for run in runs if run.seconds is not None]
     best = min(runs, key=validation_rank, default=None)
-    judged = best is not None and validation_rank(best) < (float("inf"),)
+    if best is not None and len(runs) > 1 and validation_rank(best) == (float("inf"),):
+        best = None
     return Row(
         name,
         quantity,
@@ -88,7 +91,8 @@ def _row(
         median,
         lower,
         upper,
-        figure(best, quantity.name) if best is not None and judged else None,
+        None if best is None else figure(best, quantity.name),
+        None if best is None else standard_error(best, quantity.name),
         len(known),
         len(runs),
         planned,
@@ -109,6 +113,36 @@ def figure(run: RunResult, name: str) -> float | None:
     """
     value = run.figures.get(name)
     return float(value) if isinstance(value, int | float) else None
+
+
+def standard_error(run: RunResult, name: str) -> float | None:
+    """The standard error of a figure of a run; None where it has none.
+
+    Args:
+        run: The run.
+        name: Of the figure.
+
+    Example:
+        >>> figures = {"test_error": 0.1, "test_standard_error": 0.01}
+        >>> standard_error(RunResult("xor", "all", 0, {}, figures), "test_error")
+        0.01
+    """
+    found = [figure(run, other) for other in standard_error_names(name)]
+    return next((value for value in found if value is not None), None)
+
+
+def standard_error_names(name: str) -> list[str]:
+    """The names under which results may have the standard error of a figure.
+
+    Args:
+        name: Of the figure.
+
+    Example:
+        >>> standard_error_names("test_error")
+        ['test_error_error', 'test_standard_error']
+    """
+    stem = name.removesuffix("_error")
+    return [f"{name}_error", *([f"{stem}_standard_error"] if stem != name else [])]
 
 
 def quartiles(values: list[float | None]) -> tuple[float | None, float | None, float | None]:
@@ -187,7 +221,7 @@ def published_text(row: Row) -> str:
     Example:
         >>> quantity = Quantity("test_error", "test error", "%")
         >>> published = Published("all", "test_error", 0.014, "table", spread=0.004)
-        >>> published_text(Row("all", quantity, published, *[None] * 4, 0, 0, 5, None))
+        >>> published_text(Row("all", quantity, published, *[None] * 5, 0, 0, 5, None))
         '1.40 % +- 0.40 %'
     """
     found = row.published
@@ -203,6 +237,39 @@ def published_text(row: Row) -> str:
     return text
 
 
+def chosen_text(row: Row) -> str:
+    """The figure of the chosen run, with its standard error.
+
+    Args:
+        row: The row.
+
+    Example:
+        >>> quantity = Quantity("test_error", "test error", "%")
+        >>> chosen_text(Row("all", quantity, None, *[None] * 3, 0.005, 0.0016, 1, 1, 5, None))
+        '0.50 % +- 0.16 %'
+    """
+    text = shown(row.chosen, row.quantity)
+    if row.chosen is None or not row.chosen_error:
+        return text
+    return f"{text} +- {shown(row.chosen_error, row.quantity)}"
+
+
+def quartiles_text(row: Row) -> str:
+    """The quartiles; empty of a single run.
+
+    Args:
+        row: The row.
+
+    Example:
+        >>> quantity = Quantity("steps", "steps")
+        >>> quartiles_text(Row("all", quantity, None, 3, 2, None, *[None] * 2, 3, 4, 5, None))
+        '2 to -'
+    """
+    if row.done < 2:
+        return ""
+    return f"{shown(row.lower, row.quantity)} to {shown(row.upper, row.quantity)}"
+
+
 def seeds_text(row: Row) -> str:
     """How many seeds of a row are finished, and how many of these have the figure.
 
@@ -211,7 +278,7 @@ def seeds_text(row: Row) -> str:
 
     Example:
         >>> quantity = Quantity("steps", "steps")
-        >>> seeds_text(Row("all", quantity, None, *[None] * 4, 2, 3, 5, None))
+        >>> seeds_text(Row("all", quantity, None, *[None] * 5, 2, 3, 5, None))
         '2 reached, 3 of 5'
     """
     text = f"{row.done} of {row.planned}"

@@ -46,7 +46,7 @@ def test_the_page_has_what_was_measured_beside_what_is_published(
     assert "It is tiny." in lines
     (row,) = (line for line in lines if line.startswith("| learning_rate=0.1 |"))
     assert row == (
-        "| learning_rate=0.1 | test error | 25.00 % | 12.50 % | 12.50 % to 12.50 % | 1 of 2 | 2 |"
+        "| learning_rate=0.1 | test error | 25.00 % | 12.50 % |  | 12.50 % | 1 of 2 | 2 |"
     )
     assert "3 of 4 runs are finished" in lines[-1]
     assert "`qrnn reproduce tiny`" in lines[-1]
