@@ -18,8 +18,8 @@ class Row:
         published: What it is compared with; None where nothing is.
         median: Over the runs that have this figure; None where the middle run has none, because it
             diverged or did not reach what the figure is about.
-        lower: First quartile, likewise; a run without a figure counts as infinitely large.
-        upper: Third quartile, likewise.
+        lower: First quartile; a run without the figure counts as infinitely large.
+        upper: Third quartile; None where it is of such a run.
         chosen: Of the run with the best validation, or of the only one; None where there is none.
         chosen_error: Its standard error over the test set; None where it has none.
         reached: Number of runs that have the figure.
