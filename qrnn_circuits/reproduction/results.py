@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.bounded_files import open_file, parse_json
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.reproduction.experiment import Experiment
 
 # Bytes of a file, a hundred times what the largest has, and of a line.
@@ -99,6 +99,7 @@ def read_results(path: Path) -> list[RunResult]:
 
     Raises:
         OSError: The file cannot be read.
+        TypeError: A number of a line is none.
         ValueError: A line is no result.
 
     Example:
@@ -128,6 +129,8 @@ def _result(where: str, line: bytes) -> RunResult:
         if type(values[name]) is not kind:
             raise ValueError(f"{name} in {where} must be of {kind.__name__}: {way_out}")
     check_integer(f"seed in {where}", values["seed"], 0)
+    if values["seconds"] is not None:
+        check_number(f"seconds in {where}", values["seconds"])
     return RunResult(**values)
 
 

@@ -1,5 +1,6 @@
 """Published figures beside those of finished runs."""
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def figure(run: RunResult, name: str) -> float | None:
         3.0
     """
     value = run.figures.get(name)
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def standard_error(run: RunResult, name: str) -> float | None:
