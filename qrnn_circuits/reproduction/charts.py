@@ -128,7 +128,7 @@ def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:
         groups: dict[str, list[Case]] = {}
         for case in _cases(settings, experiment):
             lines = [case.entry, _text(case.varied.get(settings.y, ""))]
-            if len(results) > 1:
+            if settings.beside or len(results) > 1:
                 lines = [experiment.name, *lines]
             groups.setdefault(" ".join(filter(None, lines)), []).append(case)
         for label, cases in groups.items():
@@ -146,6 +146,9 @@ def _scan(axes: Axes, settings: ChartSettings, results: Results) -> bool:
         across, up = zip(*dict.fromkeys(published), strict=True)
         style: dict[str, Any] = {"color": "black", "marker": "_", "markersize": 14}
         axes.plot(across, up, linestyle="", label="published", **style)
+    numbers = {case.varied[settings.x] for case in results[0][0].cases if settings.x in case.varied}
+    if number and not settings.x_log and all(type(value) is int for value in numbers):
+        axes.set_xticks(sorted(numbers))
     if number and len(axes.get_legend_handles_labels()[1]) > 1:
         _legend(axes, settings.y.rpartition(".")[2])
     return number > 0
@@ -252,7 +255,8 @@ def _bars(axes: Axes, settings: ChartSettings, results: Results) -> bool:
                 axes.plot(ends, [each.value] * 2, color="black", linewidth=2, linestyle=":")
     axes.set_xticks(range(len(rows)), list(rows), rotation=20 if len(rows) > 3 else 0)
     if drawn and len(kinds) > 1:
-        _legend(axes)
+        names = dict.fromkeys(name.rpartition(".")[2] for case in cases for name in case.varied)
+        _legend(axes, ", ".join(names))
     return drawn
 
 

@@ -345,11 +345,10 @@ class Targets:
 
     def results(self, rng: Random) -> None:
         """Results of an experiment."""
-        path = self.work / "results" / "quotes.jsonl"
-        path.unlink(missing_ok=True)
+        shutil.rmtree(self.work / "results", ignore_errors=True)
         case = read_experiment("quotes").cases[0]
         result = RunResult("quotes", case.name, 0, case.settings, {"test_error": 0.5}, False, 1.0)
-        append_results(path, [result])
+        append_results(path := self.work / "results" / "quotes.jsonl", [result])
         content = path.read_bytes()
         content += to_json(changed_value(rng, json.loads(content))).encode() + b"\n"
         path.write_bytes(changed_bytes(rng, content) if rng.random() < 0.3 else content)
