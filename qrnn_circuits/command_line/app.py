@@ -20,6 +20,7 @@ COMMANDS = {
     "train": "Train a network on a task.",
     "import-rvqe": "Make a run from a checkpoint of the code that was published with the paper.",
     "sweep": "Train many networks, with settings that vary, and print a table of the results.",
+    "reproduce": "Run the experiments of the paper again, beside the published figures.",
     "evaluate": "Print the test error of a trained network, with its standard error.",
     "sample": "Draw sequences from a trained network, one measurement at a time.",
     "inspect": "Count the qubits and gates of a trained network's circuit, on paper and on a chip.",

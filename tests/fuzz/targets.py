@@ -26,6 +26,8 @@ import torch
 
 from qrnn_circuits.job_store.database import Database
 from qrnn_circuits.job_store.records import FIELDS, seal_bytes
+from qrnn_circuits.reproduction.experiment_files import read_experiment
+from qrnn_circuits.reproduction.results import RunResult, append_results
 from qrnn_circuits.settings.run_settings import settings
 from qrnn_circuits.tasks.digit_data import load_coordinates
 from qrnn_circuits.tasks.forecast import Forecast
@@ -47,7 +49,7 @@ class Targets:
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
-        *("options", "log", "kinds", "rvqe", "ensemble", "series"),
+        *("options", "log", "kinds", "rvqe", "ensemble", "series", "results"),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -340,6 +342,17 @@ class Targets:
             task.test()
         except REFUSED as error:
             check_message(error)
+
+    def results(self, rng: Random) -> None:
+        """Results of an experiment."""
+        shutil.rmtree(self.work / "results", ignore_errors=True)
+        case = read_experiment("quotes").cases[0]
+        result = RunResult("quotes", case.name, 0, case.settings, {"test_error": 0.5}, False, 1.0)
+        append_results(path := self.work / "results" / "quotes.jsonl", [result])
+        content = path.read_bytes()
+        content += to_json(changed_value(rng, json.loads(content))).encode() + b"\n"
+        path.write_bytes(changed_bytes(rng, content) if rng.random() < 0.3 else content)
+        qrnn("reproduce", "quotes", "--report", "--out", str(path.parent))
 
     def kinds(self, rng: Random) -> None:
         """Something else in the place of a file: a pipe, a device, a folder or a sparse file."""

@@ -1,0 +1,1 @@
+"""The experiments of Bausch, arXiv:2006.14619, run again."""
