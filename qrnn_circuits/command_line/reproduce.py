@@ -2,35 +2,18 @@
 
 import os
 import shlex
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
-from qrnn_circuits.reproduction.display import runner_progress_for
-from qrnn_circuits.reproduction.experiment import Experiment, in_order
-from qrnn_circuits.reproduction.experiment_files import experiment_names, read_experiment
-from qrnn_circuits.reproduction.report import write_report
-from qrnn_circuits.reproduction.results import RunResult
-from qrnn_circuits.reproduction.runner import reproduce as run_experiments
-from qrnn_circuits.reproduction.runner import stored_runs
-from qrnn_circuits.reproduction.tables import (
-    Row,
-    chosen_text,
-    published_text,
-    quartiles_text,
-    rows_of,
-    seeds_text,
-    shown,
-)
-from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
 
-_FILE_WIDTH = 200
+if TYPE_CHECKING:
+    from qrnn_circuits.reproduction.experiment import Experiment
+
 _ALL = "all"
 
 
@@ -79,9 +62,13 @@ def reproduce(
 
     What was interrupted or killed goes on with the same command, and no finished run is repeated.
     """
+    # Help must not wait for what takes long to import.
+    from qrnn_circuits.command_line.reproduction_table import print_list, print_tables
+    from qrnn_circuits.reproduction.report import write_report
+
     with usage_errors():
         if listed:
-            _print_list(quick)
+            print_list(quick)
             return
         experiments = _experiments(names or [], quick, report)
         if markdown is not None and (quick or not report):
@@ -94,7 +81,7 @@ def reproduce(
             typer.echo(f"The report is in {markdown}.")
             return
     if report:
-        _print_tables(experiments, out, quick)
+        print_tables(experiments, out, quick)
         return
     experiments = [each for each in experiments if _has_data(each)]
     received, failures = _run(experiments, out, quick, processes)
@@ -103,13 +90,16 @@ def reproduce(
         text = f"Interrupted. Go on with: {command}. See what there is with: {command} --report"
         Console(stderr=True, highlight=False).print(plain(text), soft_wrap=True)
         raise typer.Exit(128 + received)
-    _print_tables(experiments, out, quick)
+    print_tables(experiments, out, quick)
     if failures:
         raise typer.Exit(1)
 
 
-def _experiments(names: list[str], quick: bool, report: bool) -> list[Experiment]:
+def _experiments(names: list[str], quick: bool, report: bool) -> "list[Experiment]":
     """Those of some names; for a report, by default all."""
+    from qrnn_circuits.reproduction.experiment import in_order
+    from qrnn_circuits.reproduction.experiment_files import experiment_names, read_experiment
+
     known = experiment_names()
     if not names and not report:
         raise ValueError(
@@ -120,8 +110,10 @@ def _experiments(names: list[str], quick: bool, report: bool) -> list[Experiment
     return in_order(read_experiment(name, quick=quick) for name in known)
 
 
-def _has_data(experiment: Experiment) -> bool:
+def _has_data(experiment: "Experiment") -> bool:
     """Whether an experiment can be run; if not, says what to set."""
+    from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
+
     if experiment.needs_data is None or os.environ.get(DATA_VARIABLE):
         return True
     text = (
@@ -133,9 +125,12 @@ def _has_data(experiment: Experiment) -> bool:
 
 
 def _run(
-    experiments: list[Experiment], out: Path, quick: bool, processes: int | None
+    experiments: "list[Experiment]", out: Path, quick: bool, processes: int | None
 ) -> tuple[int | None, int]:
     """Runs what is left, and returns the signal that ended it and the number of failures."""
+    from qrnn_circuits.reproduction.display import runner_progress_for
+    from qrnn_circuits.reproduction.runner import reproduce as run_experiments
+
     console = Console(stderr=True, highlight=False)
     with run_errors(), usage_errors():
         outcome = run_experiments(
@@ -152,63 +147,3 @@ def _run(
 def _command(names: str, out: Path, quick: bool) -> str:
     command = f"qrnn reproduce {names}" + (" --quick" if quick else "")
     return command if out == Path("reproduction") else f"{command} --out {shlex.quote(str(out))}"
-
-
-def _print_list(quick: bool) -> None:
-    console = _console()
-    table = Table(box=None)
-    for name in ("name", "what is run"):
-        table.add_column(name)
-    for name in ("runs", "minutes on two cores"):
-        table.add_column(name, justify="right")
-    experiments = in_order(read_experiment(name, quick=quick) for name in experiment_names())
-    for each in experiments:
-        title = each.title + (f" (needs {DATA_VARIABLE})" if each.needs_data else "")
-        table.add_row(plain(each.name), plain(title), str(each.runs), f"{each.minutes:g}")
-    runs = sum(each.runs for each in experiments)
-    table.add_row(_ALL, "", str(runs), f"{sum(each.minutes for each in experiments):g}")
-    console.print(table)
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    return console
-
-
-def _print_tables(experiments: list[Experiment], out: Path, quick: bool) -> None:
-    console = _console()
-    for experiment in experiments:
-        with usage_errors():
-            runs = stored_runs(experiment, out, quick=quick)
-        _print_table(console, experiment, runs)
-
-
-def _print_table(
-    console: Console, experiment: Experiment, runs: dict[tuple[str, int], RunResult]
-) -> None:
-    title = f"{experiment.title}: {len(runs)} of {experiment.runs} runs"
-    table = Table(title=plain(title, "table.title"), box=None, title_justify="left")
-    for name in ("case", "quantity"):
-        table.add_column(name)
-    for name in ("published", "median", "quartiles", "best by validation", "seeds", "time of one"):
-        table.add_column(name, justify="right")
-    for row in rows_of(experiment, runs):
-        if row.done:
-            table.add_row(*map(plain, _texts(row)))
-    console.print(table)
-
-
-def _texts(row: Row) -> tuple[str, ...]:
-    seconds = "" if row.seconds is None else str(timedelta(seconds=round(row.seconds)))
-    return (
-        row.case,
-        row.quantity.label,
-        published_text(row),
-        shown(row.median, row.quantity),
-        quartiles_text(row),
-        chosen_text(row),
-        seeds_text(row),
-        seconds,
-    )

@@ -7,7 +7,8 @@ from time import monotonic, sleep
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.command_line import reproduce
+from qrnn_circuits.command_line import reproduction_table
+from qrnn_circuits.reproduction import experiment_files
 from qrnn_circuits.reproduction.experiment_files import (
     experiment_names,
     read_experiment,
@@ -34,8 +35,9 @@ def tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def read(name: str, *, quick: bool = False) -> object:
         return read_experiment_file(tmp_path / f"{name}.toml", quick=quick)
 
-    monkeypatch.setattr(reproduce, "read_experiment", read)
-    monkeypatch.setattr(reproduce, "experiment_names", lambda: ["digital", "tiny"])
+    for module in (experiment_files, reproduction_table):
+        monkeypatch.setattr(module, "read_experiment", read)
+        monkeypatch.setattr(module, "experiment_names", lambda: ["digital", "tiny"])
 
 
 def test_the_list_has_every_experiment_with_its_runs_and_minutes(
