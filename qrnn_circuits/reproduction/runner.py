@@ -84,6 +84,8 @@ def results_path(out: Path, name: str, *, quick: bool = False) -> Path:
 
 
 def _root(out: Path, quick: bool) -> Path:
+    if out.is_file():
+        raise NotADirectoryError(f"{out} must be a folder, but is a file")
     return out / "quick" if quick else out
 
 

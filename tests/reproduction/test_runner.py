@@ -283,6 +283,18 @@ def test_an_experiment_that_another_process_runs_is_refused(
     assert reproduce([experiment], tmp_path / "out", processes=1).failures == 0
 
 
+def test_a_file_in_place_of_the_folder_is_named(experiment_file: Write, tmp_path: Path) -> None:
+    experiment = read_experiment_file(experiment_file())
+    out = tmp_path / "out"
+    out.touch()
+    for call in (
+        lambda: reproduce([experiment], out, processes=1),
+        lambda: stored_runs(experiment, out),
+    ):
+        with pytest.raises(NotADirectoryError, match="out must be a folder, but is a file"):
+            call()
+
+
 def test_no_job_takes_no_process_and_none_is_too_few() -> None:
     with Workers(3) as workers:
         assert list(workers.run([])) == []
