@@ -66,6 +66,19 @@ def check_number(name: str, value: object) -> float:
     return float(value)
 
 
+def check_positive(name: str, value: object) -> float:
+    """Checks that a value is a finite number greater than 0, and returns it as a ``float``.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is not greater than 0.
+    """
+    number = check_number(name, value)
+    if number == 0:
+        raise ValueError(f"{name} must be greater than 0, got {number}")
+    return number
+
+
 def _shown(value: object) -> str:
     """A value, cut where it is long; or how long it is: Python does not write huge integers."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from math import pi
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
-from qrnn_circuits.constants import constant
+from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations, patterns_from_target
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import (
@@ -23,55 +23,6 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 
 if TYPE_CHECKING:
     from pennylane.operation import Operator
-
-
-class LaneBlocks(NamedTuple):
-    """The blocks ``[[c, -s], [s, c]]`` of the neurons onto lane wires, each's largest of norm 1.
-
-    Attributes:
-        cos: ``c`` for each lane wire and each pattern of the workspace, shape ``(I, 2**W)``.
-        sin: ``s``, of the shape of ``cos``.
-        log_scale: Natural log of what all of them together were divided by, shape ``()``, float64.
-    """
-
-    cos: Tensor
-    sin: Tensor
-    log_scale: Tensor
-
-    def amplitudes(self) -> Tensor:
-        """Of each outcome and workspace pattern, shape ``(2**I, 2**W)``."""
-        joint = torch.ones_like(self.cos[:1])
-        for cos, sin in zip(self.cos, self.sin, strict=True):
-            joint = (joint[:, None] * torch.stack((cos, sin))).flatten(0, 1)
-        return joint
-
-    def expectations(self, populations: Tensor) -> Tensor:
-        """The expectation of Z on each lane wire.
-
-        Args:
-            populations: Of the workspace up to a factor, shape ``(..., 2**W)``.
-
-        Returns:
-            Between -1 and 1, shape ``(..., I)``.
-        """
-        zero, one = self.cos.square(), self.sin.square()
-        norms = zero + one
-        kept = populations * norms.prod(0)
-        return kept @ ((zero - one) / norms).T / kept.sum(-1, keepdim=True)
-
-
-class WorkspaceRotations(NamedTuple):
-    """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the neurons onto workspace wires.
-
-    Attributes:
-        half_angles: ``a`` in radians for each neuron in order, each row of features and each
-            pattern of the workspace wires after the target and then of those before it, shape
-            ``(W + stages * W, B, 2**(W-1))``.
-        norms: ``r``, of that shape, the largest of a neuron and row being 1; ``None`` if all are 1.
-    """
-
-    half_angles: Tensor
-    norms: Tensor | None
 
 
 class FeatureQRNNCell(Cell):
@@ -243,7 +194,7 @@ class FeatureQRNNCell(Cell):
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
         check_parameters(self)
-        patterns = _patterns_from_target(self.workspace, features.device)
+        patterns = patterns_from_target(self.workspace, features.device)
         patterns = patterns.repeat(1 + self.stages, 1)
         angles = self.polynomial.table(self.coefficients, features, patterns)
         if self.order == 0:
@@ -395,15 +346,3 @@ class FeatureQRNNCell(Cell):
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
         return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())
-
-
-@constant
-def _patterns_from_target(workspace: int, device: torch.device) -> Tensor:
-    """Patterns of wires before and after each target in the order of those after and before it.
-
-    Returns:
-        int64, shape ``(W, 2**(W-1))``.
-    """
-    patterns = torch.arange(2 ** (workspace - 1))
-    orders = [patterns.view(1 << target, -1).T.flatten() for target in range(workspace)]
-    return torch.stack(orders).to(device)

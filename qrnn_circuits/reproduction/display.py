@@ -13,6 +13,7 @@ from rich.text import Text
 from qrnn_circuits.reproduction.jobs import Job
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.runner import RunnerProgress
+from qrnn_circuits.training.progress import is_live
 
 
 class LineRunnerProgress(RunnerProgress):
@@ -108,8 +109,7 @@ def runner_progress_for(console: Console) -> RunnerProgress:
         >>> type(runner_progress_for(Console(file=io.StringIO()))).__name__
         'LineRunnerProgress'
     """
-    live = console.file.isatty() and not console.is_dumb_terminal
-    return LiveRunnerProgress(console) if live else LineRunnerProgress(console)
+    return LiveRunnerProgress(console) if is_live(console) else LineRunnerProgress(console)
 
 
 def _name(job: Job) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from qrnn_circuits import bounded_files
-from qrnn_circuits.checks import check_choice, check_integer, check_number, similar
+from qrnn_circuits.checks import check_choice, check_integer, check_number, check_positive, similar
 from qrnn_circuits.choices import Loss, Semantics, Strategy
 
 DTYPES = ("float32", "float64")
@@ -215,10 +215,8 @@ class RunSettings:
         elif known["least"] is not None:
             check_integer(name, value, known["least"])
         elif known["number"]:
-            number = check_number(name, value)
-            if number == 0 and known["positive"]:
-                raise ValueError(f"{name} must be greater than 0, got 0.0")
-            object.__setattr__(self, name, number)
+            check = check_positive if known["positive"] else check_number
+            object.__setattr__(self, name, check(name, value))
 
 
 def settings() -> list["dataclasses.Field[Any]"]:

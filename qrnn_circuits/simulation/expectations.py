@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell, WorkspaceRotations
+from qrnn_circuits.cells.feature_blocks import WorkspaceRotations
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import apply_blocks
 from qrnn_circuits.tracing import first_derivative, is_joint, is_traced

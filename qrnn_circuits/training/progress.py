@@ -183,8 +183,18 @@ def progress_for(console: Console) -> Progress:
         >>> type(progress_for(Console(file=io.StringIO()))).__name__
         'LineProgress'
     """
-    live = console.file.isatty() and not console.is_dumb_terminal
-    return LiveProgress(console) if live else LineProgress(console)
+    return LiveProgress(console) if is_live(console) else LineProgress(console)
+
+
+def is_live(console: Console) -> bool:
+    """Whether a display can be redrawn where the console writes to.
+
+    Example:
+        >>> import io
+        >>> is_live(Console(file=io.StringIO()))
+        False
+    """
+    return console.file.isatty() and not console.is_dumb_terminal
 
 
 def _figures(validation: Validation, of_series: bool) -> str:

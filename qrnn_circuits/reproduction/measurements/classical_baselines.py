@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from qrnn_circuits.checks import check_choice, check_integer
+from qrnn_circuits.checks import check_choice, check_integer, check_positive
 from qrnn_circuits.reproduction.measurements.classical_network import (
     ClassicalCell,
     ClassicalNetwork,
@@ -22,7 +22,6 @@ from qrnn_circuits.reproduction.measurements.classical_network import (
 from qrnn_circuits.reproduction.measurements.curves import thinned
 from qrnn_circuits.reproduction.measurements.settings import (
     check_options,
-    check_positive,
     read_settings,
 )
 from qrnn_circuits.tasks import Batch, Task

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from qrnn_circuits.checks import check_number, similar
+from qrnn_circuits.checks import similar
 
 T = TypeVar("T")
 
@@ -37,17 +37,6 @@ def read_settings(kind: type[T], settings: Mapping[str, Any]) -> T:
         if name not in names:
             raise ValueError(f"unknown setting {name!r}{similar(name, names)}")
     return kind(**settings)
-
-
-def check_positive(name: str, value: object) -> None:
-    """Checks that a value is a finite number greater than 0.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is not greater than 0.
-    """
-    if check_number(name, value) == 0:
-        raise ValueError(f"{name} must be greater than 0, got {value!r}")
 
 
 def check_options(name: str, value: object) -> None:
