@@ -119,7 +119,9 @@ class Member:
             series=trial.series, horizon=trial.horizon, window=trial.window, scaling="all"
         )
         parts = [task.training(), task.validation(), task.test()]
-        self.training, *self._judged = (tuple(x.float() for x in batch.tensors) for batch in parts)
+        self.training, self.validation, self.test = (
+            (batch.inputs.float(), batch.targets.float()) for batch in parts
+        )
         self._generator = torch.Generator().manual_seed(trial.seed)
         name, options = LAYERS.parse(spec)
         self.model = make_forecaster(
@@ -143,17 +145,35 @@ class Member:
             self.left = list(order.split(BATCH))
         return self.left.pop(0)
 
-    def after_step(self) -> None:
-        """Judges the network where an epoch is over."""
-        import torch
 
-        if self.left:
-            return
-        validation, test = self._judged
-        with torch.no_grad():
-            self.errors.append(self.model.loss(*validation).item())
-            if self.errors[-1] < self.best[0]:
-                self.best = (self.errors[-1], self.model.loss(*test).item(), len(self.errors))
+def losses(members: list[Member], data: "list[tuple[Tensor, Tensor]]") -> "Tensor":
+    """The mean squared error of each network on windows and targets of its own, shape ``(E,)``."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    from qrnn_circuits.forecaster_ensemble import forecasts_together
+
+    # Some have fewer: windows of zeros are added, and do not count.
+    inputs, targets = (pad_sequence(list(part), True) for part in zip(*data, strict=True))
+    counts = torch.tensor([len(own) for own, _ in data])[:, None]
+    forecasts = forecasts_together([member.model for member in members], inputs)
+    squares = (forecasts - targets).square().mean(2)
+    counted = torch.arange(squares.shape[1]) < counts
+    return squares.where(counted, 0).sum(1) / counts[:, 0]
+
+
+def judge(members: list[Member]) -> None:
+    """Notes the errors of networks for which an epoch is over."""
+    import torch
+
+    with torch.no_grad():
+        errors = losses(members, [member.validation for member in members]).tolist()
+        for member, error in zip(members, errors, strict=True):
+            member.errors.append(error)
+        better = [member for member in members if member.errors[-1] < member.best[0]]
+        errors = losses(better, [member.test for member in better]).tolist() if better else []
+        for member, error in zip(better, errors, strict=True):
+            member.best = (member.errors[-1], error, len(member.errors))
 
 
 def run(trials: list[Trial], spec: str, hidden: int, epochs: int) -> list[dict[str, object]]:
@@ -162,9 +182,6 @@ def run(trials: list[Trial], spec: str, hidden: int, epochs: int) -> list[dict[s
     Each has batches, an optimiser and an end of its own; what they share is the computation.
     """
     import torch
-    from torch.nn.utils.rnn import pad_sequence
-
-    from qrnn_circuits.forecaster_ensemble import forecasts_together
 
     torch.set_num_threads(1)
     members = [Member(trial, spec, hidden) for trial in trials]
@@ -174,28 +191,20 @@ def run(trials: list[Trial], spec: str, hidden: int, epochs: int) -> list[dict[s
     started, cpu = time.perf_counter(), time.process_time()
     spent = dict.fromkeys(trials, 0.0)
     while members:
-        # Padded with the first window, which then does not count.
-        rows = pad_sequence([member.next_rows() for member in members], True, -1)
-        data = zip(*(member.training for member in members), strict=True)
-        inputs, targets = (
-            torch.stack([x[own.clamp(min=0)] for x, own in zip(each, rows, strict=True)])
-            for each in data
-        )
-        counts = (rows >= 0).sum(1)
+        rows = [(member, member.next_rows()) for member in members]
+        data = [(member.training[0][own], member.training[1][own]) for member, own in rows]
         optimizer.zero_grad()
-        forecasts = forecasts_together([member.model for member in members], inputs)
-        losses = (forecasts - targets).square().mean(2).where(rows >= 0, 0).sum(1) / counts
-        losses.sum().backward()
+        losses(members, data).sum().backward()
         optimizer.step()
+        over = [member for member in members if not member.left]
+        if over:
+            judge(over)
         now = time.process_time()
         for member in members:
             spent[member.trial] += (now - cpu) / len(members)
-            member.after_step()
         cpu = now
         finished = [
-            member
-            for member in members
-            if not member.left and (is_settled(member.errors) or len(member.errors) >= epochs)
+            member for member in over if is_settled(member.errors) or len(member.errors) >= epochs
         ]
         for member in finished:
             lines.append(

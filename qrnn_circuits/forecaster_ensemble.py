@@ -8,7 +8,7 @@ from torch.func import functional_call, vmap
 
 from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.forecaster import Forecaster
-from qrnn_circuits.neuron import check_parameters
+from qrnn_circuits.neuron import are_angles, check_parameters
 from qrnn_circuits.tracing import joint
 
 # Amplitudes of all steps of networks that are computed together: of more, nothing is to be gained.
@@ -54,12 +54,12 @@ def forecasts_together(
     most = most or max(_MOST_AMPLITUDES // (inputs[0, ..., 0].numel() * size), 1)
     if most == 1 or len(forecasters) == 1 or not _is_joint(first.layer):
         return torch.stack([own(rows) for own, rows in zip(forecasters, inputs, strict=True)])
-    # Under the transform nobody can ask for numbers.
-    for part in (part for own in forecasters for part in own.modules()):
-        if isinstance(part, Cell):
-            check_parameters(part)
-    named = [dict(own.named_parameters()) for own in forecasters]
-    parameters = {name: torch.stack([own[name] for own in named]) for name in named[0]}
+    own = [list(each.parameters()) for each in forecasters]
+    names = [name for name, _ in first.named_parameters()]
+    parameters = {
+        name: torch.stack(same) for name, same in zip(names, zip(*own, strict=True), strict=True)
+    }
+    _check(forecasters, parameters)
 
     def forecast(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         found: Tensor = functional_call(first, parameters, (inputs,))
@@ -68,6 +68,24 @@ def forecasts_together(
     with joint():
         forecasts: Tensor = vmap(forecast, chunk_size=most)(parameters, inputs)
     return forecasts
+
+
+def _check(forecasters: Sequence[Forecaster], parameters: dict[str, Tensor]) -> None:
+    """Raises where angles of some network have lost their meaning.
+
+    Under the transform nobody can ask for numbers.
+    """
+    of_cells = [
+        parameters[f"{place}.{name}"]
+        for place, part in forecasters[0].named_modules()
+        if isinstance(part, Cell)
+        for name, _ in part.named_parameters(recurse=False)
+    ]
+    if are_angles(of_cells):
+        return
+    for part in (part for each in forecasters for part in each.modules()):
+        if isinstance(part, Cell):
+            check_parameters(part)
 
 
 def _is_joint(layer: nn.Module) -> bool:

@@ -1,5 +1,6 @@
 """The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, pi
 from typing import get_args
@@ -109,10 +110,9 @@ def check_parameters(module: nn.Module) -> None:
             f"parameters must be of type torch.float32 or torch.float64, got {dtype}: turn them "
             "back by the method float() or double()"
         )
-    most = largest_angle(dtype)
-    # No size is beyond their sum, and all sizes are not known to Python at less cost.
-    if float(sum(torch.linalg.vector_norm(parameter, 1) for _, parameter in named)) <= most:
+    if are_angles([parameter for _, parameter in named]):
         return
+    most = largest_angle(dtype)
     for name, parameter in named:
         largest = torch.linalg.vector_norm(parameter, torch.inf).item() if len(parameter) else 0.0
         if not largest <= most:
@@ -122,6 +122,15 @@ def check_parameters(module: nn.Module) -> None:
                 f"{dtype} still tells angles apart, but {found}: a smaller learning rate "
                 "or initial spread keeps parameters small"
             )
+
+
+def are_angles(parameters: Sequence[Tensor]) -> bool:
+    """Whether the sizes of all parameters together are finite and no larger than one may be.
+
+    No size is beyond their sum, and all sizes are not known to Python at less cost.
+    """
+    total = sum(torch.linalg.vector_norm(parameter.detach(), 1) for parameter in parameters)
+    return not parameters or float(total) <= largest_angle(parameters[0].dtype)
 
 
 def largest_angle(dtype: torch.dtype) -> float:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.constants import constant
-from qrnn_circuits.tracing import full_precision
+from qrnn_circuits.tracing import full_precision, is_joint
 
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
@@ -213,6 +213,9 @@ class PolynomialTable:
 
 def _times(matrix: Tensor, constant: Tensor) -> Tensor:
     """A product of matrices in full precision, there and back."""
+    if is_joint() and not torch.is_autocast_enabled(matrix.device.type):
+        # A rule for several networks would cost more than such a product.
+        return matrix @ constant
     product: Tensor = _Product.apply(matrix, constant)  # type: ignore[no-untyped-call]
     return product
 

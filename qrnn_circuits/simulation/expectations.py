@@ -101,31 +101,34 @@ class _Recurrence(torch.autograd.Function):
         count = wires * (2 * stages - 1)
         shape = steps, count, batch, half
         gates = torch.empty(shape, dtype=state.dtype.to_complex(), device=state.device)
-        for of_gates, of_neurons in _neurons(gates, half_angles):
-            torch.complex(of_neurons.cos(), of_neurons.sin(), out=of_gates)
-        for of_gates, of_neurons in () if norms is None else _neurons(gates, norms):
-            of_gates *= of_neurons
-        turns = torch.complex(half_theta.cos(), half_theta.sin())
-        _rotations(gates, stages, wires).copy_(turns[..., None])
         pairs = torch.empty_like(gates if keep else gates[:1])
-        flat = torch.view_as_real(pairs).flatten(0, 1).flatten(2)
-        halves = [list(each.unbind()) for each in flat.tensor_split(2, -1)]
-        each_gate, each_pairs = gates.flatten(0, 1).unbind(), pairs.flatten(0, 1).unbind()
+        half_angles = half_angles.contiguous()
+        turns = torch.complex(half_theta.cos(), half_theta.sin())[..., None]
         states = state.new_empty(steps, batch, 2 * half)
         lengths = state.new_ones(steps, batch, 1)
-        scratch = torch.empty_like(each_pairs[0])
+        scratch = torch.empty_like(gates[0, 0])
+        zero, one = state.tensor_split(2, 1)
+        # Step by step, so that what a gate needs is still in the processor's cache.
         for step in range(steps):
-            zero, one = state.tensor_split(2, 1)
-            for number in range(step * count, (step + 1) * count):
-                place = number % len(each_pairs)
+            for of_gates, of_neurons in _neurons(gates[step], half_angles[step]):
+                torch.complex(of_neurons.cos(), of_neurons.sin(), out=of_gates)
+            for of_gates, of_neurons in () if norms is None else _neurons(gates[step], norms[step]):
+                of_gates *= of_neurons
+            _rotations(gates[step], stages, wires).copy_(turns)
+            own = pairs[step if keep else 0]
+            flat = torch.view_as_real(own).flatten(1).view(count, batch, -1)
+            halves = [each.unbind() for each in flat.tensor_split(2, -1)]
+            each_gate = zip(gates[step].unbind(), own.unbind(), *halves, strict=True)
+            for gate, out, next_zero, next_one in each_gate:
                 torch.complex(zero, one, out=scratch)
-                torch.mul(scratch, each_gate[number], out=each_pairs[place])
-                zero, one = halves[0][place], halves[1][place]
+                torch.mul(scratch, gate, out=out)
+                zero, one = next_zero, next_one
             state = states[step]
-            state.copy_(flat[place])
+            state.copy_(flat[-1])
             if norms is not None:
                 torch.linalg.vector_norm(state, dim=1, keepdim=True, out=lengths[step])
                 state /= lengths[step]
+            zero, one = state.tensor_split(2, 1)
         return states, lengths, gates, pairs
 
     @staticmethod
@@ -186,41 +189,40 @@ class _Recurrence(torch.autograd.Function):
         norms, lengths, gates, pairs = ctx.saved_tensors
         steps, count, batch, half = gates.shape
         stages, wires = ctx.sizes[1:3]
-        # In the pairs that come out of each gate.
-        outgoing = torch.empty_like(gates)
-        each_outgoing = outgoing.flatten(0, 1).unbind()
-        each_gate = gates.conj_physical().flatten(0, 1).unbind()
-        amplitudes = torch.view_as_real(outgoing).flatten(0, 1).flatten(2)
-        rows = amplitudes.unbind()
-        # The same amplitudes as the next gate pairs them.
-        each_pairs = amplitudes.view(-1, batch, 2, half).mT.unbind()
-        rows[-1].copy_(gradient[-1])
+        # In the pairs that come out of each gate of a step, and as the next gate pairs them.
+        outgoing = torch.empty_like(gates[0])
+        each_outgoing = outgoing.unbind()
+        amplitudes = torch.view_as_real(outgoing).flatten(2)
+        each_pairs = amplitudes.view(count, batch, 2, half).mT.unbind()
+        last = amplitudes[-1]
         scratch = torch.empty_like(each_outgoing[0])
         incoming = torch.view_as_real(scratch)
-        for number in range(steps * count - 1, -1, -1):
-            step, gate = divmod(number, count)
-            if gate == count - 1:
-                if step < steps - 1:
-                    rows[number].add_(gradient[step])
-                if norms is not None:
-                    rows[number].div_(lengths[step])
-            torch.mul(each_outgoing[number], each_gate[number], out=scratch)
-            if number > 0:
-                each_pairs[number - 1].copy_(incoming)
-        # In norm and angle of a gate, whose own factor both contain.
-        products = pairs.conj_physical().mul_(outgoing)
-        to_half_angles = gradient.new_empty(batch, steps, stages, wires, half)
-        to_half_angles = to_half_angles.permute(1, 2, 3, 0, 4)
+        to_half_angles = gradient.new_empty(steps, stages, wires, batch, half)
         to_norms = None if norms is None else torch.empty_like(to_half_angles)
-        for of_gates, of_neurons in _neurons(products, to_half_angles):
-            of_neurons.copy_(of_gates.imag)
+        to_half_theta = gradient.new_zeros(stages - 1, wires, batch if ctx.by_sequence else 1)
+        for step in range(steps - 1, -1, -1):
+            if step == steps - 1:
+                last.copy_(gradient[step])
+            else:
+                torch.add(incoming.mT.flatten(1), gradient[step], out=last)
+            if norms is not None:
+                last.div_(lengths[step])
+            each_gate = gates[step].conj_physical().unbind()
+            for gate in range(count - 1, -1, -1):
+                torch.mul(each_outgoing[gate], each_gate[gate], out=scratch)
+                if gate:
+                    each_pairs[gate - 1].copy_(incoming)
+            # In norm and angle of a gate, whose own factor both contain.
+            products = pairs[step].conj_physical().mul_(outgoing)
+            for of_gates, of_neurons in _neurons(products, to_half_angles[step]):
+                of_neurons.copy_(of_gates.imag)
+            if to_norms is not None:
+                for of_gates, of_neurons in _neurons(products, to_norms[step]):
+                    of_neurons.copy_(of_gates.real)
+            of_rotations = _rotations(products, stages, wires).imag.sum(-1)
+            to_half_theta += of_rotations if ctx.by_sequence else of_rotations.sum(-1, True)
         if to_norms is not None:
-            for of_gates, of_neurons in _neurons(products, to_norms):
-                of_neurons.copy_(of_gates.real)
             to_norms /= norms
-        to_half_theta = _rotations(products, stages, wires).imag.sum((0, -1))
-        if not ctx.by_sequence:
-            to_half_theta = to_half_theta.sum(-1, keepdim=True)
         return to_half_angles, to_norms, to_half_theta, incoming.mT.flatten(1), None
 
 
@@ -228,20 +230,20 @@ def _neurons(gates: Tensor, neurons: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Views of the same entries, of the input stage and then of all work stages.
 
     Args:
-        gates: Of all gates in order, ``(T, G, B, 2**(W-1))``.
-        neurons: Of neurons alone, ``(T, 1 + stages, W, B, 2**(W-1))``.
+        gates: Of all gates of a step in order, ``(G, B, 2**(W-1))``.
+        neurons: Of neurons alone, ``(1 + stages, W, B, 2**(W-1))``.
     """
-    stages, wires = neurons.shape[1:3]
-    yield gates[:, :wires], neurons[:, 0]
-    yield _work_stages(gates, stages, wires)[:, :, 1], neurons[:, 1:]
+    stages, wires = neurons.shape[:2]
+    yield gates[:wires], neurons[0]
+    yield _work_stages(gates, stages, wires)[:, 1], neurons[1:]
 
 
 def _rotations(gates: Tensor, stages: int, wires: int) -> Tensor:
-    """Of all gates in order the rotations, ``(T, stages, W, B, 2**(W-1))``."""
-    return _work_stages(gates, stages, wires)[:, :, 0]
+    """Of all gates of a step in order the rotations, ``(stages, W, B, 2**(W-1))``."""
+    return _work_stages(gates, stages, wires)[:, 0]
 
 
 def _work_stages(gates: Tensor, stages: int, wires: int) -> Tensor:
     """Rotations, and then neurons, of each work stage."""
-    each: Tensor = gates[:, wires:].unflatten(1, (stages - 1, 2, wires))
+    each: Tensor = gates[wires:].unflatten(0, (stages - 1, 2, wires))
     return each
