@@ -59,7 +59,7 @@ _SETTINGS: dict[str, Any] = {
 class LazyGroup(TyperGroup):
     """Imports a command, and with it torch, only when it is called."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, **settings: Any) -> Any:  # noqa: ANN401
+    def main(self, args: Any = None, prog_name: str | None = None, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Gives the words that follow a command to the command at once.
 
         To parse the options of ``qrnn`` itself, Typer imports Pydantic, which takes longer than
