@@ -59,12 +59,20 @@ _SETTINGS: dict[str, Any] = {
 class LazyGroup(TyperGroup):
     """Imports a command, and with it torch, only when it is called."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - of Typer's Click
-        """Replaces the entry of the list by the command, but where a shell completes it."""
-        name, entry, rest = super().resolve_command(ctx, args)
-        if entry is None or ctx.resilient_parsing:
-            return name, entry, rest
-        return name, load_command(str(name)), rest
+    def main(self, args: Any = None, prog_name: str | None = None, **settings: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Gives the words that follow a command to the command at once.
+
+        To parse the options of ``qrnn`` itself, Typer imports Pydantic, which takes longer than
+        all that a help needs.
+        """
+        # So that "module:attribute" may name a file of the current folder, as with python -m.
+        if (folder := str(Path.cwd())) not in sys.path:
+            sys.path.append(folder)
+        words = sys.argv[1:] if args is None else list(args)
+        if words and words[0] in COMMANDS:
+            name = f"{prog_name or self.name} {words[0]}"
+            return load_command(words[0]).main(words[1:], name, **settings)
+        return super().main(words, prog_name, **settings)
 
 
 class Entry(TyperCommand):
@@ -123,8 +131,12 @@ def start() -> None:
     if slow:
         # By default all objects of PyTorch and Qiskit are looked through again and again.
         gc.set_threshold(100_000, 20, 100)
-    with watched() if slow else nullcontext():
-        app(prog_name="qrnn")
+    try:
+        with watched() if slow else nullcontext():
+            app(prog_name="qrnn")
+    finally:
+        # Else Python looks through all objects of PyTorch before the prompt is back.
+        gc.freeze()
 
 
 @app.callback()
@@ -137,6 +149,3 @@ def main(
     ] = False,
 ) -> None:
     """Train quantum recurrent neural networks, see what they have learnt, and run them."""
-    # So that "module:attribute" may name a file of the current folder, as with python -m.
-    if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.append(folder)

@@ -319,3 +319,23 @@ def test_the_process_of_a_job_may_be_killed_without_harm_to_the_others(
                 assert "exit code -9" in event.failure
                 return
     raise AssertionError
+
+
+def test_ctrl_c_disturbs_no_process_that_has_just_been_started(
+    experiment_file: Write, tmp_path: Path
+) -> None:
+    experiment = read_experiment_file(experiment_file(("[0.01, 0.1]", "[0.1]")))
+    jobs = list(jobs_of(experiment, {}, tmp_path / "out", ""))
+    sent = False
+    with Workers(1) as workers:
+        for event in workers.run(jobs):
+            if not sent:
+                # It still imports what it needs.
+                assert event is None
+                ((process, _),) = workers._busy.values()
+                os.kill(process.pid, signal.SIGINT)
+                sent = True
+            if isinstance(event, Finished):
+                assert event.failure is None
+                return
+    raise AssertionError
