@@ -164,7 +164,6 @@ def test_errors_of_gates_that_density_matrices_lack_are_exact(
     model = NoiseModel()
     model.add_all_qubit_quantum_error(flip_of_the_last(len(gate.wires), 0.3), [name])
 
-    @qml.qnode(qml.device("qrnn.aer", wires=4, noise=model))
     def circuit() -> Any:  # noqa: ANN401
         qml.BasisState([1, 1, 0, 1], wires=range(4))
         if conditioned:
@@ -173,7 +172,8 @@ def test_errors_of_gates_that_density_matrices_lack_are_exact(
             qml.apply(gate)
         return [qml.probs(wires=wire) for wire in range(3)]
 
-    assert np.allclose([found[1] for found in circuit()], expected, rtol=0, atol=1e-6)
+    node = qml.QNode(circuit, qml.device("qrnn.aer", wires=4, noise=model))
+    assert np.allclose([found[1] for found in node()], expected, rtol=0, atol=1e-6)
 
 
 def test_a_general_rotation_is_one_gate_with_one_error() -> None:
