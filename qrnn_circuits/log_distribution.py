@@ -29,6 +29,7 @@ class _LogDistribution(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ANN401
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
@@ -38,3 +39,12 @@ class _LogDistribution(torch.autograd.Function):
         gradient = gradient.where(possible, 0)
         total = weights.sum(-1, keepdim=True)
         return gradient / weights.where(possible, 1) - gradient.sum(-1, keepdim=True) / total
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # noqa: ANN401
+        weights: Tensor
+        (weights,) = ctx.saved_tensors
+        possible = weights > 0
+        change = tangent.where(possible, 0) / weights.where(possible, 1)
+        total = tangent.sum(-1, keepdim=True) / weights.sum(-1, keepdim=True)
+        return (change - total).where(possible, 0)

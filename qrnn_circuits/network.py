@@ -60,6 +60,10 @@ class QRNNOutput:
         return acceptance_per_step(self.log_acceptance, self.outcomes.shape[1], self.lengths)
 
 
+# What torch.export and torch.vmap take as a result.
+torch.export.register_dataclass(QRNNOutput, serialized_type_name="qrnn_circuits.QRNNOutput")
+
+
 class RecurrentNetwork(nn.Module):
     """A recurrent cell along sequences of symbols, simulated exactly.
 

@@ -23,7 +23,9 @@ def is_traced() -> bool:
     """
     # PyTorch has no public question for transforms of torch.func; its own functions ask this one.
     transformed: bool = torch._C._are_functorch_transforms_active()
-    return transformed or torch.compiler.is_compiling()
+    # Nor one for derivatives in forward mode outside of torch.func; dual_level() counts here.
+    forward: bool = torch.autograd.forward_ad._current_level >= 0
+    return transformed or forward or torch.compiler.is_compiling()
 
 
 _JOINT: ContextVar[bool] = ContextVar("joint", default=False)
@@ -64,7 +66,8 @@ def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:
             raise RuntimeError(
                 "the strategies 'transfer' and 'state' of a QRNN have first derivatives only: for "
                 "create_graph=True, as Hessians and gradient penalties need it, build the network "
-                "with strategy='stepwise'"
+                "with strategy='stepwise'; of a layer or cell, take the derivatives by torch.func, "
+                "for instance torch.func.hessian or torch.func.grad"
             )
         with full_precision(torch.device("cpu")), full_precision(torch.device("cuda")):
             return backward(ctx, *gradients)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad, jacrev, vmap
+from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from qrnn_circuits import QRNN, UNREAD, Initialisation
 from qrnn_circuits.simulation.strategy import Strategy
@@ -141,6 +141,53 @@ def test_a_jacobian_equals_rows_of_gradients(make: Callable[..., QRNN]) -> None:
     rows = [torch.autograd.grad(one, model.cell.theta, retain_graph=True)[0] for one in last]
     jacobian = found["cell.theta"].flatten(0, 1)
     assert torch.allclose(jacobian, torch.stack(rows), rtol=0, atol=1e-12)
+
+
+# PyTorch itself compiles its rules for forward mode by torch.jit.script, which it deprecates.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("strategy", ["transfer", "state", "stepwise"])
+def test_derivatives_in_forward_mode_equal_finite_differences(
+    make: Callable[..., QRNN], strategy: Strategy
+) -> None:
+    loss = Loss(make(strategy=strategy))
+    values = parameters_of(loss)
+    direction = {name: torch.ones_like(value) for name, value in values.items()}
+
+    def of(values: dict[str, Tensor]) -> Tensor:
+        found: Tensor = functional_call(loss, values, (SYMBOLS, OUTCOMES))
+        return found
+
+    def moved(length: float) -> dict[str, Tensor]:
+        return {name: value + length for name, value in values.items()}
+
+    slope = (of(moved(1e-6)) - of(moved(-1e-6))) / 2e-6
+    assert torch.allclose(jvp(of, (values,), (direction,))[1], slope, rtol=1e-6, atol=0)
+    summed = sum(part.sum() for part in jacfwd(of)(values).values())
+    assert torch.allclose(torch.as_tensor(summed), slope, rtol=1e-6, atol=0)
+
+    level = torch.autograd.forward_ad
+    with level.dual_level():
+        dual = {name: level.make_dual(values[name], direction[name]) for name in values}
+        assert torch.allclose(level.unpack_dual(of(dual)).tangent, slope, rtol=1e-6, atol=0)
+
+    bend = (of(moved(1e-4)) - 2 * of(values) + of(moved(-1e-4))) / 1e-8
+    rows = hessian(of)(values)
+    total = sum(part.sum() for row in rows.values() for part in row.values())
+    assert torch.allclose(torch.as_tensor(total), bend, rtol=1e-4, atol=0)
+
+
+def test_a_network_itself_is_exported_and_mapped_with_all_that_it_gives(
+    make: Callable[..., QRNN],
+) -> None:
+    model = make()
+    expected = model(SYMBOLS, OUTCOMES)
+    exported = torch.export.export(model, (SYMBOLS.flip(0), OUTCOMES)).module()(SYMBOLS, OUTCOMES)
+    mapped = vmap(lambda one, other: model(one[None], other[None]))(SYMBOLS, OUTCOMES)
+    for name in ("log_probs", "log_acceptance", "outcomes", "state"):
+        whole = getattr(expected, name)
+        assert torch.allclose(getattr(exported, name), whole, rtol=0, atol=1e-12, equal_nan=True)
+        rows = getattr(mapped, name)[:, 0]
+        assert torch.allclose(rows, whole, rtol=0, atol=1e-12, equal_nan=True)
 
 
 def test_an_exported_network_predicts_what_the_network_predicts(

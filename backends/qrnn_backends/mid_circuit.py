@@ -108,6 +108,12 @@ def defer_where_needed(
     if resolve_mcm_method(tape, method, without_shots) == "device":
         return (tape,), null_postprocessing
     projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)
+    for part in tape.operations:
+        if isinstance(part, MidMeasure) and part.postselect is not None and not projects:
+            raise ValueError(
+                f"mcm_method must not be 'deferred' where an outcome is postselected, got {part}: "
+                "leave mcm_method out, and the device postselects by itself"
+            )
     tape = _with_pure_states(tape)
     batch, combine = qml.defer_measurements(tape, allow_postselect=projects)
     for deferred in batch:

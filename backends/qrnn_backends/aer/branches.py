@@ -5,6 +5,7 @@ read before; the measurements themselves, their readout errors and the condition
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,27 @@ def check_measurements(noise_model: "NoiseModel | None") -> None:
                 "noise must have no quantum error on 'measure' without shots, only readout errors: "
                 "give shots"
             )
+
+
+@cache
+def _gates_on_matrices() -> frozenset[str]:
+    from qiskit_aer import AerSimulator
+
+    return frozenset(AerSimulator(method="density_matrix").configuration().basis_gates)
+
+
+def with_density_matrix(instruction: "CircuitInstruction") -> "CircuitInstruction":
+    """An instruction as one that Aer runs on density matrices.
+
+    Of gates that it runs on states only, that is the matrix, which has the errors of its label.
+    """
+    from qiskit.circuit import Gate
+    from qiskit.circuit.library import UnitaryGate
+
+    gate = instruction.operation
+    if not isinstance(gate, Gate) or gate.name in _gates_on_matrices():
+        return instruction
+    return instruction.replace(operation=UnitaryGate(gate.to_matrix(), label=gate.name))
 
 
 def distribution(circuit: "QuantumCircuit", simulator: "AerSimulator") -> NDArray[np.float64]:
@@ -161,7 +183,7 @@ def _run(
         part = circuit.copy_empty_like()
         part.set_density_matrix(states[bits] / np.trace(states[bits]))
         for instruction in waiting[bits]:
-            part.append(instruction)
+            part.append(with_density_matrix(instruction))
         part.save_density_matrix()
         circuits.append(part)
     result = checked(simulator.run(circuits, shots=1, method="density_matrix").result())

@@ -201,13 +201,18 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             raise ValueError(
                 f"mitigation must be None without shots, got {self._mitigation.name!r}: give shots"
             )
-        for tape in tapes:
-            if self._simulation.method not in _MATRIX_METHODS and any(
-                isinstance(operation, MidMeasure) for operation in flattened(tape.operations)
-            ):
+        if self._simulation.method not in _MATRIX_METHODS:
+            # The other methods draw one of the errors at random.
+            measured = any(
+                isinstance(operation, MidMeasure)
+                for tape in tapes
+                for operation in flattened(tape.operations)
+            )
+            if measured or self._simulation.noisy:
+                what = "mid-circuit measurement" if measured else "noise"
                 raise ValueError(
-                    f"without shots, {self._simulation.name} runs no mid-circuit measurement with "
-                    f"method {self._simulation.method!r}: give shots, or take one of "
+                    f"without shots, {self._simulation.name} runs no {what} with method "
+                    f"{self._simulation.method!r}: give shots, or take one of "
                     f"{', '.join(map(repr, _MATRIX_METHODS))}"
                 )
         batch = self._programs(tapes)

@@ -11,7 +11,12 @@ from pennylane.operation import Operator
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
-from qrnn_backends.aer.branches import check_measurements, distribution, is_dynamic
+from qrnn_backends.aer.branches import (
+    check_measurements,
+    distribution,
+    is_dynamic,
+    with_density_matrix,
+)
 from qrnn_backends.aer.sampling import readout_errors
 from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program, programs
@@ -91,7 +96,10 @@ def _static(
     measured = [measured_qubits(circuit) for circuit in circuits]
     saving = []
     for circuit, qubits in zip(circuits, measured, strict=True):
-        saved = circuit.remove_final_measurements(inplace=False)
+        gates = circuit.remove_final_measurements(inplace=False)
+        saved = gates.copy_empty_like()
+        for instruction in gates.data:
+            saved.append(with_density_matrix(instruction))
         saved.save_probabilities(qubits)
         saving.append(saved)
     result = checked(simulator.run(saving, shots=1, method=method).result())
@@ -161,7 +169,8 @@ def _misread(
 ) -> NDArray[np.float64]:
     """Aer's probabilities (bit 0 least significant) after readout errors, bit 0 first."""
     bits = len(errors)
-    table = np.asarray(probabilities).reshape((2,) * bits).transpose(*reversed(range(bits)))
+    # Rounding may leave a negative probability.
+    table = np.maximum(probabilities, 0.0).reshape((2,) * bits).transpose(*reversed(range(bits)))
     for bit, error in enumerate(errors):
         if error is not None:
             table = np.moveaxis(np.tensordot(error, table, axes=(0, bit)), 0, bit)

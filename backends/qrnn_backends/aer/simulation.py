@@ -1,6 +1,6 @@
 """Where Aer runs programs: on ideal or noisy qubits that are all connected, or on a chip's."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cachetools import LRUCache
@@ -82,6 +82,8 @@ class DirectSimulation:
         names = set(self._simulator.configuration().basis_gates)
         basis = sorted(names & set(get_standard_gate_name_mapping()))
         self._known = {*basis, "barrier", "if_else", "measure", "reset"}
+        if noise_model is not None:
+            _check_gates(noise_model, [*basis, "measure", "reset"])
         self._chip = Chip(self.name, None, tuple(basis))
         self._transpiled: LRUCache[str, QuantumCircuit] = LRUCache(_CACHED_CIRCUITS)
 
@@ -130,6 +132,17 @@ class ChipSimulation:
             [bind(self._chip.transpile(program.circuit), program.values) for program in programs]
         )
         return circuits, simulator
+
+
+def _check_gates(noise_model: "NoiseModel", known: Collection[str]) -> None:
+    """Raises a ``ValueError`` where gates have errors that no circuit is written in."""
+    errors = noise_model.to_dict()["errors"]
+    names = {name for error in errors for name in error["operations"]}
+    if names - set(known):
+        raise ValueError(
+            f"noise must have errors on what Aer runs, {', '.join(sorted(known))}, but has some on "
+            f"{', '.join(sorted(names - set(known)))}: put them on the gates that these are made of"
+        )
 
 
 def _names(circuit: "QuantumCircuit") -> set[str]:

@@ -1,6 +1,7 @@
 """Noise acts on the qubits and gates that a noise model names."""
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -137,3 +138,73 @@ def test_a_reset_resets_whatever_was_read(postselect: int | None, read: bool) ->
         return (qml.probs(wires=0), *([qml.expval(value)] if read else []))
 
     np.testing.assert_allclose(circuit()[0], [0.9, 0.1], atol=0.015)
+
+
+def flip_of_the_last(wires: int, share: float) -> Any:  # noqa: ANN401
+    """An error of a gate's last wire."""
+    error = pauli_error([("X", share), ("I", 1 - share)])
+    for _ in range(wires - 1):
+        error = error.tensor(pauli_error([("I", 1.0)]))
+    return error
+
+
+@pytest.mark.parametrize("conditioned", [False, True])
+@pytest.mark.parametrize(
+    ("gate", "name", "expected"),
+    [
+        (qml.ECR([0, 1]), "ecr", [0.0, 0.5, 0.0]),
+        (qml.CRX(2.0, [0, 1]), "crx", [1.0, 0.5 + 0.2 * np.cos(2.0), 0.0]),
+        (qml.CSWAP([0, 1, 2]), "cswap", [1.0, 0.0, 0.7]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_errors_of_gates_that_density_matrices_lack_are_exact(
+    gate: qml.operation.Operator, name: str, expected: list[float], conditioned: bool
+) -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(flip_of_the_last(len(gate.wires), 0.3), [name])
+
+    def circuit() -> Any:  # noqa: ANN401
+        qml.BasisState([1, 1, 0, 1], wires=range(4))
+        if conditioned:
+            qml.cond(qml.measure(3), qml.apply)(gate)
+        else:
+            qml.apply(gate)
+        return [qml.probs(wires=wire) for wire in range(3)]
+
+    node = qml.QNode(circuit, qml.device("qrnn.aer", wires=4, noise=model))
+    assert np.allclose([found[1] for found in node()], expected, rtol=0, atol=1e-6)
+
+
+def test_a_general_rotation_is_one_gate_with_one_error() -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", 0.3), ("I", 0.7)]), ["u"])
+    node = qml.QNode(general_rotation, qml.device("qrnn.aer", noise=model))
+    assert np.allclose(node(), [0.7, 0.3], rtol=0, atol=1e-9)
+
+
+def general_rotation() -> Any:  # noqa: ANN401
+    qml.U3(0.0, 0.2, 0.4, wires=0)
+    return qml.probs(wires=0)
+
+
+@pytest.mark.parametrize("name", ["iswap", "unitary", "if_else", "barrier", "unknown"])
+def test_errors_of_what_no_circuit_is_written_in_are_refused(name: str) -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", 0.3), ("I", 0.7)]), [name])
+    with pytest.raises(ValueError, match=rf"noise .* but has some on {name}: put them on"):
+        qml.device("qrnn.aer", noise=model)
+
+
+@pytest.mark.parametrize("method", ["statevector", "matrix_product_state", "stabilizer"])
+def test_methods_that_draw_errors_have_no_exact_results(method: str) -> None:
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(pauli_error([("X", 0.3), ("I", 0.7)]), ["x"])
+    node = qml.QNode(one_flip, qml.device("qrnn.aer", noise=model, method=method))
+    with pytest.raises(ValueError, match=rf"no noise with method '{method}': give shots"):
+        node()
+
+
+def one_flip() -> Any:  # noqa: ANN401
+    qml.X(0)
+    return qml.probs(wires=0)
