@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     import pennylane as qml
 
 
-def make_device(name: str, wires: int, **options: Any) -> "qml.devices.Device":  # noqa: ANN401
+def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.Device":  # noqa: ANN401
     """Makes a PennyLane device.
 
     Args:
         name: As for ``qml.device``.
         wires: Number of wires, for a device that has to be told; others find them in each circuit.
+            None where nobody knows it.
         options: Arguments of the device, without those that are None.
 
     Raises:
@@ -42,6 +43,11 @@ def make_device(name: str, wires: int, **options: Any) -> "qml.devices.Device": 
         if option in accepted and _is_switch(accepted[option]) and value not in (True, False):
             raise ValueError(f"device {name!r} takes no name for {option}, got {value!r}")
     if "wires" in accepted and accepted["wires"].default is Parameter.empty:
+        if wires is None:
+            raise ValueError(
+                f"device {name!r} must be told its number of wires, which a forecast does not say: "
+                "take one that finds them in each circuit, such as qrnn.torch"
+            )
         given["wires"] = wires
     try:
         return qml.device(name, **given)

@@ -109,7 +109,8 @@ ChartOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Draw exact and device distributions as bars (.png, .svg, .pdf).",
+        help="Draw exact and device distributions as bars, or forecasts beside the truth (.png, "
+        ".svg, .pdf).",
         show_default=False,
     ),
 ]

@@ -29,6 +29,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.run_forecast import run_forecast_on
 from qrnn_circuits.command_line.submission import advice_on, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -69,17 +70,44 @@ def run(
     """Run a trained network's task on a device, and compare it with the exact model.
 
     Every scored step of the sequences is one circuit, conditioned on the right outcomes of all
-    earlier steps; all circuits are one batch.
+    earlier steps; all circuits are one batch. Of a forecast, sequences are windows, and each is
+    forecast on the device beside the exact forecast and the truth.
     """
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import plan_run
         from qrnn_circuits.execution.chart import check_chart_path
+        from qrnn_circuits.tasks import Forecast
 
         if chart is not None:
             check_chart_path(chart)
+        loaded = load_network(folder, checkpoint)
+    if isinstance(loaded.task, Forecast):
+        run_forecast_on(
+            loaded,
+            device,
+            shots=shots,
+            realisation=realisation,
+            sequences=sequences,
+            chart=chart,
+            as_json=as_json,
+            device_options={
+                "backend": backend,
+                "noise": noise,
+                "mitigation": mitigation,
+                "seed": seed,
+                "max_usage": max_usage,
+            },
+            meaningless={
+                "steps": None if steps is None else str(steps),
+                "tolerance": str(tolerance) if tolerance else None,
+                "encoding": encoding.value if encoding is not EncodingChoice.LANE else None,
+            },
+        )
+        return
+    with run_errors(), usage_errors():
         doing("compiling the circuits")
         plan = plan_run(
-            load_network(folder, checkpoint).of_symbols(),
+            loaded.of_symbols(),
             realisation=realisation,
             tolerance=tolerance,
             encoding=encoding.value,

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from qrnn_circuits.execution.chart import check_chart_path
+from qrnn_circuits.execution.forecast_run import ForecastReport
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
 # More points of a series than this would be a band of ink.
@@ -72,3 +73,40 @@ def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) ->
     lines, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(lines, labels, loc="outside lower center", ncols=2)
     return figure
+
+
+def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
+    """Draws forecasts on a device beside the exact ones and the truth.
+
+    Args:
+        report: What the device forecast.
+        path: Of the file; its ending is that of a format that matplotlib writes.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If matplotlib does not write such files.
+
+    Example:
+        >>> import torch
+        >>> report = ForecastReport(
+        ...     cell="qrnn", device="qrnn.aer", shots=100, kept=None, seconds=0.5, rows=(0, 9),
+        ...     targets=("x",), scaled_errors=torch.zeros(2, 2), forecasts=torch.zeros(3, 2, 1),
+        ... )
+        >>> draw_device_forecasts(report, Path("on_device.png"))
+        >>> Path("on_device.png").exists()
+        True
+    """
+    check_chart_path(path)
+    figure = Figure(figsize=(7, 1 + 2.4 * len(report.targets)), layout="constrained")
+    figure.suptitle(f"Forecasts of {report.cell} on {report.device}", parse_math=False)
+    axes = figure.subplots(len(report.targets), 1, squeeze=False)[:, 0]
+    for axis, name, (device, exact, truth) in zip(
+        axes, report.targets, report.forecasts.permute(2, 0, 1).numpy(), strict=True
+    ):
+        axis.plot(report.rows, truth, color="black", linewidth=1, label="truth")
+        axis.plot(report.rows, exact, "x", color="#1b9e77", markersize=4, label="exact")
+        axis.plot(report.rows, device, label="device", **_MARKS)
+        axis.set_ylabel(name, parse_math=False)
+    axes[-1].set_xlabel("test window")
+    axes[0].legend()
+    figure.savefig(path, dpi=150)

@@ -56,8 +56,8 @@ class TrainedRun(Generic[TaskT_co, ModelT_co]):
         if not (isinstance(self.task, Task) and isinstance(self.model, RecurrentNetwork)):
             raise ValueError(
                 f"a network of the task {self.config.task!r} forecasts real values, and has no "
-                "symbols to draw or to read as a circuit: test it with qrnn evaluate, or run its "
-                "layer on a device from Python with load_run(folder).model.layer.on(device)"
+                "symbols to draw or to read as a circuit: test it with qrnn evaluate, or run it "
+                "on a device with qrnn run"
             )
         return TrainedRun(self.config, self.task, self.model, self.step)
 

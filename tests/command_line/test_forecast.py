@@ -38,13 +38,80 @@ def test_a_chart_shows_forecasts_beside_the_truth(qrnn: Qrnn, run: Path, tmp_pat
     assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
 
 
-@pytest.mark.parametrize("command", ["sample", "inspect", "run"])
+@pytest.mark.parametrize("command", ["sample", "inspect", "submit"])
 def test_commands_of_symbols_say_what_to_do_with_a_forecast(
     qrnn: Qrnn, run: Path, command: str
 ) -> None:
-    result = qrnn(command, run, *(("--device", "qrnn.torch") if command == "run" else ()))
+    options = ("--device", "qrnn.ibm", "--shots", "10") if command == "submit" else ()
+    result = qrnn(command, run, *options)
     assert result.exit_code == 2
-    assert "test it with qrnn evaluate" in result.stderr
+    assert "run it on a device with qrnn run" in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def of_circuits(qrnn: Qrnn, tmp_path: Path) -> Path:
+    options = ("--cell", "qrnn", "--workspace", "2", "--hidden-size", "2", "--window", "2")
+    result = qrnn(*TRAIN[:-2], *options, "--steps", "2", "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.stderr
+    return tmp_path / "run"
+
+
+def test_without_shots_a_device_forecasts_all_windows_as_the_evaluation_does(
+    qrnn: Qrnn, of_circuits: Path
+) -> None:
+    evaluated = json.loads(qrnn("evaluate", of_circuits, "--json").stdout)
+    windows = ("--sequences", evaluated["windows"])
+    result = qrnn("run", of_circuits, "--device", "default.qubit", *windows, "--json")
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    expected = evaluated["mean_squared_error"]
+    assert figures["mean_squared_error"] == pytest.approx(expected, abs=1e-6)
+    errors = figures["root_mean_squared_errors"]["x"]
+    expected = evaluated["root_mean_squared_errors"]["x"]
+    assert errors["device"] == pytest.approx(expected, abs=1e-6)
+    assert errors["difference"] < 1e-6
+
+
+def test_a_run_with_shots_shows_and_draws_what_they_add(
+    qrnn: Qrnn, of_circuits: Path, tmp_path: Path
+) -> None:
+    chart = tmp_path / "chart.png"
+    options = ("--device", "qrnn.aer", "--shots", "100", "--seed", "1", "--sequences", "12")
+    result = qrnn("run", of_circuits, *options, "--chart", chart)
+    assert result.exit_code == 0, result.stderr
+    assert "12 window(s), 100 shots of each circuit" in result.stdout
+    assert "of device from exact" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    with Image.open(chart) as image:
+        colours = image.convert("RGB").getcolors(2**24)
+    assert colours is not None
+    assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--steps", "2"), "steps must be left out for a network that forecasts"),
+        (("--tolerance", "0.1"), "tolerance must be left out"),
+        (("--encoding", "angles"), "encoding must be left out"),
+        (("--sequences", "99"), "sequences must be"),
+        (("--shots", "0"), "shots must be"),
+        (("--chart", "chart.odd"), "chart"),
+    ],
+)
+def test_what_a_forecast_on_a_device_has_no_use_for_is_refused_in_one_line(
+    qrnn: Qrnn, of_circuits: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = qrnn("run", of_circuits, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_classical_cell_has_nothing_to_run_on_a_device(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn("run", run)
+    assert result.exit_code == 2
+    assert "needs a cell of circuits, but the run has 'rnn': test it with" in result.stderr
 
 
 def test_a_forecast_resumes(qrnn: Qrnn, run: Path) -> None:

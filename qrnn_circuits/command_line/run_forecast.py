@@ -1,0 +1,124 @@
+"""What ``qrnn run`` does with a network that forecasts real values."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.waiting import clear, doing
+
+if TYPE_CHECKING:
+    from qrnn_circuits.execution.forecast_run import ForecastReport
+    from qrnn_circuits.training import TrainedRun
+
+_MOST_ROWS = 20
+
+
+def run_forecast_on(
+    run: "TrainedRun[Any, Any]",
+    device: str,
+    *,
+    shots: int | None,
+    realisation: str | None,
+    sequences: int | None,
+    chart: Path | None,
+    as_json: bool,
+    device_options: dict[str, Any],
+    meaningless: dict[str, str | None],
+) -> None:
+    """Forecasts test windows on a device, and prints how that compares with the exact network.
+
+    Args:
+        run: The network and its task.
+        device: Name of a PennyLane device.
+        shots: Of each circuit, or None.
+        realisation: How neurons are built, or None.
+        sequences: How many windows, or None.
+        chart: Where to draw the forecasts, or None.
+        as_json: Whether to print one JSON object.
+        device_options: Arguments of the device, or None for each that is not given.
+        meaningless: Options of networks of symbols as they were given, or None.
+    """
+    with run_errors(), usage_errors():
+        from qrnn_circuits.execution.forecast_run import plan_forecast
+
+        for name, value in meaningless.items():
+            if value is not None:
+                raise ValueError(
+                    f"{name} must be left out for a network that forecasts real values from whole "
+                    f"windows, got {value}"
+                )
+        plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
+        chosen = make_device(device, None, **device_options)
+    with device_errors():
+        from qrnn_circuits.execution.forecast_run import run_forecast
+
+        names = {name: device_options.get(name) for name in ("backend", "noise")}
+        title = device_title(device, **names)
+        doing(f"forecasting from {len(plan.rows):,} window(s) on {title}")
+        report = run_forecast(plan, chosen, title=title)
+    clear()
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+    else:
+        _show(report)
+    if chart is not None:
+        from qrnn_circuits.execution.forecast_chart import draw_device_forecasts
+
+        doing("drawing")
+        with usage_errors():
+            draw_device_forecasts(report, chart)
+
+
+def _show(report: "ForecastReport") -> None:
+    console = Console()
+    console.print(_table(report))
+    shots = "exact numbers" if report.shots is None else f"{report.shots:,} shots of each circuit"
+    lines = [
+        f"{len(report.rows)} window(s), {shots}, wall time {report.seconds:.2f} s",
+        f"mean squared error  {_figure(report.mean_squared_error)} of scaled values on the device",
+        f"                    {_figure(report.exact_mean_squared_error)} of the exact network",
+    ]
+    for name, (device, exact, difference) in report.root_mean_squared_errors.items():
+        lines.append(
+            f"root mean square    {device:.3g} of {name} on the device, {exact:.3g} exactly,\n"
+            f"                    {difference:.3g} of device from exact"
+        )
+    if report.kept is not None and report.shots is not None and report.kept < report.shots:
+        lines.append(f"fewest kept shots   {report.kept:,} of {report.shots:,}")
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _figure(figure: tuple[float, float | None]) -> str:
+    """A mean with its standard error."""
+    mean, error = figure
+    return f"{mean:.3g}" if error is None else f"{mean:.3g} ± {error:.1g}"
+
+
+def _table(report: "ForecastReport") -> Table:
+    """The forecasts of the first windows in the units of the series."""
+    count = len(report.targets)
+    shown = max(1, _MOST_ROWS // count)
+    left_out = len(report.rows) > shown
+    table = Table(
+        title=Text(f"forecasts of {report.cell} on {report.device}", style="table.title"),
+        caption=f"shown: {shown} of {len(report.rows):,} windows, --json has all"
+        if left_out
+        else None,
+        box=box.SIMPLE,
+    )
+    for name in ("window", "value", "truth", "exact", "device", "device - exact"):
+        table.add_column(name, justify="left" if name == "value" else "right")
+    for row, values in zip(report.rows[:shown], report.forecasts.transpose(0, 1), strict=False):
+        for name, (device, exact, truth) in zip(report.targets, values.T.tolist(), strict=True):
+            cells = [f"{value:.5g}" for value in (truth, exact, device)]
+            table.add_row(str(row), Text(name), *cells, f"{device - exact:.2g}")
+    return table
