@@ -13,7 +13,7 @@ from typing import Any
 
 from qrnn_circuits.bounded_files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.training.atomic import leftovers, write_atomically
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.joint_steps import JointSteps
@@ -130,7 +130,7 @@ class EnsembleTrainer:
         check_optimizer(config)
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"{folder} must be a folder, but is a file")
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and set(folder.iterdir()) - set(leftovers(folder)):
             raise FileExistsError(
                 f"{folder} is not empty: name another folder, or go on with the runs in it by "
                 "--resume"

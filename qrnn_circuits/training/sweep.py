@@ -10,7 +10,6 @@ free at once, with no heartbeat to miss, and goes on after its last checkpoint.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -29,6 +28,7 @@ from qrnn_circuits.training.sweep_checks import (
     check_seeds,
     check_space,
 )
+from qrnn_circuits.training.sweep_queue import enqueue
 from qrnn_circuits.training.sweep_seeds import SeedSpread, medians
 from qrnn_circuits.training.sweep_space import Choices, SweepSpace
 from qrnn_circuits.training.sweep_store import (
@@ -42,7 +42,6 @@ from qrnn_circuits.training.sweep_store import (
 from qrnn_circuits.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -201,7 +200,7 @@ class Sweep:
                     f"sampler must be {sweep._sampler!r}, with which this sweep began, got "
                     f"{sampler!r}"
                 )
-            _enqueue(study, sweep.space, trials)
+            enqueue(study, sweep.space, trials)
         check_machine(sweep.space)
         return sweep
 
@@ -381,31 +380,4 @@ class Sweep:
             state=state,
             **{name: trial.user_attrs.get(name) for name in figures},
             spread=None if self.seeds is None else SeedSpread.read(trial.user_attrs),
-        )
-
-
-def _enqueue(study: "Study", space: SweepSpace, trials: int | None) -> None:
-    """Adds the runs that the sweep is to have and has not.
-
-    Raises:
-        ValueError: There are more already.
-    """
-    import optuna
-
-    waiting = optuna.trial.TrialState.WAITING
-    there = len(study.get_trials(deepcopy=False))
-    if not space.is_grid:
-        if trials is not None and trials < there:
-            raise ValueError(f"trials must be at least the {there} of this sweep, got {trials}")
-        for _ in range(there, trials or there):
-            study.add_trial(optuna.create_trial(state=waiting))
-        return
-    distributions: dict[str, BaseDistribution] = {
-        name: optuna.distributions.CategoricalDistribution(values.values)
-        for name, values in space.varied.items()
-        if isinstance(values, Choices)
-    }
-    for settings in islice(space.grid(), there, None):
-        study.add_trial(
-            optuna.create_trial(state=waiting, params=settings, distributions=distributions)
         )
