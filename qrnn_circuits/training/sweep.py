@@ -42,7 +42,6 @@ from qrnn_circuits.training.sweep_store import (
 from qrnn_circuits.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 Sampler = Literal["tpe", "random"]
