@@ -48,6 +48,15 @@ def sweep(
             show_default="tpe",
         ),
     ] = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS",
+            help="Seeds as 0-4 or 0,3,7-9, which every trial trains together, each into a folder "
+            "of its own. A trial's value is the median over its seeds of the sampled error of "
+            "their best validations; a seed that diverged counts as the worst.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train many networks, with settings that vary, and print a table of the results.
@@ -69,6 +78,7 @@ def sweep(
         layer,
         trials=trials,
         sampler=None if sampler is None else sampler.value,
+        seeds=seeds,
         as_json=as_json,
     )
 

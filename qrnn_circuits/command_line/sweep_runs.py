@@ -14,8 +14,17 @@ from rich.table import Table
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.train_seeds import parse_seeds
 from qrnn_circuits.settings.run_settings import merge
-from qrnn_circuits.training import Progress, Sweep, SweepSpace, SweepTrial, progress_for
+from qrnn_circuits.training import (
+    Progress,
+    SeedResult,
+    Sweep,
+    SweepSpace,
+    SweepTrial,
+    TrainingResult,
+    progress_for,
+)
 from qrnn_circuits.training.task_options import environment_options, with_full_paths
 
 _FILE_WIDTH = 200
@@ -28,6 +37,7 @@ def run_sweep(
     *,
     trials: int | None,
     sampler: Literal["tpe", "random"] | None,
+    seeds: str | None = None,
     as_json: bool,
 ) -> None:
     """Runs what is left of a sweep, as ``qrnn sweep`` does.
@@ -38,6 +48,7 @@ def run_sweep(
         layer: What the file of settings holds; None to join a sweep.
         trials: Number of runs, where there are ranges.
         sampler: How values are drawn from ranges.
+        seeds: Those that every trial trains together, as ``0-4``.
         as_json: Whether to print one JSON object.
     """
     with run_errors(), usage_errors():
@@ -47,6 +58,7 @@ def run_sweep(
                 None if layer is None else _space(task, layer),
                 trials=trials,
                 sampler=sampler,
+                seeds=None if seeds is None else parse_seeds(seeds),
             )
         except ImportError as error:
             raise ValueError(str(error)) from error
@@ -80,16 +92,29 @@ def _work(book: Sweep) -> int | None:
             title = f"trial {run.number} of {len(book.trials())}: {settings}"
             console.print(plain(title), soft_wrap=True)
             with run_errors():
-                result = book.run(run, progress_for(console) if console.is_terminal else Progress())
-        if result is not None and result.signal is not None:
+                received = _run(book, run, progress_for(console) if console.is_terminal else None)
+        if received is not None:
             command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
-            told = f"Interrupted and saved after step {result.step}. Go on with: {command}"
+            told = f"Interrupted and saved after step {received.step}. Go on with: {command}"
             console.print(plain(told), soft_wrap=True)
-            return result.signal
+            return received.signal
+
+
+def _run(
+    book: Sweep, run: SweepTrial, progress: Progress | None
+) -> TrainingResult | SeedResult | None:
+    """Runs a trial, and returns what a signal has interrupted of it, if one did."""
+    if book.seeds is None:
+        result = book.run(run, progress)
+        return result if result is not None and result.signal is not None else None
+    results = book.run_seeds(run, progress) or []
+    return next((result for result in results if result.signal is not None), None)
 
 
 def _json(run: SweepTrial) -> dict[str, Any]:
-    return {**asdict(run), "folder": str(run.folder)}
+    values = {**asdict(run), "folder": str(run.folder)}
+    spread = values.pop("spread")
+    return values if spread is None else {**values, **spread}
 
 
 def _print_table(book: Sweep) -> None:
@@ -98,7 +123,9 @@ def _print_table(book: Sweep) -> None:
     if not console.is_terminal:
         console.width = _FILE_WIDTH
     table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
-    figures = ("sampled error", "error", "loss", "step")
+    figures: tuple[str, ...] = ("sampled error", "error", "loss", "step")
+    if book.seeds is not None:
+        figures = ("median sampled error", "best", "worst", "diverged", "error", "loss")
     for name in ("trial", *book.space.varied, *figures, "state"):
         table.add_column(plain(name), justify="right")
     runs = book.trials()
@@ -106,15 +133,32 @@ def _print_table(book: Sweep) -> None:
         table.add_row(
             str(run.number),
             *(plain(_text(run.settings.get(name))) for name in book.space.varied),
-            *(f"{e:.2%}" if e is not None else "" for e in (run.sampled_error, run.error)),
-            _text(run.loss),
-            _text(run.step),
+            *_figures(run),
             run.state,
         )
     console.print(table)
     for run in runs:
         if run.state == "fail":
             console.print(plain(f"trial {run.number} has failed: {run.reason}"), soft_wrap=True)
+
+
+def _figures(run: SweepTrial) -> list[str]:
+    """The cells of a run's figures."""
+    if run.spread is None:
+        return [_share(run.sampled_error), _share(run.error), _text(run.loss), _text(run.step)]
+    best, worst, diverged = run.spread.best, run.spread.worst, run.spread.diverged
+    return [
+        _share(run.sampled_error),
+        _share(best),
+        "diverged" if diverged else _share(worst),
+        _text(diverged),
+        _share(run.error),
+        _text(run.loss),
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2%}"
 
 
 def _text(value: object) -> str:

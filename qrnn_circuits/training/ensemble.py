@@ -13,7 +13,7 @@ from typing import Any
 
 from qrnn_circuits.bounded_files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.training.atomic import leftovers, write_atomically
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.joint_steps import JointSteps
@@ -126,11 +126,11 @@ class EnsembleTrainer:
             ValueError: The seeds or the optimiser are not acceptable, or the network or the task
                 cannot be built.
         """
-        numbers = _checked_seeds(seeds)
-        _check_optimizer(config)
+        numbers = checked_seeds(seeds)
+        check_optimizer(config)
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"{folder} must be a folder, but is a file")
-        if folder.is_dir() and any(folder.iterdir()):
+        if folder.is_dir() and set(folder.iterdir()) - set(leftovers(folder)):
             raise FileExistsError(
                 f"{folder} is not empty: name another folder, or go on with the runs in it by "
                 "--resume"
@@ -316,7 +316,7 @@ def _tell(
         progress.validation(min(validations, key=lambda validation: validation.rank))
 
 
-def _checked_seeds(seeds: Iterable[object]) -> list[int]:
+def checked_seeds(seeds: Iterable[object]) -> list[int]:
     """The seeds, if they are acceptable."""
     numbers: list[int] = []
     for seed in seeds:
@@ -330,7 +330,8 @@ def _checked_seeds(seeds: Iterable[object]) -> list[int]:
     return numbers
 
 
-def _check_optimizer(config: RunConfig) -> None:
+def check_optimizer(config: RunConfig) -> None:
+    """Raises a ValueError where the optimiser cannot train several seeds together."""
     if config.optimizer == "lbfgs":
         raise ValueError(
             "optimizer must be adam, sgd or rmsprop to train several seeds together, got 'lbfgs', "
@@ -379,8 +380,8 @@ def _read(folder: Path) -> tuple[RunConfig, list[int]]:
         raise ValueError(f"{path} must hold seeds and a config")
     try:
         config = RunConfig.from_json(values["config"])
-        _check_optimizer(config)
-        return config, _checked_seeds(values["seeds"])
+        check_optimizer(config)
+        return config, checked_seeds(values["seeds"])
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{path}: {error}") from error

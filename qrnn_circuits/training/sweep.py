@@ -7,21 +7,29 @@ Ray would need a cluster that is up. Who works on a run is told by a lock: a run
 free at once, with no heartbeat to miss, and goes on after its last checkpoint.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from qrnn_circuits.checks import check_choice, check_integer
+from qrnn_circuits.checks import check_choice
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, checked_seeds
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
-from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.run_folder import RunFolder
+from qrnn_circuits.training.sweep_checks import (
+    check_drawing,
+    check_machine,
+    check_seeds,
+    check_space,
+)
+from qrnn_circuits.training.sweep_queue import enqueue
+from qrnn_circuits.training.sweep_seeds import SeedSpread, medians
 from qrnn_circuits.training.sweep_space import Choices, SweepSpace
 from qrnn_circuits.training.sweep_store import (
     STUDY,
@@ -34,8 +42,6 @@ from qrnn_circuits.training.sweep_store import (
 from qrnn_circuits.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 Sampler = Literal["tpe", "random"]
@@ -54,11 +60,13 @@ class SweepTrial:
         settings: The values of the settings that vary; empty until they are drawn.
         state: ``"waiting"``: not begun; ``"running"``: begun, also where it was interrupted;
             ``"complete"``; ``"fail"``: it diverged, or there is no such network.
-        step: Of the best validation, by sampled error.
+        step: Of the best validation, by sampled error; ``None`` where a trial has several seeds,
+            whose other figures are the medians over the best validations of the seeds.
         loss: Of that validation.
         error: Of that validation.
         sampled_error: Of that validation: what a sweep minimises.
         reason: Why the run is over, as a clause for the user.
+        spread: How the seeds of the trial differ, where the sweep has several.
 
     Example:
         >>> from pathlib import Path
@@ -78,6 +86,7 @@ class SweepTrial:
     error: float | None
     sampled_error: float | None
     reason: str | None
+    spread: SeedSpread | None = None
 
 
 class Sweep:
@@ -86,6 +95,7 @@ class Sweep:
     Attributes:
         folder: Of the sweep; each run has a folder in it.
         space: What varies.
+        seeds: Those that every trial trains together, or ``None`` where a trial is one run.
 
     Example:
         >>> from pathlib import Path
@@ -109,6 +119,8 @@ class Sweep:
             self._study = optuna.load_study(study_name=STUDY, storage=self._storage)
             description = self._study.user_attrs[_DESCRIPTION]
             self.space = SweepSpace(description["task"], description["settings"])
+            seeds = description.get("seeds")
+            self.seeds = None if seeds is None else tuple(checked_seeds(seeds))
             check_choice("sampler", description["sampler"], get_args(Sampler))
             self._sampler: Sampler = description["sampler"]
             self._check_trials()
@@ -121,6 +133,7 @@ class Sweep:
         *,
         trials: int | None = None,
         sampler: Sampler | None = None,
+        seeds: Iterable[int] | None = None,
     ) -> "Sweep":
         """Begins a sweep, or joins the one in the folder.
 
@@ -132,6 +145,8 @@ class Sweep:
             sampler: Where there are ranges, ``"tpe"`` looks around the best runs so far (Bergstra
                 et al., NeurIPS 2011), ``"random"`` does not. By default the one that the sweep
                 began with, and ``"tpe"`` to begin one.
+            seeds: Every trial trains a network for each, together, and is judged by the median of
+                their sampled errors. By default those that the sweep began with, if any.
 
         Raises:
             FileExistsError: The folder holds something else.
@@ -147,13 +162,14 @@ class Sweep:
 
         if sampler is not None:
             check_choice("sampler", sampler, get_args(Sampler))
+        numbers = None if seeds is None else checked_seeds(seeds)
         is_known = journal_exists(folder)
         if not is_known:
             if space is None:
                 raise FileNotFoundError(
                     f"there is no sweep in {folder} to join: to begin one, say what it varies"
                 )
-            _check(space, trials, sampler)
+            check_space(space, trials, sampler, numbers)
         with held_lock(folder, "sweep"):
             study = optuna.create_study(
                 study_name=STUDY, storage=open_journal(folder), load_if_exists=True
@@ -166,22 +182,25 @@ class Sweep:
                         f"the sweep in {folder} was killed as it began: say again what it varies"
                     )
                 if is_known:
-                    _check(space, trials, sampler)
-                settings = {"task": space.task, "settings": dict(space.settings)}
+                    check_space(space, trials, sampler, numbers)
+                settings: dict[str, Any] = {"task": space.task, "settings": dict(space.settings)}
+                if numbers is not None:
+                    settings["seeds"] = numbers
                 study.set_user_attr(_DESCRIPTION, {**settings, "sampler": sampler or "tpe"})
             sweep = cls(folder)
             if space is not None and (differences := sweep.space.differences(space)):
                 raise ValueError(
                     f"{folder} holds another sweep: {'; '.join(differences)}. Name another folder"
                 )
-            _check_drawing(sweep.space, trials, sampler)
+            check_seeds(numbers, sweep.seeds)
+            check_drawing(sweep.space, trials, sampler)
             if sampler not in (None, sweep._sampler):
                 raise ValueError(
                     f"sampler must be {sweep._sampler!r}, with which this sweep began, got "
                     f"{sampler!r}"
                 )
-            _enqueue(study, sweep.space, trials)
-        _check_machine(sweep.space)
+            enqueue(study, sweep.space, trials)
+        check_machine(sweep.space)
         return sweep
 
     def _check_trials(self) -> None:
@@ -238,11 +257,8 @@ class Sweep:
             FileNotFoundError: The task's data are missing.
             LogError: The log could not be written; the run can go on later.
         """
-        try:
-            config = self.space.config(trial.settings)
-            config.build_model()
-        except (TypeError, ValueError) as error:
-            self._fail(trial, error)
+        config = self._config(trial)
+        if config is None:
             return None
         if RunFolder(trial.folder).is_started:
             trainer = Trainer.resume(trial.folder)
@@ -260,6 +276,56 @@ class Sweep:
             self._note(trial.number, "reason", result.reason)
             self._study.tell(trial.number, best.sampled_error)
         return result
+
+    def run_seeds(
+        self, trial: SweepTrial, progress: Progress | None = None
+    ) -> list[SeedResult] | None:
+        """Starts or resumes the seeds of a trial that was taken on, as :meth:`run` does one run.
+
+        Returns:
+            The results, which name a signal where the trial was interrupted and is to go on later;
+            ``None`` where its settings are not acceptable.
+
+        Raises:
+            CheckpointError: A checkpoint could not be written or read; the trial can go on later.
+            FileNotFoundError: The task's data are missing.
+            LogError: A log could not be written; the trial can go on later.
+        """
+        assert self.seeds is not None
+        config = self._config(trial)
+        if config is None:
+            return None
+        if EnsembleTrainer.is_started(trial.folder):
+            runs = EnsembleTrainer.resume(trial.folder)
+        else:
+            runs = EnsembleTrainer.start(config, self.seeds, trial.folder)
+        results = runs.run(progress)
+        if any(result.signal is not None for result in results):
+            return results
+        spread = SeedSpread.of(results)
+        for name, value in asdict(spread).items():
+            if value is not None:
+                self._note(trial.number, name, value)
+        figures = medians(results)
+        if figures is None:
+            self._fail(trial, f"{spread.diverged} of its {len(results)} seeds diverged: no median")
+            return results
+        for name, figure in figures.items():
+            self._note(trial.number, name, figure)
+        reason = f"{len(results)} seeds are done, of which {spread.diverged} diverged"
+        self._note(trial.number, "reason", reason)
+        self._study.tell(trial.number, figures["sampled_error"])
+        return results
+
+    def _config(self, trial: SweepTrial) -> RunConfig | None:
+        """The configuration of a run; None if there is no such network, which is written down."""
+        try:
+            config = self.space.config(trial.settings)
+            config.build_model()
+        except (TypeError, ValueError) as error:
+            self._fail(trial, error)
+            return None
+        return config
 
     def _begin(self, number: int) -> None:
         """Notes that a run is worked on, and draws its settings where they are not drawn yet."""
@@ -286,7 +352,7 @@ class Sweep:
             else:
                 drawn.suggest_float(name, values.low, values.high, log=values.log)
 
-    def _fail(self, trial: SweepTrial, error: Exception) -> None:
+    def _fail(self, trial: SweepTrial, error: Exception | str) -> None:
         from optuna.trial import TrialState
 
         self._note(trial.number, "reason", str(error))
@@ -312,72 +378,5 @@ class Sweep:
             settings=settings,
             state=state,
             **{name: trial.user_attrs.get(name) for name in figures},
-        )
-
-
-def _check(space: SweepSpace, trials: int | None, sampler: Sampler | None) -> None:
-    """Checks a new sweep, as far as its runs are known.
-
-    Raises:
-        FileNotFoundError: The task's data are missing.
-        TypeError: A setting has the wrong type.
-        ValueError: A setting is not acceptable, or there is no such device.
-    """
-    _check_drawing(space, trials, sampler)
-    if not space.is_grid and trials is None:
-        raise ValueError("trials must say how many runs to draw from the ranges, got None")
-    for values in space.grid():
-        try:
-            space.config(values).build_model()
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"with {values}: {error}") from error
-    _check_machine(space)
-
-
-def _check_machine(space: SweepSpace) -> None:
-    """Looks for the task's data and the devices, in time for one message about all runs."""
-    first = space.config(next(space.grid()))
-    devices = space.varied.get("device")
-    for device in devices.values if isinstance(devices, Choices) else (first.device,):
-        Ranks().device(device)
-    first.build_task().validation()
-
-
-def _check_drawing(space: SweepSpace, trials: int | None, sampler: Sampler | None) -> None:
-    """Checks what says how to draw from ranges, which a sweep of lists has none of."""
-    for name, value in (("trials", trials), ("sampler", sampler)):
-        if space.is_grid and value is not None:
-            raise ValueError(
-                f"{name} is for sweeps with ranges; all combinations of lists are run, got "
-                f"{value!r}"
-            )
-    if trials is not None:
-        check_integer("trials", trials, 1)
-
-
-def _enqueue(study: "Study", space: SweepSpace, trials: int | None) -> None:
-    """Adds the runs that the sweep is to have and has not.
-
-    Raises:
-        ValueError: There are more already.
-    """
-    import optuna
-
-    waiting = optuna.trial.TrialState.WAITING
-    there = len(study.get_trials(deepcopy=False))
-    if not space.is_grid:
-        if trials is not None and trials < there:
-            raise ValueError(f"trials must be at least the {there} of this sweep, got {trials}")
-        for _ in range(there, trials or there):
-            study.add_trial(optuna.create_trial(state=waiting))
-        return
-    distributions: dict[str, BaseDistribution] = {
-        name: optuna.distributions.CategoricalDistribution(values.values)
-        for name, values in space.varied.items()
-        if isinstance(values, Choices)
-    }
-    for settings in islice(space.grid(), there, None):
-        study.add_trial(
-            optuna.create_trial(state=waiting, params=settings, distributions=distributions)
+            spread=None if self.seeds is None else SeedSpread.read(trial.user_attrs),
         )

@@ -159,3 +159,42 @@ def test_a_relative_data_folder_is_stored_in_full(
     config.write_text("seed = [0, 1]\n")
     result = qrnn("sweep", "digits", "--out", "other", "--config", config)
     assert f"no folder {tmp_path / 'environment'}" in result.stderr
+
+
+def test_a_killed_sweep_of_seeds_goes_on_to_the_figures_of_train_with_the_same_seeds(
+    qrnn: Qrnn, qrnn_process: QrnnProcess, tmp_path: Path
+) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 10\nlearning_rate = [0.01, 0.1]")
+    folder = tmp_path / "sweep"
+    command = ("sweep", "xor", "--out", folder, "--config", config, "--seeds", "0-2", "--json")
+    process = qrnn_process(*command)
+    wait_for_step(process, folder / "trial-0000" / "seed-1", 2)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    result = qrnn(*command)
+    assert result.exit_code == 0, result.output
+    for trial, rate in zip(trials(result.stdout), (0.01, 0.1), strict=True):
+        alone = tmp_path / f"alone-{trial['number']}"
+        own = write(tmp_path / "train.toml", f"steps = 10\nlearning_rate = {rate}")
+        trained = qrnn("train", "xor", "--out", alone, "--config", own, "--seeds", "0-2")
+        assert trained.exit_code == 0, trained.output
+        runs = json.loads((alone / "summary.json").read_text())["runs"]
+        errors = sorted(run["best"]["sampled_error"] for run in runs)
+        figures = [trial[name] for name in ("best", "sampled_error", "worst", "diverged")]
+        assert figures == [pytest.approx(e, abs=1e-10) for e in errors] + [0]
+        for seed in range(3):
+            curve = read_scalars(Path(trial["folder"]) / f"seed-{seed}", "train/loss")
+            assert [n for n, _ in curve] == list(range(1, 11))
+    again = qrnn("sweep", "xor", "--out", folder)
+    assert again.exit_code == 0, again.output
+    assert "median sampled error" in again.stdout
+    assert "trial 0 of" not in again.stderr
+
+
+def test_seeds_that_the_file_varies_too_are_refused_in_a_line(qrnn: Qrnn, tmp_path: Path) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 1\nseed = [0, 1]")
+    folder = tmp_path / "sweep"
+    result = qrnn("sweep", "xor", "--out", folder, "--config", config, "--seeds", "0-1")
+    assert result.exit_code == 2
+    assert "seed and seeds exclude each other" in result.stderr
+    assert not folder.exists()

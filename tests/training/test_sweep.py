@@ -5,8 +5,16 @@ from typing import Any
 import pytest
 import torch
 
-from qrnn_circuits.training import Progress, RunFolder, Trainer, TrainingResult, load_run
+from qrnn_circuits.training import (
+    EnsembleTrainer,
+    Progress,
+    RunFolder,
+    Trainer,
+    TrainingResult,
+    load_run,
+)
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
+from qrnn_circuits.training.sweep_seeds import SeedSpread
 from qrnn_circuits.training.sweep_space import SweepSpace
 from qrnn_circuits.training.sweep_store import open_journal
 
@@ -226,3 +234,46 @@ def test_fewer_trials_than_there_are_are_refused(tmp_path: Path) -> None:
     Sweep.open(tmp_path, ranges, trials=3)
     with pytest.raises(ValueError, match="trials must be at least the 3 of this sweep, got 2"):
         Sweep.open(tmp_path, ranges, trials=2)
+
+
+def work_seeds(sweep: Sweep, progress: Progress | None = None) -> None:
+    while True:
+        with sweep.take() as trial:
+            if trial is None:
+                return
+            sweep.run_seeds(trial, progress)
+
+
+def test_the_seeds_of_a_trial_are_those_of_an_ensemble_and_its_value_their_median(
+    tmp_path: Path,
+) -> None:
+    grid = space(learning_rate=[0.01, 0.1])
+    sweep = Sweep.open(tmp_path / "sweep", grid, seeds=range(3))
+    with pytest.raises(CrashError):
+        work_seeds(sweep, CrashAtStep2())
+    assert [trial.state for trial in Sweep.open(tmp_path / "sweep").trials()][1:] == ["waiting"]
+    work_seeds(Sweep.open(tmp_path / "sweep"))
+    for trial in Sweep.open(tmp_path / "sweep").trials():
+        alone = tmp_path / f"alone-{trial.number}"
+        results = EnsembleTrainer.start(grid.config(trial.settings), range(3), alone).run()
+        errors = sorted(result.best.sampled_error for result in results if result.best)
+        assert trial.state == "complete"
+        assert trial.sampled_error == errors[1]
+        assert trial.spread == SeedSpread(errors[0], errors[2], 0)
+        for seed in range(3):
+            name = f"seed-{seed}/last.safetensors"
+            assert (trial.folder / name).read_bytes() == (alone / name).read_bytes()
+
+
+def test_seeds_that_contradict_a_sweep_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="seed and seeds exclude each other"):
+        Sweep.open(tmp_path / "seed", space(seed=[0, 1]), seeds=[0, 1])
+    with pytest.raises(ValueError, match="optimizer must be adam, sgd or rmsprop"):
+        Sweep.open(tmp_path / "lbfgs", space(optimizer=["adam", "lbfgs"]), seeds=[0, 1])
+    grid = space(learning_rate=[0.01, 0.1])
+    Sweep.open(tmp_path / "seeds", grid, seeds=[0, 1])
+    with pytest.raises(ValueError, match=r"seeds must be those .* \[0, 1\], or left out"):
+        Sweep.open(tmp_path / "seeds", grid, seeds=[0, 2])
+    Sweep.open(tmp_path / "none", grid)
+    with pytest.raises(ValueError, match="with which this sweep began, none, or left out"):
+        Sweep.open(tmp_path / "none", grid, seeds=[0, 1])

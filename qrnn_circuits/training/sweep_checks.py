@@ -1,0 +1,69 @@
+"""What is checked of a sweep before its runs."""
+
+from collections.abc import Sequence
+
+from qrnn_circuits.checks import check_integer
+from qrnn_circuits.training.ensemble import check_optimizer
+from qrnn_circuits.training.ranks import Ranks
+from qrnn_circuits.training.sweep_space import Choices, SweepSpace
+
+
+def check_space(
+    space: SweepSpace, trials: int | None, sampler: str | None, seeds: Sequence[int] | None
+) -> None:
+    """Checks a new sweep, as far as its runs are known.
+
+    Raises:
+        FileNotFoundError: The task's data are missing.
+        TypeError: A setting has the wrong type.
+        ValueError: A setting is not acceptable, or there is no such device.
+    """
+    check_drawing(space, trials, sampler)
+    if seeds is not None and "seed" in space.settings:
+        raise ValueError(
+            f"seed and seeds exclude each other, got {space.settings['seed']} and {list(seeds)}: "
+            "leave one of them out"
+        )
+    if not space.is_grid and trials is None:
+        raise ValueError("trials must say how many runs to draw from the ranges, got None")
+    for values in space.grid():
+        try:
+            config = space.config(values)
+            config.build_model()
+            if seeds is not None:
+                check_optimizer(config)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"with {values}: {error}") from error
+    check_machine(space)
+
+
+def check_machine(space: SweepSpace) -> None:
+    """Looks for the task's data and the devices, in time for one message about all runs."""
+    first = space.config(next(space.grid()))
+    devices = space.varied.get("device")
+    for device in devices.values if isinstance(devices, Choices) else (first.device,):
+        Ranks().device(device)
+    first.build_task().validation()
+
+
+def check_drawing(space: SweepSpace, trials: int | None, sampler: str | None) -> None:
+    """Checks what says how to draw from ranges, which a sweep of lists has none of."""
+    for name, value in (("trials", trials), ("sampler", sampler)):
+        if space.is_grid and value is not None:
+            raise ValueError(
+                f"{name} is for sweeps with ranges; all combinations of lists are run, got "
+                f"{value!r}"
+            )
+    if trials is not None:
+        check_integer("trials", trials, 1)
+
+
+def check_seeds(seeds: Sequence[int] | None, began: Sequence[int] | None) -> None:
+    """Checks the seeds with which a sweep is joined against those with which it began."""
+    if seeds is not None and (began is None or list(seeds) != list(began)):
+        told = "none" if began is None else list(began)
+        raise ValueError(
+            f"seeds must be those with which this sweep began, {told}, or left out, got "
+            f"{list(seeds)}"
+        )
