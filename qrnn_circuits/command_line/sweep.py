@@ -54,7 +54,8 @@ def sweep(
             metavar="SEEDS",
             help="Seeds as 0-4 or 0,3,7-9, which every trial trains together, each into a folder "
             "of its own. A trial's value is the median over its seeds of the sampled error of "
-            "their best validations; a seed that diverged counts as the worst.",
+            "their best validations, of an even number the mean of the two in the middle; a seed "
+            "that diverged counts as the worst.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

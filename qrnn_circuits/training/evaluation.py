@@ -54,10 +54,11 @@ class TrainedRun(Generic[TaskT_co, ModelT_co]):
             ValueError: If it forecasts real values.
         """
         if not (isinstance(self.task, Task) and isinstance(self.model, RecurrentNetwork)):
+            quantum = hasattr(getattr(self.model, "layer", None), "on")
+            on_device = ", or run it on a device with qrnn run" if quantum else ""
             raise ValueError(
                 f"a network of the task {self.config.task!r} forecasts real values, and has no "
-                "symbols to draw or to read as a circuit: test it with qrnn evaluate, or run it "
-                "on a device with qrnn run"
+                f"symbols to draw or to read as a circuit: test it with qrnn evaluate{on_device}"
             )
         return TrainedRun(self.config, self.task, self.model, self.step)
 
