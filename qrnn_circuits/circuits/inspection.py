@@ -122,6 +122,7 @@ class Inspection:
     def to_json(self) -> dict[str, Any]:
         """All figures as plain dictionaries and lists; realisations as their text."""
         values = asdict(self)
+        values["inputs"] = [x.tolist() if isinstance(x, Tensor) else x for x in self.inputs]
         for entry, figures in zip(self.realisations, values["realisations"], strict=True):
             figures["realisation"] = str(entry.realisation)
             figures["semantics"] = entry.realisation.semantics

@@ -1,9 +1,10 @@
 """``qrnn inspect``: what a trained network takes as a circuit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
@@ -22,7 +23,11 @@ from qrnn_circuits.command_line.options import (
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from qrnn_circuits.circuits.inspection import Inspection
+    from qrnn_circuits.network import RecurrentNetwork
+    from qrnn_circuits.training import TrainedRun
 
 
 def inspect(
@@ -53,7 +58,7 @@ def inspect(
         int | None,
         typer.Option(
             help="Inspect the circuit of a test sequence, a row from 0, as qrnn run does: up to "
-            "its last scored step.",
+            "its last scored step. Of a forecast a test window, by default the first.",
             show_default=False,
         ),
     ] = None,
@@ -84,64 +89,122 @@ def inspect(
     """
     with run_errors(), usage_errors():
         try:
-            from qrnn_circuits.cells.base import UNREAD
             from qrnn_circuits.circuits.draw import draw_step
             from qrnn_circuits.circuits.inspection import inspect_circuit, representative
             from qrnn_circuits.circuits.realisations import REALISATIONS
-            from qrnn_circuits.execution.verdict import question, verdicts
+            from qrnn_circuits.execution.verdict import verdicts
+            from qrnn_circuits.tasks import Forecast
 
-            run = load_network(folder, checkpoint).of_symbols()
-            asked = None
-            if sequence is not None:
-                if inputs is not None or outcomes is not None:
-                    raise ValueError(
-                        f"inputs and outcomes must be left out with sequence {sequence}, which "
-                        "gives them"
-                    )
-                asked = question(run.task, sequence, steps)
-            elif steps is not None:
-                raise ValueError(f"steps must be left out without sequence, got {steps}")
-            words = {"sampled": None, "unread": UNREAD}
+            run = load_network(folder, checkpoint)
+            forecast = isinstance(run.task, Forecast)
+            asked = (_window if forecast else _question)(run, sequence, steps, inputs, outcomes)
             names = REALISATIONS.names() if "all" in (realisation or []) else realisation
             target = backend.split(",") if backend is not None and "," in backend else backend
             result = inspect_circuit(
-                run.model,
-                _symbols("inputs", inputs or "0") if asked is None else asked.inputs,
-                asked.outcomes
-                if asked is not None
-                else None
-                if outcomes is None
-                else _outcomes("outcomes", outcomes, words),
+                asked.network,
+                asked.inputs,
+                asked.outcomes,
                 realisations=names or None,
                 target=target,
                 tolerance=tolerance,
                 encoding=encoding.value,
                 progress=doing,
             )
-            judged = verdicts(run.model, result, run.task, None if asked is None else asked.right)
+            # A forecast is a mean over shots, not the answer of their majority.
+            judged = () if forecast else verdicts(run.model, result, run.task, asked.right)
             if draw is not None:
                 doing("drawing")
-                circuit = representative(run.model, result)
+                circuit = representative(asked.network, result)
                 draw_step(circuit).savefig(draw, dpi=150)
         except ImportError as error:
             raise ValueError(str(error)) from error
     clear()
     if as_json:
         figures = result.to_json()
-        for entry, verdict in zip(figures["realisations"], judged, strict=True):
+        for entry, verdict in zip_longest(figures["realisations"], judged):
             entry["verdict"] = None if verdict is None else verdict.to_json()
-        typer.echo(json.dumps({"sequence": sequence, **figures}))
+        typer.echo(json.dumps({"sequence": asked.sequence, **figures}))
         return
     from qrnn_circuits.command_line.inspection_table import inspection_tables
 
     console = Console()
     for table in inspection_tables(result):
         console.print(table)
+    if forecast:
+        console.print(
+            f"\nThe circuit of test window {asked.sequence}, whose scaled values are in the "
+            "angles; --sequence N takes another.",
+            highlight=False,
+        )
     if any(judged):
         console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, result)}", highlight=False)
-    for entry, verdict in zip(result.realisations, judged, strict=True):
+    for entry, verdict in zip_longest(result.realisations, judged):
         if verdict is not None:
             console.print(f"{entry.realisation} {verdict.text}", highlight=False, markup=False)
+
+
+class _Asked(NamedTuple):
+    """The circuit that is inspected.
+
+    Attributes:
+        network: Of which it is.
+        inputs: Symbols, or features of each step, shape ``(T, F)``.
+        outcomes: Of each step, as for ``compile_circuit``.
+        right: The right symbol of the last step, if it is known.
+        sequence: The test sequence or window, if it is of one.
+    """
+
+    network: "RecurrentNetwork"
+    inputs: "Sequence[int] | Tensor"
+    outcomes: "Sequence[int | None] | None"
+    right: int | None
+    sequence: int | None
+
+
+def _question(
+    run: "TrainedRun",
+    sequence: int | None,
+    steps: int | None,
+    inputs: str | None,
+    outcomes: str | None,
+) -> _Asked:
+    """The circuit of a network of symbols."""
+    from qrnn_circuits.cells.base import UNREAD
+    from qrnn_circuits.execution.verdict import question
+
+    run = run.of_symbols()
+    if sequence is not None:
+        if inputs is not None or outcomes is not None:
+            raise ValueError(
+                f"inputs and outcomes must be left out with sequence {sequence}, which gives them"
+            )
+        asked = question(run.task, sequence, steps)
+        return _Asked(run.model, asked.inputs, asked.outcomes, asked.right, sequence)
+    if steps is not None:
+        raise ValueError(f"steps must be left out without sequence, got {steps}")
+    words = {"sampled": None, "unread": UNREAD}
+    read = None if outcomes is None else _outcomes("outcomes", outcomes, words)
+    return _Asked(run.model, _symbols("inputs", inputs or "0"), read, None, None)
+
+
+def _window(
+    run: "TrainedRun",
+    sequence: int | None,
+    steps: int | None,
+    inputs: str | None,
+    outcomes: str | None,
+) -> _Asked:
+    """The circuit of a test window of a forecast, by default of the first."""
+    from qrnn_circuits.execution.forecast_run import window_circuit
+
+    for name, value in {"steps": steps, "inputs": inputs, "outcomes": outcomes}.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} must be left out for a network that forecasts real values from whole "
+                f"windows, got {value}: --sequence N inspects test window N"
+            )
+    sequence = 0 if sequence is None else sequence
+    return _Asked(*window_circuit(run, sequence), None, sequence)
 
 
 def _subject(sequence: int | None, inspection: "Inspection") -> str:

@@ -4,13 +4,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.checks import check_integer, check_positive_integer
 from qrnn_circuits.forecaster import Forecaster
+from qrnn_circuits.layers import QRNNLayer
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Forecast, SeriesBatch
 from qrnn_circuits.training import TrainedRun
 from qrnn_circuits.training.validation import forecasts
@@ -158,6 +162,46 @@ def plan_forecast(
     check_integer("sequences", windows, 1, len(test))
     rows = torch.linspace(0, len(test) - 1, windows, dtype=torch.float64).round().long()
     return ForecastPlan(run, tuple(rows.tolist()), test.rows(rows), shots, realisation)
+
+
+def window_circuit(
+    run: TrainedRun[Any, Any], window: int = 0
+) -> tuple[RecurrentNetwork, Tensor, list[int | None]]:
+    """What the circuit of a test window is compiled from, as :func:`run_forecast` runs it.
+
+    Args:
+        run: A forecast by the cell ``"qrnn"``, of one layer in one direction.
+        window: Of the test, from 0; its scaled values are in the angles of the gates.
+
+    Returns:
+        The cell as a network, the features of the steps, shape ``(T, F)``, and their outcomes:
+        every step but the last is unread, and the last is sampled.
+
+    Raises:
+        FileNotFoundError: If the task's file is missing.
+        TypeError: If the window is not an integer.
+        ValueError: If the network is another, or there is no such window.
+    """
+    layer, cell = run.model.layer, run.config.cell
+    if not isinstance(layer, QRNNLayer):
+        raise ValueError(
+            f"the circuit of a window needs the cell 'qrnn', but the run has {cell!r}: its layer "
+            "runs on a device with qrnn run, if it has circuits"
+        )
+    if len(layer.cells) > 1:
+        raise ValueError(
+            f"the circuit of a window needs one layer in one direction, got {len(layer.cells)} "
+            "cells, of which some read what others give: qrnn run runs them on a device"
+        )
+    test = run.task.test()
+    check_integer("sequence", window, 0, len(test) - 1)
+    inputs = test.inputs[window].to(run.model.head.weight.dtype)
+    (only,) = layer.cells
+    return (
+        RecurrentNetwork(cast(FeatureQRNNCell, only)),
+        inputs,
+        [UNREAD] * (len(inputs) - 1) + [None],
+    )
 
 
 def run_forecast(

@@ -3,8 +3,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from typer.testing import Result
+
+from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.tasks.forecast import SeriesBatch
+from qrnn_circuits.training import load_run
 
 Qrnn = Callable[..., Result]
 
@@ -38,22 +43,49 @@ def test_a_chart_shows_forecasts_beside_the_truth(qrnn: Qrnn, run: Path, tmp_pat
     assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
 
 
-@pytest.mark.parametrize("command", ["sample", "inspect", "submit"])
-def test_commands_of_symbols_say_what_to_do_with_a_forecast(
-    qrnn: Qrnn, run: Path, command: str
-) -> None:
-    options = ("--device", "qrnn.ibm", "--shots", "10") if command == "submit" else ()
-    result = qrnn(command, run, *options)
-    assert result.exit_code == 2
-    assert "run it on a device with qrnn run" in " ".join(result.stderr.split())
-
-
 @pytest.fixture
 def of_circuits(qrnn: Qrnn, tmp_path: Path) -> Path:
     options = ("--cell", "qrnn", "--workspace", "2", "--hidden-size", "2", "--window", "2")
     result = qrnn(*TRAIN[:-2], *options, "--steps", "2", "--out", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
     return tmp_path / "run"
+
+
+@pytest.mark.parametrize("command", ["sample", "submit"])
+def test_commands_of_symbols_say_what_to_do_with_a_forecast(
+    qrnn: Qrnn, of_circuits: Path, command: str
+) -> None:
+    options = ("--device", "qrnn.ibm", "--shots", "10") if command == "submit" else ()
+    result = qrnn(command, of_circuits, *options)
+    assert result.exit_code == 2
+    assert "run it on a device with qrnn run" in " ".join(result.stderr.split())
+
+
+def test_an_inspection_of_a_forecast_is_of_a_test_window(qrnn: Qrnn, of_circuits: Path) -> None:
+    figures = json.loads(qrnn("inspect", of_circuits, "--json").stdout)
+    test = load_run(of_circuits).task.test()
+    assert isinstance(test, SeriesBatch)
+    assert figures["sequence"] == 0
+    torch.testing.assert_close(torch.tensor(figures["inputs"]), test.inputs[0].float())
+    assert figures["outcomes"] == [UNREAD, None]
+    printed = qrnn("inspect", of_circuits, "--sequence", "1").stdout
+    assert "circuit of test window 1" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--inputs", "0"), "inputs must be left out for a network that forecasts"),
+        (("--sequence", "99"), "sequence must be from 0 to"),
+    ],
+)
+def test_an_inspection_of_a_forecast_refuses_other_inputs_in_one_line(
+    qrnn: Qrnn, of_circuits: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = qrnn("inspect", of_circuits, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_without_shots_a_device_forecasts_all_windows_as_the_evaluation_does(
@@ -109,6 +141,8 @@ def test_what_a_forecast_on_a_device_has_no_use_for_is_refused_in_one_line(
 
 
 def test_a_classical_cell_has_nothing_to_run_on_a_device(qrnn: Qrnn, run: Path) -> None:
+    assert "needs the cell 'qrnn', but the run has 'rnn'" in qrnn("inspect", run).stderr
+    assert "qrnn run" not in qrnn("sample", run).stderr
     result = qrnn("run", run)
     assert result.exit_code == 2
     assert "needs a cell of circuits, but the run has 'rnn': test it with" in result.stderr

@@ -4,14 +4,15 @@ import pennylane as qml
 import pytest
 import torch
 
-from qrnn_circuits.execution.forecast_run import plan_forecast, run_forecast
+from qrnn_circuits.circuits import compile_circuit
+from qrnn_circuits.execution.forecast_run import plan_forecast, run_forecast, window_circuit
 from qrnn_circuits.training import RunConfig, TrainedRun
 from qrnn_circuits.training.validation import forecasts
 
 
-def untrained(cell: str) -> TrainedRun[Any, Any]:
+def untrained(cell: str, **layer: int) -> TrainedRun[Any, Any]:
     options = {"series": "sines", "points": 40, "window": 2}
-    settings: dict[str, Any] = {"cell": cell, "hidden_size": 2, "task_options": options}
+    settings: dict[str, Any] = {"cell": cell, "hidden_size": 2, "task_options": options} | layer
     config = RunConfig.resolve("forecast", settings)
     return TrainedRun(config, config.build_task(), config.build_model(), step=0)
 
@@ -56,3 +57,24 @@ def test_with_shots_forecasts_are_off_by_what_the_read_out_makes_of_shot_noise()
 def test_a_realisation_is_for_cells_of_neurons() -> None:
     with pytest.raises(ValueError, match="realisation must be left out for the cell 'qlstm'"):
         plan_forecast(untrained("qlstm"), realisation="multiplexed")
+
+
+def test_the_circuit_of_a_window_reads_what_the_layer_returns_of_it() -> None:
+    run = untrained("qrnn")
+    network, inputs, outcomes = window_circuit(run, 3)
+    circuit = compile_circuit(network.double(), inputs.double(), outcomes)
+    lane = torch.as_tensor(circuit.qnode("default.qubit")()[-1]).view(2, 2)
+    expectations = torch.stack(
+        [(lane.sum(1 - wire) * torch.tensor([1, -1])).sum() for wire in (0, 1)]
+    )
+    layer = run.model.layer.double()
+    torch.testing.assert_close(
+        expectations.double(), layer(inputs.double()[None])[0][0, -1], atol=1e-8, rtol=0
+    )
+
+
+def test_the_circuit_of_a_window_is_of_one_cell() -> None:
+    with pytest.raises(ValueError, match="one layer in one direction, got 2 cells"):
+        window_circuit(untrained("qrnn", num_layers=2))
+    with pytest.raises(ValueError, match="needs the cell 'qrnn', but the run has 'qlstm'"):
+        window_circuit(untrained("qlstm"))
