@@ -290,8 +290,10 @@ class Sweep:
             CheckpointError: A checkpoint could not be written or read; the trial can go on later.
             FileNotFoundError: The task's data are missing.
             LogError: A log could not be written; the trial can go on later.
+            ValueError: The sweep has no seeds.
         """
-        assert self.seeds is not None
+        if self.seeds is None:
+            raise ValueError(f"the sweep in {self.folder} has no seeds: call run")
         config = self._config(trial)
         if config is None:
             return None

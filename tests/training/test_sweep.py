@@ -277,3 +277,6 @@ def test_seeds_that_contradict_a_sweep_are_refused(tmp_path: Path) -> None:
     Sweep.open(tmp_path / "none", grid)
     with pytest.raises(ValueError, match="with which this sweep began, none, or left out"):
         Sweep.open(tmp_path / "none", grid, seeds=[0, 1])
+    sweep = Sweep.open(tmp_path / "none")
+    with pytest.raises(ValueError, match="has no seeds: call run"):
+        work_seeds(sweep)
