@@ -103,11 +103,10 @@ def _static(
         saved.save_probabilities(qubits)
         saving.append(saved)
     result = checked(simulator.run(saving, shots=1, method=method).result())
+    every = range(max(circuit.num_qubits for circuit in circuits))
+    errors = readout_errors(simulator.options.noise_model, every)
     return [
-        _misread(
-            result.data(number)["probabilities"],
-            readout_errors(simulator.options.noise_model, qubits),
-        )
+        _misread(result.data(number)["probabilities"], [errors[qubit] for qubit in qubits])
         for number, qubits in enumerate(measured)
     ]
 

@@ -1,6 +1,6 @@
 """Where Aer runs programs: on ideal or noisy qubits that are all connected, or on a chip's."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from cachetools import LRUCache
@@ -83,7 +83,7 @@ class DirectSimulation:
         basis = sorted(names & set(get_standard_gate_name_mapping()))
         self._known = {*basis, "barrier", "if_else", "measure", "reset"}
         if noise_model is not None:
-            _check_gates(noise_model, [*basis, "measure", "reset"])
+            _check_gates(noise_model, {*basis, "measure", "reset"})
         self._chip = Chip(self.name, None, tuple(basis))
         self._transpiled: LRUCache[str, QuantumCircuit] = LRUCache(_CACHED_CIRCUITS)
 
@@ -134,14 +134,13 @@ class ChipSimulation:
         return circuits, simulator
 
 
-def _check_gates(noise_model: "NoiseModel", known: Collection[str]) -> None:
+def _check_gates(noise_model: "NoiseModel", known: set[str]) -> None:
     """Raises a ``ValueError`` where gates have errors that no circuit is written in."""
-    errors = noise_model.to_dict()["errors"]
-    names = {name for error in errors for name in error["operations"]}
-    if names - set(known):
+    unknown = set(noise_model.noise_instructions) - known
+    if unknown:
         raise ValueError(
             f"noise must have errors on what Aer runs, {', '.join(sorted(known))}, but has some on "
-            f"{', '.join(sorted(names - set(known)))}: put them on the gates that these are made of"
+            f"{', '.join(sorted(unknown))}: put them on the gates that these are made of"
         )
 
 
