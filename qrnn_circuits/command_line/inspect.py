@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -20,12 +19,14 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.run_forecast import refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from qrnn_circuits.circuits.inspection import Inspection
+    from qrnn_circuits.execution.verdict import Verdict
     from qrnn_circuits.network import RecurrentNetwork
     from qrnn_circuits.training import TrainedRun
 
@@ -97,7 +98,14 @@ def inspect(
 
             run = load_network(folder, checkpoint)
             forecast = isinstance(run.task, Forecast)
-            asked = (_window if forecast else _question)(run, sequence, steps, inputs, outcomes)
+            if forecast:
+                refuse_for_forecasts(
+                    {"steps": steps, "inputs": inputs, "outcomes": outcomes},
+                    ": --sequence N inspects test window N",
+                )
+                asked = _window(run, 0 if sequence is None else sequence)
+            else:
+                asked = _question(run.of_symbols(), sequence, steps, inputs, outcomes)
             names = REALISATIONS.names() if "all" in (realisation or []) else realisation
             target = backend.split(",") if backend is not None and "," in backend else backend
             result = inspect_circuit(
@@ -111,7 +119,11 @@ def inspect(
                 progress=doing,
             )
             # A forecast is a mean over shots, not the answer of their majority.
-            judged = () if forecast else verdicts(run.model, result, run.task, asked.right)
+            judged: Sequence[Verdict | None] = (
+                [None] * len(result.realisations)
+                if forecast
+                else verdicts(run.model, result, run.task, asked.right)
+            )
             if draw is not None:
                 doing("drawing")
                 circuit = representative(asked.network, result)
@@ -121,7 +133,7 @@ def inspect(
     clear()
     if as_json:
         figures = result.to_json()
-        for entry, verdict in zip_longest(figures["realisations"], judged):
+        for entry, verdict in zip(figures["realisations"], judged, strict=True):
             entry["verdict"] = None if verdict is None else verdict.to_json()
         typer.echo(json.dumps({"sequence": asked.sequence, **figures}))
         return
@@ -138,7 +150,7 @@ def inspect(
         )
     if any(judged):
         console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, result)}", highlight=False)
-    for entry, verdict in zip_longest(result.realisations, judged):
+    for entry, verdict in zip(result.realisations, judged, strict=True):
         if verdict is not None:
             console.print(f"{entry.realisation} {verdict.text}", highlight=False, markup=False)
 
@@ -172,7 +184,6 @@ def _question(
     from qrnn_circuits.cells.base import UNREAD
     from qrnn_circuits.execution.verdict import question
 
-    run = run.of_symbols()
     if sequence is not None:
         if inputs is not None or outcomes is not None:
             raise ValueError(
@@ -187,24 +198,11 @@ def _question(
     return _Asked(run.model, _symbols("inputs", inputs or "0"), read, None, None)
 
 
-def _window(
-    run: "TrainedRun",
-    sequence: int | None,
-    steps: int | None,
-    inputs: str | None,
-    outcomes: str | None,
-) -> _Asked:
-    """The circuit of a test window of a forecast, by default of the first."""
+def _window(run: "TrainedRun", window: int) -> _Asked:
+    """The circuit of a test window of a forecast."""
     from qrnn_circuits.execution.forecast_run import window_circuit
 
-    for name, value in {"steps": steps, "inputs": inputs, "outcomes": outcomes}.items():
-        if value is not None:
-            raise ValueError(
-                f"{name} must be left out for a network that forecasts real values from whole "
-                f"windows, got {value}: --sequence N inspects test window N"
-            )
-    sequence = 0 if sequence is None else sequence
-    return _Asked(*window_circuit(run, sequence), None, sequence)
+    return _Asked(*window_circuit(run, window), None, window)
 
 
 def _subject(sequence: int | None, inspection: "Inspection") -> str:

@@ -98,8 +98,8 @@ def run(
                 "max_usage": max_usage,
             },
             meaningless={
-                "steps": None if steps is None else str(steps),
-                "tolerance": str(tolerance) if tolerance else None,
+                "steps": steps,
+                "tolerance": tolerance or None,
                 "encoding": encoding.value if encoding is not EncodingChoice.LANE else None,
             },
         )

@@ -1,6 +1,7 @@
 """What ``qrnn run`` does with a network that forecasts real values."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 _MOST_ROWS = 20
 
 
+def refuse_for_forecasts(meaningless: Mapping[str, object], instead: str = "") -> None:
+    """Raises a ``ValueError`` where an option of networks of symbols is given.
+
+    Args:
+        meaningless: Such options, each None where it is not given.
+        instead: The way out, with what joins it to the message.
+    """
+    for name, value in meaningless.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} must be left out for a network that forecasts real values from whole "
+                f"windows, got {value}{instead}"
+            )
+
+
 def run_forecast_on(
     run: "TrainedRun[Any, Any]",
     device: str,
@@ -31,7 +47,7 @@ def run_forecast_on(
     chart: Path | None,
     as_json: bool,
     device_options: dict[str, Any],
-    meaningless: dict[str, str | None],
+    meaningless: Mapping[str, object],
 ) -> None:
     """Forecasts test windows on a device, and prints how that compares with the exact network.
 
@@ -49,12 +65,7 @@ def run_forecast_on(
     with run_errors(), usage_errors():
         from qrnn_circuits.execution.forecast_run import plan_forecast
 
-        for name, value in meaningless.items():
-            if value is not None:
-                raise ValueError(
-                    f"{name} must be left out for a network that forecasts real values from whole "
-                    f"windows, got {value}"
-                )
+        refuse_for_forecasts(meaningless)
         plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
         chosen = make_device(device, None, **device_options)
     with device_errors():
@@ -95,6 +106,8 @@ def _show(report: "ForecastReport") -> None:
         lines.append(f"fewest kept shots   {report.kept:,} of {report.shots:,}")
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if report.remark is not None:
+        console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
 
 
 def _figure(figure: tuple[float, float | None]) -> str:

@@ -12,6 +12,7 @@ from torch import Tensor
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.checks import check_integer, check_positive_integer
+from qrnn_circuits.execution.plan import spread_rows
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.layers import QRNNLayer
 from qrnn_circuits.network import RecurrentNetwork
@@ -21,8 +22,6 @@ from qrnn_circuits.training.validation import forecasts
 
 if TYPE_CHECKING:
     import pennylane as qml
-
-_WINDOWS = 10
 
 
 @dataclass(frozen=True)
@@ -60,15 +59,19 @@ class ForecastReport:
             shape ``(2, N)``.
         forecasts: In the units of the series: on the device, exactly, and what came, shape
             ``(3, N, K)``.
+        mean_error: Mean squared error of the mean of the test taken for every forecast, of scaled
+            values.
 
     Example:
         >>> values = torch.tensor([[[1.0], [2.0]], [[1.0], [1.0]], [[0.0], [1.0]]])
         >>> errors = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
         >>> report = ForecastReport(
-        ...     "qrnn", "qrnn.aer", 100, None, 0.5, (0, 9), ("x",), errors, values
+        ...     "qrnn", "qrnn.aer", 100, None, 0.5, (0, 9), ("x",), errors, values, 0.8
         ... )
         >>> report.mean_squared_error, report.exact_mean_squared_error
         ((1.0, 0.0), (0.5, 0.5))
+        >>> report.remark
+        "no better on the device than the test's mean: noise or too few shots hide the forecasts"
     """
 
     cell: str
@@ -80,6 +83,18 @@ class ForecastReport:
     targets: Sequence[str]
     scaled_errors: Tensor
     forecasts: Tensor
+    mean_error: float
+
+    @property
+    def remark(self) -> str | None:
+        """Why the forecasts of the device are worthless, if they are."""
+        if self.mean_squared_error[0] < self.mean_error:
+            return None
+        if self.exact_mean_squared_error[0] < self.mean_error:
+            cause = "noise or too few shots hide the forecasts"
+        else:
+            cause = "nor is the exact network, which has not learnt"
+        return f"no better on the device than the test's mean: {cause}"
 
     @property
     def mean_squared_error(self) -> tuple[float, float | None]:
@@ -110,6 +125,7 @@ class ForecastReport:
         }
         for name in ("mean_squared_error", "exact_mean_squared_error"):
             figures[name], figures[f"{name}_error"] = getattr(self, name)
+        figures["mean_error"], figures["remark"] = self.mean_error, self.remark
         names = ("device", "exact", "difference")
         figures["root_mean_squared_errors"] = {
             target: dict(zip(names, errors, strict=True))
@@ -158,9 +174,7 @@ def plan_forecast(
     if shots is not None:
         check_positive_integer("shots", shots)
     test = run.task.test()
-    windows = min(_WINDOWS, len(test)) if windows is None else windows
-    check_integer("sequences", windows, 1, len(test))
-    rows = torch.linspace(0, len(test) - 1, windows, dtype=torch.float64).round().long()
+    rows = spread_rows(windows, len(test))
     return ForecastPlan(run, tuple(rows.tolist()), test.rows(rows), shots, realisation)
 
 
@@ -242,6 +256,7 @@ def run_forecast(
         targets=plan.run.task.target_names,
         scaled_errors=(values[:2] - values[2]).square().mean(-1),
         forecasts=plan.run.task.unscaled(values),
+        mean_error=float(plan.run.task.test().targets.var(0, correction=0).mean()),
     )
 
 

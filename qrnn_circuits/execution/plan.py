@@ -266,11 +266,25 @@ def shots_advice(share: float) -> str:
     return f"{ceil(_USEFUL_SHOTS / share):,} shots would keep about {_USEFUL_SHOTS}"
 
 
+def spread_rows(sequences: int | None, count: int) -> torch.Tensor:
+    """Rows spread evenly over a test set.
+
+    Args:
+        sequences: How many; None for 10, or for all of a smaller test set.
+        count: Of the test set.
+
+    Raises:
+        TypeError: If the number is not an integer.
+        ValueError: If it is out of range.
+    """
+    sequences = min(_SEQUENCES, count) if sequences is None else sequences
+    check_integer("sequences", sequences, 1, count)
+    return torch.linspace(0, count - 1, sequences, dtype=torch.float64).round().long()
+
+
 def _questions(test: Batch, sequences: int | None, steps: int | None) -> tuple[torch.Tensor, Batch]:
     """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
-    sequences = min(_SEQUENCES, len(test)) if sequences is None else sequences
-    check_integer("sequences", sequences, 1, len(test))
-    rows = torch.linspace(0, len(test) - 1, sequences, dtype=torch.float64).round().long()
+    rows = spread_rows(sequences, len(test))
     inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]
     if steps is None:
         return rows, Batch(inputs, outcomes, scored)

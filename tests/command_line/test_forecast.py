@@ -72,22 +72,6 @@ def test_an_inspection_of_a_forecast_is_of_a_test_window(qrnn: Qrnn, of_circuits
     assert "circuit of test window 1" in " ".join(printed.split())
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--inputs", "0"), "inputs must be left out for a network that forecasts"),
-        (("--sequence", "99"), "sequence must be from 0 to"),
-    ],
-)
-def test_an_inspection_of_a_forecast_refuses_other_inputs_in_one_line(
-    qrnn: Qrnn, of_circuits: Path, options: tuple[str, ...], message: str
-) -> None:
-    result = qrnn("inspect", of_circuits, *options)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert message in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
 def test_without_shots_a_device_forecasts_all_windows_as_the_evaluation_does(
     qrnn: Qrnn, of_circuits: Path
 ) -> None:
@@ -121,20 +105,23 @@ def test_a_run_with_shots_shows_and_draws_what_they_add(
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("words", "message"),
     [
-        (("--steps", "2"), "steps must be left out for a network that forecasts"),
-        (("--tolerance", "0.1"), "tolerance must be left out"),
-        (("--encoding", "angles"), "encoding must be left out"),
-        (("--sequences", "99"), "sequences must be"),
-        (("--shots", "0"), "shots must be"),
-        (("--chart", "chart.odd"), "chart"),
+        (("run", "--steps", "2"), "steps must be left out for a network that forecasts"),
+        (("run", "--tolerance", "0.1"), "tolerance must be left out"),
+        (("run", "--encoding", "angles"), "encoding must be left out"),
+        (("run", "--sequences", "99"), "sequences must be"),
+        (("run", "--shots", "0"), "shots must be"),
+        (("run", "--chart", "chart.odd"), "chart"),
+        (("inspect", "--inputs", "0"), "inputs must be left out for a network that forecasts"),
+        (("inspect", "--sequence", "99"), "sequence must be from 0 to"),
     ],
 )
-def test_what_a_forecast_on_a_device_has_no_use_for_is_refused_in_one_line(
-    qrnn: Qrnn, of_circuits: Path, options: tuple[str, ...], message: str
+def test_what_a_forecast_as_circuits_has_no_use_for_is_refused_in_one_line(
+    qrnn: Qrnn, of_circuits: Path, words: tuple[str, ...], message: str
 ) -> None:
-    result = qrnn("run", of_circuits, *options)
+    command, *options = words
+    result = qrnn(command, of_circuits, *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert message in result.stderr
     assert len(result.stderr.splitlines()) == 1

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pennylane as qml
@@ -52,6 +53,21 @@ def test_with_shots_forecasts_are_off_by_what_the_read_out_makes_of_shot_noise()
     scale = run.task.unscaled(torch.tensor([1.0])) - run.task.unscaled(torch.tensor([0.0]))
     off = (report.forecasts[0] - report.forecasts[1]).abs() / scale
     assert 0 < off.max() < 5 * most
+
+
+def test_forecasts_that_noise_hides_are_said_to_be_worthless() -> None:
+    run = untrained("qrnn")
+    test = run.task.test()
+    report = run_forecast(plan_forecast(run, windows=5), qml.device("default.qubit"))
+    mean = (test.targets - test.targets.mean(0)).square().mean()
+    assert report.mean_error == pytest.approx(mean.item())
+    hidden = replace(report, scaled_errors=torch.stack([2 * mean.expand(5), 0 * mean.expand(5)]))
+    assert hidden.remark is not None
+    assert "noise or too few shots" in hidden.remark
+    unlearnt = replace(report, scaled_errors=2 * mean.expand(2, 5))
+    assert unlearnt.remark is not None
+    assert "has not learnt" in unlearnt.remark
+    assert replace(report, scaled_errors=0.5 * mean.expand(2, 5)).remark is None
 
 
 def test_a_realisation_is_for_cells_of_neurons() -> None:
