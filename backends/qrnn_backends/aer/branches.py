@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_backends.aer.sampling import readout_errors
+from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.aer.simulation import checked
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import CircuitInstruction
     from qiskit_aer import AerSimulator
-    from qiskit_aer.noise import NoiseModel
 
 _Bits = tuple[int, ...]
 _Matrix = NDArray[np.complex128]
@@ -32,16 +31,6 @@ _NEGLIGIBLE = 1e-14
 def is_dynamic(circuit: "QuantumCircuit") -> bool:
     """Whether a circuit measures before its end."""
     return any(instruction.name == "measure" for instruction in _divided(circuit)[0])
-
-
-def check_measurements(noise_model: "NoiseModel | None") -> None:
-    """Raises a ``ValueError`` where measurements have errors that are none of the readout."""
-    for error in noise_model.to_dict()["errors"] if noise_model is not None else []:
-        if error["type"] == "qerror" and "measure" in error["operations"]:
-            raise ValueError(
-                "noise must have no quantum error on 'measure' without shots, only readout errors: "
-                "give shots"
-            )
 
 
 @cache
@@ -65,20 +54,22 @@ def with_density_matrix(instruction: "CircuitInstruction") -> "CircuitInstructio
     return instruction.replace(operation=UnitaryGate(gate.to_matrix(), label=gate.name))
 
 
-def distribution(circuit: "QuantumCircuit", simulator: "AerSimulator") -> NDArray[np.float64]:
+def distribution(
+    circuit: "QuantumCircuit", simulator: "AerSimulator", errors: MeasurementErrors
+) -> NDArray[np.float64]:
     """The exact distribution of the classical bits of a dynamic circuit.
 
     Args:
         circuit: Each bit is measured once at most.
         simulator: With the noise.
+        errors: Those of the noise's measurements.
 
     Returns:
         The probability of each pattern of the bits, bit 0 most significant, shape ``(2**bits,)``.
 
     Raises:
         SimulationError: If Aer fails.
-        ValueError: If the density matrices do not fit into memory, or a readout error is of several
-            qubits.
+        ValueError: If the density matrices do not fit into memory.
     """
     count = circuit.num_qubits
     body, last = _divided(circuit)
@@ -89,7 +80,7 @@ def distribution(circuit: "QuantumCircuit", simulator: "AerSimulator") -> NDArra
             f"take {2**measured} density matrices of {4**count} entries, more than the "
             f"{_MAX_ENTRIES} that fit into memory: give shots"
         )
-    errors = readout_errors(simulator.options.noise_model, range(count))
+    misread = errors.of_readout(range(count))
     start = np.zeros((2**count, 2**count), dtype=np.complex128)
     start[0, 0] = 1
     states: dict[_Bits, _Matrix] = {(0,) * circuit.num_clbits: start}
@@ -101,14 +92,14 @@ def distribution(circuit: "QuantumCircuit", simulator: "AerSimulator") -> NDArra
             continue
         states, waiting = _run(circuit, simulator, states, waiting), {}
         qubit, bit = _places(circuit, instruction)
-        states = _measured(states, count - 1 - qubit, bit, errors[qubit])
+        states = _measured(states, count - 1 - qubit, bit, misread[qubit])
     states = _run(circuit, simulator, states, waiting)
     table = np.zeros((2,) * circuit.num_clbits)
     for bits, state in states.items():
         where: list[int | slice] = list(bits)
         for _, bit in last:
             where[bit] = slice(None)
-        table[tuple(where)] += _read(state, dict(last), errors)
+        table[tuple(where)] += _read(state, dict(last), misread)
     return table.reshape(-1)
 
 

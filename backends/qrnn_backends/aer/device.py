@@ -76,7 +76,8 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         ImportError: If Qiskit or Aer is not installed, or a package that ``mitigation`` needs.
         TypeError: If ``noise`` or ``mitigation`` is of another type.
         ValueError: If there is no such method, backend or mitigation, the chip has fewer qubits
-            than ``wires``, or there is no noise to mitigate.
+            than ``wires``, there is no noise to mitigate, or ``noise`` has errors that no circuit
+            would have: of instructions that Aer does not run, or of the readout of several qubits.
 
     Example:
         >>> import pennylane as qml

@@ -12,12 +12,11 @@ from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
 from qrnn_backends.aer.branches import (
-    check_measurements,
     distribution,
     is_dynamic,
     with_density_matrix,
 )
-from qrnn_backends.aer.sampling import readout_errors
+from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.qiskit_common.readout_errors import measured_qubits
@@ -78,18 +77,30 @@ def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[N
     Raises:
         SimulationError: If Aer fails, for instance for want of memory.
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
-        ValueError: If a readout error is of several qubits, a measurement has another error, or
-            density matrices do not fit into memory.
+        ValueError: If a measurement has an error that is none of the readout, or density matrices
+            do not fit into memory.
     """
     circuits, simulator = simulation.prepare(programs)
-    check_measurements(simulator.options.noise_model)
+    errors = MeasurementErrors(simulator.options.noise_model)
+    if errors.of_state:
+        raise ValueError(
+            "noise must have no quantum error on 'measure' without shots, only readout errors: "
+            "give shots"
+        )
     method = "density_matrix" if simulation.method == "automatic" else simulation.method
-    rest = iter(_static([each for each in circuits if not is_dynamic(each)], simulator, method))
-    return [distribution(each, simulator) if is_dynamic(each) else next(rest) for each in circuits]
+    static = [each for each in circuits if not is_dynamic(each)]
+    rest = iter(_static(static, simulator, errors, method))
+    return [
+        distribution(each, simulator, errors) if is_dynamic(each) else next(rest)
+        for each in circuits
+    ]
 
 
 def _static(
-    circuits: "Sequence[QuantumCircuit]", simulator: "AerSimulator", method: str
+    circuits: "Sequence[QuantumCircuit]",
+    simulator: "AerSimulator",
+    errors: MeasurementErrors,
+    method: str,
 ) -> list[NDArray[np.float64]]:
     if not circuits:
         return []
@@ -104,9 +115,9 @@ def _static(
         saving.append(saved)
     result = checked(simulator.run(saving, shots=1, method=method).result())
     every = range(max(circuit.num_qubits for circuit in circuits))
-    errors = readout_errors(simulator.options.noise_model, every)
+    misread = errors.of_readout(every)
     return [
-        _misread(result.data(number)["probabilities"], [errors[qubit] for qubit in qubits])
+        _misread(result.data(number)["probabilities"], [misread[qubit] for qubit in qubits])
         for number, qubits in enumerate(measured)
     ]
 

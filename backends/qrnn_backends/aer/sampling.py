@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.aer.simulation import Simulation, checked
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
@@ -13,7 +14,6 @@ from qrnn_backends.readout import NoShotsKeptError
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit_aer.noise import NoiseModel
 
 # Shots of each circuit, in search of those that postselection keeps.
 _MOST_DRAWN = 10_000_000
@@ -128,33 +128,12 @@ def readout_matrices(
     Raises:
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
         ValueError: If a program has conditions or returns samples or counts, a bit says nothing of
-            its qubit, or a readout error is of several qubits.
+            its qubit.
     """
     for program in programs:
         program.readout.check_mitigable()
     circuits, simulator = simulation.prepare(programs)
     qubits = range(max(circuit.num_qubits for circuit in circuits))
-    errors = readout_errors(simulator.options.noise_model, qubits)
+    errors = MeasurementErrors(simulator.options.noise_model).of_readout(qubits)
     matrices = [np.eye(2) if error is None else error.T for error in errors]
     return [assignment_matrices(circuit, matrices.__getitem__) for circuit in circuits]
-
-
-def readout_errors(
-    noise_model: "NoiseModel | None", qubits: Sequence[int]
-) -> list[NDArray[np.float64] | None]:
-    """For each qubit the probability of each value read, given each value, if there are errors."""
-    everywhere = None
-    tables: dict[int, NDArray[np.float64]] = {}
-    for error in noise_model.to_dict()["errors"] if noise_model is not None else []:
-        if error["type"] == "roerror":
-            table = np.asarray(error["probabilities"], dtype=np.float64)
-            if len(table) > 2:
-                raise ValueError(
-                    "readout errors of noise must be of one qubit each here, got one of qubits "
-                    f"{error['gate_qubits'][0]}"
-                )
-            if "gate_qubits" in error:
-                tables |= {qubit: table for (qubit,) in error["gate_qubits"]}
-            else:
-                everywhere = table
-    return [tables.get(qubit, everywhere) for qubit in qubits]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cachetools import LRUCache
 
+from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.qiskit_common.chip_model import ChipModel
 from qrnn_backends.qiskit_common.program import Program, bind
 from qrnn_circuits.circuits.qiskit.target import Chip
@@ -84,6 +85,8 @@ class DirectSimulation:
         self._known = {*basis, "barrier", "if_else", "measure", "reset"}
         if noise_model is not None:
             _check_gates(noise_model, {*basis, "measure", "reset"})
+            # Refuses those of several qubits.
+            MeasurementErrors(noise_model)
         self._chip = Chip(self.name, None, tuple(basis))
         self._transpiled: LRUCache[str, QuantumCircuit] = LRUCache(_CACHED_CIRCUITS)
 

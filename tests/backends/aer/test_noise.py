@@ -196,6 +196,13 @@ def test_errors_of_what_no_circuit_is_written_in_are_refused(name: str) -> None:
         qml.device("qrnn.aer", noise=model)
 
 
+def test_readout_errors_of_several_qubits_are_refused() -> None:
+    model = NoiseModel()
+    model.add_readout_error(ReadoutError(0.8 * np.eye(4) + 0.05), [0, 1])
+    with pytest.raises(ValueError, match=r"noise must be of one qubit each, got one of .*0, 1"):
+        qml.device("qrnn.aer", wires=2, noise=model)
+
+
 @pytest.mark.parametrize("method", ["statevector", "matrix_product_state", "stabilizer"])
 def test_methods_that_draw_errors_have_no_exact_results(method: str) -> None:
     model = NoiseModel()

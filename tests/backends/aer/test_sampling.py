@@ -66,16 +66,6 @@ def test_readout_errors_are_those_that_the_runs_have() -> None:
     assert everywhere.tolist() == [[0.8, 0.0], [0.2, 1.0]]
 
 
-def test_readout_errors_of_several_qubits_are_refused() -> None:
-    noise = NoiseModel()
-    noise.add_readout_error(ReadoutError(np.full((4, 4), 0.25)), [0, 1])
-    simulation = DirectSimulation("automatic", noise)
-    both = [program(qml.X(0), qml.X(1), wires=[0, 1])]
-    for use in (distributions, readout_matrices):
-        with pytest.raises(ValueError, match=r"of one qubit each here, got one of qubits .0, 1."):
-            use(simulation, both)
-
-
 def test_a_failure_of_aer_is_an_error() -> None:
     wires = list(range(60))
     too_large = program(*map(qml.Hadamard, wires), *map(qml.T, wires), wires=wires)

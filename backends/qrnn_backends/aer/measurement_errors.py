@@ -1,0 +1,50 @@
+"""What a noise model of Aer's says of measurements."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from qiskit_aer.noise import NoiseModel
+
+
+class MeasurementErrors:
+    """The errors of measurements that a noise model has.
+
+    Attributes:
+        of_state: Whether some are quantum errors, which change the state that is measured.
+    """
+
+    def __init__(self, noise_model: "NoiseModel | None") -> None:
+        """Writes the model out, which takes seconds for a chip of a hundred qubits.
+
+        Args:
+            noise_model: The model; None has no errors.
+
+        Raises:
+            ValueError: If a readout error is of several qubits.
+        """
+        self.of_state = False
+        self._everywhere: NDArray[np.float64] | None = None
+        self._local: dict[int, NDArray[np.float64]] = {}
+        for error in noise_model.to_dict()["errors"] if noise_model is not None else []:
+            if error["type"] == "qerror":
+                self.of_state = self.of_state or "measure" in error["operations"]
+                continue
+            table = np.asarray(error["probabilities"], dtype=np.float64)
+            if len(table) > 2:
+                # Aer measures one qubit at a time, and leaves such errors out.
+                raise ValueError(
+                    "readout errors of noise must be of one qubit each, got one of qubits "
+                    f"{error['gate_qubits'][0]}"
+                )
+            if "gate_qubits" in error:
+                self._local |= {qubit: table for (qubit,) in error["gate_qubits"]}
+            else:
+                self._everywhere = table
+
+    def of_readout(self, qubits: Sequence[int]) -> list[NDArray[np.float64] | None]:
+        """For each qubit the probability of each value read, given each value, if it has errors."""
+        return [self._local.get(qubit, self._everywhere) for qubit in qubits]
