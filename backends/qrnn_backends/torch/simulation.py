@@ -11,6 +11,7 @@ from pennylane.operation import Operator, StatePrepBase
 from pennylane.ops import Conditional, MeasurementValue, MidMeasure
 from torch import Tensor
 
+from qrnn_backends.torch.distinct_rows import distinct_rows
 from qrnn_backends.torch.representation import (
     DensityMatrices,
     Representation,
@@ -97,9 +98,9 @@ class Branches(ABC):
     def values(self, value: MeasurementValue) -> NDArray[np.generic]:
         """What a function of mid-circuit outcomes gives in each branch, shape ``(branches,)``."""
         bits = np.stack([self.records[m.meas_uid] for m in value.measurements], 1)
-        patterns, inverse = np.unique(bits, axis=0, return_inverse=True)
+        patterns, inverse = distinct_rows(bits)
         results = [value.processing_fn(*map(int, pattern)) for pattern in patterns]
-        return np.asarray(results)[inverse.reshape(-1)]
+        return np.asarray(results)[inverse]
 
     def _apply(self, operation: Operator) -> None:
         gate = operation
@@ -232,8 +233,7 @@ class ExactBranches(Branches):
     def _groups(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Records that are told apart, and which of them each branch has."""
         records = list(self.records.values()) or [np.zeros(len(self.state), np.uint8)]
-        patterns, group = np.unique(np.stack(records, 1), axis=0, return_inverse=True)
-        return patterns, group.reshape(-1)
+        return distinct_rows(np.stack(records, 1))
 
     def _mix(self) -> None:
         """Holds one density matrix for each record, where that is less than its branches."""
