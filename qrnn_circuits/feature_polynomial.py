@@ -108,7 +108,7 @@ class FeaturePolynomial(nn.Module):
             tables = tables.gather(2, patterns[:, None].expand_as(tables))
         # One product of matrices, and not one for each polynomial.
         values = self._values(features) @ tables.transpose(0, 1).flatten(1)
-        return values.view(len(features), len(coefficients), -1).transpose(0, 1)
+        return values.view(features.shape[0], len(coefficients), -1).transpose(0, 1)
 
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""

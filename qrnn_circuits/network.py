@@ -260,7 +260,7 @@ class RecurrentNetwork(nn.Module):
     ) -> tuple[Steps, Tensor]:
         """The steps and the state to start from, if everything is acceptable."""
         steps = checked_steps(inputs, outcomes, self.cell, ignore_index)
-        batch = len(steps.inputs)
+        batch = steps.inputs.shape[0]
         if state is None:
             return steps, self.cell.initial_state(batch)
         self._check_state(state, batch)

@@ -200,6 +200,21 @@ def test_an_exported_network_predicts_what_the_network_predicts(
     assert torch.allclose(found, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("ending", ["loss", "outputs"])
+def test_an_exported_network_takes_batches_of_other_sizes(
+    make: Callable[..., QRNN], ending: str
+) -> None:
+    model = make()
+    module: torch.nn.Module = Loss(model) if ending == "loss" else model
+    batch = {0: torch.export.Dim("batch", min=2, max=64)}
+    exported = torch.export.export(module, (SYMBOLS, OUTCOMES), dynamic_shapes=(batch, batch))
+    symbols, outcomes = SYMBOLS.repeat(3, 1), OUTCOMES.flip(0).repeat(3, 1)
+    found, expected = exported.module()(symbols, outcomes), module(symbols, outcomes)
+    if ending == "outputs":
+        found, expected = found.log_acceptance, expected.log_acceptance
+    assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_network_predicts_and_learns_as_the_network(
     make: Callable[..., QRNN],

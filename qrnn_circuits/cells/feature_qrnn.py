@@ -176,7 +176,7 @@ class FeatureQRNNCell(Cell):
         check_parameters(self)
         angles = self.polynomial.table(self.coefficients, features)
         blocks = torch.stack(block_amplitudes(angles, self.order, self.semantics))
-        log_scale = blocks.new_zeros(len(features), dtype=torch.float64)
+        log_scale = blocks.new_zeros(features.shape[0], dtype=torch.float64)
         if self.order and self.semantics == "postselected":
             scales = torch.hypot(blocks[0], blocks[1]).amax(-1, keepdim=True).detach()
             blocks = blocks / scales

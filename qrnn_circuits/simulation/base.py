@@ -83,7 +83,7 @@ class Simulation:
         """
         joint = self.cell(inputs, state)
         weights = self.cell.weights(joint)
-        log_scale = weights.new_zeros(len(inputs), dtype=torch.float64)
+        log_scale = weights.new_zeros(inputs.shape[0], dtype=torch.float64)
         return Step(weights, log_scale, lambda outcomes: self.cell.condition(joint, outcomes))
 
     def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

@@ -110,7 +110,7 @@ def register_states(
     density = unpacked(state)
     encoded = product_amplitudes(ry_amplitudes(encoding_angles(inputs))).to(density.dtype)
     # The block acts on the features of all steps, or once on all that they may be made of.
-    few = len(inputs) * len(state) < size
+    few = inputs.shape[0] * state.shape[0] < size
     basis = encoded if few else torch.eye(size, dtype=density.dtype, device=inputs.device)
     memory = torch.eye(kept, dtype=density.dtype, device=inputs.device)
     beside = (basis[..., None, :, None] * memory[:, None]).flatten(-2)
@@ -123,7 +123,9 @@ def register_states(
         )
         mixed = density.mT @ amplitudes
         populations.append((mixed * amplitudes.conj()).real.sum(1))
-        left, right = mixed.view(len(mixed), -1, kept), amplitudes.view(len(mixed), -1, kept)
+        left, right = (
+            each.unflatten(1, (-1, kept)) for each in (mixed.flatten(1), amplitudes.flatten(1))
+        )
         density = left.mT @ right.conj()
         states.append(packed(density))
     return torch.stack(populations)[..., order.argsort()], torch.stack(states)

@@ -4,6 +4,7 @@ import pennylane as qml
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from tests.circuits.known_warnings import TREE_TRAVERSAL
@@ -142,6 +143,37 @@ def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
     inputs = random(3, 2, 2)
 
     assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_an_exported_layer_takes_batches_of_other_sizes(make_layer: Make) -> None:
+    layer = make_layer(1, 2)
+    batch = {1: torch.export.Dim("batch", min=2, max=64)}
+    exported = torch.export.export(layer, (random(2, 2, 1),), dynamic_shapes=(batch,))
+    inputs = random(2, 5, 1)
+    assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) -> None:
+    layer, inputs = make_layer(1, 2), random(2, 2, 1)
+    values = {name: value.detach() for name, value in layer.named_parameters()}
+    directions = {name: random(*value.shape) for name, value in values.items()}
+
+    def slopes(at: dict[str, Tensor]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = grad(
+            lambda values: functional_call(layer, values, (inputs,))[0].square().sum()
+        )(at)
+        return found
+
+    def along(at: dict[str, Tensor]) -> Tensor:
+        return torch.stack([(slopes(at)[name] * directions[name]).sum() for name in at]).sum()
+
+    above, below = (
+        slopes({name: value + step * directions[name] for name, value in values.items()})
+        for step in (1e-5, -1e-5)
+    )
+    for name, bend in grad(along)(values).items():
+        expected = (above[name] - below[name]) / 2e-5
+        assert torch.allclose(bend, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:

@@ -10,7 +10,8 @@ _KEY_BITS = 31
 def distinct_rows(bits: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The different rows in their order, and which of them each row is.
 
-    NumPy's own ``unique`` with an axis compares rows byte by byte, which takes some thirty times as long.
+    NumPy's own ``unique`` with an axis compares rows byte by byte, which takes some
+    thirty times as long.
 
     Args:
         bits: Zeros and ones, shape ``(rows, columns)``, with fewer than ``2**31`` rows.
