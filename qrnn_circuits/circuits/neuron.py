@@ -36,7 +36,8 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     see the classes of :mod:`qrnn_circuits.circuits.realisations`. It has a matrix where the
     realisation is exactly a unitary on the wires, as the multiplexed one is. Of order 0 it is the
     rotation by its polynomial, whichever realisation is given. In a QNode of another device than
-    ``qrnn``'s, the circuit of those that measure is queued in their place.
+    ``qrnn``'s, the circuit of those that measure is queued in their place; of the operation itself
+    nothing can be made there, such as its adjoint.
 
     Args:
         coefficients: Of the polynomial ``phi``, in radians, shape ``(P,)`` or ``(B, P)``.
@@ -105,6 +106,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
             "inverse": inverse,
             "parities": kept,
         }
+        self._queued_as_circuit = False
         super().__init__(coefficients, wires=wires)
 
     def queue(self, context: Any = qml.QueuingManager) -> "NeuronOperation":  # noqa: ANN401
@@ -113,7 +115,8 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         PennyLane's devices look for mid-circuit measurements before they decompose anything.
         """
         if self.realisation.measures and _in_qnode_of_another_device():
-            self.decomposition()
+            super().decomposition()
+            self._queued_as_circuit = True
         else:
             context.append(self)
         return self
@@ -212,8 +215,23 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         operations: Gates = recorded.operations
         return operations
 
+    def decomposition(self) -> list[Operator]:
+        """The circuit: gates, mid-circuit measurements and conditioned gates.
+
+        Raises:
+            ValueError: If a QNode of another device has the circuit already.
+        """
+        self._check_not_queued("its circuit")
+        decomposition: list[Operator] = super().decomposition()
+        return decomposition
+
     def adjoint(self) -> "NeuronOperation":
-        """The neuron that rotates the other way: the adjoint of each block."""
+        """The neuron that rotates the other way: the adjoint of each block.
+
+        Raises:
+            ValueError: If a QNode of another device has the circuit already.
+        """
+        self._check_not_queued("its adjoint")
         options = self.hyperparameters | {"inverse": not self.hyperparameters["inverse"]}
         return NeuronOperation(self.data[0], self.wires, **options)
 
@@ -225,6 +243,15 @@ class NeuronOperation(Operation):  # type: ignore[misc]
     ) -> str:
         """The name in drawings: its many coefficients do not fit there."""
         return base_label or ("Neuron†" if self.hyperparameters["inverse"] else "Neuron")
+
+    def _check_not_queued(self, wanted: str) -> None:
+        if self._queued_as_circuit:
+            raise ValueError(
+                f"{wanted} must not be asked for in a QNode of another device than qrnn's, where "
+                f"the circuit of a neuron that measures (realisation {self.realisation.name!r}) is "
+                "queued at once: give inverse=True for the adjoint, or take realisation "
+                "'multiplexed', device 'qrnn.torch' or 'qrnn.aer'"
+            )
 
     @property
     def _controls(self) -> int:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from pennylane.exceptions import MatrixUndefinedError
+from pennylane.operation import Operator
 from pennylane.typing import TensorLike
 
 from qrnn_circuits.circuits.neuron import NeuronOperation, expand_neurons
@@ -283,6 +285,47 @@ def test_devices_that_run_neurons_get_them_whole() -> None:
     for device, names in (("qrnn.torch", ["NeuronOperation"]), ("default.qubit", [])):
         tape = circuit_of("postselect", 1, device).construct((COEFFICIENTS,), {})
         assert [part.name for part in tape.operations if "Neuron" in part.name] == names
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        qml.adjoint,
+        lambda neuron: qml.adjoint(neuron, lazy=False),
+        lambda neuron: qml.simplify(qml.adjoint(neuron)),
+        lambda neuron: qml.pow(neuron, 2),
+        lambda neuron: qml.prod(neuron, qml.X(0)),
+    ],
+)
+def test_nothing_is_made_of_a_neuron_whose_circuit_is_queued(
+    use: Callable[[Operator], Operator],
+) -> None:
+    def circuit(neuron: Callable[[], Operator]) -> Any:  # noqa: ANN401
+        use(neuron())
+        return qml.probs(wires=1)
+
+    kept, measuring = (
+        partial(NeuronOperation, [0.9, 0.5], wires, 1, 1, realisation)
+        for wires, realisation in (([0, 1], "multiplexed"), ([0, 1, 2], "postselect"))
+    )
+    node = qml.QNode(circuit, qml.device("default.qubit"))
+    assert np.isclose(node(kept).sum(), 1)
+    with pytest.raises(ValueError, match=r"must not be asked for in a QNode of another device"):
+        node(measuring)
+
+
+def test_a_neuron_that_is_made_once_may_be_queued_twice() -> None:
+    neuron = NeuronOperation([0.9, 0.5], [0, 1, 2], 1, 1, "postselect")
+
+    def circuit() -> Any:  # noqa: ANN401
+        qml.apply(neuron)
+        qml.apply(neuron)
+        return qml.probs(wires=1)
+
+    found, right = (
+        qml.QNode(circuit, qml.device(name))() for name in ("default.qubit", "qrnn.torch")
+    )
+    np.testing.assert_allclose(found, right, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("realisation", ["postselect", "repeat_until_success,attempts=2"])
