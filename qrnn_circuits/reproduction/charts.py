@@ -112,7 +112,7 @@ def _heat_map(axes: Axes, settings: ChartSettings, results: Results) -> bool:
     image = axes.imshow(grid, norm=norm, cmap="cividis", aspect="auto")
     axes.set_xticks(range(len(across)), [f"{value:g}" for value in across], rotation=90)
     axes.set_yticks(range(len(down)), list(map(_text, down)))
-    axes.set_ylabel(settings.y.rpartition(".")[2].replace("_", " "))
+    axes.set_ylabel(settings.rows_label or settings.y.rpartition(".")[2].replace("_", " "))
     axes.figure.colorbar(image, label=settings.y_label)
     return True
 

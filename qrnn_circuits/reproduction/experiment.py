@@ -92,7 +92,8 @@ class ChartSettings:
         x: Name in the grid of what the horizontal axis shows.
         y: Name in the grid of what tells lines or rows apart; empty for the entries of ``cases``.
         x_label: Of the horizontal axis.
-        y_label: Of the vertical axis.
+        y_label: Of the vertical axis, or of the colours of a heat map.
+        rows_label: Of the vertical axis of a heat map, by default the name of ``y``.
         x_log: Whether the horizontal axis is logarithmic.
         y_log: Whether the vertical axis is logarithmic.
         least: Smaller values are drawn as this one.
@@ -111,6 +112,7 @@ class ChartSettings:
     y: str = ""
     x_label: str = ""
     y_label: str = ""
+    rows_label: str = ""
     x_log: bool = False
     y_log: bool = False
     least: float | None = None

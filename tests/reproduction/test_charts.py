@@ -72,6 +72,9 @@ def test_a_heat_map_shows_a_median_in_each_cell(experiment: Experiment, runs: Ru
     (image,) = figure.axes[0].images
     # Values below the least one count as this one: of order 1, seed 0 as 2.
     np.testing.assert_allclose(image.get_array(), [[2.0, 10.5], [2.5, 20.5]])
+    assert figure.axes[0].get_ylabel() == "order"
+    named: Any = draw(replace(settings, rows_label="order k"), [(experiment, runs)])
+    assert named.axes[0].get_ylabel() == "order k"
 
 
 def test_a_cell_whose_median_run_has_no_figure_is_crossed_out(
