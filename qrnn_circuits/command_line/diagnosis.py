@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
@@ -20,6 +21,7 @@ DEVICES = {"qrnn.torch": None, "qrnn.aer": "qiskit", "qrnn.ibm": "qiskit"}
 """The devices of this package, each with the extra that it needs."""
 # The extras that the commands and devices use.
 _EXTRAS = ("qiskit", "mitigation", "sweep", "umap")
+_CHANNELS = ("ibm_quantum_platform", "ibm_cloud", "ibm_quantum", "local")
 _ACCOUNTS = Path(".qiskit") / "qiskit-ibm.json"
 _LARGEST_FILE = 2**20
 
@@ -94,8 +96,9 @@ def accounts() -> Iterator[Finding]:
     """Accounts of IBM Quantum by their names, without tokens and instances."""
     subject = "IBM account"
     if os.environ.get("QISKIT_IBM_TOKEN"):
-        channel = os.environ.get("QISKIT_IBM_CHANNEL") or "default channel"
-        yield Finding(subject, f"in the environment ({channel})")
+        channel = os.environ.get("QISKIT_IBM_CHANNEL")
+        told = _told(channel) if channel else "default channel"
+        yield Finding(subject, f"in the environment ({told})")
     path = Path.home() / _ACCOUNTS
     if not path.exists():
         if not os.environ.get("QISKIT_IBM_TOKEN"):
@@ -116,8 +119,13 @@ def accounts() -> Iterator[Finding]:
         yield Finding(subject, f"{path} cannot be read ({type(error).__name__})", way_out)
         return
     for name, (channel, has_token) in found.items():
-        state = f"{name} ({channel}), saved in {path}"
+        state = f"{name} ({_told(channel)}), saved in {path}"
         yield Finding(subject, state, None if has_token else "it has no token: save it again")
+
+
+def _told(channel: object) -> str:
+    """A channel, unless it is something else, such as a token in the wrong place."""
+    return str(channel) if channel in _CHANNELS else "unknown channel"
 
 
 def data() -> Iterator[Finding]:
@@ -154,6 +162,9 @@ def jobs() -> Iterator[Finding]:
         yield Finding("jobs", state, way_out)
     elif not os.access(place, os.W_OK):
         way_out = f"{place} cannot be written: change its permissions, or set QRNN_JOBS"
+        yield Finding("jobs", state, way_out)
+    elif os.name == "posix" and store.path.exists() and store.path.stat().st_mode & 0o007:
+        way_out = f"everybody can read it: chmod 600 {shlex.quote(str(store.path))}"
         yield Finding("jobs", state, way_out)
     else:
         yield Finding("jobs", state)

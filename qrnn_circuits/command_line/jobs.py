@@ -55,7 +55,11 @@ def _show(record: JobRecord, *, as_json: bool) -> None:
 
 def _table(entries: list[JobRecord | DamagedRecord]) -> Table:
     table = Table(box=None)
-    for column in ("job", "submitted", "backend", "status", "task"):
+    # What is wide for the terminal takes letters from any column but this one, to be copied.
+    table.add_column(
+        "job", no_wrap=True, min_width=min(60, max(len(entry.id) for entry in entries))
+    )
+    for column in ("submitted", "backend", "status", "task"):
         table.add_column(column, no_wrap=True)
     table.add_column("shots", justify="right", no_wrap=True)
     for entry in entries:

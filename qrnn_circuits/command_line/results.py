@@ -7,6 +7,7 @@ import typer
 from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import ChartOption, JsonOption
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run import show_report
 from qrnn_circuits.command_line.submission import advice_on
 from qrnn_circuits.command_line.waiting import clear, doing
@@ -46,10 +47,11 @@ def results(
     with device_errors():
         import pennylane as qml
 
+        backend = plain(record.backend).plain
         if wait and record.status in (JobStatus.RECORDED, JobStatus.SUBMITTED):
             clear()
-            typer.echo(f"fetching job {job} from {record.backend}", err=True)
-        doing(f"waiting for job {job} on {record.backend}", advice_on(job))
+            typer.echo(f"fetching job {job} from {backend}", err=True)
+        doing(f"waiting for job {job} on {backend}", advice_on(job))
         with qml.Tracker(device) as tracker:
             fetched = device.fetch(job, wait=wait)
         kept = tracker.history.get("kept_shots")

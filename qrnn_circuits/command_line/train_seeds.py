@@ -22,7 +22,7 @@ from qrnn_circuits.training import (
     best_result,
     progress_for,
 )
-from qrnn_circuits.training.ensemble import MOST_SEEDS
+from qrnn_circuits.training.ensemble_folder import MOST_SEEDS
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 

@@ -88,6 +88,9 @@ class Database:
         self._holds_data()
         with self._connection() as connection:
             if _is_new(connection):
+                # One that was there already may be readable by all.
+                with suppress(OSError):
+                    self.path.chmod(0o600)
                 _set_up(connection)
             self._check(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -166,7 +169,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _is_new(connection: sqlite3.Connection) -> bool:
-    return _mark(connection) == (0, 0) and not _tables(connection)
+    """Whether a database has never held anything, by any program."""
+    (changes,) = connection.execute("PRAGMA schema_version").fetchone()
+    return _mark(connection) == (0, 0) and changes == 0
 
 
 def _set_up(connection: sqlite3.Connection) -> None:

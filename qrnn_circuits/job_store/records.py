@@ -16,6 +16,8 @@ from qrnn_circuits.bounded_files import check_nesting, parse_json
 # Surrogates, which stand for bytes that are no text, and zeros, at which C ends texts.
 _NO_TEXT = re.compile("[\ud800-\udfff\0]")
 _SHOWN = 60
+# Characters of a text, many times what a service says or calls its jobs.
+_LONGEST_TEXT = 2**18
 
 
 class JobError(Exception):
@@ -130,7 +132,8 @@ def to_entry(row: tuple[Any, ...]) -> JobRecord | DamagedRecord:
         values["context"] = open_json("context", values["context"])
     except ValueError as error:
         name = values["id"]
-        return DamagedRecord(name if is_text(name) else shown(name), str(error))
+        readable = is_text(name) and len(name) <= _SHOWN
+        return DamagedRecord(name if readable else shown(name), str(error))
     return JobRecord(**values)
 
 
@@ -144,15 +147,17 @@ def check_values(values: Mapping[str, Any]) -> None:
             accepted = "an integer from 0 to 2**63 - 1"
             right = type(value) is int and 0 <= value < 2**63
         elif name == "usage":
-            accepted = "a number of seconds"
-            right = type(value) in (int, float) and math.isfinite(value)
+            accepted = "a number of seconds, at least 0"
+            right = type(value) in (int, float) and 0 <= value < math.inf
         elif name == "status":
             accepted = f"one of {', '.join(JobStatus)}"
             right = value in tuple(JobStatus)
         elif name == "created":
             accepted, right = "a time in ISO format", _is_time(value)
         else:
-            accepted, right = "text", is_text(value)
+            # What the record holds as JSON has no limit.
+            accepted = f"text of at most {_LONGEST_TEXT:,} characters"
+            right = is_text(value) and (name == "context" or len(value) <= _LONGEST_TEXT)
         if not right:
             raise ValueError(f"{name} must be {accepted}, got {shown(value)}")
 
@@ -168,6 +173,12 @@ def _is_time(value: object) -> bool:
     except (ValueError, OverflowError, OSError):
         return False
     return isinstance(value, str)
+
+
+def printable(reason: str) -> str:
+    """A text of someone else, as it can be kept and shown."""
+    text = reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 
 def shown(value: object) -> str:

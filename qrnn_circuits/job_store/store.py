@@ -17,6 +17,7 @@ from qrnn_circuits.job_store.records import (
     is_text,
     open_bytes,
     open_json,
+    printable,
     seal_bytes,
     seal_json,
     to_entry,
@@ -151,7 +152,7 @@ class JobStore:
 
     def failed(self, job_id: str, reason: str) -> None:
         """Notes why a job will give no results."""
-        self._update(job_id, status=JobStatus.FAILED, error=_printable(reason))
+        self._update(job_id, status=JobStatus.FAILED, error=printable(reason))
 
     def cancelled(self, job_id: str) -> None:
         """Notes that a job was taken back."""
@@ -159,7 +160,7 @@ class JobStore:
 
     def troubled(self, job_id: str, reason: str) -> None:
         """Notes what went wrong with a job that may still give results."""
-        self._update(job_id, error=_printable(reason))
+        self._update(job_id, error=printable(reason))
 
     def _update(self, job_id: str, **values: str | bytes | None) -> None:
         """Changes a job that is not done: what is done stays as it is."""
@@ -191,8 +192,3 @@ class JobStore:
         if not rows:
             raise JobError(f"there is no job {job_id!r} in {self.path}; `qrnn jobs` lists all")
         return rows[0]
-
-
-def _printable(reason: str) -> str:
-    """A text of someone else, as it can be kept and shown."""
-    return reason.replace("\0", "\\0").encode(errors="backslashreplace").decode()

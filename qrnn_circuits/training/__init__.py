@@ -4,6 +4,7 @@ from qrnn_circuits.training.checkpoint import Checkpoint, CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, best_result
 from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, load_run
+from qrnn_circuits.training.folder_lock import RunInUseError
 from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
@@ -14,7 +15,7 @@ from qrnn_circuits.training.pretrained import (
 )
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
-from qrnn_circuits.training.run_folder import RunFolder, RunInUseError
+from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace

@@ -1,38 +1,107 @@
 """Files that are either wholly there or not there at all, whatever happens while writing."""
 
 import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
-_SUFFIX = ".tmp"
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]+\.tmp")
+# Elsewhere, files that are open can neither be removed nor renamed.
+_HAS_LOCKS = find_spec("fcntl") is not None
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes a file so that a crash at any moment leaves the old content or the new, never a mix.
 
     The bytes go to a temporary file in the same folder, are forced to the disk, and take the
-    place of ``path`` in one rename.
+    place of ``path`` in one rename. What a killed process has left of an earlier write is removed.
 
     Raises:
         OSError: The data could not be written, for example on a full disk. ``path`` is as before.
     """
-    # Nobody can lay a link of this name beforehand, and one that exists is not followed.
-    temporary = path.with_name(f".{path.name}.{token_hex(8)}{_SUFFIX}")
-    try:
-        with temporary.open("xb") as file:
+    remove_leftovers(path.parent, path.name)
+    with _temporary_file(path) as (file, temporary):
+        try:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            if not _HAS_LOCKS:
+                file.close()
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     _sync_folder(path.parent)
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """The temporary files that a killed process left in a folder."""
-    return sorted(folder.glob(f".*{_SUFFIX}"))
+    """The temporary files in a folder, which a killed process left or a living one writes."""
+    return sorted(path for path in folder.glob(".*.tmp") if _TEMPORARY.fullmatch(path.name))
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Removes the temporary files of killed processes from a folder, and of no living one.
+
+    Args:
+        folder: The folder.
+        name: Of the file that they were to become; by default of any.
+    """
+    for path in leftovers(folder):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and name in (None, found[1]):
+            # What another user has left is not ours to remove.
+            with suppress(OSError):
+                _remove_abandoned(path)
+
+
+@contextmanager
+def _temporary_file(path: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A new file beside another one, locked as long as it is open."""
+    while True:
+        # Nobody can lay a link of this name beforehand, and one that exists is not followed.
+        temporary = path.with_name(f".{path.name}.{token_hex(8)}.tmp")
+        with temporary.open("xb") as file:
+            # On a file system without locks, nobody takes the file for abandoned either.
+            with suppress(OSError):
+                _lock(file.fileno(), wait=True)
+            # Before it was locked, another process may have taken it for abandoned.
+            if os.fstat(file.fileno()).st_nlink:
+                yield file, temporary
+                return
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes a temporary file unless a living process writes it.
+
+    Raises:
+        OSError: One does, or the file is not to be removed for another reason.
+    """
+    # Not read only, for which network file systems give no lock.
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            _lock(descriptor, wait=False)
+            path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, wait: bool) -> None:
+    """Locks an open file, where the system has such locks.
+
+    Raises:
+        OSError: Another process has locked it, or there are no locks on this file system.
+    """
+    if _HAS_LOCKS:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(folder: Path) -> None:

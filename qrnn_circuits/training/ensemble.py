@@ -4,20 +4,29 @@ Each is a run like any other, with a folder, batches, validations, checkpoints a
 own. What they share is the computation of their steps, see :mod:`~.training.joint_steps`.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import parse_json, read_bytes
-from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.atomic import remove_leftovers
+from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
+from qrnn_circuits.training.ensemble_folder import (
+    check_empty,
+    check_optimizer,
+    checked_seeds,
+    is_described,
+    read_description,
+    write_description,
+    write_summary,
+)
+from qrnn_circuits.training.folder_lock import FolderLock
 from qrnn_circuits.training.joint_steps import JointSteps
 from qrnn_circuits.training.log import Log
+from qrnn_circuits.training.open_files import allow_open_files
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.run_folder import RunFolder
@@ -25,11 +34,8 @@ from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.trainer import Trainer
 from qrnn_circuits.training.validation import Validation
 
-MOST_SEEDS = 10_000
-_FILE = "ensemble.json"
-_SUMMARY = "summary.json"
-# Bytes of the file, a hundred times what it has.
-_LIMIT = 2**22
+# Its lock and its log.
+_FILES_OF_A_RUN = 2
 
 
 @dataclass(frozen=True)
@@ -122,24 +128,25 @@ class EnsembleTrainer:
             FileExistsError: The folder is not empty.
             FileNotFoundError: The task's data are missing.
             OSError: The folder cannot be written.
+            RunInUseError: Another process uses the folder.
             TypeError: A seed is no integer.
             ValueError: The seeds or the optimiser are not acceptable, or the network or the task
                 cannot be built.
         """
         numbers = checked_seeds(seeds)
         check_optimizer(config)
+        allow_open_files(_FILES_OF_A_RUN * len(numbers))
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"{folder} must be a folder, but is a file")
-        if folder.is_dir() and set(folder.iterdir()) - set(leftovers(folder)):
-            raise FileExistsError(
-                f"{folder} is not empty: name another folder, or go on with the runs in it by "
-                "--resume"
-            )
+        check_empty(folder)
         # What cannot be built is refused before anything is written.
         Trainer(replace(config, seed=numbers[0]), folder / "seed")
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder, config, numbers)
-        return cls(folder, _trainers(folder, config, numbers, {}))
+        with FolderLock(folder):
+            check_empty(folder)
+            remove_leftovers(folder)
+            write_description(folder, config, numbers)
+            return cls(folder, _trainers(folder, config, numbers, {}))
 
     @classmethod
     def resume(cls, folder: Path, changes: Mapping[str, Any] | None = None) -> "EnsembleTrainer":
@@ -152,19 +159,24 @@ class EnsembleTrainer:
         Raises:
             CheckpointError: A last checkpoint cannot be used.
             FileNotFoundError: There are no such runs in the folder, or the task's data are missing.
+            RunInUseError: Another process uses the folder.
             ValueError: The changes contradict the runs, or a file is not what was written.
         """
-        stored, seeds = _read(folder)
-        config = stored.changed(changes or {})
-        trainers = _trainers(folder, config, seeds, changes or {})
-        if config != stored:
-            _write(folder, config, seeds)
+        read_description(folder)
+        with FolderLock(folder):
+            stored, seeds = read_description(folder)
+            allow_open_files(_FILES_OF_A_RUN * len(seeds))
+            config = stored.changed(changes or {})
+            remove_leftovers(folder)
+            trainers = _trainers(folder, config, seeds, changes or {})
+            if config != stored:
+                write_description(folder, config, seeds)
         return cls(folder, trainers)
 
     @staticmethod
     def is_started(folder: Path) -> bool:
         """Whether runs of several seeds were started in a folder."""
-        return (folder / _FILE).exists()
+        return is_described(folder)
 
     def run(self, progress: Progress | None = None) -> list[SeedResult]:
         """Trains until every run is over, or until SIGINT or SIGTERM after a whole step.
@@ -183,12 +195,21 @@ class EnsembleTrainer:
             LogError: A log could not be written; the last checkpoints stay.
             RunInUseError: Another process uses a folder, or has gone on with a run.
         """
-        progress = progress or Progress()
+        try:
+            lock = FolderLock(self.folder)
+        except OSError as error:
+            raise CheckpointError(f"{self.folder} cannot be written: {error}") from error
+        with lock:
+            return self._run(progress or Progress(), lock)
+
+    def _run(self, progress: Progress, lock: FolderLock) -> list[SeedResult]:
         results: dict[int, SeedResult] = {}
         for seed, trainer in self.trainers.items():
             reason = trainer.standing.reason_to_stop(self.config, trainer.step)
             if reason is not None:
-                results[seed] = self._result(seed, reason, None)
+                # Another process may have gone on with it since it was read.
+                with trainer.folder.owned(trainer.step):
+                    results[seed] = self._result(seed, reason, None)
         if len(results) < len(self.trainers):
             with (
                 StopSignals() as signals,
@@ -205,6 +226,7 @@ class EnsembleTrainer:
                 stack.callback(progress.stop)
                 self._loop(members, results, progress, signals)
         ordered = [results[seed] for seed in self.trainers]
+        lock.check()
         self._write_summary(ordered)
         return ordered
 
@@ -261,7 +283,7 @@ class EnsembleTrainer:
             "best": None if best is None else best.seed,
             "runs": [result.to_json() for result in results],
         }
-        write_atomically(self.folder / _SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+        write_summary(self.folder, summary)
 
 
 class _Noted(Progress):
@@ -316,29 +338,6 @@ def _tell(
         progress.validation(min(validations, key=lambda validation: validation.rank))
 
 
-def checked_seeds(seeds: Iterable[object]) -> list[int]:
-    """The seeds, if they are acceptable."""
-    numbers: list[int] = []
-    for seed in seeds:
-        check_integer("seeds", seed, 0)
-        assert isinstance(seed, int)
-        numbers.append(seed)
-        if len(numbers) > MOST_SEEDS:
-            raise ValueError(f"seeds must be at most {MOST_SEEDS:,}")
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(f"seeds must be at least one, and each once, got {numbers}")
-    return numbers
-
-
-def check_optimizer(config: RunConfig) -> None:
-    """Raises a ValueError where the optimiser cannot train several seeds together."""
-    if config.optimizer == "lbfgs":
-        raise ValueError(
-            "optimizer must be adam, sgd or rmsprop to train several seeds together, got 'lbfgs', "
-            "whose line search takes other steps in each run: start a run for each seed"
-        )
-
-
 def _trainers(
     folder: Path, config: RunConfig, seeds: list[int], changes: Mapping[str, Any]
 ) -> dict[int, Trainer]:
@@ -353,35 +352,3 @@ def _trainers(
             like = Trainer.start(replace(config, seed=seed), path, like=like)
         trainers[seed] = like
     return trainers
-
-
-def _write(folder: Path, config: RunConfig, seeds: list[int]) -> None:
-    content = {"seeds": seeds, "config": config.to_json()}
-    write_atomically(folder / _FILE, (json.dumps(content, indent=2) + "\n").encode())
-
-
-def _read(folder: Path) -> tuple[RunConfig, list[int]]:
-    """What :func:`_write` has written.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        TypeError: A value has the wrong type.
-        ValueError: The file is something else.
-    """
-    path = folder / _FILE
-    try:
-        content = read_bytes(path, _LIMIT)
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"there are no runs of several seeds in {folder}") from None
-    values = parse_json(str(path), content)
-    if not isinstance(values, dict) or not all(
-        isinstance(values.get(name), kind) for name, kind in (("seeds", list), ("config", dict))
-    ):
-        raise ValueError(f"{path} must hold seeds and a config")
-    try:
-        config = RunConfig.from_json(values["config"])
-        check_optimizer(config)
-        return config, checked_seeds(values["seeds"])
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{path}: {error}") from error

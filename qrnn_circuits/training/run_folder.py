@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from filelock import FileLock, Timeout
 from torch import nn, optim
 
 from qrnn_circuits.bounded_files import parse_json, read_bytes
-from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.atomic import leftovers, remove_leftovers, write_atomically
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -19,25 +18,12 @@ from qrnn_circuits.training.checkpoint import (
     write_checkpoint,
 )
 from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.folder_lock import LOCK, FolderLock, RunInUseError
 from qrnn_circuits.training.optimizer_states import state_differences
 
 CheckpointName = Literal["best", "last"]
-_LOCK = ".lock"
 # Bytes of a configuration, a thousand times what one has.
 _CONFIG_LIMIT = 2**20
-
-
-class RunInUseError(RuntimeError):
-    """Another process trains the run in a folder, or has done so since this one has read it.
-
-    Example:
-        >>> folder = RunFolder(Path("in_use"))
-        >>> folder.path.mkdir()
-        >>> with folder.owned(), RunFolder(folder.path).owned():
-        ...     pass
-        Traceback (most recent call last):
-        qrnn_circuits.training.run_folder.RunInUseError: another process uses the run in in_use...
-    """
 
 
 class RunFolder:
@@ -54,6 +40,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock: FolderLock | None = None
 
     @property
     def config_path(self) -> Path:
@@ -69,7 +56,7 @@ class RunFolder:
         """Whether a run got as far as its configuration, or something else lies here."""
         if not self.path.is_dir():
             return False
-        return bool(set(self.path.iterdir()) - {self.path / _LOCK, *leftovers(self.path)})
+        return bool(set(self.path.iterdir()) - {self.path / LOCK, *leftovers(self.path)})
 
     @property
     def has_checkpoints(self) -> bool:
@@ -91,7 +78,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         with self.owned():
             self._check_not_started()
-            self.remove_leftovers()
+            remove_leftovers(self.path)
             self.write_config(config)
 
     def _check_not_started(self) -> None:
@@ -112,38 +99,48 @@ class RunFolder:
             step: Where the run was when it was read, if it has been.
 
         Raises:
-            CheckpointError: The last checkpoint cannot be read.
+            CheckpointError: The last checkpoint cannot be read, or the folder of a run that was
+                read cannot be written.
             OSError: The folder cannot be written.
             RunInUseError: Another process owns the folder, or has gone on with the run.
         """
-        lock = FileLock(self.path / _LOCK)
         try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise RunInUseError(
-                f"another process uses the run in {self.path}: wait until it ends, or stop it (a "
-                "suspended one has to be woken or killed)"
-            ) from None
+            self._lock = FolderLock(self.path)
+        except OSError as error:
+            if step is None:
+                raise
+            raise CheckpointError(f"{self.path} cannot be written: {error}") from error
         try:
-            last = self.checkpoint_path("last")
-            stored = step
-            if step is not None:
-                stored = read_checkpoint(last).step if last.exists() else 0
-            if stored != step:
-                raise RunInUseError(
-                    f"the run in {self.path} is at step {stored}, not at step {step} as when it "
-                    "was read: another process has gone on with it, so resume it once more"
-                )
+            self._check_step(step)
             yield
         finally:
-            lock.release()
+            self._lock.release()
+            self._lock = None
+
+    def _check_step(self, step: int | None) -> None:
+        last = self.checkpoint_path("last")
+        stored = step
+        if step is not None:
+            stored = read_checkpoint(last).step if last.exists() else 0
+        if stored != step:
+            raise RunInUseError(
+                f"the run in {self.path} is at step {stored}, not at step {step} as when it "
+                "was read: another process has gone on with it, so resume it once more"
+            )
+
+    def _check_owned(self) -> None:
+        """Raises RunInUseError where the folder has been taken from its owner."""
+        if self._lock is not None:
+            self._lock.check()
 
     def write_config(self, config: RunConfig) -> None:
         """Writes ``config.json`` atomically.
 
         Raises:
             OSError: It cannot be written.
+            RunInUseError: The folder was owned, and is another's now.
         """
+        self._check_owned()
         text = json.dumps(config.to_json(), indent=2) + "\n"
         write_atomically(self.config_path, text.encode())
 
@@ -180,11 +177,6 @@ class RunFolder:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{self.config_path}: {error}") from error
 
-    def remove_leftovers(self) -> None:
-        """Removes the temporary files of a process that was killed while it wrote."""
-        for path in leftovers(self.path):
-            path.unlink()
-
     def recover(
         self, config: RunConfig, model: nn.Module, optimizer: optim.Optimizer
     ) -> Checkpoint | None:
@@ -205,7 +197,7 @@ class RunFolder:
             ValueError: The run is past the steps of the configuration.
         """
         with self.owned():
-            self.remove_leftovers()
+            remove_leftovers(self.path)
             if not self.has_checkpoints:
                 return None
             checkpoint = self.load("last", config, model, optimizer)
@@ -225,7 +217,9 @@ class RunFolder:
 
         Raises:
             CheckpointError: It could not be written; the one before is untouched.
+            RunInUseError: The folder was owned, and is another's now.
         """
+        self._check_owned()
         write_checkpoint(self.checkpoint_path(name), checkpoint)
 
     def holds_best(self, step: int) -> bool:

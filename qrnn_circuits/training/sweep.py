@@ -18,7 +18,8 @@ import numpy as np
 
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult, checked_seeds
+from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
+from qrnn_circuits.training.ensemble_folder import checked_seeds
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.run_folder import RunFolder

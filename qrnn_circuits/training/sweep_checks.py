@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.ensemble import check_optimizer
+from qrnn_circuits.training.ensemble_folder import check_optimizer
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.sweep_space import Choices, SweepSpace
 

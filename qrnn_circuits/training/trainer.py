@@ -199,7 +199,7 @@ class Trainer:
             The log, in the first process.
 
         Raises:
-            CheckpointError: The first checkpoint could not be written.
+            CheckpointError: The folder or the first checkpoint could not be written.
             LogError: The log could not be written.
             RunInUseError: Another process uses the folder, or has gone on with the run.
         """

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -143,6 +144,32 @@ def test_jobs_are_counted_and_damaged_ones_are_a_problem(qrnn: Qrnn, store: JobS
     assert result.exit_code == 1
     (problem,) = problems(result)
     assert "damaged are 1: `qrnn jobs` says which" in problem
+
+
+def test_jobs_that_everybody_can_read_are_a_problem(qrnn: Qrnn, store: JobStore) -> None:
+    record = JobRecord(
+        device="qrnn.ibm", backend="x", mode="job", circuits=1, shots=1, circuit_hash=""
+    )
+    store.add(record, {})
+    for mode in (0o600, 0o640):
+        store.path.chmod(mode)
+        assert not problems(qrnn("doctor"))
+    store.path.chmod(0o644)
+    (problem,) = problems(qrnn("doctor"))
+    assert problem.endswith(f"everybody can read it: chmod 600 {shlex.quote(str(store.path))}")
+
+
+def test_a_token_in_place_of_a_channel_is_not_told(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".qiskit" / "qiskit-ibm.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"mine": {"channel": TOKEN, "token": TOKEN}}))
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", TOKEN)
+    monkeypatch.setenv("QISKIT_IBM_CHANNEL", TOKEN)
+    result = qrnn("doctor")
+    assert flat(result).count("(unknown channel)") == 2
+    assert TOKEN not in flat(result)
 
 
 def test_a_foreign_file_of_jobs_is_a_problem(qrnn: Qrnn, store: JobStore) -> None:

@@ -149,3 +149,18 @@ def test_an_unknown_job_and_a_foreign_file_are_errors(qrnn: Qrnn, store: JobStor
     result = qrnn("jobs")
     assert result.exit_code == 1
     assert "not a database" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "change", [{"shots": 2**62}, {"backend": "x" * 5000}, {"backend": "a b " * 50}]
+)
+def test_what_is_wide_shortens_no_id(
+    qrnn: Qrnn, add: Callable[..., JobRecord], change: dict[str, object]
+) -> None:
+    records = [add(), add(**change), add()]
+    result = qrnn("jobs")
+    assert result.exit_code == 0, result.exception
+    first = [line.split()[0] for line in result.stdout.splitlines() if line[:2].strip()]
+    assert [word for word in first if word in {record.id for record in records}] == [
+        record.id for record in records[::-1]
+    ]

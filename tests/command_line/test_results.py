@@ -167,3 +167,13 @@ def test_a_job_of_the_service_is_waited_for_or_not(
     report = json.loads(result.stdout)
     assert report["device"] == "qrnn.ibm (backend ibm_manila)"
     assert report["distance"] < 4 * report["expected_noise"]
+
+
+def test_a_record_does_not_control_the_terminal(qrnn: Qrnn, job: str, store: JobStore) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("UPDATE jobs SET backend = ?", ("fake_\x1b[2J",))
+        connection.commit()
+    result = qrnn("results", job)
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert f"fetching job {job} from fake_\\x1b[2J" in result.stderr

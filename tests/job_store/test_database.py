@@ -132,3 +132,39 @@ def test_only_their_owner_can_read_jobs(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"], 0o600)
     for folder in (store.path.parent, store.path.parent.parent):
         assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_empty_file_that_all_can_read_becomes_its_owners_alone(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    store.path.touch()
+    store.path.chmod(0o644)
+    add(store)
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    # What a user opens later on purpose stays so.
+    store.path.chmod(0o640)
+    add(store)
+    assert store.path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_database_from_which_another_program_has_removed_its_tables_stays(
+    store: JobStore,
+) -> None:
+    store.path.parent.mkdir()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        connection.execute("DROP TABLE notes")
+    before = store.path.read_bytes()
+    for use in (lambda: add(store), store.records):
+        with pytest.raises(JobStoreError, match="database of another program"):
+            use()
+    assert store.path.read_bytes() == before
+
+
+def test_a_file_whose_first_writer_was_killed_takes_jobs(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert store.path.stat().st_size > 0
+    assert store.records() == []
+    record = add(store)
+    assert store.records() == [record]

@@ -38,9 +38,11 @@ DAMAGE = [
     ("circuits", b"\x00"),
     ("usage", "long"),
     ("usage", float("inf")),
+    ("usage", -5.5),
     ("seed", "x"),
     ("device", b"\xff"),
     ("backend", "fake\0fez"),
+    ("backend", "x" * 1_000_000),
     ("mode", b""),
     ("circuit_hash", b"1"),
     ("service_job", b"1"),
@@ -63,13 +65,14 @@ def test_a_damaged_row_hides_no_other_and_says_what_is_damaged(
         store.get(job)
 
 
-@pytest.mark.parametrize("value", [None, b"\xff\x00", "a\0b"])
+@pytest.mark.parametrize("value", [None, b"\xff\x00", "a\0b", "x" * 1_000_000])
 def test_a_job_whose_id_is_no_text_hides_no_other(store: JobStore, value: object) -> None:
     job, other = add(store).id, add(store)
     change(store, job, "id", value)
     assert store.records() == [other]
     (damaged,) = [entry for entry in store.entries() if isinstance(entry, DamagedRecord)]
     assert damaged.id.isprintable()
+    assert len(damaged.id) < 100
 
 
 def test_text_that_is_no_unicode_is_damage(store: JobStore) -> None:
@@ -121,6 +124,8 @@ def test_any_reason_of_a_service_can_be_kept(store: JobStore) -> None:
     job = add(store).id
     store.failed(job, "a\0b\udcff")
     assert store.get(job).error == "a\\0b\\udcff"
+    store.troubled(job, "a" * 1_000_000)
+    assert store.get(job).error == "a" * (2**18 - 3) + "..."
 
 
 def test_context_must_be_json(store: JobStore) -> None:

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -5,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits.training import atomic
-from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.atomic import leftovers, remove_leftovers, write_atomically
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
@@ -30,7 +34,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 
 
 def test_leftovers_are_the_temporary_files_of_a_killed_writer(tmp_path: Path) -> None:
-    for name in (".file.123.tmp", "file.tmp", ".hidden", "file"):
+    for name in (".file.123.tmp", "file.tmp", ".hidden", "file", ".cache.tmp", ".a.notes.tmp"):
         (tmp_path / name).touch()
     assert leftovers(tmp_path) == [tmp_path / ".file.123.tmp"]
 
@@ -44,4 +48,63 @@ def test_a_link_laid_beforehand_is_not_followed(
     (tmp_path / ".file.known.tmp").symlink_to(victim)
     with pytest.raises(FileExistsError):
         write_atomically(tmp_path / "file", b"new")
+    assert victim.read_bytes() == b"kept"
+
+
+_WRITER = """
+import os, sys, time
+from pathlib import Path
+from qrnn_circuits.training.atomic import write_atomically
+os.fsync = lambda _: (print("written", flush=True), time.sleep(60))
+write_atomically(Path(sys.argv[1]), b"half")
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_write_and_a_living_one_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file"
+    command = [sys.executable, "-c", _WRITER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        write_atomically(path, b"new")
+        remove_leftovers(tmp_path)
+        assert len(leftovers(tmp_path)) == 1
+        process.kill()
+    write_atomically(tmp_path / "other", b"new")
+    assert len(leftovers(tmp_path)) == 1
+    write_atomically(path, b"newer")
+    assert sorted(tmp_path.iterdir()) == [path, tmp_path / "other"]
+
+
+def test_threads_that_write_one_file_at_once_all_succeed(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    failures: list[Exception] = []
+
+    def write(number: int) -> None:
+        try:
+            for _ in range(50):
+                write_atomically(path, bytes([number]) * 1000)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert path.read_bytes() in [bytes([number]) * 1000 for number in range(4)]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_file_of_ours_is_not_removed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"kept")
+    (tmp_path / ".file.1a.tmp").symlink_to(victim)
+    (tmp_path / ".file.2b.tmp").mkdir()
+    os.mkfifo(tmp_path / ".file.3c.tmp")
+    remove_leftovers(tmp_path)
+    assert len(leftovers(tmp_path)) == 3
     assert victim.read_bytes() == b"kept"

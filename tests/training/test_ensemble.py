@@ -1,6 +1,9 @@
 import json
 import os
+import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +25,8 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
-from qrnn_circuits.training.checkpoint import read_checkpoint
+from qrnn_circuits.training.checkpoint import CheckpointError, read_checkpoint
+from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError
 from tests.training.test_trainer import At, CrashError, crash
 
 Tiny = Callable[..., RunConfig]
@@ -263,3 +267,84 @@ def test_a_folder_that_holds_something_is_left_alone(tiny: Tiny, tmp_path: Path)
 def test_a_folder_without_such_runs_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no runs of several seeds"):
         EnsembleTrainer.resume(tmp_path)
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_of_two_processes_that_begin_in_one_folder_one_is_refused_and_nothing_is_mixed(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    with FolderLock(tmp_path):
+        with pytest.raises(RunInUseError, match="another process uses the run in"):
+            EnsembleTrainer.start(tiny(), range(2), tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    runs = EnsembleTrainer.start(tiny(steps=2), range(2), tmp_path)
+    before = contents(tmp_path)
+    with FolderLock(tmp_path):
+        for use in (lambda: EnsembleTrainer.resume(tmp_path, {"steps": 3}), runs.run):
+            with pytest.raises(RunInUseError, match="another process uses the run in"):
+                use()
+    assert contents(tmp_path) == before
+    assert [result.step for result in runs.run()] == [2, 2]
+
+
+def test_runs_that_another_process_has_gone_on_with_leave_its_summary(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    EnsembleTrainer.start(tiny(steps=2), range(2), tmp_path).run()
+    late = EnsembleTrainer.resume(tmp_path)
+    EnsembleTrainer.resume(tmp_path, {"steps": 4}).run()
+    before = contents(tmp_path)
+    with pytest.raises(RunInUseError, match="is at step 4, not at step 2"):
+        late.run()
+    assert contents(tmp_path) == before
+
+
+def test_what_a_kill_has_left_in_the_folder_of_the_runs_is_removed(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    EnsembleTrainer.start(tiny(steps=1), range(2), tmp_path)
+    (tmp_path / ".ensemble.json.0a1b.tmp").write_bytes(b"half")
+    EnsembleTrainer.resume(tmp_path)
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_summary_that_cannot_be_written_is_one_error_after_all_is_saved(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    runs = EnsembleTrainer.start(tiny(steps=2), range(2), tmp_path)
+    (tmp_path / "summary.json").mkdir()
+    with pytest.raises(CheckpointError, match=r"runs are saved, but their summary .*summary.json"):
+        runs.run()
+    assert {read_checkpoint(tmp_path / f"seed-{n}/last.safetensors").step for n in (0, 1)} == {2}
+
+
+def test_many_seeds_may_open_more_files_than_a_process_begins_with(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        few = sum(1 for _ in Path("/dev/fd").iterdir()) + 20
+        resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+        results = EnsembleTrainer.start(tiny(steps=1), range(40), tmp_path / "many").run()
+        assert [result.step for result in results] == [1] * 40
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_seeds_than_files_may_be_open_are_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    code = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (300, 300))\n"
+        "from qrnn_circuits.command_line import start\n"
+        "start()\n"
+    )
+    command = [sys.executable, "-c", code, "train", "xor", "--seeds", "0-199", "--out", "many"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Error: seeds must be few enough for the 300 files that a process may" in done.stderr
+    assert not (tmp_path / "many").exists()

@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from qrnn_circuits.training import CheckpointError, RunConfig, RunFolder, Trainer, load_run
-from qrnn_circuits.training.run_folder import CheckpointName, RunInUseError
+from qrnn_circuits.training import (
+    CheckpointError,
+    Progress,
+    RunConfig,
+    RunFolder,
+    RunInUseError,
+    Trainer,
+    load_run,
+)
+from qrnn_circuits.training.checkpoint import read_checkpoint
+from qrnn_circuits.training.run_folder import CheckpointName
 from tests.conftest import qrnn_cell
 
 Tiny = Callable[..., RunConfig]
@@ -176,3 +185,38 @@ def test_of_two_runs_started_in_one_folder_one_is_refused(tiny: Tiny, tmp_path: 
         Trainer.start(tiny(), tmp_path / "run")
     with first.folder.owned(), pytest.raises(RunInUseError, match="another process uses"):
         first.run()
+
+
+def test_a_run_whose_folder_was_replaced_writes_nothing_into_the_new_one(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    path = tmp_path / "run"
+    old = Trainer.start(tiny(), path)
+    with old.ready(Progress()):
+        checkpoint = read_checkpoint(old.folder.checkpoint_path("last"))
+        shutil.rmtree(path)
+        Trainer.start(tiny(steps=4, seed=5), path).run()
+        before = {file: file.read_bytes() for file in path.iterdir()}
+        with pytest.raises(RunInUseError, match=r"\.lock was removed or replaced while this proc"):
+            old.folder.save("last", checkpoint)
+        with pytest.raises(RunInUseError):
+            old.folder.write_config(old.config)
+        assert {file: file.read_bytes() for file in path.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", [".lock", "config.json", "best.safetensors", "last.safetensors"])
+def test_a_link_in_place_of_a_file_of_the_folder_is_never_written_through(
+    run: RunFolder, tmp_path: Path, name: str
+) -> None:
+    victim = tmp_path / "victim"
+    file = run.path / name
+    victim.write_bytes(file.read_bytes() or b"kept")
+    before = victim.read_bytes()
+    file.unlink()
+    file.symlink_to(victim)
+    if name == ".lock":
+        with pytest.raises(OSError, match="symbolic links"):
+            Trainer.resume(run.path, {"steps": 7})
+    else:
+        Trainer.resume(run.path, {"steps": 7}).run()
+    assert victim.read_bytes() == before

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from qrnn_backends.ibm.backoff import Backoff
-from qrnn_backends.ibm.redaction import redacted
+from qrnn_backends.ibm.redaction import redacted, secrets_of, without_secrets
 from qrnn_circuits.job_store import JobError, JobPendingError
 from qrnn_circuits.optional_packages import require_qiskit
 
@@ -81,8 +81,8 @@ class RuntimeService:
         self._backoff = backoff or Backoff()
         self._given = service
         self._service: Any = service
-        # The tokens of saved accounts, during one question to the service.
-        self._saved: set[str] | None = None
+        # Secrets of saved accounts, during one question to the service.
+        self._saved: list[object] | None = None
 
     def backend(self, name: str) -> Any:  # noqa: ANN401
         """A chip by name, with its calibration data.
@@ -311,51 +311,51 @@ class RuntimeService:
         self._saved = None
         waits = self._backoff.waits()
         while True:
+            failure: Exception
             try:
                 with quiet(), redacted(self._clean):
                     return action()
             except AccountNotFoundError:
-                raise NoAccountError(_NO_ACCOUNT) from None
+                failure = NoAccountError(_NO_ACCOUNT)
             except (JobError, NoAccountError):
                 raise
             except Exception as error:
-                statuses = _statuses(error)
-                text = self._clean(str(error)).strip("'\"")
-                if statuses & _UNAUTHORISED:
-                    raise ServiceError(
-                        f"cannot {doing}: the service does not accept the account's token. {text}"
-                    ) from None
-                lost = -1 in statuses or bool(statuses & _PASSING)
-                if not lost:
-                    raise ServiceError(f"cannot {doing}: {text}") from None
-                wait = next(waits, None)
-                if wait is None:
-                    raise ConnectionLostError(
-                        f"cannot {doing}: the service did not answer {self._backoff.attempts} "
-                        f"times. {text}"
-                    ) from None
-                self._service = self._given
-                time.sleep(wait)
+                failure = self._failure(error, doing)
+            wait = next(waits, None) if isinstance(failure, ConnectionLostError) else None
+            if wait is None:
+                # Outside of the handlers, so that no traceback leads to the client's own words.
+                raise failure
+            self._service = self._given
+            time.sleep(wait)
+
+    def _failure(self, error: Exception, doing: str) -> ServiceError:
+        """What is told of an error of the client."""
+        statuses = _statuses(error)
+        text = self._clean(str(error)).strip("'\"")
+        if statuses & _UNAUTHORISED:
+            text = f"the service does not accept the account's token. {text}"
+        elif -1 in statuses or statuses & _PASSING:
+            return ConnectionLostError(
+                f"cannot {doing}: the service did not answer {self._backoff.attempts} times. {text}"
+            )
+        return ServiceError(f"cannot {doing}: {text}")
 
     def _clean(self, text: str) -> str:
         """The text without the account's token, whoever put it there."""
-        secrets = {os.environ.get("QISKIT_IBM_TOKEN"), *self._saved_tokens()}
-        if self._service is not None:
-            secrets.add((self._service.active_account() or {}).get("token"))
-        for secret in filter(None, secrets):
-            text = text.replace(secret, "<token>")
-        return re.sub(r"(?i)\b(apikey|bearer)\s+\S+", r"\1 <token>", text)
+        account = None if self._service is None else self._service.active_account()
+        secrets = [os.environ.get("QISKIT_IBM_TOKEN"), *self._saved_secrets()]
+        return without_secrets(text, [*secrets, *secrets_of(account or {})])
 
-    def _saved_tokens(self) -> set[str]:
+    def _saved_secrets(self) -> list[object]:
         from qiskit_ibm_runtime import QiskitRuntimeService
 
         if self._saved is None:
             # Reading may log, which comes back here.
-            self._saved = set()
+            self._saved = []
             # A file of accounts that cannot be read gives the client no token either.
             with suppress(Exception):
                 accounts = QiskitRuntimeService.saved_accounts()
-                self._saved = {account.get("token") or "" for account in accounts.values()}
+                self._saved = [each for one in accounts.values() for each in secrets_of(one)]
         return self._saved
 
 

@@ -1,0 +1,107 @@
+"""The folder of runs that differ in their seeds alone: which runs these are, and how they ended."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from qrnn_circuits.bounded_files import parse_json, read_bytes
+from qrnn_circuits.checks import check_integer
+from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.checkpoint import CheckpointError
+from qrnn_circuits.training.config import RunConfig
+from qrnn_circuits.training.folder_lock import LOCK
+
+MOST_SEEDS = 10_000
+_FILE = "ensemble.json"
+_SUMMARY = "summary.json"
+# Bytes of the file, a hundred times what it has.
+_LIMIT = 2**22
+
+
+def checked_seeds(seeds: Iterable[object]) -> list[int]:
+    """The seeds, if they are acceptable."""
+    numbers: list[int] = []
+    for seed in seeds:
+        check_integer("seeds", seed, 0)
+        assert isinstance(seed, int)
+        numbers.append(seed)
+        if len(numbers) > MOST_SEEDS:
+            raise ValueError(f"seeds must be at most {MOST_SEEDS:,}")
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"seeds must be at least one, and each once, got {numbers}")
+    return numbers
+
+
+def check_optimizer(config: RunConfig) -> None:
+    """Raises a ValueError where the optimiser cannot train several seeds together."""
+    if config.optimizer == "lbfgs":
+        raise ValueError(
+            "optimizer must be adam, sgd or rmsprop to train several seeds together, got 'lbfgs', "
+            "whose line search takes other steps in each run: start a run for each seed"
+        )
+
+
+def is_described(folder: Path) -> bool:
+    """Whether runs of several seeds were started in a folder."""
+    return (folder / _FILE).exists()
+
+
+def check_empty(folder: Path) -> None:
+    """Raises FileExistsError where a folder holds something already."""
+    if folder.is_dir() and set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}:
+        raise FileExistsError(
+            f"{folder} is not empty: name another folder, or go on with the runs in it by --resume"
+        )
+
+
+def write_description(folder: Path, config: RunConfig, seeds: list[int]) -> None:
+    """Writes which runs there are.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    content = {"seeds": seeds, "config": config.to_json()}
+    write_atomically(folder / _FILE, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_description(folder: Path) -> tuple[RunConfig, list[int]]:
+    """What :func:`write_description` has written.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        TypeError: A value has the wrong type.
+        ValueError: The file is something else.
+    """
+    path = folder / _FILE
+    try:
+        content = read_bytes(path, _LIMIT)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"there are no runs of several seeds in {folder}") from None
+    values = parse_json(str(path), content)
+    if not isinstance(values, dict) or not all(
+        isinstance(values.get(name), kind) for name, kind in (("seeds", list), ("config", dict))
+    ):
+        raise ValueError(f"{path} must hold seeds and a config")
+    try:
+        config = RunConfig.from_json(values["config"])
+        check_optimizer(config)
+        return config, checked_seeds(values["seeds"])
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{path}: {error}") from error
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Writes how the runs ended.
+
+    Raises:
+        CheckpointError: It could not be written.
+    """
+    path = folder / _SUMMARY
+    try:
+        write_atomically(path, (json.dumps(summary, indent=2) + "\n").encode())
+    except OSError as error:
+        raise CheckpointError(
+            f"the runs are saved, but their summary {path} could not be written: {error}"
+        ) from error
