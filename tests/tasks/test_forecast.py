@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qrnn_circuits.tasks import Forecast, SeriesBatch
 from qrnn_circuits.tasks.forecast import ScaledBy
+from qrnn_circuits.tasks.series_data import read_columns
 
 
 @pytest.fixture
@@ -192,3 +193,13 @@ def test_shares_are_those_asked_for_to_one_window(
     assert sum(sizes) == count
     assert abs(sizes[1] - validation * count) <= 1
     assert abs(sizes[2] - test * count) <= 0.5 + 1e-9
+
+
+def test_a_table_of_many_columns_is_read_as_fast_as_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    row = ",".join(map(str, range(50_000)))
+    header = ",".join(f"c{place}" for place in range(50_000))
+    path.write_text("\n".join([header, row, row]))
+    columns, _ = read_columns(path)
+    assert columns.values.shape == (2, 50_000)
+    assert columns.names[-1] == "c49999"
