@@ -98,10 +98,7 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
         ValueError: If it is no table of whole numbers, with a label in each row if need be.
     """
     text = decoded(path, content)
-    table = (
-        (number, [field.strip() for field in row])
-        for number, row in table_rows(path, text, strict=True)
-    )
+    table = ((number, [field.strip() for field in row]) for number, row in table_rows(path, text))
     begun = next(table, None)
     first = begun[1] if begun else []
     header = [] if any(_NUMBER.fullmatch(field) for field in first) else first

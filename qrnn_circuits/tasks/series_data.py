@@ -110,6 +110,9 @@ def read_columns(path: Path) -> tuple[Columns, str]:
 
 def _is_number(field: str) -> bool:
     """Whether a field is written as a number, finite or not."""
+    # Python reads 2020_01 as 202001.
+    if "_" in field:
+        return False
     try:
         float(field)
     except ValueError:

@@ -57,21 +57,18 @@ def decoded(path: Path, content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def table_rows(
-    path: Path, text: str, *, delimiter: str = ",", strict: bool = False
-) -> Iterator[tuple[int, list[str]]]:
+def table_rows(path: Path, text: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV text that are not blank, one at a time, each after its number from 1.
 
     Args:
         path: Of the file, for messages.
         text: Its text.
         delimiter: Between two fields.
-        strict: Whether wrong quotes are errors.
 
     Raises:
         ValueError: If it is no CSV, or has a line too long to be a row.
     """
-    table = csv.reader(_lines(path, text), delimiter=delimiter, strict=strict)
+    table = csv.reader(_lines(path, text), delimiter=delimiter, strict=True)
     try:
         for number, row in enumerate(table, 1):
             if any(field.strip() for field in row):

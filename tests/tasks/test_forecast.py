@@ -147,6 +147,8 @@ GOOD = "\n".join(f"{t},{t * t}" for t in range(30))
         ("a,b\n1,2\n3,x\n", {}, "row 3 must have a finite number in column 'b', got 'x'"),
         ("a,b\n1,inf\n3,4\n", {}, "row 2 must have a finite number in column 'b', got 'inf'"),
         ("a,b\nx,y\nz,w\n", {}, "has no column of numbers"),
+        ("a,b\n1,2\n3,4_0\n", {}, "row 3 must have a finite number in column 'b', got '4_0'"),
+        ('a,b\n1,2\n"3,4\n', {}, "is not CSV: unexpected end of data"),
         (GOOD, {"columns": "3"}, "columns names no column '3'; known are 1, 2"),
         (GOOD, {"columns": "1,1"}, "columns must name every column once, got '1,1'"),
         (GOOD, {"targets": "y"}, "targets names no column 'y'"),
@@ -193,6 +195,12 @@ def test_shares_are_those_asked_for_to_one_window(
     assert sum(sizes) == count
     assert abs(sizes[1] - validation * count) <= 1
     assert abs(sizes[2] - test * count) <= 0.5 + 1e-9
+
+
+def test_a_date_with_underscores_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "months.csv"
+    path.write_text("month,rain\n2020_01,1.5\n2020_02,0\n")
+    assert read_columns(path)[0].names == ("rain",)
 
 
 def test_a_table_of_many_columns_is_read_as_fast_as_its_bytes(tmp_path: Path) -> None:
