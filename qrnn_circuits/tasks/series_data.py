@@ -18,6 +18,9 @@ from qrnn_circuits.checks import similar
 from qrnn_circuits.tasks.sequence_files import short
 from qrnn_circuits.tasks.user_file import decoded, read_content, table_rows
 
+# Some times what a forecast takes in.
+_MOST_VALUES = 2**22
+
 Values = NDArray[np.float64]
 
 
@@ -96,6 +99,8 @@ def read_columns(path: Path) -> tuple[Columns, str]:
         raise ValueError(f"{path} has no column of numbers: row {begun[0]} has none")
     values = array("d")
     for number, row in chain([begun], table):
+        if len(values) >= _MOST_VALUES:
+            raise ValueError(f"{path} must have at most {_MOST_VALUES:,} numbers, but has more")
         if len(row) != len(names):
             raise ValueError(
                 f"{path}: row {number} must have {len(names)} columns, as the first one, got "

@@ -16,6 +16,7 @@ MOST_BYTES = 2**25
 """Most bytes of a file, and of each array in it."""
 
 _MOST_OF_A_LINE = 2**22
+_MOST_LINES = 2**22
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
@@ -79,6 +80,8 @@ def table_rows(path: Path, text: str, *, delimiter: str = ",") -> Iterator[tuple
 
 def _lines(path: Path, text: str) -> Iterator[str]:
     for number, line in enumerate(io.StringIO(text), 1):
+        if number > _MOST_LINES:
+            raise ValueError(f"{path} must have at most {_MOST_LINES:,} lines, but has more")
         if len(line) > _MOST_OF_A_LINE:
             raise ValueError(
                 f"{path}, line {number}: must have at most {_MOST_OF_A_LINE:,} characters, got "
