@@ -8,7 +8,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import IO, Any, BinaryIO
 
@@ -40,7 +40,7 @@ _FORMAT_ERRORS = (
 
 
 def read_arrays(
-    file: BinaryIO, name: str, wanted: Iterable[str], limit: int
+    file: BinaryIO, name: str, wanted: Iterable[str], limit: int, optional: Iterable[str] = ()
 ) -> dict[str, NDArray[Any]]:
     """Reads some arrays of numbers, and nothing else of the file.
 
@@ -49,6 +49,7 @@ def read_arrays(
         name: Of the file, for messages.
         wanted: Names of the arrays.
         limit: Bytes that each array may have.
+        optional: Names of arrays that may be missing.
 
     Returns:
         The arrays by name.
@@ -63,16 +64,23 @@ def read_arrays(
     try:
         with zipfile.ZipFile(file) as archive:
             present = archive.namelist()
-            for array in wanted:
+            names = set(present)
+            for array in [*wanted, *(each for each in optional if f"{each}.npy" in names)]:
                 if f"{array}.npy" not in present:
-                    known = [member.removesuffix(".npy")[:80] for member in present[:_SHOWN]]
-                    raise _ContentError(f"must hold an array {array}, but has only {known}")
+                    raise _ContentError(
+                        f"must hold an array {array}, but has only {_known(present)}"
+                    )
                 arrays[array] = _read_member(archive, f"{array}.npy", limit)
     except _ContentError as error:
         raise ValueError(f"{name} {error}") from None
     except _FORMAT_ERRORS as error:
         raise ValueError(f"{name} is a corrupt .npz file: {brief(error)}") from error
     return arrays
+
+
+def _known(members: Sequence[str]) -> list[str]:
+    """Names of arrays for a message, of many the first."""
+    return [member.removesuffix(".npy")[:80] for member in members[:_SHOWN]]
 
 
 class _ContentError(Exception):

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import torch
 import typer
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
@@ -15,6 +16,8 @@ from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.command_line import app
 from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.tasks import TASKS
+from qrnn_circuits.training import RunConfig, Trainer
+from tests.rvqe import checkpoint
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -28,6 +31,21 @@ def name_of(value: Path | str | list[str]) -> str:
     return value if isinstance(value, str) else " ".join(value)[:60]
 
 
+def trained_run() -> None:
+    """The run that a reader has trained by a command of the document."""
+    settings = {"workspace": 2, "degree": 1, "steps": 1, "task_options": {"length": 4}}
+    Trainer.start(RunConfig.resolve("xor", settings, recipe="none"), Path("runs/xor")).run()
+
+
+def published_checkpoint() -> None:
+    """A file as the published code writes it."""
+    torch.save(checkpoint(1), "checkpoint.tar")
+
+
+PREPARED = {"first_network.md": trained_run, "pretrained.md": published_checkpoint}
+"""What a reader of a document has before its Python blocks."""
+
+
 @pytest.mark.filterwarnings("default")  # as for a reader
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_the_python_code_of_a_document_runs(
@@ -39,6 +57,8 @@ def test_the_python_code_of_a_document_runs(
     # What a document registers, no other test finds.
     for registry in (CELLS, LAYERS, REALISATIONS, TASKS):
         monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    if path.name in PREPARED:
+        PREPARED[path.name]()
     # Where a document puts `<!--- skip: next -->`, the next block is not for tests.
     document = Sybil([PythonCodeBlockParser(), SkipParser()]).parse(path)
 

@@ -256,7 +256,7 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
         return None
     with torch.no_grad():
         output = model.sample(
-            torch.tensor([circuit.inputs]),
+            torch.stack([torch.as_tensor(step) for step in circuit.inputs])[None],
             torch.tensor([[outcome or 0 for outcome in outcomes]]),
             sampled=torch.tensor([[outcome is None for outcome in outcomes]]),
         )

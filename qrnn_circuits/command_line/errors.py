@@ -1,5 +1,6 @@
 """What the commands do about mistakes and mishaps: one red message, no traceback."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 
+from qrnn_circuits.bounded_files import brief
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear
 
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR = 2
 _RUN_ERROR = 1
+_DEVICE_PACKAGES = ("pennylane", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "mthree")
+# As PyTorch says it of a CPU and of a GPU, and NumPy.
+_NO_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
+_ASKED = re.compile(r"allocate (?:([\d.]+ .iB)|(\d+) bytes)")
 
 
 @contextmanager
@@ -34,6 +40,8 @@ def usage_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
     except Exception as error:
         from qrnn_circuits.training import RunInUseError
 
+        if (memory := _memory_error(error)) is not None:
+            _fail(memory, _USAGE_ERROR, ranks)
         if not isinstance(error, RunInUseError):
             raise
         _fail(error, _USAGE_ERROR, ranks)
@@ -49,6 +57,8 @@ def run_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if (memory := _memory_error(error)) is not None:
+            _fail(memory, _RUN_ERROR, ranks)
         if isinstance(error, typer.Exit) or not isinstance(error, _known_run_errors()):
             raise
         _fail(error, _RUN_ERROR, ranks)
@@ -74,7 +84,30 @@ def device_errors() -> Iterator[None]:
         RuntimeError,
         ValueError,
     ) as error:
-        _fail(error, _RUN_ERROR)
+        _fail(_memory_error(error) or error, _RUN_ERROR)
+    except Exception as error:
+        if (memory := _memory_error(error)) is not None:
+            _fail(memory, _RUN_ERROR)
+        if not _is_of_a_device(error):
+            raise
+        _fail(RuntimeError(f"the device has failed: {brief(error)}"), _RUN_ERROR)
+
+
+def _is_of_a_device(error: Exception) -> bool:
+    """Whether an error is of a type that a package for devices defines."""
+    return type(error).__module__.partition(".")[0] in _DEVICE_PACKAGES
+
+
+def _memory_error(error: Exception) -> MemoryError | None:
+    """Says of an error that there is not enough memory, if it is one."""
+    text = str(error)
+    if not isinstance(error, MemoryError) and not (
+        isinstance(error, RuntimeError) and _NO_MEMORY.search(text)
+    ):
+        return None
+    asked = _ASKED.search(text)
+    size = f" for {asked[1] or f'{int(asked[2]):,} bytes'}" if asked else ""
+    return MemoryError(f"there is not enough memory{size}: choose something smaller")
 
 
 def _known_run_errors() -> tuple[type[Exception], ...]:

@@ -60,18 +60,18 @@ def evaluate(
         if of_series:
             found = forecasts(run.model, run.task.test())
             result = evaluate_forecast(run, found)
-            if chart is not None:
-                _draw(run, found, result, chart)
         else:
             result = evaluate_run(run)
     clear()
     if as_json:
         typer.echo(json.dumps(result.to_json()))
-        return
-    source = f"with the {checkpoint.value} checkpoint, of step {run.step}"
-    typer.echo(_of_forecast(result, source) if of_series else _of_symbols(result, source))
+    else:
+        source = f"with the {checkpoint.value} checkpoint, of step {run.step}"
+        typer.echo(_of_forecast(result, source) if of_series else _of_symbols(result, source))
     if chart is not None:
-        typer.echo(f"The forecasts are drawn in {chart}.")
+        with usage_errors():
+            _draw(run, found, result, chart)
+        typer.echo(f"The forecasts are drawn in {chart}.", err=as_json)
 
 
 def _check_chart(chart: Path, *, of_series: bool) -> None:

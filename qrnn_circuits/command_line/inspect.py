@@ -93,9 +93,12 @@ def inspect(
             from qrnn_circuits.circuits.draw import draw_step
             from qrnn_circuits.circuits.inspection import inspect_circuit, representative
             from qrnn_circuits.circuits.realisations import REALISATIONS
+            from qrnn_circuits.execution.chart import check_chart_path, write_figure
             from qrnn_circuits.execution.verdict import verdicts
             from qrnn_circuits.tasks import Forecast
 
+            if draw is not None:
+                check_chart_path(draw)
             run = load_network(folder, checkpoint)
             forecast = isinstance(run.task, Forecast)
             if forecast:
@@ -127,7 +130,7 @@ def inspect(
             if draw is not None:
                 doing("drawing")
                 circuit = representative(asked.network, result)
-                draw_step(circuit).savefig(draw, dpi=150)
+                write_figure(draw_step(circuit), draw)
         except ImportError as error:
             raise ValueError(str(error)) from error
     clear()

@@ -103,7 +103,8 @@ MitigationOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option(min=0, help="Of the shots of a simulator.", show_default=False)
+    int | None,
+    typer.Option(min=0, max=2**63 - 1, help="Of the shots of a simulator.", show_default=False),
 ]
 ChartOption = Annotated[
     Path | None,

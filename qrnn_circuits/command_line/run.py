@@ -168,8 +168,8 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
         if result.seconds is not None:
             console.print(f"wall time {result.seconds:.2f} s", highlight=False)
     if chart is not None:
-        from qrnn_circuits.execution.chart import draw_report
+        from qrnn_circuits.execution.chart import draw_report, write_figure
 
         doing("drawing")
         with usage_errors():
-            draw_report(result).savefig(chart, dpi=150)
+            write_figure(draw_report(result), chart)

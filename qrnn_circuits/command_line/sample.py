@@ -12,8 +12,10 @@ from qrnn_circuits.command_line.waiting import clear, doing
 
 def sample(
     folder: RunArgument,
-    count: Annotated[int, typer.Option(min=1, help="How many sequences to draw.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of prompts and measurements.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=2**20, help="How many sequences to draw.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of prompts and measurements.")
+    ] = 0,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
 ) -> None:
     """Draw sequences from a trained network, one measurement at a time."""

@@ -1,5 +1,6 @@
 """A report as a bar chart."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from qrnn_circuits.execution.report import CircuitReport, Report
+from qrnn_circuits.training.atomic import write_atomically
 
 # From ColorBrewer's qualitative palette Paired.
 _EXACT_COLOUR, _DEVICE_COLOUR, _RIGHT_COLOUR = "#b3b3b3", "#1f78b4", "#33a02c"
@@ -47,6 +49,7 @@ def check_chart_path(path: Path) -> None:
 
     Raises:
         FileNotFoundError: If the folder does not exist.
+        OSError: If there can be no such file, or a folder has its name.
         ValueError: If matplotlib does not know the ending.
     """
     known = Figure().canvas.get_supported_filetypes()
@@ -56,6 +59,20 @@ def check_chart_path(path: Path) -> None:
         )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
+    if path.is_dir():
+        raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure in the format that the ending of the file names, wholly or not at all.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If matplotlib does not know the ending.
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=150)
+    write_atomically(path, content.getvalue())
 
 
 def _draw_circuit(axes: Axes, circuit: CircuitReport) -> None:

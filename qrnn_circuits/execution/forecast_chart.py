@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.execution.chart import check_chart_path
+from qrnn_circuits.execution.chart import check_chart_path, write_figure
 from qrnn_circuits.execution.forecast_run import ForecastReport
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
@@ -42,7 +42,7 @@ def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, pat
         True
     """
     check_chart_path(path)
-    forecast_figure(forecasts, names, title).savefig(path, dpi=150)
+    write_figure(forecast_figure(forecasts, names, title), path)
 
 
 def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) -> Figure:
@@ -110,4 +110,4 @@ def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
         axis.set_ylabel(name, parse_math=False)
     axes[-1].set_xlabel("test window")
     axes[0].legend()
-    figure.savefig(path, dpi=150)
+    write_figure(figure, path)

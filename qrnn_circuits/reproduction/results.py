@@ -14,6 +14,8 @@ from qrnn_circuits.reproduction.experiment import Experiment
 # Bytes of a file, a hundred times what the largest has, and of a line.
 _LIMIT = 2**28
 _LINE_LIMIT = 2**22
+# A hundred years.
+_MOST_SECONDS = 3_200_000_000
 _TYPES = {
     "experiment": str,
     "case": str,
@@ -130,7 +132,11 @@ def _result(where: str, line: bytes) -> RunResult:
             raise ValueError(f"{name} in {where} must be of {kind.__name__}: {way_out}")
     check_integer(f"seed in {where}", values["seed"], 0)
     if values["seconds"] is not None:
-        check_number(f"seconds in {where}", values["seconds"])
+        seconds = check_number(f"seconds in {where}", values["seconds"])
+        if seconds > _MOST_SECONDS:
+            raise ValueError(
+                f"seconds in {where} must be at most {_MOST_SECONDS:,}, got {seconds:g}: {way_out}"
+            )
     return RunResult(**values)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import read_toml
+from qrnn_circuits.bounded_files import brief, read_toml
 
 
 def built_in_recipes(task: str) -> Path:
@@ -33,6 +33,7 @@ def _table(tables: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     table = tables.get(named) if isinstance(named, str) else named
     if not isinstance(table, dict):
         raise ValueError(
-            f"{name} in {path} must be a table of settings or the name of one, got {named!r}"
+            f"{brief(name)} in {path} must be a table of settings or the name of one, got "
+            f"{brief(repr(named))}"
         )
     return table

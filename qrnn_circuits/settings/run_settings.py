@@ -24,6 +24,7 @@ def _setting(
     *,
     choices: tuple[str, ...] | None = None,
     least: int | None = None,
+    greatest: int | None = None,
     positive: bool = False,
     number: bool = True,
     shown: str = "",
@@ -36,6 +37,7 @@ def _setting(
         text: What it does.
         choices: The accepted texts.
         least: The least accepted integer.
+        greatest: The greatest, where a larger one asks for more memory than there is.
         positive: Whether a number must not be 0.
         number: Whether it is a number if it is neither one of the choices nor an integer.
         shown: What None stands for, in words.
@@ -45,6 +47,7 @@ def _setting(
         "help": text,
         "choices": choices,
         "least": least,
+        "greatest": greatest,
         "positive": positive,
         "number": number,
         "shown": shown,
@@ -96,12 +99,14 @@ class RunSettings:
     cell: str = "qrnn"
     cell_options: Mapping[str, Any] = field(default_factory=dict)
     workspace: int = _network(4, "Workspace wires: the size of the cell's state.", least=1)
-    hidden_size: int = _network(8, "Values that a layer returns of a step, for forecasts.", least=1)
-    num_layers: int = _network(1, "Recurrent layers, for forecasts.", least=1)
+    hidden_size: int = _network(
+        8, "Values that a layer returns of a step, for forecasts.", least=1, greatest=2**14
+    )
+    num_layers: int = _network(1, "Recurrent layers, for forecasts.", least=1, greatest=2**10)
     lane: int | None = _network(
         None, "Lane wires, where more than the task needs are wanted.", number=False
     )
-    stages: int = _network(1, "Work stages of the cell.", least=0)
+    stages: int = _network(1, "Work stages of the cell.", least=0, greatest=2**12)
     order: int = _network(2, "Order of the neurons; 0 does not sharpen.", least=0)
     degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
     semantics: Semantics = _network(
@@ -143,7 +148,7 @@ class RunSettings:
     clip_norm: float | None = _optimisation(
         None, "Greatest norm of the gradients; a huge one clips none.", positive=True
     )
-    history: int = _optimisation(40, "Past updates that lbfgs remembers.", least=1)
+    history: int = _optimisation(40, "Past updates that lbfgs remembers.", least=1, greatest=2**16)
     loss: Loss = _optimisation("nll", "nll or paper.", choices=get_args(Loss))
     acceptance_weight: float = _optimisation(
         0.0,
@@ -161,7 +166,7 @@ class RunSettings:
         "under control to the loss, so that few such gates are left; it grows from 0 until the "
         "rotations are pruned.",
     )
-    batch_size: int = _optimisation(16, "Sequences in a step.", least=1)
+    batch_size: int = _optimisation(16, "Sequences in a step.", least=1, greatest=2**20)
     seed: int = _optimisation(0, "Of the initial parameters and the batches.", least=0)
     steps: int = _schedule(1000, "Optimiser steps, from the start of the run.", least=1)
     curriculum: str | None = _schedule(
@@ -213,7 +218,7 @@ class RunSettings:
         if known["choices"] is not None:
             check_choice(name, value, known["choices"])
         elif known["least"] is not None:
-            check_integer(name, value, known["least"])
+            check_integer(name, value, known["least"], known["greatest"])
         elif known["number"]:
             check = check_positive if known["positive"] else check_number
             object.__setattr__(self, name, check(name, value))

@@ -30,7 +30,7 @@ from qrnn_circuits.tasks.series_generators import GENERATORS
 _POINTS = 1000
 # So that windows of all points fit into memory.
 _MOST_POINTS = 10**6
-_MOST_ENTRIES = 2**27
+_MOST_ENTRIES = 2**25
 
 
 @dataclass(frozen=True)

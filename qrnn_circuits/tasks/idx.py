@@ -68,7 +68,8 @@ def _read(path: Path, file: BinaryIO, dimensions: int) -> NDArray[np.uint8]:
         )
     shape = struct.unpack(f">{dimensions}I", header[4:])
     expected = prod(shape)
-    if expected > _LIMIT:
+    # Where one dimension is 0 the others may be anything.
+    if max(expected, *shape) > _LIMIT:
         raise ValueError(
             f"{path} must hold at most {_LIMIT:,} values, but has {expected:,}, of shape {shape}"
         )

@@ -9,7 +9,7 @@ from torch import Tensor
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.settings.built_in_tasks import LettersOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import Batch, spell
+from qrnn_circuits.tasks.task import MOST_STEPS, Batch, spell
 
 ANY_CONSONANT = 7
 """Outcome of the steps after which any consonant may follow."""
@@ -46,7 +46,7 @@ class Letters(LettersOptions, GeneratedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        check_integer("length", self.length, 1)
+        check_integer("length", self.length, 1, MOST_STEPS)
 
     @property
     def lane(self) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.settings.built_in_tasks import MemoriseOptions
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import Batch, spell
+from qrnn_circuits.tasks.task import MOST_STEPS, Batch, spell
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Memorise(MemoriseOptions, FixedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        check_integer("length", self.length, 1)
+        check_integer("length", self.length, 1, MOST_STEPS)
 
     @property
     def lane(self) -> int:

@@ -23,7 +23,7 @@ MOST_SYMBOLS = 2**8
 """Greatest number of different symbols: those of eight lane wires."""
 
 # Of the table of all sequences, filled up to the length of the longest.
-MOST_CELLS = 2**27
+MOST_CELLS = 2**25
 _SPLIT_SEED = 0
 
 

@@ -1,20 +1,25 @@
 """Sequences as a user's file has them: lines of text, rows of CSV, or arrays."""
 
-import csv
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_circuits.choices import Target as Target
-from qrnn_circuits.tasks.user_file import decoded, npz_arrays
+from qrnn_circuits.tasks.user_file import decoded, npz_arrays, npz_names, table_rows
 
 PARTS = ("train", "validation", "test")
 """Names of the parts into which a file may split its sequences itself."""
+
+_SUFFIXES = tuple(f"_{part}" for part in PARTS)
+
+MOST_SEQUENCES = 2**20
+"""Greatest number of sequences."""
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -55,7 +60,11 @@ def text_rows(path: Path, content: bytes, target: Target, *, whole: bool) -> Row
     text = decoded(path, content)
     if whole:
         return Rows([_characters(text)])
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = []
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip():
+            lines.append((number, line.removesuffix("\n")))
+            _check_count(path, len(lines))
     if target == "next":
         return Rows([_characters(line) for _, line in lines])
     sequences: list[Integers] = []
@@ -72,6 +81,12 @@ def text_rows(path: Path, content: bytes, target: Target, *, whole: bool) -> Row
     return Rows(sequences, labels)
 
 
+def _check_count(path: Path, count: int) -> None:
+    """Raises where there are more sequences than memory is meant for."""
+    if count > MOST_SEQUENCES:
+        raise ValueError(f"{path} holds more than {MOST_SEQUENCES:,} sequences: give fewer")
+
+
 def _characters(text: str) -> Integers:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64)
 
@@ -83,19 +98,13 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
         ValueError: If it is no table of whole numbers, with a label in each row if need be.
     """
     text = decoded(path, content)
-    try:
-        table = [
-            (number, [field.strip() for field in row])
-            for number, row in enumerate(csv.reader(io.StringIO(text), strict=True), 1)
-            if any(field.strip() for field in row)
-        ]
-    except csv.Error as error:
-        raise ValueError(f"{path} is not CSV: {error}") from None
-    first = table[0][1] if table else []
+    table = ((number, [field.strip() for field in row]) for number, row in table_rows(path, text))
+    begun = next(table, None)
+    first = begun[1] if begun else []
     header = [] if any(_NUMBER.fullmatch(field) for field in first) else first
     _check_header(path, header)
-    table = table[1:] if header else table
-    if not table:
+    begun = next(table, None) if header else begun
+    if begun is None:
         raise ValueError(f"{path} holds no sequence{', only a header' if header else ''}")
     width = len(first)
     split = header.index("split") if "split" in header else None
@@ -109,7 +118,8 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
     even = label is not None or bool(header)
     sequences: list[Integers] = []
     labels, parts = [], []
-    for number, row in table:
+    for number, row in chain([begun], table):
+        _check_count(path, len(sequences) + 1)
         where = f"{path}, line {number}"
         if even and len(row) != width:
             raise ValueError(
@@ -157,7 +167,8 @@ def npz_rows(path: Path, content: bytes, target: Target) -> Rows:
     Raises:
         ValueError: If the file does not hold the arrays that it must hold.
     """
-    arrays = npz_arrays(path, content)
+    names = [f"{kind}{suffix}" for kind in ("x", "lengths", "y") for suffix in ("", *_SUFFIXES)]
+    arrays = npz_arrays(path, content, names)
     parts = [name for name in PARTS if f"x_{name}" in arrays]
     if "x" in arrays and not parts:
         suffixes = {"": ""}
@@ -166,13 +177,14 @@ def npz_rows(path: Path, content: bytes, target: Target) -> Rows:
     else:
         raise ValueError(
             f"{path} must hold an array x, or x_train, x_validation and x_test, but has "
-            f"{', '.join(arrays) or 'nothing'}"
+            f"{npz_names(content) or 'nothing'}"
         )
     sequences: list[Integers] = []
     labels: list[str] = []
-    names: list[str] = []
+    split: list[str] = []
     for suffix, name in suffixes.items():
         x = _whole_numbers(path, arrays, f"x{suffix}", 2)
+        _check_count(path, len(sequences) + len(x))
         lengths = np.full(len(x), x.shape[1])
         if f"lengths{suffix}" in arrays:
             lengths = _whole_numbers(path, arrays, f"lengths{suffix}", 1, len(x))
@@ -182,14 +194,14 @@ def npz_rows(path: Path, content: bytes, target: Target) -> Rows:
                     f"x{suffix}, got {lengths.min()} to {lengths.max()}"
                 )
         sequences += [row[:n] for row, n in zip(x, lengths.tolist(), strict=True)]
-        names += [name] * len(x)
+        split += [name] * len(x)
         if target == "label":
             if f"y{suffix}" not in arrays:
                 raise ValueError(f"{path} must hold an array y{suffix} with target='label'")
             y = _whole_numbers(path, arrays, f"y{suffix}", 1, len(x))
             labels += map(str, y.tolist())
     return Rows(
-        sequences, labels if target == "label" else None, names if len(suffixes) > 1 else None
+        sequences, labels if target == "label" else None, split if len(suffixes) > 1 else None
     )
 
 

@@ -23,7 +23,7 @@ from qrnn_circuits.tasks.sequence_data import (
     read_sequences,
     split_sequences,
 )
-from qrnn_circuits.tasks.sequence_files import PARTS, Target
+from qrnn_circuits.tasks.sequence_files import MOST_SEQUENCES, PARTS, Target
 from qrnn_circuits.tasks.task import (
     Batch,
     Prompt,
@@ -220,6 +220,12 @@ class Sequences(SequencesOptions, Task):
         """Puts symbols and labels in place."""
         rows = [torch.from_numpy(sequence) for sequence in part.sequences]
         if self.length is not None:
+            count = sum(-(-(len(each) - 1) // self.length) for each in part.sequences)
+            if count > MOST_SEQUENCES:
+                raise ValueError(
+                    f"length must be longer: it cuts {self.data} into {count:,} pieces, and at "
+                    f"most {MOST_SEQUENCES:,} are accepted, got {self.length}"
+                )
             cut = (pieces(sequence, self.length) for sequence in part.sequences)
             rows = [torch.from_numpy(piece) for each in cut for piece in each]
         symbols = pad_sequence(rows, batch_first=True).long()

@@ -1,11 +1,12 @@
 """Columns of numbers from a user's file, their scaling, and the windows that are cut from them."""
 
-import csv
 import hashlib
-import io
 import math
+from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 from qrnn_circuits.bounded_files import brief
 from qrnn_circuits.checks import similar
 from qrnn_circuits.tasks.sequence_files import short
-from qrnn_circuits.tasks.user_file import decoded, read_content
+from qrnn_circuits.tasks.user_file import decoded, read_content, table_rows
+
+# Some times what a forecast takes in.
+_MOST_VALUES = 2**22
 
 Values = NDArray[np.float64]
 
@@ -77,39 +81,43 @@ def read_columns(path: Path) -> tuple[Columns, str]:
     content = read_content(path, "a .csv file of numbers")
     text = decoded(path, content)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        rows = [
-            (number, row)
-            for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1)
-            if any(field.strip() for field in row)
-        ]
-    except csv.Error as error:
-        raise ValueError(f"{path} is no CSV file: {error}") from None
-    first = [field.strip() for field in rows[0][1]]
+    table = table_rows(path, text, delimiter=delimiter)
+    begun = next(table, None)
+    if begun is None:
+        raise ValueError(f"{path} has no row of numbers")
+    first = [field.strip() for field in begun[1]]
     has_header = not any(_is_number(field) for field in first)
     names = first if has_header else [str(place + 1) for place in range(len(first))]
     if has_header:
-        rows = rows[1:]
-        if repeated := {name for name in names if names.count(name) > 1}:
+        begun = next(table, None)
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(f"{path} names two columns {short(min(repeated))}")
-    if not rows:
+    if begun is None:
         raise ValueError(f"{path} has no row of numbers")
-    for number, row in rows:
+    kept = [place for place, field in enumerate(begun[1]) if _is_number(field)]
+    if not kept:
+        raise ValueError(f"{path} has no column of numbers: row {begun[0]} has none")
+    values = array("d")
+    for number, row in chain([begun], table):
+        if len(values) >= _MOST_VALUES:
+            raise ValueError(f"{path} must have at most {_MOST_VALUES:,} numbers, but has more")
         if len(row) != len(names):
             raise ValueError(
                 f"{path}: row {number} must have {len(names)} columns, as the first one, got "
                 f"{len(row)}"
             )
-    kept = [place for place in range(len(names)) if _is_number(rows[0][1][place])]
-    if not kept:
-        raise ValueError(f"{path} has no column of numbers: row {rows[0][0]} has none")
-    values = [[_number(path, line, names[i], row[i]) for i in kept] for line, row in rows]
-    columns = Columns(tuple(names[place] for place in kept), np.array(values))
+        values.extend(_number(path, number, names[place], row[place]) for place in kept)
+    columns = Columns(
+        tuple(names[place] for place in kept), np.array(values).reshape(-1, len(kept))
+    )
     return columns, hashlib.sha256(content).hexdigest()
 
 
 def _is_number(field: str) -> bool:
     """Whether a field is written as a number, finite or not."""
+    # Python reads 2020_01 as 202001.
+    if "_" in field:
+        return False
     try:
         float(field)
     except ValueError:

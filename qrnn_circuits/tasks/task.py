@@ -17,6 +17,9 @@ from qrnn_circuits.tasks.base import BaseBatch, BaseTask
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
 
+MOST_STEPS = 2**20
+"""Greatest length of a generated sequence."""
+
 
 @dataclass(frozen=True)
 class Batch(BaseBatch):

@@ -1,17 +1,22 @@
 """Reads a file that a user names, within limits: as bytes, text or arrays."""
 
+import csv
 import io
 import zipfile
-import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_circuits.bounded_files import read_bytes
+from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.bounded_files import brief, read_bytes
 
-MOST_BYTES = 2**26
-"""Most bytes of a file, and of the arrays in it."""
+MOST_BYTES = 2**25
+"""Most bytes of a file, and of each array in it."""
+
+_MOST_OF_A_LINE = 2**22
+_MOST_LINES = 2**22
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
@@ -53,29 +58,49 @@ def decoded(path: Path, content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def npz_arrays(path: Path, content: bytes) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an ``.npz`` file by name, without running anything in it.
+def table_rows(path: Path, text: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV text that are not blank, one at a time, each after its number from 1.
+
+    Args:
+        path: Of the file, for messages.
+        text: Its text.
+        delimiter: Between two fields.
 
     Raises:
-        ValueError: If it is no such file, or its arrays are too large.
+        ValueError: If it is no CSV, or has a line too long to be a row.
     """
+    table = csv.reader(_lines(path, text), delimiter=delimiter, strict=True)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as members:
-            size = sum(member.file_size for member in members.infolist())
-        if size > MOST_BYTES:
-            raise ValueError(f"its arrays have {size:,} bytes, more than {MOST_BYTES:,}")
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        OSError,
-        RuntimeError,
-        SyntaxError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise ValueError(f"{path} is no .npz file that can be read: {error}") from None
-    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
+        for number, row in enumerate(table, 1):
+            if any(field.strip() for field in row):
+                yield number, row
+    except csv.Error as error:
+        raise ValueError(f"{path} is not CSV: {error}") from None
+
+
+def _lines(path: Path, text: str) -> Iterator[str]:
+    for number, line in enumerate(io.StringIO(text), 1):
+        if number > _MOST_LINES:
+            raise ValueError(f"{path} must have at most {_MOST_LINES:,} lines, but has more")
+        if len(line) > _MOST_OF_A_LINE:
+            raise ValueError(
+                f"{path}, line {number}: must have at most {_MOST_OF_A_LINE:,} characters, got "
+                f"{len(line):,}"
+            )
+        yield line
+
+
+def npz_arrays(path: Path, content: bytes, names: Iterable[str]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an ``.npz`` file that have some of the names, and nothing else of it.
+
+    Raises:
+        ValueError: If it is no such file, or the arrays are too large or not of numbers.
+    """
+    file = io.BytesIO(content)
+    return dict(read_arrays(file, str(path), (), MOST_BYTES, optional=names))
+
+
+def npz_names(content: bytes) -> str:
+    """Names of what an ``.npz`` file has, for a message."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return brief(", ".join(name.removesuffix(".npy") for name in archive.namelist()))

@@ -10,6 +10,7 @@ from qrnn_circuits.checks import check_integer
 from qrnn_circuits.settings.built_in_tasks import XorOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
 from qrnn_circuits.tasks.task import (
+    MOST_STEPS,
     Batch,
     check_reading,
     spell,
@@ -45,7 +46,7 @@ class Xor(XorOptions, GeneratedTask):
             TypeError: If an option has the wrong type.
             ValueError: If an option is out of range.
         """
-        check_integer("length", self.length, 2)
+        check_integer("length", self.length, 2, MOST_STEPS)
         check_reading(self.reading)
 
     @property

@@ -138,7 +138,8 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     Raises:
         KeyError: Nothing was logged under this name.
         OSError: A file cannot be read.
-        ValueError: A file is no regular file, or too large for a log.
+        ValueError: A file is no regular file, or too large for a log, or TensorBoard cannot read
+            from a folder of this name.
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, Trainer, read_scalars
@@ -151,6 +152,12 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the log in {str(folder)!r} cannot be read, whose name is not UTF-8: rename the folder"
+        ) from None
     for path in folder.glob(f"{_PREFIX}*"):
         with open_file(path, _LIMIT):
             pass

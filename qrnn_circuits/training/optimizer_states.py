@@ -37,6 +37,18 @@ def state_differences(stored: Mapping[str, Any], optimizer: optim.Optimizer) -> 
     return list(_state_differences(state, optimizer))
 
 
+def load_state(optimizer: optim.Optimizer, stored: Mapping[str, Any]) -> None:
+    """Has an optimiser go on from a stored state, in which settings that it has may be missing.
+
+    Args:
+        optimizer: The optimiser.
+        stored: A state from which it does not differ, see :func:`state_differences`.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    groups = [{**ours, **theirs} for ours, theirs in zip(own, stored["param_groups"], strict=True)]
+    optimizer.load_state_dict({**stored, "param_groups": groups})
+
+
 def _is_right(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
     """Whether a group's setting is its own; what a later PyTorch has added may be missing."""
     if name == "lr":

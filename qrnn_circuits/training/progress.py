@@ -13,6 +13,9 @@ from rich.text import Text
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.validation import Validation
 
+# Seconds, near the longest that timedelta has.
+_LONGEST = 8e13
+
 
 class Progress:
     """Is told how a run goes; this one shows nothing.
@@ -211,7 +214,7 @@ def _retreat_text(step: int, best_step: int) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
+    return str(timedelta(seconds=round(min(seconds, _LONGEST))))
 
 
 def _restart_text(step: int, trial: int) -> str:

@@ -9,6 +9,8 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.validation import Validation
 
 _MARKEDLY = 1.25
+# Retreats after which the learning rate, halved by each, is next to 0.
+_MOST_RETREATS = 1000
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Standing:
         if config.retreat is None or self.best is None or self.last is None:
             return False
         due = self.without_improvement > 0 and self.without_improvement % config.retreat == 0
+        due = due and self.retreats < _MOST_RETREATS
         return due and self.last.sampled_error > _MARKEDLY * self.best.sampled_error
 
     def reason_to_stop(self, config: RunConfig, step: int) -> str | None:
@@ -75,8 +78,8 @@ class Standing:
             ValueError: A value is out of range.
         """
         best, last = (values[name] and _validation(values[name]) for name in ("best", "last"))
-        for name in ("without_improvement", "retreats"):
-            check_integer(name, values[name], 0)
+        check_integer("without_improvement", values["without_improvement"], 0)
+        check_integer("retreats", values["retreats"], 0, _MOST_RETREATS)
         return cls(best, last, values["without_improvement"], values["retreats"])
 
 

@@ -18,6 +18,7 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
+from qrnn_circuits.training.optimizer_states import load_state
 from qrnn_circuits.training.optimizers import build_optimizer
 from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
@@ -158,7 +159,7 @@ class Trainer:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         checkpoint.load_parameters(self.model)
-        self.optimizer.load_state_dict(dict(checkpoint.optimizer))
+        load_state(self.optimizer, checkpoint.optimizer)
         self._generator.set_state(checkpoint.generator)
         self.step = checkpoint.step
         self.standing = checkpoint.standing
@@ -375,7 +376,7 @@ class Trainer:
         own = self.config, self.model, self.optimizer
         best = self.ranks.from_first(lambda: self.folder.load("best", *own))
         best.load_parameters(self.model)
-        self.optimizer.load_state_dict(dict(best.optimizer))
+        load_state(self.optimizer, best.optimizer)
         progress.retreat(self.step, best.step)
 
     def _diverged(self, what: str) -> TrainingDiverged:

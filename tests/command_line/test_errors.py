@@ -1,7 +1,12 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import numpy as np
 import pytest
+import torch
 import typer
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.training import RankError, Ranks
 
 
@@ -22,3 +27,35 @@ def test_of_several_processes_the_first_tells_what_all_know(
         raise error
     assert ending.value.exit_code == exit_code
     assert capsys.readouterr().err == (f"Error: {error}\n" if is_told else "")
+
+
+@pytest.mark.parametrize("allocate", [torch.empty, np.empty])
+@pytest.mark.parametrize(
+    ("context", "exit_code"), [(usage_errors, 2), (run_errors, 1), (device_errors, 1)]
+)
+def test_what_does_not_fit_into_memory_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    allocate: Callable[[int], object],
+    context: Callable[[], AbstractContextManager[None]],
+    exit_code: int,
+) -> None:
+    with pytest.raises(typer.Exit) as ending, context():
+        allocate(2**55)
+    assert ending.value.exit_code == exit_code
+    told = capsys.readouterr().err
+    assert told.startswith("Error: there is not enough memory for ")
+    assert told.count("\n") == 1
+
+
+def test_an_error_that_a_package_for_devices_defines_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import CircuitError
+
+    with pytest.raises(typer.Exit), device_errors():
+        QuantumCircuit(1).x(3)
+    assert capsys.readouterr().err.startswith("Error: the device has failed: ")
+    with pytest.raises(ZeroDivisionError), device_errors():
+        _ = 1 / 0
+    assert issubclass(CircuitError, Exception)

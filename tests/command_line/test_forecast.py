@@ -72,6 +72,19 @@ def test_an_inspection_of_a_forecast_is_of_a_test_window(qrnn: Qrnn, of_circuits
     assert "circuit of test window 1" in " ".join(printed.split())
 
 
+def test_a_postselected_network_of_two_columns_is_inspected(qrnn: Qrnn, tmp_path: Path) -> None:
+    table = tmp_path / "two.csv"
+    table.write_text("\n".join(f"{time % 7},{time % 5}" for time in range(40)))
+    network = ("--recipe", "none", "--workspace", "2", "--semantics", "postselected")
+    trained = qrnn(
+        "train", "forecast", "--data", table, *network, "--steps", "1", "--out", tmp_path / "two"
+    )
+    assert trained.exit_code == 0, trained.stderr
+    result = qrnn("inspect", tmp_path / "two", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert 0 < json.loads(result.stdout)["realisations"][0]["acceptance"] <= 1
+
+
 def test_without_shots_a_device_forecasts_all_windows_as_the_evaluation_does(
     qrnn: Qrnn, of_circuits: Path
 ) -> None:

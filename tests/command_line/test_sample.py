@@ -31,10 +31,15 @@ def test_drawings_are_kept_apart_by_an_empty_line(qrnn: Qrnn, tmp_path: Path) ->
     assert [len(line) for line in second.splitlines()] == [8] * 8
 
 
-def test_a_wrong_count_is_a_usage_error(qrnn: Qrnn, run: Path) -> None:
-    result = qrnn("sample", run, "--count", 0)
+@pytest.mark.parametrize(
+    ("option", "value"), [("count", 0), ("count", 2**31), ("seed", -1), ("seed", 2**64)]
+)
+def test_a_number_out_of_range_is_a_usage_error(
+    qrnn: Qrnn, run: Path, option: str, value: int
+) -> None:
+    result = qrnn("sample", run, f"--{option}", value)
     assert result.exit_code == 2
-    assert "count" in result.stderr
+    assert option in result.stderr
 
 
 def test_a_folder_without_a_run_is_a_usage_error(qrnn: Qrnn, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from types import ModuleType
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -30,7 +29,6 @@ from qrnn_circuits.reproduction.experiment_files import read_experiment
 from qrnn_circuits.reproduction.results import RunResult, append_results
 from qrnn_circuits.settings.run_settings import settings
 from qrnn_circuits.tasks.digit_data import load_coordinates
-from qrnn_circuits.tasks.forecast import Forecast
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.recipes import choose_recipe
@@ -39,17 +37,19 @@ from tests.fuzz import inputs
 from tests.fuzz.forging import forged_array, forged_checkpoint, resealed, stored
 from tests.fuzz.judging import REFUSED, check_message, qrnn, without_training
 from tests.fuzz.mutations import TEXTS, changed_bytes, changed_value, odd_value, to_json, to_toml
+from tests.fuzz.user_files import UserFiles
 from tests.rvqe import checkpoint
 
 Target = Callable[[Random], None]
 
 
-class Targets:
+class Targets(UserFiles):
     """All targets, which share valid inputs in a folder."""
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
         *("options", "log", "kinds", "rvqe", "ensemble", "series", "results"),
+        "sequences",
     )
 
     def __init__(self, folder: Path) -> None:
@@ -323,25 +323,6 @@ class Targets:
             read_rvqe(path)
         except REFUSED as error:
             check_message(error, "checkpoint.tar")
-
-    def series(self, rng: Random) -> None:
-        """A table of numbers to forecast, and what a run keeps of it."""
-        path = self.work / "series.csv"
-        rows = [f"{time},{time % 7 / 3:.4g},{-(2.0**time)!r}" for time in range(20)]
-        content = "\n".join(["time,value,power", *rows]).encode()
-        path.write_bytes(changed_bytes(rng, content) if rng.random() < 0.7 else content)
-        options: dict[str, Any] = {"data": str(path)}
-        if rng.random() < 0.5:
-            contents = {"inputs": ["a"], "targets": ["a"], "low": [0.0], "span": [1.0]}
-            options["contents"] = changed_value(rng, {**contents, "checksum": "0" * 64})
-        if rng.random() < 0.3:
-            option = rng.choice(("window", "horizon", "points", "columns", "scaling"))
-            options[option] = odd_value(rng)
-        try:
-            task = Forecast(**options)
-            task.test()
-        except REFUSED as error:
-            check_message(error)
 
     def results(self, rng: Random) -> None:
         """Results of an experiment."""

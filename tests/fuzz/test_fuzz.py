@@ -9,7 +9,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 SEEDS = 6
 # Commands take longer than the reading of a file.
-QUICK = ("npz", "members", "idx", "recipes", "rvqe")
+QUICK = ("npz", "members", "idx", "recipes", "rvqe", "sequences")
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ def test_a_file_of_a_cut_off_line_alone_has_no_results(tmp_path: Path) -> None:
         ("[]", "line 1 of .* is no result"),
         ('{"seed": 1}', "line 1 of .* is no result"),
         (json.dumps(vars(RESULT) | {"seed": "3"}), "seed in line 1 of .* must be of int"),
+        (json.dumps(vars(RESULT) | {"seconds": 1e30}), "seconds in line 1 of .* must be at most"),
         (json.dumps(vars(RESULT) | {"seed": -3}), "seed in line 1 of .* must be at least 0"),
     ],
 )

@@ -33,5 +33,5 @@ def test_the_marked_base_is_described_in_lower_case() -> None:
 
 
 def test_a_length_without_a_first_half_is_refused() -> None:
-    with pytest.raises(ValueError, match="length must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="length must be from 2 to 1048576, got 1"):
         Dna(length=1)

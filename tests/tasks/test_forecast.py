@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qrnn_circuits.tasks import Forecast, SeriesBatch
 from qrnn_circuits.tasks.forecast import ScaledBy
+from qrnn_circuits.tasks.series_data import read_columns
 
 
 @pytest.fixture
@@ -146,6 +147,10 @@ GOOD = "\n".join(f"{t},{t * t}" for t in range(30))
         ("a,b\n1,2\n3,x\n", {}, "row 3 must have a finite number in column 'b', got 'x'"),
         ("a,b\n1,inf\n3,4\n", {}, "row 2 must have a finite number in column 'b', got 'inf'"),
         ("a,b\nx,y\nz,w\n", {}, "has no column of numbers"),
+        ("1\n" * (2**22 + 1), {}, "must have at most 4,194,304 numbers"),
+        ("1\n" + "\n" * 2**22, {}, "must have at most 4,194,304 lines"),
+        ("a,b\n1,2\n3,4_0\n", {}, "row 3 must have a finite number in column 'b', got '4_0'"),
+        ('a,b\n1,2\n"3,4\n', {}, "is not CSV: unexpected end of data"),
         (GOOD, {"columns": "3"}, "columns names no column '3'; known are 1, 2"),
         (GOOD, {"columns": "1,1"}, "columns must name every column once, got '1,1'"),
         (GOOD, {"targets": "y"}, "targets names no column 'y'"),
@@ -192,3 +197,19 @@ def test_shares_are_those_asked_for_to_one_window(
     assert sum(sizes) == count
     assert abs(sizes[1] - validation * count) <= 1
     assert abs(sizes[2] - test * count) <= 0.5 + 1e-9
+
+
+def test_a_date_with_underscores_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "months.csv"
+    path.write_text("month,rain\n2020_01,1.5\n2020_02,0\n")
+    assert read_columns(path)[0].names == ("rain",)
+
+
+def test_a_table_of_many_columns_is_read_as_fast_as_its_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    row = ",".join(map(str, range(50_000)))
+    header = ",".join(f"c{place}" for place in range(50_000))
+    path.write_text("\n".join([header, row, row]))
+    columns, _ = read_columns(path)
+    assert columns.values.shape == (2, 50_000)
+    assert columns.names[-1] == "c49999"

@@ -43,6 +43,7 @@ def test_arrays_are_read_back_plain_or_compressed(
         (idx(VALUES[0]), "must have 3 dimensions, got 2"),
         (GOOD[:15], "is cut off: an IDX header of 3 dimensions has 16 bytes, it holds 15"),
         (GOOD[:-1], r"is cut off: shape \(2, 3, 4\) needs 24 values, got 23"),
+        (struct.pack(">2xBB3I", 8, 3, 0, 2**32 - 1, 2**32 - 1), "must hold at most 268,435,456"),
         (GOOD + b"\0", r"has trailing bytes: shape \(2, 3, 4\) needs 24 values, got more"),
         (gzip.compress(GOOD, mtime=0)[:-9], "is a corrupt gzip file"),
         (gzip.compress(GOOD, mtime=0)[:-8] + bytes(8), "is a corrupt gzip file"),

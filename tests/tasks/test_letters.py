@@ -48,5 +48,5 @@ def test_streams_are_described_as_letters_with_dots_for_any_consonant() -> None:
 
 
 def test_a_length_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="length must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="length must be from 1 to 1048576, got 0"):
         Letters(length=0)

@@ -39,5 +39,5 @@ def test_sequences_are_described_as_digits() -> None:
 
 
 def test_a_length_below_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="length must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="length must be from 1 to 1048576, got 0"):
         Memorise(length=0)

@@ -24,13 +24,18 @@ def test_a_recipe_that_names_another_has_its_settings(
     assert read_recipes(task) == {"chip": {"steps": 7}, "default": {"steps": 7}}
 
 
-@pytest.mark.parametrize("text", ['chip = "best"', 'chip = "chip"', "chip = 3"])
+@pytest.mark.parametrize(
+    "text", ['chip = "best"', 'chip = "chip"', "chip = 3", f'chip = "{"x" * 5000}"']
+)
 def test_a_recipe_that_names_no_table_is_refused(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = task_with_recipes(text, tmp_path, monkeypatch)
-    with pytest.raises(ValueError, match=r"chip in .* must be a table of settings or the name"):
+    with pytest.raises(
+        ValueError, match=r"chip in .* must be a table of settings or the name"
+    ) as caught:
         read_recipes(task)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_task_chooses_among_recipes_of_one_purpose_by_its_default() -> None:

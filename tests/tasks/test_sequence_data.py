@@ -102,7 +102,30 @@ def bomb() -> bytes:
     """A small archive whose array has 2**27 bytes."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("x.npy", bytes(2**27))
+        np.lib.format.write_array(archive.open("x.npy", "w"), np.zeros((2**24, 1), int))
+    return file.getvalue()
+
+
+def forged(header: str, method: int = zipfile.ZIP_STORED) -> bytes:
+    """An archive whose array has a header of its own."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        size = len(header).to_bytes(2, "little")
+        archive.writestr("x.npy", b"\x93NUMPY\1\0" + size + header.encode())
+    return file.getvalue()
+
+
+def shaped(shape: str) -> bytes:
+    """An archive whose array says that it has a shape."""
+    return forged(f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape}}}\n")
+
+
+def named(*names: str) -> bytes:
+    """An archive with members of these names."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(f"{name}.npy", b"")
     return file.getvalue()
 
 
@@ -134,18 +157,35 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
     ("a.csv", "s,t,split\n1,2,train\n", "next", "splits its .*, but has none for validation"),
     ("a.csv", "s,label\n1,2\n", "next", "has a column label: give target='label'"),
     ("a.csv", "s,split\n1,train\n", "label", "needs a column label beside split"),
-    ("a.npz", "1,2", "next", "is no .npz file that can be read: File is not a zip file"),
-    ("a.npz", bomb, "next", "its arrays have 134,217,728 bytes, more than 67,108,864"),
+    ("a.npz", "1,2", "next", "is not an .npz file"),
+    ("a.npz", bomb, "next", "must hold at most 33,554,432 bytes in x.npy, but has 134,217,728"),
     ("a.npz", arrays(z=[1]), "next", "must hold an array x, or x_train, .* but has z"),
     ("a.npz", arrays(x=[[0.0, np.nan]]), "next", "x must hold whole numbers, got NaN in float64"),
-    ("a.npz", arrays(x=[["a"]]), "next", "x must hold whole numbers, got <U1"),
-    ("a.npz", arrays(x=np.array([[{}]])), "next", "Object arrays cannot be loaded"),
+    ("a.npz", arrays(x=[["a"]]), "next", "must hold numbers in x.npy, but has the type <U1"),
+    (
+        "a.npz",
+        arrays(x=np.array([[{}]])),
+        "next",
+        "must hold numbers in x.npy, but has the type object",
+    ),
     ("a.npz", arrays(x=[1, 2]), "next", r"x must have shape \(N, T\), got \(2,\)"),
     ("a.npz", arrays(x=[[2**64 - 1]]), "next", "x must be numbers of 64 bits"),
     ("a.npz", arrays(x=[[1, 2]], lengths=[3]), "next", "lengths must be from 1 to 2, .* 3 to 3"),
     ("a.npz", arrays(x=[[1, 2]]), "label", "must hold an array y with target='label'"),
     ("a.npz", arrays(x=[[1, 2]], y=[0, 1]), "label", r"y must have shape \(1,\), got \(2,\)"),
     ("a.npz", arrays(x=np.zeros((0, 3), int)), "next", "holds no sequence"),
+    ("a.npz", arrays(x=[[True, False]]), "next", "x must hold whole numbers, got bool"),
+    ("a.npz", arrays(x=[[1j, 2]]), "next", "must hold numbers in x.npy, .* the type complex128"),
+    ("a.npz", shaped(f"({10**12}, {10**6})"), "next", "at most 33,554,432 bytes in x.npy"),
+    ("a.npz", shaped(f"({10**30}, 4)"), "next", "has a shape that is none"),
+    ("a.npz", forged("(" * 3000), "next", "is a corrupt .npz file"),
+    ("a.npz", forged("", zipfile.ZIP_LZMA), "next", "x.npy must be stored or deflated"),
+    ("a.npz", named("x\n[bold]", "z"), "next", r"but has x \[bold\], z$"),
+    ("a.npz", named(*map(str, range(3000))), "next", r"must hold an array x, .*\.\.\.$"),
+    ("a.csv", "1," * 2**21 + "1\n", "next", "line 1: must have at most 4,194,304 characters"),
+    ("a.txt", "a\n" * (2**20 + 1), "next", "holds more than 1,048,576 sequences"),
+    ("a.csv", "1\n" * (2**20 + 1), "next", "holds more than 1,048,576 sequences"),
+    ("a.npz", arrays(x=np.zeros((2**20 + 1, 1), "u1")), "next", "more than 1,048,576 sequences"),
 ]
 
 
@@ -176,7 +216,7 @@ def test_what_is_no_regular_file_is_refused_without_reading(
         read_sequences(tmp_path / "none.csv", "next")
     sparse = write("sparse.txt", "ab")
     os.truncate(sparse, 10 * 2**30)
-    with pytest.raises(ValueError, match=r"at most 67,108,864 bytes .* has 10,737,418,240"):
+    with pytest.raises(ValueError, match=r"at most 33,554,432 bytes .* has 10,737,418,240"):
         read_sequences(sparse, "next")
     monkeypatch.setattr(qrnn_circuits.tasks.sequence_data, "MOST_CELLS", 8)
     with pytest.raises(ValueError, match="3 sequences of up to 4 symbols: a table of at most 8"):

@@ -33,5 +33,5 @@ def test_markers_are_described_as_dots() -> None:
 
 
 def test_a_length_without_a_scored_step_is_refused() -> None:
-    with pytest.raises(ValueError, match="length must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="length must be from 2 to 1048576, got 1"):
         Xor(length=1)

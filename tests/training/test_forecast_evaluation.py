@@ -130,7 +130,7 @@ def test_two_processes_share_the_windows_of_a_batch(on_both: Pair) -> None:
         ({"cell": "qlstm,depth"}, "options of cell must look like name=value, got 'depth'"),
         ({"cell": "qlstm,deepness=2"}, "cell 'qlstm' takes other options .*deepness"),
         ({"cell": "xor"}, "cell must be one of qrnn, qlstm, .* got 'xor'"),
-        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"hidden_size": 0}, "hidden_size must be from 1 to 16384, got 0"),
     ],
 )
 def test_settings_that_a_forecast_has_no_use_for_are_refused(

@@ -81,3 +81,8 @@ def test_an_unknown_scalar_is_an_error(tmp_path: Path) -> None:
         log.step(1, 0.5)
     with pytest.raises(KeyError, match="train/speed"):
         read_scalars(tmp_path, "train/speed")
+
+
+def test_a_folder_that_tensorboard_cannot_name_is_to_be_renamed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not UTF-8: rename the folder"):
+        read_scalars(tmp_path / "\udcff", "train/loss")

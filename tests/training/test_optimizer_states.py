@@ -8,7 +8,7 @@ import torch
 
 from qrnn_circuits.training import CheckpointError, RunConfig, Trainer
 from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
-from qrnn_circuits.training.optimizer_states import state_differences
+from qrnn_circuits.training.optimizer_states import load_state, state_differences
 
 Tiny = Callable[..., RunConfig]
 Change = Callable[[dict[str, Any]], object]
@@ -84,3 +84,18 @@ def test_a_state_is_compared_without_changing_the_optimiser(tmp_path: Path, tiny
     assert repr(trainer.optimizer.state_dict()) == repr(before)
     for parameter, value in zip(trainer.model.parameters(), values, strict=True):
         assert torch.equal(parameter, value)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "lbfgs"])
+def test_a_setting_that_a_stored_state_does_not_know_stays_as_it_is(
+    tmp_path: Path, tiny: Tiny, optimizer: str
+) -> None:
+    trainer = Trainer.start(tiny(optimizer=optimizer, steps=2), tmp_path / "run")
+    trainer.run()
+    state = trainer.optimizer.state_dict()
+    known = {name: state["param_groups"][0][name] for name in ("lr", "initial_lr", "params")}
+    older = {**state, "param_groups": [known]}
+    fresh = Trainer(trainer.config, tmp_path / "other").optimizer
+    assert state_differences(older, fresh) == []
+    load_state(fresh, older)
+    assert fresh.state_dict()["param_groups"] == state["param_groups"]

@@ -64,3 +64,9 @@ def test_a_terminal_gets_a_live_display_with_every_figure(tiny: Tiny) -> None:
 def test_a_dumb_terminal_gets_lines(tiny: Tiny) -> None:
     console = Console(file=Terminal(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(progress_for(console), LineProgress)
+
+
+def test_steps_without_end_have_a_time_that_is_left(tiny: Tiny) -> None:
+    out = io.StringIO()
+    watch(LineProgress(Console(file=out)), tiny(steps=2**63 - 1))
+    assert "days" in out.getvalue()

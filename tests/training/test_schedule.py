@@ -50,7 +50,7 @@ def test_the_weight_of_the_acceptance_grows_to_its_value() -> None:
         ({"curriculum": "6,3"}, "curriculum must be growing lengths .* got '6,3'"),
         ({"curriculum": "a"}, "curriculum must be growing lengths .* got 'a'"),
         ({"curriculum": "3,60"}, "curriculum must not go beyond the length of the task, 6, got"),
-        ({"curriculum": "1,3"}, "length must be at least 2, got 1"),
+        ({"curriculum": "1,3"}, "length must be from 2 to 1048576, got 1"),
         ({"restarts": 2}, "restarts and restart_after go together, got 2 and None"),
         ({"restart_after": 3}, "restarts and restart_after go together, got 0 and 3"),
         ({"restarts": 2, "restart_after": 5}, r"steps must be at least .*, 15, got 12"),

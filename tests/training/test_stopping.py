@@ -72,3 +72,11 @@ def test_a_run_stops_after_its_last_step(tiny: Tiny) -> None:
 def test_a_standing_comes_back_through_json(validations: tuple[Validation, ...]) -> None:
     standing = standing_after(*validations)
     assert Standing.from_json(json.loads(json.dumps(standing.to_json()))) == standing
+
+
+@pytest.mark.parametrize("retreats", [-1, 1001, 2**31, 1.0])
+def test_a_standing_of_more_retreats_than_a_learning_rate_outlives_is_refused(
+    retreats: object,
+) -> None:
+    with pytest.raises((TypeError, ValueError), match="retreats must be"):
+        Standing.from_json(Standing().to_json() | {"retreats": retreats})
