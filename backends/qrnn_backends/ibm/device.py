@@ -207,6 +207,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoAccountError: If there is no account.
             ServiceError: If the service refuses the job.
             JobLimitError: If a circuit is above one of IBM's limits for a job by itself.
+            TypeError: If ``tapes`` is no list of tapes.
             UsageLimitError: If the job would take more than ``max_usage``.
             ValueError: If a tape cannot run on the chip, measures nothing, is not for mitigation,
                 or does not go with the options.

@@ -53,8 +53,17 @@ def job_of(
         The circuits, and a recipe for the result of each tape.
 
     Raises:
+        TypeError: If they are no sequence of tapes.
         ValueError: If a tape measures nothing.
     """
+    several = isinstance(tapes, Sequence) and not isinstance(tapes, QuantumScript)
+    for tape in tapes if several else [tapes]:
+        if not several or not isinstance(tape, QuantumScript):
+            raise TypeError(
+                "tapes must be a list of qml.tape.QuantumScript, got "
+                f"{'a single' if isinstance(tape, QuantumScript) else 'a'} {type(tape).__name__}; "
+                "qml.workflow.construct_tape(qnode)(...) gives the tape of a QNode"
+            )
     circuits: list[QuantumScript] = []
     recipes = []
     prepared, _ = pipeline(tuple(tapes))

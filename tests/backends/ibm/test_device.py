@@ -301,6 +301,17 @@ def test_what_cannot_run_is_not_recorded(device: MakeDevice, path: Path) -> None
     assert JobStore(path).records() == []
 
 
+def test_what_is_no_list_of_tapes_is_refused(device: MakeDevice, path: Path) -> None:
+    node = qml.QNode(lambda: qml.expval(qml.Z(0)), device(), shots=10)
+    tape = postselected(0.3, shots=10)
+    for wrong, name in ((tape, "a single QuantumScript"), (node, "a QNode"), ([node], "a QNode")):
+        with pytest.raises(TypeError, match=f"tapes must be a list of .* got {name};"):
+            device().submit(wrong)
+    assert not path.exists()
+    (found,) = device().fetch(device().submit([qml.workflow.construct_tape(node)()]))
+    assert found == 1.0
+
+
 def test_fill_shots_is_refused(device: MakeDevice) -> None:
     dev = device()
 
