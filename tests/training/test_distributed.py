@@ -18,6 +18,7 @@ from qrnn_circuits.training import (
     Ranks,
     RunConfig,
     RunFolder,
+    RunInUseError,
     Trainer,
     TrainingDiverged,
     TrainingResult,
@@ -144,10 +145,27 @@ def lose_the_folder(ranks: Ranks, config: RunConfig, folder: Path) -> None:
     Trainer.start(config, folder, ranks).run(Remove())
 
 
+def test_a_folder_that_is_lost_ends_both(on_both: Pair, uneven: RunConfig, tmp_path: Path) -> None:
+    for error in on_both(lose_the_folder, uneven, tmp_path / "run"):
+        assert isinstance(error, RunInUseError)
+        assert "was removed or replaced" in str(error)
+
+
+def occupy_the_checkpoint(ranks: Ranks, config: RunConfig, folder: Path) -> None:
+    class Occupy(Progress):
+        def step(self, step: int, loss: float) -> None:
+            if step == 2 and ranks.is_first:
+                path = RunFolder(folder).checkpoint_path("last")
+                path.unlink()
+                (path / "full").mkdir(parents=True)
+
+    Trainer.start(config, folder, ranks).run(Occupy())
+
+
 def test_a_checkpoint_that_cannot_be_written_ends_both(
     on_both: Pair, uneven: RunConfig, tmp_path: Path
 ) -> None:
-    for error in on_both(lose_the_folder, uneven, tmp_path / "run"):
+    for error in on_both(occupy_the_checkpoint, uneven, tmp_path / "run"):
         assert isinstance(error, CheckpointError)
         assert "step 3 could not be written" in str(error)
 
