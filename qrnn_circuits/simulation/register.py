@@ -123,9 +123,7 @@ def register_states(
         )
         mixed = density.mT @ amplitudes
         populations.append((mixed * amplitudes.conj()).real.sum(1))
-        left, right = (
-            each.unflatten(1, (-1, kept)) for each in (mixed.flatten(1), amplitudes.flatten(1))
-        )
+        left, right = (each.view(each.shape[0], -1, kept) for each in (mixed, amplitudes))
         density = left.mT @ right.conj()
         states.append(packed(density))
     return torch.stack(populations)[..., order.argsort()], torch.stack(states)

@@ -7,10 +7,10 @@ from typing import Any
 
 from qrnn_circuits.bounded_files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import leftovers, write_atomically
+from qrnn_circuits.training.atomic import write_atomically
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.folder_lock import LOCK
+from qrnn_circuits.training.folder_lock import contents
 
 MOST_SEEDS = 10_000
 _FILE = "ensemble.json"
@@ -49,7 +49,7 @@ def is_described(folder: Path) -> bool:
 
 def check_empty(folder: Path) -> None:
     """Raises FileExistsError where a folder holds something already."""
-    if folder.is_dir() and set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}:
+    if contents(folder):
         raise FileExistsError(
             f"{folder} is not empty: name another folder, or go on with the runs in it by --resume"
         )

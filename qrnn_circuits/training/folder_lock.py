@@ -8,8 +8,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from qrnn_circuits.training.atomic import leftovers
+
 LOCK = ".lock"
 """Name of the file in the folder that is locked."""
+
+
+def contents(folder: Path) -> set[Path]:
+    """What a folder holds beside its lock and the temporary files of writers; nothing if none."""
+    if not folder.is_dir():
+        return set()
+    return set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}
 
 
 class RunInUseError(RuntimeError):

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from torch import nn, optim
 
 from qrnn_circuits.bounded_files import parse_json, read_bytes
-from qrnn_circuits.training.atomic import leftovers, remove_leftovers, write_atomically
+from qrnn_circuits.training.atomic import remove_leftovers, write_atomically
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -18,7 +18,7 @@ from qrnn_circuits.training.checkpoint import (
     write_checkpoint,
 )
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.folder_lock import LOCK, FolderLock, RunInUseError
+from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError, contents
 from qrnn_circuits.training.optimizer_states import state_differences
 
 CheckpointName = Literal["best", "last"]
@@ -54,9 +54,7 @@ class RunFolder:
     @property
     def is_started(self) -> bool:
         """Whether a run got as far as its configuration, or something else lies here."""
-        if not self.path.is_dir():
-            return False
-        return bool(set(self.path.iterdir()) - {self.path / LOCK, *leftovers(self.path)})
+        return bool(contents(self.path))
 
     @property
     def has_checkpoints(self) -> bool:

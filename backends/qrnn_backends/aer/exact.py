@@ -114,10 +114,8 @@ def _static(
         saved.save_probabilities(qubits)
         saving.append(saved)
     result = checked(simulator.run(saving, shots=1, method=method).result())
-    every = range(max(circuit.num_qubits for circuit in circuits))
-    misread = errors.of_readout(every)
     return [
-        _misread(result.data(number)["probabilities"], [misread[qubit] for qubit in qubits])
+        _misread(result.data(number)["probabilities"], errors.of_readout(qubits))
         for number, qubits in enumerate(measured)
     ]
 

@@ -56,7 +56,7 @@ def job_of(
         TypeError: If they are no sequence of tapes.
         ValueError: If a tape measures nothing.
     """
-    several = isinstance(tapes, Sequence) and not isinstance(tapes, QuantumScript)
+    several = isinstance(tapes, Sequence)
     for tape in tapes if several else [tapes]:
         if not several or not isinstance(tape, QuantumScript):
             raise TypeError(
