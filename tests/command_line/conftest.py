@@ -27,15 +27,6 @@ def qrnn() -> Callable[..., Result]:
     return run
 
 
-# A shell's background jobs ignore Ctrl-C, and these tests may be run in one.
-_PROGRAM = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from qrnn_circuits.command_line import start
-start()
-"""
-
-
 @pytest.fixture
 def qrnn_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the command in a process of its own, as a shell in a terminal does."""
@@ -43,7 +34,7 @@ def qrnn_process() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def start(*arguments: str | Path) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+            [sys.executable, "-m", "qrnn_circuits", *map(str, arguments)],
             env=os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

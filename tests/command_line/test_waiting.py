@@ -94,8 +94,6 @@ def program(terminal: Callable[..., Terminal]) -> Callable[[str], Terminal]:
 
     def start(lines: str) -> Terminal:
         head = "import ctypes, os, signal, sys, time\n"
-        # A shell's background jobs ignore Ctrl-C, and these tests may be run in one.
-        head += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         head += "from qrnn_circuits.command_line.waiting import clear, doing, watched\n"
         body = "".join(f"    {line}\n" for line in lines.splitlines())
         return terminal(sys.executable, "-c", f"{head}with watched():\n{body}")
@@ -162,19 +160,10 @@ def test_a_worker_ends_with_the_process_that_watches(program: Program) -> None:
     assert time.monotonic() - start < LIMIT
 
 
-# A shell's background jobs ignore Ctrl-C, and these tests may be run in one.
-COMMAND = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from qrnn_circuits.command_line import start
-start()
-"""
-
-
 @pytest.fixture
 def qrnn_terminal(terminal: Callable[..., Terminal]) -> Callable[..., Terminal]:
     """Starts the command in a terminal."""
-    return lambda *arguments: terminal(sys.executable, "-c", COMMAND, *map(str, arguments))
+    return lambda *arguments: terminal(sys.executable, "-m", "qrnn_circuits", *map(str, arguments))
 
 
 @pytest.fixture(scope="module")

@@ -175,13 +175,12 @@ network = ["rnn", "lstm"]
 
 
 _PROGRAM = """
-import signal, sys
+import sys
 from pathlib import Path
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.runner import reproduce
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     experiment = read_experiment_file(Path(sys.argv[1]))
     outcome = reproduce([experiment], Path(sys.argv[2]), processes=2)
     sys.exit(0 if outcome.signal is None else 128 + outcome.signal)

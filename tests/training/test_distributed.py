@@ -242,22 +242,14 @@ def test_a_run_passes_from_the_cpu_to_the_gpu_and_back(uneven: RunConfig, tmp_pa
     torch.testing.assert_close(weights(folder), weights(tmp_path / "unbroken"), rtol=0, atol=1e-9)
 
 
-# The workers of torchrun inherit its handler, and a shell's background jobs ignore Ctrl-C.
-_TORCHRUN = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from torch.distributed.run import main
-main()
-"""
-
-
 @pytest.fixture
 def torchrun() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the ``qrnn`` command in two processes."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", _TORCHRUN, "--standalone", "--nproc-per-node", "2", "-m"]
+        command = [sys.executable, "-m", "torch.distributed.run"]
+        command += ["--standalone", "--nproc-per-node", "2", "-m"]
         process = subprocess.Popen(
             [*command, "qrnn_circuits", *map(str, arguments)],
             env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -8,14 +8,6 @@ import pytest
 from qrnn_circuits.training.signals import StopSignals
 
 
-@pytest.fixture(autouse=True)
-def usual_handlers() -> Iterator[None]:
-    """Handlers as in a program started by hand, whatever the tests were started by."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_only_remembered(number: signal.Signals) -> None:
     with StopSignals() as signals:
@@ -39,8 +31,15 @@ def test_the_handlers_are_put_back() -> None:
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
+@pytest.fixture
+def ignored_ctrl_c() -> Iterator[None]:
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("ignored_ctrl_c")
 def test_an_ignored_signal_stays_ignored() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with StopSignals() as signals:
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.received is None
