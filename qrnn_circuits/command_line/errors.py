@@ -120,6 +120,7 @@ def _known_run_errors() -> tuple[type[Exception], ...]:
         LogError,
         RankError,
         RunInUseError,
+        SweepError,
         TrainingDiverged,
     )
 
@@ -131,6 +132,7 @@ def _known_run_errors() -> tuple[type[Exception], ...]:
         PrecisionError,
         RankError,
         RunInUseError,
+        SweepError,
         TrainingDiverged,
         ZeroProbabilityError,
     )

@@ -64,11 +64,12 @@ def run_sweep(
             raise ValueError(str(error)) from error
         if book.space.task != task:
             raise ValueError(f"this is a sweep of the task {book.space.task!r}, not {task!r}")
-    received = _work(book)
-    if as_json:
-        typer.echo(json.dumps({"task": task, "trials": [_json(run) for run in book.trials()]}))
-    else:
-        _print_table(book)
+    with run_errors():
+        received = _work(book)
+        if as_json:
+            typer.echo(json.dumps({"task": task, "trials": [_json(run) for run in book.trials()]}))
+        else:
+            _print_table(book)
     if received is not None:
         raise typer.Exit(128 + received)
 
@@ -91,8 +92,7 @@ def _work(book: Sweep) -> int | None:
             settings = ", ".join(f"{name} {_text(value)}" for name, value in run.settings.items())
             title = f"trial {run.number} of {len(book.trials())}: {settings}"
             console.print(plain(title), soft_wrap=True)
-            with run_errors():
-                received = _run(book, run, progress_for(console) if console.is_terminal else None)
+            received = _run(book, run, progress_for(console) if console.is_terminal else None)
         if received is not None:
             command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
             told = f"Interrupted and saved after step {received.step}. Go on with: {command}"

@@ -19,6 +19,7 @@ from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
 from qrnn_circuits.training.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.sweep_space import SweepSpace
+from qrnn_circuits.training.sweep_store import SweepError
 from qrnn_circuits.training.trainer import Trainer
 from qrnn_circuits.training.validation import Validation
 
@@ -40,6 +41,7 @@ __all__ = [
     "RvqeNetwork",
     "SeedResult",
     "Sweep",
+    "SweepError",
     "SweepSpace",
     "SweepTrial",
     "TrainedRun",

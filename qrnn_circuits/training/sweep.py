@@ -39,6 +39,7 @@ from qrnn_circuits.training.sweep_store import (
     open_journal,
     readable_journal,
     require_optuna,
+    sweep_errors,
 )
 from qrnn_circuits.training.trainer import Trainer
 
@@ -154,6 +155,7 @@ class Sweep:
             FileNotFoundError: There is no sweep in the folder, or the task's data are missing.
             ImportError: Optuna is not installed.
             OSError: The folder cannot be written.
+            SweepError: The journal cannot be written.
             TypeError: A setting has the wrong type.
             ValueError: A setting is not acceptable, there is no such device, or the folder holds
                 another sweep.
@@ -234,6 +236,9 @@ class Sweep:
 
         Yields:
             The run, or ``None`` if there is none to take.
+
+        Raises:
+            SweepError: The journal or a lock could not be written.
         """
         for trial in self._study.get_trials(deepcopy=False):
             if trial.state.is_finished():
@@ -255,16 +260,18 @@ class Sweep:
 
         Raises:
             CheckpointError: A checkpoint could not be written or read; the run can go on later.
-            FileNotFoundError: The task's data are missing.
             LogError: The log could not be written; the run can go on later.
+            SweepError: The journal or the run could not be written, or the task's data are missing;
+                the run can go on later.
         """
         config = self._config(trial)
         if config is None:
             return None
-        if RunFolder(trial.folder).is_started:
-            trainer = Trainer.resume(trial.folder)
-        else:
-            trainer = Trainer.start(config, trial.folder)
+        with sweep_errors(self.folder):
+            if RunFolder(trial.folder).is_started:
+                trainer = Trainer.resume(trial.folder)
+            else:
+                trainer = Trainer.start(config, trial.folder)
         try:
             result = trainer.run(progress)
         except TrainingDiverged as error:
@@ -289,8 +296,9 @@ class Sweep:
 
         Raises:
             CheckpointError: A checkpoint could not be written or read; the trial can go on later.
-            FileNotFoundError: The task's data are missing.
             LogError: A log could not be written; the trial can go on later.
+            SweepError: The journal or a run could not be written, or the task's data are missing;
+                the trial can go on later.
             ValueError: The sweep has no seeds.
         """
         if self.seeds is None:
@@ -298,10 +306,11 @@ class Sweep:
         config = self._config(trial)
         if config is None:
             return None
-        if EnsembleTrainer.is_started(trial.folder):
-            runs = EnsembleTrainer.resume(trial.folder)
-        else:
-            runs = EnsembleTrainer.start(config, self.seeds, trial.folder)
+        with sweep_errors(self.folder):
+            if EnsembleTrainer.is_started(trial.folder):
+                runs = EnsembleTrainer.resume(trial.folder)
+            else:
+                runs = EnsembleTrainer.start(config, self.seeds, trial.folder)
         results = runs.run(progress)
         if any(result.signal is not None for result in results):
             return results

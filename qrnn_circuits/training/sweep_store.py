@@ -4,11 +4,12 @@ Both are files in the sweep's folder. The locks are the operating system's: it f
 process ends, however it ends.
 """
 
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -21,6 +22,25 @@ STUDY = "sweep"
 """Name of the only study of a journal."""
 _JOURNAL = "sweep.journal"
 _LOCKS = "locks"
+# Seconds after which it is told that another process is waited for.
+_PATIENCE = 2.0
+
+_logger = logging.getLogger(__name__)
+
+
+class SweepError(Exception):
+    """A file of a sweep could not be written or read; the sweep can go on later.
+
+    Example:
+        >>> Path("sweep").mkdir()
+        >>> _ = Path("sweep/locks").write_text("no folder")
+        >>> try:
+        ...     with held_lock(Path("sweep"), "journal"):
+        ...         pass
+        ... except SweepError as error:
+        ...     print(error)
+        the sweep in sweep cannot go on: [Errno 17] File exists: 'sweep/locks'. What has ended...
+    """
 
 
 def require_optuna() -> None:
@@ -67,15 +87,19 @@ def held_lock(folder: Path, name: str, *, wait: bool = True) -> Iterator[bool]:
 
     Yields:
         Whether it is held; always where ``wait`` is set.
+
+    Raises:
+        SweepError: The lock cannot be written.
     """
-    lock = _lock(folder, name)
+    with sweep_errors(folder):
+        lock = _lock(folder, name)
+        if wait:
+            _wait_for(lock)
+        else:
+            with suppress(Timeout):
+                lock.acquire(blocking=False)
     try:
-        lock.acquire(blocking=wait)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
+        yield lock.is_locked
     finally:
         lock.release()
 
@@ -84,7 +108,7 @@ def open_journal(folder: Path) -> "JournalStorage":
     """Opens a sweep's journal, or begins it.
 
     Raises:
-        OSError: It cannot be read or written.
+        SweepError: It cannot be read or written, now or in any use of what is returned.
         ValueError: It is damaged.
     """
     from optuna.storages import JournalStorage
@@ -96,17 +120,28 @@ def open_journal(folder: Path) -> "JournalStorage":
         """As Optuna's own lock, which however outlives a killed process by half a minute."""
 
         def acquire(self) -> bool:
-            lock.acquire()
+            _wait_for(lock)
             _remove_torn_line(path)
             return True
 
         def release(self) -> None:
             lock.release()
 
-    with held_lock(folder, "journal"):
+    class Journal(JournalFileBackend):
+        """As Optuna's own, with the error of a sweep that can go on later."""
+
+        def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+            with sweep_errors(folder):
+                yield from super().read_logs(log_number_from)
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            with sweep_errors(folder):
+                super().append_logs(logs)
+
+    with held_lock(folder, "journal"), sweep_errors(folder):
         check_journal(path, STUDY)
-    with readable_journal(folder):
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalLock(str(path))))
+    with readable_journal(folder), sweep_errors(folder):
+        return JournalStorage(Journal(str(path), lock_obj=JournalLock(str(path))))
 
 
 @contextmanager
@@ -120,6 +155,35 @@ def readable_journal(folder: Path) -> Iterator[None]:
         yield
     except (AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise journal_error(folder / _JOURNAL, f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def sweep_errors(folder: Path) -> Iterator[None]:
+    """Turns what the system refuses into the error of a sweep that can go on later.
+
+    Raises:
+        SweepError: An OSError was raised.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SweepError(
+            f"the sweep in {folder} cannot go on: {error}. What has ended is kept: put that "
+            "right and begin the same sweep again"
+        ) from error
+
+
+def _wait_for(lock: FileLock) -> None:
+    """Acquires a lock, and says so where that takes long."""
+    try:
+        lock.acquire(timeout=_PATIENCE)
+    except Timeout:
+        _logger.warning(
+            "another process holds %s: waiting until it frees it (a suspended one has to be woken "
+            "or killed)",
+            lock.lock_file,
+        )
+        lock.acquire()
 
 
 def _lock(folder: Path, name: str) -> FileLock:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from qrnn_circuits.training import read_scalars
+from qrnn_circuits.training import RunConfig, RunFolder, read_scalars
 from qrnn_circuits.training.checkpoint import read_checkpoint
 from tests.running import wait_for_step
 
@@ -110,6 +111,29 @@ def test_ctrl_c_saves_the_trial_and_says_how_to_go_on(
     )
     states = [line.split()[-1] for line in output.splitlines()]
     assert states[-2:] == ["running", "waiting"]
+
+
+@pytest.mark.parametrize("seeds", [(), ("--seeds", "0,1")])
+def test_a_full_disk_at_the_start_of_a_trial_is_one_message_and_the_sweep_goes_on_later(
+    qrnn: Qrnn,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seeds: tuple[str, ...],
+) -> None:
+    config = write(tmp_path / "sweep.toml", "steps = 2\norder = [1, 2]")
+    folder = tmp_path / "sweep"
+
+    def full(folder: RunFolder, config: RunConfig) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "write_config", full)
+        result = qrnn("sweep", "xor", "--out", folder, "--config", config, *seeds)
+    assert result.exit_code == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"Error: the sweep in {folder} cannot go on: [Errno {errno.ENOSPC}]")
+    found = trials(qrnn("sweep", "xor", "--out", folder, "--json").stdout)
+    assert [trial["state"] for trial in found] == ["complete", "complete"]
 
 
 @pytest.mark.parametrize(

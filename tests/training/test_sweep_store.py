@@ -1,10 +1,14 @@
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from qrnn_circuits.training.sweep_store import (
     STUDY,
+    SweepError,
     held_lock,
     journal_exists,
     open_journal,
@@ -12,6 +16,8 @@ from qrnn_circuits.training.sweep_store import (
 )
 
 optuna = pytest.importorskip("optuna")
+
+SmallDisk = Callable[[int], AbstractContextManager[None]]
 
 
 def test_a_lock_is_held_once_and_again_when_it_is_free(tmp_path: Path) -> None:
@@ -51,3 +57,37 @@ def test_without_optuna_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r'pip install "qrnn-circuits\[sweep\]"'):
         require_optuna()
+
+
+def test_a_full_disk_is_an_error_of_a_sweep_that_can_go_on(
+    tmp_path: Path, small_disk: SmallDisk
+) -> None:
+    study = optuna.create_study(storage=open_journal(tmp_path), study_name=STUDY)
+    study.set_user_attr("first", 1)
+    limit = small_disk((tmp_path / "sweep.journal").stat().st_size + 10)
+    with limit, pytest.raises(SweepError, match="begin the same sweep again"):
+        study.set_user_attr("second", "2" * 100)
+    again = optuna.load_study(storage=open_journal(tmp_path), study_name=STUDY)
+    again.set_user_attr("third", 3)
+    assert again.user_attrs == {"first": 1, "third": 3}
+
+
+def test_a_wait_for_another_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("qrnn_circuits.training.sweep_store._PATIENCE", 0.01)
+    told = threading.Event()
+    monkeypatch.setattr(caplog.handler, "emit", lambda record: told.set())
+
+    def own() -> None:
+        with held_lock(tmp_path, "name"):
+            owned.set()
+            assert told.wait(60)
+
+    owned, owner = threading.Event(), threading.Thread(target=own)
+    owner.start()
+    assert owned.wait(60)
+    with held_lock(tmp_path, "name") as held:
+        assert held
+        assert told.is_set()
+    owner.join()
