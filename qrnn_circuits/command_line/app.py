@@ -1,6 +1,7 @@
 """The ``qrnn`` command and its subcommands."""
 
 import gc
+import os
 import sys
 from contextlib import nullcontext
 from importlib import import_module
@@ -13,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
 from qrnn_circuits.command_line.completion import completions
+from qrnn_circuits.command_line.errors import output_errors
 from qrnn_circuits.command_line.paragraphs import joined
 from qrnn_circuits.command_line.waiting import watched
 
@@ -126,13 +128,17 @@ for _name, _help in COMMANDS.items():
 
 def start() -> None:
     """The program: runs a command, while another process watches it if it is a slow one."""
+    # A program that is started without them would take files that it opens for these.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     words = sys.argv[1:]
     slow = words and words[0] in WATCHED and not {"-h", "--help"} & set(words)
     if slow:
         # By default all objects of PyTorch and Qiskit are looked through again and again.
         gc.set_threshold(100_000, 20, 100)
     try:
-        with watched() if slow else nullcontext():
+        with watched() if slow else nullcontext(), output_errors():
             app(prog_name="qrnn")
     finally:
         # Else Python looks through all objects of PyTorch before the prompt is back.

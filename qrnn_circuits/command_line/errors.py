@@ -1,6 +1,9 @@
 """What the commands do about mistakes and mishaps: one red message, no traceback."""
 
+import errno
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -154,4 +157,27 @@ def _is_of_ranks(error: Exception) -> bool:
 def show_error(error: Exception) -> None:
     """Prints one red message."""
     clear()
-    Console(stderr=True).print(plain(f"Error: {error}", "bold red"), soft_wrap=True)
+    text = f"Error: {error}"
+    # Errors of this package have no number, and say themselves what to do.
+    if isinstance(error, OSError) and error.errno is not None:
+        text += ". Put that right, or name another place"
+    Console(stderr=True).print(plain(text, "bold red"), soft_wrap=True)
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """Ends the program with exit code 1 where what it prints cannot be written."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # That of a file names it.
+        if error.filename is not None:
+            raise
+        # Python would write once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno != errno.EPIPE:
+            show_error(OSError(error.errno, error.strerror, "standard output"))
+        sys.exit(_RUN_ERROR)

@@ -66,10 +66,10 @@ def reproduce(
     from qrnn_circuits.command_line.reproduction_table import print_list, print_tables
     from qrnn_circuits.reproduction.report import write_report
 
+    if listed:
+        print_list(quick)
+        return
     with usage_errors():
-        if listed:
-            print_list(quick)
-            return
         experiments = _experiments(names or [], quick, report)
         if markdown is not None and (quick or not report):
             raise ValueError(

@@ -17,6 +17,8 @@ from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.train_seeds import parse_seeds
 from qrnn_circuits.settings.run_settings import merge
 from qrnn_circuits.training import (
+    CheckpointError,
+    LogError,
     Progress,
     SeedResult,
     Sweep,
@@ -85,6 +87,7 @@ def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
 def _work(book: Sweep) -> int | None:
     """Runs what there is to run, and returns the signal that ended it, if one did."""
     console = Console(stderr=True, highlight=False)
+    command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
     while True:
         with book.take() as run:
             if run is None:
@@ -92,9 +95,12 @@ def _work(book: Sweep) -> int | None:
             settings = ", ".join(f"{name} {_text(value)}" for name, value in run.settings.items())
             title = f"trial {run.number} of {len(book.trials())}: {settings}"
             console.print(plain(title), soft_wrap=True)
-            received = _run(book, run, progress_for(console) if console.is_terminal else None)
+            try:
+                received = _run(book, run, progress_for(console) if console.is_terminal else None)
+            except (CheckpointError, LogError) as error:
+                told = f"{error}. Once that is put right, go on with: {command}"
+                raise type(error)(told) from error
         if received is not None:
-            command = f"qrnn sweep {book.space.task} --out {shlex.quote(str(book.folder))}"
             told = f"Interrupted and saved after step {received.step}. Go on with: {command}"
             console.print(plain(told), soft_wrap=True)
             return received.signal

@@ -63,15 +63,23 @@ def check_chart_path(path: Path) -> None:
         raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
 
 
-def write_figure(figure: Figure, path: Path) -> None:
+def write_figure(
+    figure: Figure, path: Path, *, dpi: int = 150, metadata: dict[str, str | None] | None = None
+) -> None:
     """Writes a figure in the format that the ending of the file names, wholly or not at all.
+
+    Args:
+        figure: The figure.
+        path: The file.
+        dpi: Dots per inch, where it is made of dots.
+        metadata: What the file says of itself.
 
     Raises:
         OSError: If the file cannot be written.
         ValueError: If matplotlib does not know the ending.
     """
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=150)
+    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
     write_atomically(path, content.getvalue())
 
 

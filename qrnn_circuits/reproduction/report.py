@@ -6,10 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.execution.chart import write_figure
 from qrnn_circuits.reproduction.charts import draw
 from qrnn_circuits.reproduction.experiment import Experiment
-from qrnn_circuits.reproduction.results import RunResult, append_results
-from qrnn_circuits.reproduction.runner import Runs, stored_runs
+from qrnn_circuits.reproduction.results import RunResult, lines_of, read_results
+from qrnn_circuits.reproduction.runner import Runs, results_path, stored_runs
 from qrnn_circuits.reproduction.tables import (
     Row,
     chosen_text,
@@ -127,23 +128,29 @@ def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> No
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If a result is not acceptable, or the file does not end in ``.md``.
+        ValueError: If a result is not acceptable, the file does not end in ``.md``, or the rounded
+            results would take the place of those in ``out``.
     """
     if file.suffix != ".md":
         raise ValueError(f"markdown must be a file that ends in .md, got {file}")
     done = {each.name: stored_runs(each, out) for each in experiments}
     page = make_page(experiments, done, out, file.stem)
     folder = file.with_suffix("")
+    if folder.resolve() == out.resolve():
+        for name, runs in page.results.items():
+            if read_results(results_path(out, name)) != runs:
+                raise ValueError(
+                    f"markdown must have another name than the folder {out} of the results, whose "
+                    f"place their rounded copies would take, got {file}"
+                )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(file, page.text.encode())
     for name, drawn in page.pictures.items():
-        drawn.savefig(folder / name, dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        write_figure(drawn, folder / name, dpi=_DOTS_PER_INCH, metadata={"Software": None})
     for name, content in page.copies.items():
         write_atomically(folder / name, content)
     for name, runs in page.results.items():
-        path = folder / f"{name}.jsonl"
-        path.unlink(missing_ok=True)
-        append_results(path, runs)
+        write_atomically(folder / f"{name}.jsonl", lines_of(runs))
 
 
 def stripped(run: RunResult, experiment: Experiment) -> RunResult:

@@ -10,6 +10,7 @@ from typing import Any
 from qrnn_circuits.bounded_files import open_file, parse_json
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.reproduction.experiment import Experiment
+from qrnn_circuits.training.atomic import errors_of
 
 # Bytes of a file, a hundred times what the largest has, and of a line.
 _LIMIT = 2**28
@@ -78,12 +79,22 @@ def append_results(path: Path, results: Iterable[RunResult]) -> None:
         [0]
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
-    with path.open("a+b") as file:
+    with errors_of(path), path.open("a+b") as file:
         _cut_unfinished_line(file.fileno())
-        file.write(lines.encode())
+        file.write(lines_of(results))
         file.flush()
         os.fsync(file.fileno())
+
+
+def lines_of(results: Iterable[RunResult]) -> bytes:
+    """What a file of these results holds.
+
+    Example:
+        >>> lines_of([])
+        b''
+    """
+    lines = (json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
+    return "".join(lines).encode()
 
 
 def _cut_unfinished_line(descriptor: int) -> None:

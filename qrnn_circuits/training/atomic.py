@@ -25,18 +25,32 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: The data could not be written, for example on a full disk. ``path`` is as before.
     """
     remove_leftovers(path.parent, path.name)
-    with _temporary_file(path) as (file, temporary):
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            if not _HAS_LOCKS:
-                file.close()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    _sync_folder(path.parent)
+    with errors_of(path):
+        with _temporary_file(path) as (file, temporary):
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                if not _HAS_LOCKS:
+                    file.close()
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        _sync_folder(path.parent)
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """Lets an error of the system name a file, which one of an open file does not.
+
+    Raises:
+        OSError: One was raised meanwhile.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def leftovers(folder: Path) -> list[Path]:

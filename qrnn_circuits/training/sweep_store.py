@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from qrnn_circuits.training.atomic import errors_of
 from qrnn_circuits.training.sweep_journal import check_journal, journal_error
 
 if TYPE_CHECKING:
@@ -131,11 +132,11 @@ def open_journal(folder: Path) -> "JournalStorage":
         """As Optuna's own, with the error of a sweep that can go on later."""
 
         def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-            with sweep_errors(folder):
+            with sweep_errors(folder), errors_of(path):
                 yield from super().read_logs(log_number_from)
 
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
-            with sweep_errors(folder):
+            with sweep_errors(folder), errors_of(path):
                 super().append_logs(logs)
 
     with held_lock(folder, "journal"), sweep_errors(folder):

@@ -1,5 +1,8 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +62,34 @@ def test_an_error_that_a_package_for_devices_defines_is_one_line(
     with pytest.raises(ZeroDivisionError), device_errors():
         _ = 1 / 0
     assert issubclass(CircuitError, Exception)
+
+
+def test_what_the_system_refuses_is_told_with_a_way_out(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(typer.Exit), usage_errors():
+        (file / "page.html").touch()
+    told = capsys.readouterr().err
+    assert told.endswith("page.html'. Put that right, or name another place\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
+@pytest.mark.parametrize("arguments", ["--version", "evaluate --help"])
+def test_output_that_cannot_be_written_is_one_line_and_no_success(arguments: str) -> None:
+    command = [sys.executable, "-m", "qrnn_circuits", *arguments.split()]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "No space left on device: 'standard output'" in ended.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["--version", "evaluate ."])
+def test_a_command_without_standard_output_runs(arguments: str, closed: str) -> None:
+    program = f"{sys.executable} -m qrnn_circuits {arguments} {closed}"
+    ended = subprocess.run(["sh", "-c", program], stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == (2 if "evaluate" in arguments else 0)
+    assert "Traceback" not in ended.stderr

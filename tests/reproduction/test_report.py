@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,29 @@ def test_an_experiment_without_results_is_left_out(experiment: Experiment) -> No
 def test_a_page_that_is_no_markdown_is_refused(experiment: Experiment, out: Path) -> None:
     with pytest.raises(ValueError, match=r"must be a file that ends in \.md, got page\.html"):
         write_report([experiment], out, Path("page.html"))
+
+
+def test_rounded_results_take_the_place_of_no_others(experiment: Experiment, out: Path) -> None:
+    kept = (out / "tiny.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="markdown must have another name than the folder"):
+        write_report([experiment], out, out.with_suffix(".md"))
+    assert (out / "tiny.jsonl").read_bytes() == kept
+
+
+def test_a_full_disk_leaves_the_raw_results_beside_a_page(
+    experiment: Experiment,
+    out: Path,
+    tmp_path: Path,
+    small_disk: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    page = tmp_path / "page.md"
+    write_report([experiment], out, page)
+    raw = tmp_path / "page" / "tiny.jsonl"
+    kept = raw.read_bytes()
+    for size in (0, len(kept) - 1, page.stat().st_size + 1):
+        with small_disk(size), pytest.raises(OSError, match=r"too large: '.*page"):
+            write_report([experiment], out, page)
+        assert raw.read_bytes() == kept
 
 
 def test_the_page_in_the_documentation_is_what_its_raw_results_make() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def test_a_cut_off_last_line_is_ignored_and_then_replaced(tmp_path: Path, kept: 
     last = replace(RESULT, seed=4)
     append_results(path, [last])
     assert read_results(path) == [RESULT, last]
+
+
+def test_a_full_disk_names_the_file_and_keeps_what_it_held(
+    tmp_path: Path, small_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    path = tmp_path / "tiny.jsonl"
+    append_results(path, [RESULT])
+    with small_disk(path.stat().st_size + 10), pytest.raises(OSError, match=r"tiny\.jsonl"):
+        append_results(path, [RESULT])
+    assert read_results(path) == [RESULT]
 
 
 def test_a_file_of_a_cut_off_line_alone_has_no_results(tmp_path: Path) -> None:

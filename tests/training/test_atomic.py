@@ -27,8 +27,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"old")
-    with small_disk(1000), pytest.raises(OSError, match="too large"):
+    with small_disk(1000), pytest.raises(OSError, match="too large") as caught:
         write_atomically(path, bytes(2000))
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -11,6 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.execution.chart import write_figure
 from qrnn_circuits.network import QRNNOutput
 from qrnn_circuits.reproduction.measurements.digit_sheet import draw_sheet
 from qrnn_circuits.reproduction.measurements.settings import check_options, read_settings
@@ -22,8 +23,6 @@ from qrnn_circuits.training.validation import validate
 
 SHEET = "samples.png"
 """Name of the picture of the samples."""
-
-_DOTS_PER_INCH = 150
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def measure(
     labels, output = draw(run, count, generator)
     images = task.images(output.outcomes)
     figure = draw_sheet({name: images[labels == label].numpy() for label, name in enumerate(names)})
-    figure.savefig(folder / SHEET, dpi=_DOTS_PER_INCH)
+    write_figure(figure, folder / SHEET)
     classifier = KNeighborsClassifier(asked.neighbours)
     classifier.fit(*_pixels_and_labels(task, task.batch(asked.references, generator)))
     recognised = float(classifier.score(images.flatten(1).numpy(), labels.numpy()))
