@@ -87,7 +87,7 @@ class RunFolder:
             )
 
     @contextmanager
-    def owned(self, step: int | None = None) -> Iterator[None]:
+    def owned(self, step: int | None = None, config: RunConfig | None = None) -> Iterator[None]:
         """Keeps all other processes that would write to the run out of its folder.
 
         The operating system ends the ownership of a process that is killed; one that is suspended
@@ -95,10 +95,11 @@ class RunFolder:
 
         Args:
             step: Where the run was when it was read, if it has been.
+            config: What the run goes on with, if it does.
 
         Raises:
-            CheckpointError: The last checkpoint cannot be read, or the folder of a run that was
-                read cannot be written.
+            CheckpointError: The last checkpoint or the configuration cannot be read, or the folder
+                of a run that was read cannot be written.
             OSError: The folder cannot be written.
             RunInUseError: Another process owns the folder, or has gone on with the run.
         """
@@ -107,13 +108,22 @@ class RunFolder:
         except OSError as error:
             if step is None:
                 raise
-            raise CheckpointError(f"{self.path} cannot be written: {error}") from error
+            raise self._unwritable(error) from error
         try:
             self._check_step(step)
+            if config is not None:
+                try:
+                    if config != self.read_config():
+                        self.write_config(config)
+                except OSError as error:
+                    raise self._unwritable(error) from error
             yield
         finally:
             self._lock.release()
             self._lock = None
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(f"{self.path} cannot be written: {error}")
 
     def _check_step(self, step: int | None) -> None:
         last = self.checkpoint_path("last")
@@ -141,16 +151,6 @@ class RunFolder:
         self._check_owned()
         text = json.dumps(config.to_json(), indent=2) + "\n"
         write_atomically(self.config_path, text.encode())
-
-    def replace_config(self, config: RunConfig, step: int) -> None:
-        """Writes another ``config.json`` for a run that was read at this step.
-
-        Raises:
-            OSError: It cannot be written.
-            RunInUseError: Another process owns the folder, or has gone on with the run.
-        """
-        with self.owned(step):
-            self.write_config(config)
 
     def read_config(self) -> RunConfig:
         """Reads ``config.json``.

@@ -128,7 +128,7 @@ class Trainer:
         ranks: Ranks | None = None,
         like: "Trainer | None" = None,
     ) -> "Trainer":
-        """Takes a run up again after its last checkpoint.
+        """Takes a run up again after its last checkpoint; writes nothing until it goes on.
 
         Args:
             folder: Of the run.
@@ -145,16 +145,13 @@ class Trainer:
         """
         run = RunFolder(folder)
         ranks = ranks or Ranks()
-        stored = ranks.from_first(run.read_config)
-        config = stored.changed(changes or {})
+        config = ranks.from_first(run.read_config).changed(changes or {})
         trainer = cls(config, folder, ranks, like)
         own = config, trainer.model, trainer.optimizer
         checkpoint = ranks.from_first(lambda: trainer.folder.recover(*own))
         # A run that was killed before its first checkpoint starts once more.
         if checkpoint is not None:
             trainer._restore(checkpoint)
-        if config != stored:
-            ranks.from_first(lambda: trainer.folder.replace_config(config, trainer.step))
         return trainer
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -204,8 +201,10 @@ class Trainer:
             LogError: The log could not be written.
             RunInUseError: Another process uses the folder, or has gone on with the run.
         """
+        # What it goes on with is written once it is sure that no other process goes on with it.
+        owned = self.folder.owned(self.step, self.config)
         with ExitStack() as stack:
-            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
+            self.ranks.from_first(lambda: stack.enter_context(owned))
             log = Log(self.folder.path, self.step + 1) if self.ranks.is_first else None
             if log is not None:
                 stack.enter_context(log)

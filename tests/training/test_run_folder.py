@@ -179,6 +179,17 @@ def test_a_run_that_another_process_has_gone_on_with_is_not_taken_back(
     assert load_run(tmp_path / "run", "last").step == 12
 
 
+def test_of_two_processes_that_resume_a_run_the_settings_stay_those_of_the_one_that_goes_on(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    Trainer.start(tiny(steps=4), tmp_path / "run").run()
+    first = Trainer.resume(tmp_path / "run", {"steps": 8})
+    second = Trainer.resume(tmp_path / "run", {"steps": 12})
+    with first.ready(Progress()), pytest.raises(RunInUseError, match="another process uses"):
+        second.run()
+    assert RunFolder(tmp_path / "run").read_config().steps == 8
+
+
 def test_of_two_runs_started_in_one_folder_one_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     first = Trainer.start(tiny(), tmp_path / "run")
     with pytest.raises(FileExistsError, match="is not empty"):

@@ -373,9 +373,10 @@ def test_a_disk_too_full_for_the_log_keeps_the_last_checkpoint(
     tiny: Tiny, tmp_path: Path, small_disk: SmallDisk
 ) -> None:
     folder = tmp_path / "run"
-    Trainer.start(tiny(steps=6), folder).run()
+    trainer = Trainer.start(tiny(steps=12), folder)
+    assert trainer.run(At(6, lambda: os.kill(os.getpid(), signal.SIGINT))).step == 6
     before = files(folder)
-    trainer = Trainer.resume(folder, {"steps": 12})
+    trainer = Trainer.resume(folder)
     with small_disk(100), pytest.raises(LogError, match="could not be written"):
         trainer.run()
     assert files(folder) == before
