@@ -141,16 +141,16 @@ def open_chip(
         )
     if isinstance(backend, str):
         if backend.startswith(_LOCAL_PREFIX):
-            return _local_chip(fake_backend(backend), level)
+            # The target takes a second to build, and the model has it.
+            model = chip_model(backend)
+            return RuntimeChip(fake_backend(backend), model.target, True, level)
         found = service.least_busy(qubits) if backend == _LEAST_BUSY else service.backend(backend)
         return RuntimeChip(found, found.target, False, level)
     from qiskit_ibm_runtime import IBMBackend
 
     if isinstance(backend, IBMBackend):
         return RuntimeChip(backend, backend.target, False, level)
-    return _local_chip(backend, level)
-
-
-def _local_chip(backend: Any, level: int) -> RuntimeChip:  # noqa: ANN401
-    # The target takes a second to build, and the model has it.
-    return RuntimeChip(backend, chip_model(backend.name).target, True, level)
+    # It is simulated by its name, in whatever process fetches the results.
+    chip_model(backend.name)
+    # A user may have changed the target, by adding instructions or leaving out qubits.
+    return RuntimeChip(backend, backend.target, True, level)

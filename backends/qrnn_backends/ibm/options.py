@@ -1,6 +1,6 @@
 """Options of Qiskit Runtime's samplers, under their own names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from math import ceil
@@ -15,6 +15,7 @@ from qrnn_backends.ibm.sampler import (
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+    from qiskit.circuit import CircuitInstruction
 
 # IBM's gates for any angle, which a chip has if it is opened with use_fractional_gates.
 _FRACTIONAL = {"rx", "rzz"}
@@ -27,14 +28,14 @@ def sampler_options(
     """Checks options for the sampler.
 
     Args:
-        options: None; a mapping, with nested mappings for groups: for example
+        options: None; a mapping, with nested mappings or Qiskit's objects for groups: for example
             ``{"dynamical_decoupling": {"enable": True}, "twirling": {"enable_gates": True}}``; or
             the options of ``qiskit_ibm_runtime.executor_sampler.Sampler`` or of ``SamplerV2`` as
             objects.
         mitigation: Of readout errors, by the device.
 
     Returns:
-        The options as dictionaries.
+        The options as dictionaries, with the values that Qiskit makes of those given.
 
     Raises:
         ImportError: If qiskit-ibm-runtime is not installed.
@@ -55,23 +56,20 @@ def sampler_options(
                 "options must be a dictionary or options of Qiskit Runtime's sampler, got "
                 f"{options!r}"
             )
-    check_accepted(options, kind)
-    if "simulator" in options:
+    accepted = check_accepted(_with_mappings(options), kind)
+    if "simulator" in accepted:
         raise ValueError("options must not hold 'simulator': the device's noise and seed decide")
-    if options.get("execution", {}).get("meas_type", "classified") != "classified":
+    if accepted.get("execution", {}).get("meas_type", "classified") != "classified":
         raise ValueError(
             "execution.meas_type must be 'classified', got "
-            f"{options['execution']['meas_type']!r}: the device reads bits"
+            f"{accepted['execution']['meas_type']!r}: the device reads bits"
         )
-    if mitigation is not None and options.get("twirling", {}).get("enable_measure"):
+    if mitigation is not None and accepted.get("twirling", {}).get("enable_measure"):
         raise ValueError(
             f"mitigation must be None with twirling.enable_measure, got {mitigation!r}: the chip's "
             "calibration data are of measurements that are not twirled"
         )
-    return {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in options.items()
-    }
+    return accepted
 
 
 def with_time_limit(
@@ -84,7 +82,7 @@ def with_time_limit(
         max_usage: Seconds that a batch may take; None for any.
         share: Of the job in the batch.
     """
-    if max_usage is None:
+    if max_usage is None or options.get("environment", {}).get("max_execution_time"):
         return dict(options)
     return {"max_execution_time": max(1, ceil(max_usage * share))} | dict(options)
 
@@ -121,10 +119,12 @@ def check_circuits(
 
     Raises:
         ValueError: If decoupling is enabled for circuits with conditions, or gate twirling for
-            circuits with fractional gates; if twirling runs fewer shots than are asked for; or if
-            the circuits need a sampler that has no option of a name.
+            circuits with fractional gates or with two-qubit gates inside of conditions; if twirling
+            runs fewer shots than are asked for; or if the circuits need a sampler that has no
+            option of a name.
     """
-    names = {name for circuit in circuits for name in circuit.count_ops()}
+    instructions = list(_instructions(circuits))
+    names = {instruction.name for instruction, _ in instructions}
     if options.get("dynamical_decoupling", {}).get("enable") and "if_else" in names:
         raise ValueError(
             "option 'dynamical_decoupling.enable' must be False for circuits with conditions, got "
@@ -133,6 +133,17 @@ def check_circuits(
             "'multiplexed'"
         )
     twirling = options.get("twirling", {})
+    conditioned = {
+        instruction.name
+        for instruction, inside in instructions
+        if inside and len(instruction.qubits) > 1 and instruction.name != "barrier"
+    }
+    if twirling.get("enable_gates") and conditioned:
+        raise ValueError(
+            "option 'twirling.enable_gates' must be False for circuits with gates on two qubits "
+            f"inside of conditions ({', '.join(sorted(conditioned))}), got True: only gates "
+            "outside can be twirled; leave it out, or use conditions on gates of one qubit"
+        )
     if twirling.get("enable_gates") and (fractional := sorted(_FRACTIONAL & names)):
         raise ValueError(
             "option 'twirling.enable_gates' must be False for circuits with fractional gates "
@@ -148,8 +159,12 @@ def check_circuits(
     check_accepted(options, sampler_for(options, circuits))
 
 
-def check_accepted(options: Mapping[str, Any], kind: SamplerKind) -> None:
+def check_accepted(options: Mapping[str, Any], kind: SamplerKind) -> dict[str, Any]:
     """Refuses what a sampler does not take as options.
+
+    Returns:
+        The options that are given, with the sampler's values: what it takes for numbers and truth
+        values may be text.
 
     Raises:
         ValueError: If there is no option of a name, or a value is not acceptable.
@@ -158,9 +173,22 @@ def check_accepted(options: Mapping[str, Any], kind: SamplerKind) -> None:
 
     _check_names(options, kind.options(), "", kind)
     try:
-        kind.options(**options)
+        accepted = kind.options(**options)
     except ValidationError as error:
         raise ValueError(_in_one_line(error, kind)) from None
+    return _given(options, accepted)
+
+
+def _instructions(
+    circuits: "Sequence[QuantumCircuit]",
+) -> "Iterator[tuple[CircuitInstruction, bool]]":
+    """All instructions, each with whether it is inside of a condition; none is in two."""
+    for circuit in circuits:
+        for instruction in circuit.data:
+            yield instruction, False
+            if instruction.name == "if_else":
+                for block in instruction.operation.blocks:
+                    yield from ((inner, True) for inner in block.data)
 
 
 def _in_one_line(error: Any, kind: SamplerKind) -> str:  # noqa: ANN401
@@ -214,10 +242,27 @@ def _changed(options: Any, default: Any) -> dict[str, Any]:  # noqa: ANN401
     return found
 
 
+def _with_mappings(options: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The same with mappings in place of objects for groups."""
+    return {
+        name: _changed(value, type(value)()) if _names(value) else value
+        for name, value in options.items()
+    }
+
+
+def _given(options: Mapping[str, Any], accepted: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What a sampler's options have under the names that are given."""
+    found = {}
+    for name, value in options.items():
+        inner = getattr(accepted, name)
+        found[name] = _given(value, inner) if _names(inner) else inner
+    return found
+
+
 def _names(group: Any) -> list[str]:  # noqa: ANN401
     """Names of the options in a group, of either sampler; none for what is no group."""
     if hasattr(type(group), "model_fields"):
         return list(type(group).model_fields)
-    if is_dataclass(group):
+    if is_dataclass(group) and not isinstance(group, type):
         return [field.name for field in fields(group) if not field.name.startswith("_")]
     return []

@@ -14,6 +14,7 @@ from pennylane.exceptions import QuantumFunctionError, WireError
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
+from qrnn_backends.ibm.fractional import folded, takes
 from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
@@ -92,8 +93,24 @@ def bundle(
         used = [columns[parameter] for parameter in circuit.parameters]
         for rows in [places] if used else [[place] for place in places]:
             values = np.array([programs[place].values[used] for place in rows])
-            pubs.append(Pub(circuit, values.reshape(len(rows), len(used)), shots, tuple(rows)))
+            pubs += _with_angles_that_chips_take(
+                Pub(circuit, values.reshape(len(rows), len(used)), shots, tuple(rows))
+            )
     return pubs
+
+
+def _with_angles_that_chips_take(pub: Pub) -> list[Pub]:
+    """A bloc, without the rows that need other gates: those in blocs of their own."""
+    taken = takes(pub.circuit, pub.values)
+    if taken.all():
+        return [pub]
+    rows = np.flatnonzero(taken)
+    kept = replace(pub, values=pub.values[rows], places=tuple(pub.places[row] for row in rows))
+    others = [
+        Pub(folded(pub.circuit, pub.values[row]), np.zeros((1, 0)), pub.shots, (pub.places[row],))
+        for row in np.flatnonzero(~taken)
+    ]
+    return [*([kept] if len(rows) else []), *others]
 
 
 def circuit_hash(programs: Sequence[Program]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from qrnn_backends.ibm.chip import RuntimeChip
 from qrnn_backends.ibm.sampling import Pub
-from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions
+from qrnn_circuits.circuits.qiskit.mid_circuit import described, mid_circuit_instructions
 from qrnn_circuits.circuits.qiskit.resources import estimate
 
 # IBM's guide on workload usage gives these for a job without error mitigation.
@@ -45,13 +45,16 @@ class UsageEstimate:
     mid_circuit: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        names = ", ".join(self.mid_circuit)
         return (
             f"about {self.seconds:.1f} s of {self.backend}: {self.circuits:,} "
             f"circuit{'s' * (self.circuits != 1)}, {self.shots:,} shots, the longest circuit "
             f"{1e6 * self.longest:.1f} us"
             + (f", {len(self.jobs)} jobs" if len(self.jobs) > 1 else "")
-            + (f", measured and reset inside by {names}" if names else "")
+            + (
+                f", measured and reset inside by {described(self.mid_circuit)}"
+                if self.mid_circuit
+                else ""
+            )
         )
 
     def check(self, max_usage: float | None) -> None:

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from qrnn_circuits.optional_packages import require_qiskit
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from qiskit import QuantumCircuit
     from qiskit.circuit import Clbit, Instruction, Qubit
     from qiskit.transpiler import Target
@@ -23,8 +23,8 @@ def mid_circuit_instructions(circuit: "QuantumCircuit") -> list[str]:
     """Names of the instructions that measure or reset before a circuit has ended.
 
     Args:
-        circuit: The circuit. A measurement whose qubit or bit is used later is one; a reset is one
-            wherever it stands.
+        circuit: The circuit. A measurement is one whose qubit is used later or whose bit is read
+            later, a reset one whose qubit is used later.
 
     Returns:
         The names in order, each once.
@@ -37,37 +37,86 @@ def mid_circuit_instructions(circuit: "QuantumCircuit") -> list[str]:
         >>> mid_circuit_instructions(circuit)
         ['measure']
     """
-    found: set[str] = set()
-    later: set[Qubit | Clbit] = set()
-    for instruction in reversed(circuit.data):
-        if instruction.name == "barrier":
-            continue
-        bits = {*instruction.qubits, *instruction.clbits}
-        kind = plain_name(instruction.name)
-        if kind == "reset" or (kind == "measure" and bits & later):
-            found.add(instruction.name)
-        later |= bits
-    return sorted(found)
+    return sorted({circuit.data[place].name for place in _inside(circuit)})
+
+
+def described(instructions: "Iterable[str]") -> str:
+    """Names of :func:`mid_circuit_instructions`, with what the qubits of plain ones lack.
+
+    Example:
+        >>> described(["measure_2", "reset"])
+        'measure_2, reset (no reset_2 there)'
+    """
+    short = {plain: form for form, plain in _FORMS.items()}
+    return ", ".join(
+        f"{name} (no {short[name]} there)" if name in short else name for name in instructions
+    )
 
 
 def in_forms_of(circuit: "QuantumCircuit", target: "Target") -> "QuantumCircuit":
-    """A circuit with the instructions for its middle that a target has; where none, the circuit.
+    """A circuit with the instructions for its middle that its qubits have; elsewhere as it is.
+
+    Qiskit Runtime's own pass leaves measurements that conditions wait for, takes those before a
+    barrier on idle qubits for some of the middle, and warns of each qubit without a form.
 
     Args:
         circuit: On the target's qubits.
         target: The target.
     """
-    forms = [form if form in target.operation_names else _FORMS[form] for form in _FORMS]
-    if forms == [*_FORMS.values()]:
-        return circuit
-    require_qiskit("qiskit", "qiskit_ibm_runtime")
-    from qiskit.transpiler import PassManager
-    from qiskit_ibm_runtime.transpiler.passes import ConvertToMidCircuitResetAndMeasure
 
-    converted: QuantumCircuit = PassManager(
-        [ConvertToMidCircuitResetAndMeasure(target, *forms)]
-    ).run(circuit)
-    return converted
+    def supported(place: int, form: str) -> bool:
+        qubits = circuit.data[place].qubits
+        where = tuple(circuit.find_bit(qubit).index for qubit in qubits)
+        return bool(target.instruction_supported(form, where))
+
+    return _replaced(circuit, _inside(circuit), target, supported)
+
+
+def in_only_forms_of(circuit: "QuantumCircuit", target: "Target") -> "QuantumCircuit":
+    """A circuit to transpile, with the instructions for its middle where a target has no others."""
+    lacking = {
+        place
+        for place, instruction in enumerate(circuit.data)
+        if instruction.name in _FORMS.values() and instruction.name not in target.operation_names
+    }
+    return _replaced(circuit, lacking, target, lambda place, form: True)
+
+
+def _replaced(
+    circuit: "QuantumCircuit",
+    places: "Iterable[int]",
+    target: "Target",
+    takes: "Callable[[int, str], bool]",
+) -> "QuantumCircuit":
+    """A circuit with a target's forms at some places; where it has none, the circuit."""
+    forms = {plain: form for form, plain in _FORMS.items() if form in target.operation_names}
+    if not forms:
+        return circuit
+    replaced = circuit.copy()
+    for place in places:
+        instruction = circuit.data[place]
+        form = forms.get(instruction.name)
+        if form is not None and takes(place, form):
+            operation = target.operation_from_name(form)
+            replaced.data[place] = instruction.replace(operation=operation)
+    return replaced
+
+
+def _inside(circuit: "QuantumCircuit") -> list[int]:
+    """Places of the instructions that measure or reset before a circuit has ended."""
+    places = []
+    later: set[Qubit | Clbit] = set()
+    for place in reversed(range(len(circuit.data))):
+        instruction = circuit.data[place]
+        if instruction.name == "barrier":
+            continue
+        kind = plain_name(instruction.name)
+        if kind in _FORMS.values() and {*instruction.qubits, *instruction.clbits} & later:
+            places.append(place)
+        later.update(instruction.qubits)
+        if kind != "measure":
+            later.update(instruction.clbits)
+    return places
 
 
 def plain_instruction(instruction: "Instruction") -> "Instruction":

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.circuits.qiskit.mid_circuit import in_forms_of, without_resets
+from qrnn_circuits.circuits.qiskit.mid_circuit import (
+    in_forms_of,
+    in_only_forms_of,
+    without_resets,
+)
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -102,7 +106,10 @@ class Chip:
 
     def _adapted(self, circuit: "QuantumCircuit") -> "QuantumCircuit":
         """The circuit without the resets that a target without any can do without."""
-        if self.target is None or "reset" in self.target.operation_names:
+        if self.target is None:
+            return circuit
+        circuit = in_only_forms_of(circuit, self.target)
+        if "reset" in self.target.operation_names:
             return circuit
         return without_resets(circuit, conditions="if_else" in self.target.operation_names)
 

@@ -10,6 +10,10 @@ import pytest
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
 
+from qiskit_ibm_runtime.circuit import MidCircuitMeasure
+from qiskit_ibm_runtime.circuit.library.mid_circuit_measure import MidCircuitReset
+from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
 from qrnn_backends.ibm.device import IBMDevice
 from qrnn_circuits.circuits import UnsupportedTargetError
 from qrnn_circuits.job_store import JobStore
@@ -44,6 +48,44 @@ def test_a_chip_with_forms_for_the_middle_of_a_circuit_is_simulated(chip: str, p
     ((probabilities, counts),) = device.fetch(device.submit([tape]))
     np.testing.assert_array_equal(probabilities, [1, 0, 0, 0])
     assert counts == {1: 2000}
+
+
+def conditioned() -> Any:  # noqa: ANN401
+    qml.X(0)
+    first = qml.measure(0, reset=True)
+    qml.cond(first, qml.X)(1)
+    second = qml.measure(1)
+    qml.CNOT([1, 2])
+    qml.measure(1, reset=True, postselect=1)
+    qml.CNOT([1, 0])
+    return qml.probs(wires=[0, 1, 2]), qml.counts([first, second])
+
+
+@pytest.mark.parametrize("level", range(4))
+@pytest.mark.parametrize("measured", [True, False])
+@pytest.mark.parametrize("reset", [True, False])
+def test_what_a_user_adds_to_the_target_of_a_local_model_is_taken(
+    level: int, measured: bool, reset: bool, path: Path
+) -> None:
+    backend = FakeManilaV2()
+    names = ["measure", "reset"]
+    for place, (operation, added) in enumerate(
+        [(MidCircuitMeasure(), measured), (MidCircuitReset(), reset)]
+    ):
+        if added:
+            properties = backend.target[names[place]]
+            backend.target.add_instruction(operation, dict(properties))
+            names[place] = operation.name
+    device = IBMDevice(backend=backend, noise=False, seed=1, jobs=path, optimization_level=level)
+    tapes = [tape_of(conditioned, 100), tape_of(reset_and_used, 100)]
+    said = device.estimate(tapes)
+    assert said.mid_circuit == tuple(names)
+    assert ("no measure_2 there" in str(said)) is not measured
+    assert ("no reset_2 there" in str(said)) is not reset
+    (probabilities, counts), (others, _) = device.fetch(device.submit(tapes))
+    np.testing.assert_array_equal(probabilities, np.eye(8)[1])
+    assert counts == {"11": 100}
+    np.testing.assert_array_equal(others, [1, 0, 0, 0])
 
 
 def test_readout_errors_of_the_forms_are_mitigated(path: Path) -> None:

@@ -106,6 +106,36 @@ def test_twirled_measurements_are_not_mitigated() -> None:
     assert sampler_options({"twirling": {"enable_gates": True}}, mitigation="m3")
 
 
+def test_values_are_those_that_the_sampler_makes_of_them() -> None:
+    given = {
+        "twirling": {"enable_gates": "false", "num_randomizations": "8"},
+        "dynamical_decoupling": {"enable": "off"},
+    }
+    options = sampler_options(given)
+    assert options == {
+        "twirling": {"enable_gates": False, "num_randomizations": 8},
+        "dynamical_decoupling": {"enable": False},
+    }
+    check_circuits(options, [conditional()], [10])
+    assert sampler_for(options, [conditional()]).name == "executor_sampler.Sampler"
+
+
+@pytest.mark.parametrize("kind", [preferred_sampler(), server_side_sampler()])
+def test_groups_are_taken_as_objects_of_either_sampler(kind: Any) -> None:  # noqa: ANN401
+    group = kind.options().twirling
+    group.enable_gates = True
+    assert sampler_options({"twirling": group}) == {"twirling": {"enable_gates": True}}
+    assert sampler_options({"twirling": kind.options().twirling}) == {"twirling": {}}
+    with pytest.raises(ValueError, match="'twirling' must be a dictionary, got <class"):
+        sampler_options({"twirling": type(group)})
+
+
+def test_a_time_limit_among_the_options_of_the_environment_is_one() -> None:
+    options = {"environment": {"max_execution_time": 30}}
+    assert with_time_limit(options, 60, 1.0) == options
+    assert with_time_limit({"environment": {"private": True}}, 60, 1.0)["max_execution_time"] == 60
+
+
 def test_options_must_be_a_dictionary() -> None:
     with pytest.raises(TypeError, match=r"options must be a dictionary or .*, got 'twirling'"):
         sampler_options("twirling")
@@ -142,6 +172,27 @@ def test_gate_twirling_is_refused_for_circuits_with_fractional_gates_alone() -> 
     message = r"'twirling\.enable_gates' must be False .*\(rzz\), got True: .*leave it out, or give"
     with pytest.raises(ValueError, match=message):
         check_circuits(options, [fractional()], [10])
+
+
+def test_gate_twirling_is_refused_for_gates_inside_of_conditions_that_it_would_twirl() -> None:
+    options = {"twirling": {"enable_gates": True}}
+    check_circuits(options, [conditional()], [10])
+    circuit = conditional()
+    with circuit.if_test((circuit.clbits[1], 1)):
+        circuit.cz(0, 1)
+    check_circuits({"twirling": {"enable_measure": True}}, [circuit], [10])
+    message = r"'twirling\.enable_gates' must be False .*inside of conditions \(cz\), got True"
+    with pytest.raises(ValueError, match=message) as caught:
+        check_circuits(options, [conditional(), circuit], [10, 10])
+    assert "\n" not in str(caught.value)
+
+
+def test_fractional_gates_inside_of_conditions_are_seen() -> None:
+    circuit = QuantumCircuit(1, 1)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.rx(0.3, 0)
+    with pytest.raises(ValueError, match=r"for circuits with fractional gates \(rx\), got True"):
+        check_circuits({"twirling": {"enable_gates": True}}, [circuit], [10])
 
 
 def test_twirling_to_fewer_shots_than_are_asked_for_is_refused() -> None:

@@ -4,12 +4,20 @@ import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.providers.fake_provider import GenericBackendV2
-from qiskit.transpiler import Target
+from qiskit.transpiler import CouplingMap, Target
 from qiskit_aer import AerSimulator
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions, without_resets
+from qiskit_ibm_runtime.circuit import MidCircuitMeasure
+from qiskit_ibm_runtime.circuit.library.mid_circuit_measure import MidCircuitReset
+
+from qrnn_circuits.circuits.qiskit.mid_circuit import (
+    described,
+    in_forms_of,
+    mid_circuit_instructions,
+    without_resets,
+)
 from qrnn_circuits.circuits.qiskit.resources import estimate, resources
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError, resolve_target
 
@@ -169,3 +177,84 @@ def test_the_calibration_data_are_those_of_the_form() -> None:
         for form in ("measure_2", "reset_2")
     )
     assert long.duration - short.duration == pytest.approx(saved)
+
+
+def with_forms(measured: list[int], reset: list[int], without: str = "") -> Target:
+    """A target of three qubits that has the forms on some."""
+    names = ["rz", "sx", "x", "cx", "measure", "reset"]
+    target = Target.from_configuration(
+        [name for name in names if name != without],
+        num_qubits=3,
+        coupling_map=CouplingMap.from_line(3),
+    )
+    for operation, qubits in ((MidCircuitMeasure(), measured), (MidCircuitReset(), reset)):
+        if qubits:
+            target.add_instruction(operation, {(qubit,): None for qubit in qubits})
+    return target
+
+
+def names_by_qubit(circuit: QuantumCircuit) -> list[tuple[str, int]]:
+    return [
+        (instruction.name, circuit.find_bit(instruction.qubits[0]).index)
+        for instruction in circuit.data
+        if instruction.name.startswith(("measure", "reset"))
+    ]
+
+
+def test_what_a_condition_waits_for_is_inside_and_what_a_barrier_follows_is_not() -> None:
+    circuit = QuantumCircuit(3, 3)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(2)
+    circuit.measure(1, 1)
+    circuit.barrier()
+    circuit.measure(2, 2)
+    circuit.reset(2)
+    found = in_forms_of(circuit, with_forms([0, 1, 2], [0, 1, 2]))
+    assert names_by_qubit(found) == [
+        ("measure_2", 0),
+        ("measure", 1),
+        ("measure_2", 2),
+        ("reset", 2),
+    ]
+    assert mid_circuit_instructions(found) == ["measure_2"]
+    assert mid_circuit_instructions(circuit) == ["measure"]
+
+
+def test_a_bit_that_is_only_written_again_does_not_make_a_measurement_one_of_the_middle() -> None:
+    circuit = QuantumCircuit(2, 1)
+    circuit.measure(0, 0)
+    circuit.measure(1, 0)
+    assert mid_circuit_instructions(circuit) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_qubits_without_the_forms_keep_the_others() -> None:
+    circuit = QuantumCircuit(3, 6)
+    for bit in range(6):
+        circuit.measure(bit % 3, bit)
+        circuit.reset(bit % 3)
+    circuit.x(range(3))
+    found = in_forms_of(circuit, with_forms([0, 1], [1]))
+    assert names_by_qubit(found) == 2 * [
+        *(("measure_2", 0), ("reset", 0)),
+        *(("measure_2", 1), ("reset_2", 1)),
+        *(("measure", 2), ("reset", 2)),
+    ]
+    assert described(mid_circuit_instructions(found)) == (
+        "measure (no measure_2 there), measure_2, reset (no reset_2 there), reset_2"
+    )
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_a_target_that_resets_by_the_form_alone_takes_it_everywhere(level: int) -> None:
+    chip = resolve_target(with_forms([], [0, 1, 2], without="reset"))
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.reset(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    circuit.reset(1)
+    found = chip.transpile(circuit, optimization_level=level).count_ops()
+    assert (found["reset_2"], found["measure"]) == (2, 2)
+    assert "reset" not in found
