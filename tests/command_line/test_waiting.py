@@ -273,3 +273,26 @@ def test_without_a_terminal_nothing_is_shown(
     output, errors = qrnn_process("inspect", trained, "--json").communicate(timeout=120)
     assert errors == ""
     assert json.loads(output)["target"] is None
+
+
+_INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+from qrnn_circuits.command_line import start
+sys.meta_path.insert(0, Finder())
+start()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "rich.console", "numpy", "numpy.random", "torch"])
+def test_ctrl_c_while_a_module_is_imported_is_one_line(module: str, tmp_path: Path) -> None:
+    code = _INTERRUPTED_IMPORT.format(module=module)
+    command = [sys.executable, "-c", code, "train", "xor", "--out", str(tmp_path / "run")]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "Interrupted (SIGINT).\n")
+    assert not (tmp_path / "run").exists()

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.command_line.app import COMMANDS, load_command
+from qrnn_circuits.command_line.program import COMMANDS, load_command
 from qrnn_circuits.command_line.task_description import describe_task
 from qrnn_circuits.command_line.task_help import FileTaskHelp, TaskHelp
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS

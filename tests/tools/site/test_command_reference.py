@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.command_line.app import COMMANDS, load_command
+from qrnn_circuits.command_line.program import COMMANDS, load_command
 from tools.site.command_reference import contents, page, write
 
 

@@ -126,8 +126,8 @@ for _name, _help in COMMANDS.items():
     )
 
 
-def start() -> None:
-    """The program: runs a command, while another process watches it if it is a slow one."""
+def run() -> None:
+    """Runs a command, while another process watches it if it is a slow one."""
     # A program that is started without them would take files that it opens for these.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import Result
 
 import qrnn_circuits
-from qrnn_circuits.command_line.app import COMMANDS, load_command
+from qrnn_circuits.command_line.program import COMMANDS, load_command
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 
 Qrnn = Callable[..., Result]
