@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 from rich.console import Console
 
-from qrnn_circuits.bounded_files import brief
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear
 

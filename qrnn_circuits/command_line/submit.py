@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qrnn_circuits.bounded_files import check_nesting
+from qrnn_circuits.bounded_readers.files import check_nesting
 from qrnn_circuits.command_line.devices import make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network

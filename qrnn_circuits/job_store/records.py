@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from qrnn_circuits.bounded_files import check_nesting, parse_json
+from qrnn_circuits.bounded_readers.files import check_nesting, parse_json
 
 # Surrogates, which stand for bytes that are no text, and zeros, at which C ends texts.
 _NO_TEXT = re.compile("[\ud800-\udfff\0]")

@@ -15,7 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qrnn_circuits.bounded_files import read_toml
+from qrnn_circuits.bounded_readers.files import read_toml
 from qrnn_circuits.checks import check_integer, similar
 from qrnn_circuits.reproduction.experiment import (
     TRAINING,

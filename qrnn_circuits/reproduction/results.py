@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import open_file, parse_json
+from qrnn_circuits.bounded_readers.files import open_file, parse_json
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.reproduction.experiment import Experiment
 from qrnn_circuits.training.atomic import errors_of

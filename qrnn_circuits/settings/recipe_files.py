@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import brief, read_toml
+from qrnn_circuits.bounded_readers.files import brief, read_toml
 
 
 def built_in_recipes(task: str) -> Path:

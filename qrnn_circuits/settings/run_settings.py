@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from qrnn_circuits import bounded_files
+from qrnn_circuits.bounded_readers import files
 from qrnn_circuits.checks import check_choice, check_integer, check_number, check_positive, similar
 from qrnn_circuits.choices import Loss, Semantics, Strategy
 
@@ -239,7 +239,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         ValueError: The file is not TOML, or has an unknown key.
     """
     try:
-        layer = bounded_files.read_toml(path)
+        layer = files.read_toml(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no configuration file {path}") from None
     try:

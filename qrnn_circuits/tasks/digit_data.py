@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from qrnn_circuits.bounded_arrays import read_arrays
-from qrnn_circuits.bounded_files import open_file
+from qrnn_circuits.bounded_readers.arrays import read_arrays
+from qrnn_circuits.bounded_readers.files import open_file
 from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE as DATA_VARIABLE
 from qrnn_circuits.settings.built_in_tasks import VALIDATION as VALIDATION
 from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER as VARIABLE_FOLDER

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qrnn_circuits.bounded_files import brief
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.choices import ScaledBy as ScaledBy
 from qrnn_circuits.settings.built_in_tasks import ForecastOptions

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from qrnn_circuits.bounded_files import brief
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.checks import similar
 from qrnn_circuits.tasks.sequence_files import short
 from qrnn_circuits.tasks.user_file import decoded, read_content, table_rows

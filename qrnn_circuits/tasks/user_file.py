@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_circuits.bounded_arrays import read_arrays
-from qrnn_circuits.bounded_files import brief, read_bytes
+from qrnn_circuits.bounded_readers.arrays import read_arrays
+from qrnn_circuits.bounded_readers.files import brief, read_bytes
 
 MOST_BYTES = 2**25
 """Most bytes of a file, and of each array in it."""

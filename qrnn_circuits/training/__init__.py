@@ -17,9 +17,9 @@ from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.rvqe import RvqeNetwork, import_rvqe, read_rvqe
-from qrnn_circuits.training.sweep import Sweep, SweepTrial
-from qrnn_circuits.training.sweep_space import SweepSpace
-from qrnn_circuits.training.sweep_store import SweepError
+from qrnn_circuits.training.sweeps.space import SweepSpace
+from qrnn_circuits.training.sweeps.store import SweepError
+from qrnn_circuits.training.sweeps.sweep import Sweep, SweepTrial
 from qrnn_circuits.training.trainer import Trainer
 from qrnn_circuits.training.validation import Validation
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import parse_json, read_bytes
+from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.training.atomic import write_atomically
 from qrnn_circuits.training.checkpoint import CheckpointError

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from qrnn_circuits.bounded_files import open_file
+from qrnn_circuits.bounded_readers.files import open_file
 from qrnn_circuits.training.validation import Validation
 
 _PREFIX = "events.out.tfevents."

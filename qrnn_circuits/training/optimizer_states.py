@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, optim
 
-from qrnn_circuits.bounded_files import brief
+from qrnn_circuits.bounded_readers.files import brief
 
 
 def state_differences(stored: Mapping[str, Any], optimizer: optim.Optimizer) -> list[str]:

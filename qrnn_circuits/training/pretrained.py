@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from qrnn_circuits.bounded_files import SETTINGS_LIMIT, parse_json, read_bytes
+from qrnn_circuits.bounded_readers.files import SETTINGS_LIMIT, parse_json, read_bytes
 from qrnn_circuits.training.checkpoint import Checkpoint, read_checkpoint
 from qrnn_circuits.training.evaluation import TrainedRun, trained_run
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from torch import nn, optim
 
-from qrnn_circuits.bounded_files import parse_json, read_bytes
+from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.training.atomic import remove_leftovers, write_atomically
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,

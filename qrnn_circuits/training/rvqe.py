@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.bounded_files import brief
-from qrnn_circuits.bounded_pickles import Pickled
-from qrnn_circuits.bounded_tensors import TorchFile, read_torch_file
+from qrnn_circuits.bounded_readers.files import brief
+from qrnn_circuits.bounded_readers.pickles import Pickled
+from qrnn_circuits.bounded_readers.tensors import TorchFile, read_torch_file
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.tasks.digit_data import VARIABLE_FOLDER

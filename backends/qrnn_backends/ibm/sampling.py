@@ -19,7 +19,7 @@ from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
-from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.bounded_readers.arrays import read_arrays
 from qrnn_circuits.job_store import JobDamagedError
 
 if TYPE_CHECKING:

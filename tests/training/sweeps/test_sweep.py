@@ -13,10 +13,10 @@ from qrnn_circuits.training import (
     TrainingResult,
     load_run,
 )
-from qrnn_circuits.training.sweep import Sweep, SweepTrial
-from qrnn_circuits.training.sweep_seeds import SeedSpread
-from qrnn_circuits.training.sweep_space import SweepSpace
-from qrnn_circuits.training.sweep_store import open_journal
+from qrnn_circuits.training.sweeps.seeds import SeedSpread
+from qrnn_circuits.training.sweeps.space import SweepSpace
+from qrnn_circuits.training.sweeps.store import open_journal
+from qrnn_circuits.training.sweeps.sweep import Sweep, SweepTrial
 
 pytest.importorskip("optuna")
 

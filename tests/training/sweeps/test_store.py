@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.training.sweep_store import (
+from qrnn_circuits.training.sweeps.store import (
     STUDY,
     SweepError,
     held_lock,
@@ -75,7 +75,7 @@ def test_a_full_disk_is_an_error_of_a_sweep_that_can_go_on(
 def test_a_wait_for_another_process_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("qrnn_circuits.training.sweep_store._PATIENCE", 0.01)
+    monkeypatch.setattr("qrnn_circuits.training.sweeps.store._PATIENCE", 0.01)
     told = threading.Event()
     monkeypatch.setattr(caplog.handler, "emit", lambda record: told.set())
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from qrnn_circuits.training import RunConfig
-from qrnn_circuits.training.sweep_space import Choices, Range, SweepSpace
+from qrnn_circuits.training.sweeps.space import Choices, Range, SweepSpace
 
 
 def test_lists_and_tables_vary_and_the_rest_is_fixed() -> None:

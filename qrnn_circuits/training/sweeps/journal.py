@@ -7,7 +7,7 @@ line out, or fail with whatever Python raises.
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.bounded_files import open_file, parse_json
+from qrnn_circuits.bounded_readers.files import open_file, parse_json
 
 # Bytes of a journal, which has about 2,000 for each run, and of a line.
 _LIMIT = 2**28

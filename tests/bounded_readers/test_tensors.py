@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qrnn_circuits.bounded_tensors import read_torch_file
+from qrnn_circuits.bounded_readers.tensors import read_torch_file
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool)
 

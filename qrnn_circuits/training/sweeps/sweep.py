@@ -23,16 +23,16 @@ from qrnn_circuits.training.ensemble_folder import checked_seeds
 from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.run_folder import RunFolder
-from qrnn_circuits.training.sweep_checks import (
+from qrnn_circuits.training.sweeps.checks import (
     check_drawing,
     check_machine,
     check_seeds,
     check_space,
 )
-from qrnn_circuits.training.sweep_queue import enqueue
-from qrnn_circuits.training.sweep_seeds import SeedSpread, medians
-from qrnn_circuits.training.sweep_space import Choices, SweepSpace
-from qrnn_circuits.training.sweep_store import (
+from qrnn_circuits.training.sweeps.queue import enqueue
+from qrnn_circuits.training.sweeps.seeds import SeedSpread, medians
+from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
+from qrnn_circuits.training.sweeps.store import (
     STUDY,
     held_lock,
     journal_exists,

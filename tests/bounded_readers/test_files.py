@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.bounded_files import (
+from qrnn_circuits.bounded_readers.files import (
     SETTINGS_LIMIT,
     check_nesting,
     parse_json,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from qrnn_circuits.bounded_arrays import read_arrays
+from qrnn_circuits.bounded_readers.arrays import read_arrays
 
 MEBIBYTE = 2**20
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from qrnn_circuits.training import SeedResult
-from qrnn_circuits.training.sweep_seeds import SeedSpread, medians
+from qrnn_circuits.training.sweeps.seeds import SeedSpread, medians
 from qrnn_circuits.training.validation import Validation
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits.bounded_pickles import Pickled, read_pickle
+from qrnn_circuits.bounded_readers.pickles import Pickled, read_pickle
 
 PLAIN = st.recursive(
     st.none()

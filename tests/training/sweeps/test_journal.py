@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from qrnn_circuits.training import Sweep, SweepSpace
-from qrnn_circuits.training.sweep_journal import check_journal
+from qrnn_circuits.training.sweeps.journal import check_journal
 
 pytest.importorskip("optuna")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.training.ensemble_folder import check_optimizer
 from qrnn_circuits.training.ranks import Ranks
-from qrnn_circuits.training.sweep_space import Choices, SweepSpace
+from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
 
 
 def check_space(

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.bounded_files import brief, read_bytes
-from qrnn_circuits.bounded_pickles import PERSISTENT, Pickled, read_pickle
+from qrnn_circuits.bounded_readers.files import brief, read_bytes
+from qrnn_circuits.bounded_readers.pickles import PERSISTENT, Pickled, read_pickle
 
 # Bytes of a file and of the pickle in it, some ten times what a network of this kind has.
 _LIMIT = 2**26
@@ -52,7 +52,7 @@ class TorchFile:
     """What ``torch.save`` has written, with tensors that are read when they are asked for.
 
     Attributes:
-        content: The saved object, see :func:`~qrnn_circuits.bounded_pickles.read_pickle`.
+        content: The saved object, see :func:`~qrnn_circuits.bounded_readers.pickles.read_pickle`.
         storage: Finds the bytes behind a tensor by their key.
     """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from qrnn_circuits.training.atomic import errors_of
-from qrnn_circuits.training.sweep_journal import check_journal, journal_error
+from qrnn_circuits.training.sweeps.journal import check_journal, journal_error
 
 if TYPE_CHECKING:
     from optuna.storages import JournalStorage

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from qrnn_circuits.training.sweep_space import Choices, SweepSpace
+from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -1,0 +1,1 @@
+"""Sweeps: many runs of one task, shared by any number of processes."""
