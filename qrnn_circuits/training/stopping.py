@@ -77,7 +77,9 @@ class Standing:
             TypeError: A value has the wrong type.
             ValueError: A value is out of range.
         """
-        best, last = (values[name] and _validation(values[name]) for name in ("best", "last"))
+        best, last = (
+            None if values[name] is None else _validation(values[name]) for name in ("best", "last")
+        )
         check_integer("without_improvement", values["without_improvement"], 0)
         check_integer("retreats", values["retreats"], 0, _MOST_RETREATS)
         return cls(best, last, values["without_improvement"], values["retreats"])

@@ -80,3 +80,12 @@ def test_a_standing_of_more_retreats_than_a_learning_rate_outlives_is_refused(
 ) -> None:
     with pytest.raises((TypeError, ValueError), match="retreats must be"):
         Standing.from_json(Standing().to_json() | {"retreats": retreats})
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+@pytest.mark.parametrize("value", [0, False, "", [], {}])
+def test_what_is_no_validation_is_refused_also_where_it_counts_as_false(
+    name: str, value: object
+) -> None:
+    with pytest.raises(TypeError):
+        Standing.from_json(Standing().to_json() | {name: value})
