@@ -335,8 +335,8 @@ def with_identity_on_wires(
         # More wires than one tell no more.
         acting = qml.Identity((observable.wires or wires)[:1])
         if not identity:
-            (factor,) = observable.pauli_rep.values()
-            acting = factor * acting
+            # A sum of nothing is none of it.
+            acting = sum(observable.pauli_rep.values()) * acting
         return type(measurement)(obs=acting, **_options(measurement))
 
 

@@ -60,7 +60,7 @@ class ServiceJobs:
                 f"{error}\nThe job is recorded as {record.id}: fetching it looks whether the "
                 "service has received it."
             ) from None
-        except ServiceError as error:
+        except Exception as error:  # Also of Qiskit's, and warnings that are made errors.
             self._store.failed(record.id, str(error))
             for name in sent:
                 with suppress(ServiceError):

@@ -211,7 +211,8 @@ def _shown(load: Load, name: str) -> str:
     part, limit = getattr(load, name), getattr(LIMITS, name)
     if name == "broadcasts":
         return (
-            f"conditions that cost {part / _UNIT:,.0f} one-bit broadcasts, of which a job holds "
+            # Rounded up, so that what is above the limit reads so.
+            f"conditions that cost {-(-part // _UNIT):,} one-bit broadcasts, of which a job holds "
             f"{limit // _UNIT:,}"
         )
     if name == "executions":

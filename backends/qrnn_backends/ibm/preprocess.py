@@ -68,8 +68,6 @@ def job_of(
     recipes = []
     prepared, _ = pipeline(tuple(tapes))
     for tape in prepared:
-        if not tape.measurements:
-            raise ValueError("tapes must measure something each, got one without measurements")
         batched = tape.batch_size is not None
         entries = qml.transforms.broadcast_expand(tape)[0] if batched else [tape]
         parts = [divided(entry) for entry in entries]

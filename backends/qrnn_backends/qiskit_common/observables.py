@@ -9,7 +9,7 @@ import pennylane as qml
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.measurements import ExpectationMP, MeasurementProcess, ProbabilityMP
 from pennylane.operation import Operator
-from pennylane.ops import CompositeOp, Prod, SProd, Sum, SymbolicOp
+from pennylane.ops import CompositeOp, Pow, Prod, SProd, Sum, SymbolicOp
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
@@ -210,7 +210,10 @@ def _has_sum(observable: Operator) -> bool:
         or any(map(_has_sum, observable.operands))
     ):
         return True
-    if isinstance(observable, SymbolicOp) and _has_sum(observable.base):
+    # A power has the basis of what it is of, also where it is an identity.
+    if isinstance(observable, Pow) or (
+        isinstance(observable, SymbolicOp) and _has_sum(observable.base)
+    ):
         return True
     words = observable.pauli_rep
     return words is not None and (len(words) != 1 or not all(words.values()))

@@ -129,17 +129,24 @@ def measure_all_wires(
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Gives wires to the measurements that name none: the device's, or else the tape's.
 
-    So it does to identities without wires.
+    So it does to identities without wires. Snapshots, which have no part in results, are left out.
 
     Raises:
+        ValueError: If the tape measures nothing.
         WireError: If the tape has wires that the device has not.
     """
+    if not tape.measurements:
+        raise ValueError("tapes must measure something each, got one without measurements")
     if wires is None:
         # As on default.qubit, wires that are numbered from 0 count in order.
         numbered = set(tape.wires) == set(range(len(tape.wires)))
         wires = Wires(range(len(tape.wires))) if numbered else tape.wires
     measurements = [with_identity_on_wires(measured, wires) for measured in tape.measurements]
-    tape = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
+    tape = tape.copy(
+        operations=[part for part in tape.operations if not isinstance(part, qml.Snapshot)],
+        measurements=measurements,
+        trainable_params=tape.trainable_params,
+    )
     batch, combine = validate_device_wires(tape, wires, name=name)
     return batch, combine
 

@@ -265,3 +265,29 @@ def test_a_batch_of_which_a_job_was_cancelled_elsewhere_is_cancelled(
     with pytest.raises(JobCancelledError, match=r"number 2 of its 3 jobs: .*was cancelled"):
         device(None).fetch(job)
     assert JobStore(path).get(job).status is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize("mode", ["job", "batch", "session"])
+def test_a_device_of_any_mode_is_closed(
+    device: Callable[..., IBMDevice], server: RuntimeServer, mode: str
+) -> None:
+    with device(mode=mode) as dev:
+        job = dev.submit(flips())
+    dev.close()
+    assert len(device(None).fetch(job)) == len(flips())
+    assert all(not session["accepting_jobs"] for session in server.sessions.values())
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_a_job_that_qiskit_does_not_send_is_recorded_as_failed(
+    device: Callable[..., IBMDevice], server: RuntimeServer, path: Path
+) -> None:
+    # Twirling with conditions takes the sampler that is deprecated.
+    dev = device(options={"twirling": {"enable_gates": True}})
+    with pytest.raises(DeprecationWarning, match="SamplerV2 class is deprecated"):
+        dev.submit([conditioned(np.pi)])
+    (record,) = JobStore(path).records()
+    assert record.status is JobStatus.FAILED
+    assert record.error is not None
+    assert "SamplerV2 class is deprecated" in record.error
+    assert not server.jobs

@@ -74,6 +74,18 @@ def test_2400_broadcasts_of_one_bit_or_300_of_60_fill_a_job() -> None:
         divide([pub(conditioned(1), [0]), pub(conditioned(2401), [7])])
 
 
+def test_a_fraction_of_a_broadcast_above_the_limit_is_told_as_above_it() -> None:
+    circuit = QuantumCircuit(2, 2)
+    for place in range(2400):
+        bits = circuit.clbits if place == 0 else circuit.clbits[:1]
+        circuit.measure(0, 0)
+        condition = expr.logic_and(*bits) if len(bits) > 1 else (bits[0], 1)
+        with circuit.if_test(condition):
+            circuit.x(1)
+    with pytest.raises(JobLimitError, match="cost 2,401 one-bit broadcasts, of which a job holds"):
+        divide([pub(circuit, [0])])
+
+
 def test_a_condition_has_at_most_32_bits() -> None:
     register = ClassicalRegister(33)
     circuit = QuantumCircuit(QuantumRegister(1), register)

@@ -60,3 +60,37 @@ def test_a_tape_that_measures_nothing_is_no_job(path: Path) -> None:
     with pytest.raises(ValueError, match="must measure something"):
         IBMDevice(backend="fake_manila", jobs=path).submit([QuantumScript([qml.X(0)], [], 10)])
     assert JobStore(path).records() == []
+
+
+@pytest.mark.parametrize("name", ["qrnn.ibm", "qrnn.aer"])
+def test_execution_refuses_a_tape_that_measures_nothing_and_leaves_snapshots_out(
+    name: str, path: Path
+) -> None:
+    options = {"backend": "fake_manila", "noise": False, "jobs": path} if "ibm" in name else {}
+    device = qml.device(name, **options)
+    with pytest.raises(ValueError, match="must measure something"):
+        qml.execute([QuantumScript([qml.X(0)], [], 10)], device)
+    tape = QuantumScript([qml.X(0), qml.Snapshot("here")], [qml.probs(wires=0)], 10)
+    np.testing.assert_array_equal(qml.execute([tape], device), [[0, 1]])
+
+
+def test_a_sum_of_nothing_is_zero(path: Path) -> None:
+    device = IBMDevice(backend="fake_manila", noise=False, seed=1, jobs=path)
+    nothing = qml.expval(qml.Hamiltonian([], []))
+    tapes = [
+        QuantumScript([qml.X(0)], [nothing], 10),
+        QuantumScript([qml.X(0)], [nothing, qml.expval(qml.Z(0))], 10),
+    ]
+    assert device.fetch(device.submit(tapes)) == (0, (0, -1))
+
+
+def test_the_distribution_of_a_power_is_in_the_basis_of_what_it_is_of(path: Path) -> None:
+    tape = QuantumScript(
+        [qml.Hadamard(0)],
+        [qml.probs(op=qml.X(0) ** 2), qml.expval(qml.X(0) ** 2), qml.expval(qml.X(0) ** 3)],
+        50,
+    )
+    device = IBMDevice(backend="fake_manila", noise=False, seed=1, jobs=path)
+    ((probabilities, square, cube),) = device.fetch(device.submit([tape]))
+    np.testing.assert_array_equal(probabilities, [1, 0])
+    assert (square, cube) == (1, 1)
