@@ -87,7 +87,7 @@ class RunFolder:
             )
 
     @contextmanager
-    def owned(self, step: int | None = None) -> Iterator[None]:
+    def owned(self, step: int | None = None, config: RunConfig | None = None) -> Iterator[None]:
         """Keeps all other processes that would write to the run out of its folder.
 
         The operating system ends the ownership of a process that is killed; one that is suspended
@@ -95,12 +95,14 @@ class RunFolder:
 
         Args:
             step: Where the run was when it was read, if it has been.
+            config: That of the run, if it is to go on.
 
         Raises:
             CheckpointError: The last checkpoint cannot be read, or the folder of a run that was
                 read cannot be written.
             OSError: The folder cannot be written.
-            RunInUseError: Another process owns the folder, or has gone on with the run.
+            RunInUseError: Another process owns the folder, has gone on with the run or has changed
+                its configuration.
         """
         try:
             self._lock = FolderLock(self.path)
@@ -110,6 +112,8 @@ class RunFolder:
             raise CheckpointError(f"{self.path} cannot be written: {error}") from error
         try:
             self._check_step(step)
+            if config is not None:
+                self._check_config(config)
             yield
         finally:
             self._lock.release()
@@ -126,6 +130,18 @@ class RunFolder:
                 "was read: another process has gone on with it, so resume it once more"
             )
 
+    def _check_config(self, config: RunConfig) -> None:
+        """Raises where another process has given the run other settings since it was read."""
+        try:
+            is_same = _text(self.read_config()) == _text(config)
+        except (OSError, TypeError, ValueError):
+            is_same = False
+        if not is_same:
+            raise RunInUseError(
+                f"{self.config_path} has other settings than when the run was read: another "
+                "process has changed them, so resume it once more"
+            )
+
     def _check_owned(self) -> None:
         """Raises RunInUseError where the folder has been taken from its owner."""
         if self._lock is not None:
@@ -139,8 +155,7 @@ class RunFolder:
             RunInUseError: The folder was owned, and is another's now.
         """
         self._check_owned()
-        text = json.dumps(config.to_json(), indent=2) + "\n"
-        write_atomically(self.config_path, text.encode())
+        write_atomically(self.config_path, _text(config).encode())
 
     def replace_config(self, config: RunConfig, step: int) -> None:
         """Writes another ``config.json`` for a run that was read at this step.
@@ -303,3 +318,8 @@ class RunFolder:
     def resume_command(self, config: RunConfig) -> str:
         """The command that goes on with the run."""
         return f"qrnn train {config.task} --out {shlex.quote(str(self.path))} --resume"
+
+
+def _text(config: RunConfig) -> str:
+    """What ``config.json`` holds."""
+    return json.dumps(config.to_json(), indent=2) + "\n"

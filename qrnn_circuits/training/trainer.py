@@ -171,7 +171,8 @@ class Trainer:
             CheckpointError: A checkpoint could not be written; the one before stays.
             LogError: The log could not be written; the last checkpoint stays.
             RankError: Another process has ended; the last checkpoint stays.
-            RunInUseError: Another process uses the folder, or has gone on with the run.
+            RunInUseError: Another process uses the folder, has gone on with the run or has changed
+                its settings.
             TrainingDiverged: The loss or a parameter is no longer finite, or an outcome to
                 condition on has become impossible; the last checkpoint stays.
         """
@@ -202,10 +203,13 @@ class Trainer:
         Raises:
             CheckpointError: The folder or the first checkpoint could not be written.
             LogError: The log could not be written.
-            RunInUseError: Another process uses the folder, or has gone on with the run.
+            RunInUseError: Another process uses the folder, has gone on with the run or has changed
+                its settings.
         """
         with ExitStack() as stack:
-            self.ranks.from_first(lambda: stack.enter_context(self.folder.owned(self.step)))
+            self.ranks.from_first(
+                lambda: stack.enter_context(self.folder.owned(self.step, self.config))
+            )
             log = Log(self.folder.path, self.step + 1) if self.ranks.is_first else None
             if log is not None:
                 stack.enter_context(log)

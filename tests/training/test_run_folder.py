@@ -145,6 +145,17 @@ def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
         pass
 
 
+def test_settings_that_another_process_has_changed_meanwhile_are_not_trained_with(
+    run: RunFolder,
+) -> None:
+    step = Trainer.resume(run.path).step
+    first = Trainer.resume(run.path, {"steps": step + 1})
+    second = Trainer.resume(run.path, {"steps": step + 2})
+    with pytest.raises(RunInUseError, match=r"config\.json has other settings than when the run"):
+        first.run()
+    assert second.run().step == run.read_config().steps == step + 2
+
+
 def test_a_killed_owner_leaves_its_folder_to_others(tmp_path: Path) -> None:
     code = (
         "import sys, time, pathlib\n"
