@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.polynomial import BooleanPolynomial, all_monomials, check_degree
 
 
 class FeaturePolynomial(nn.Module):
@@ -49,11 +49,13 @@ class FeaturePolynomial(nn.Module):
         for name, value in (("bits", bits), ("features", features)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        check_degree(bits + features, degree)
+        self.in_bits = BooleanPolynomial(bits, min(degree, bits))
         self.bits = bits
         self.features = features
         self.degree = degree
-        self.monomials = BooleanPolynomial(bits + features, degree).monomials
-        self.in_bits = BooleanPolynomial(bits, min(degree, bits))
+        # No table has a value for each pattern of features, of which there may be many.
+        self.monomials = all_monomials(bits + features, degree)
         row = {monomial: number for number, monomial in enumerate(self.in_bits.monomials)}
         products: dict[tuple[int, ...], int] = {}
         cells = []

@@ -13,6 +13,8 @@ from qrnn_circuits.tracing import full_precision, is_joint
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
 _MOST_VALUES = 2**18
+MOST_BITS = 62
+"""Variables of a polynomial, whose patterns are integers of 64 bits."""
 
 
 class BooleanPolynomial(nn.Module):
@@ -42,7 +44,7 @@ class BooleanPolynomial(nn.Module):
         """Lists the monomials.
 
         Args:
-            variables: Number of bits, at least 1.
+            variables: Number of bits, from 1 to ``MOST_BITS``.
             degree: Largest number of variables in one monomial, from 1 to ``variables``.
 
         Raises:
@@ -51,14 +53,15 @@ class BooleanPolynomial(nn.Module):
         super().__init__()
         if variables < 1:
             raise ValueError(f"variables must be at least 1, got {variables}")
-        if not 1 <= degree <= variables:
+        if variables > MOST_BITS:
             raise ValueError(
-                f"degree must be between 1 and the number of variables (here {variables}: the "
-                f"controls of one neuron), got {degree}"
+                f"variables must be at most {MOST_BITS}, got {variables}: their patterns are "
+                "integers of 64 bits"
             )
+        check_degree(variables, degree)
         self.variables = variables
         self.degree = degree
-        self.monomials = _monomials(variables, degree)
+        self.monomials = all_monomials(variables, degree)
         self.patterns = torch.tensor(_patterns(variables, degree), device="cpu")
         self._table = PolynomialTable(variables, degree, most_values=_MOST_VALUES)
         cells = self._table.cells(self.patterns)
@@ -252,7 +255,16 @@ def _values(variables: int, degree: int, device: torch.device, dtype: torch.dtyp
     return ((patterns & monomials[:, None]) == monomials[:, None]).to(device, dtype)
 
 
-def _monomials(variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
+def check_degree(variables: int, degree: int) -> None:
+    """Raises a ``ValueError`` where there is no monomial of so many variables."""
+    if not 1 <= degree <= variables:
+        raise ValueError(
+            f"degree must be between 1 and the number of variables (here {variables}: the "
+            f"controls of one neuron), got {degree}"
+        )
+
+
+def all_monomials(variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
     """See :class:`BooleanPolynomial`; of a degree beyond the variables there are no more."""
     sizes = range(min(degree, variables) + 1)
     return tuple(monomial for size in sizes for monomial in combinations(range(variables), size))
@@ -260,7 +272,7 @@ def _monomials(variables: int, degree: int) -> tuple[tuple[int, ...], ...]:
 
 def _patterns(variables: int, degree: int) -> list[int]:
     """See :class:`BooleanPolynomial`."""
-    monomials = _monomials(variables, degree)
+    monomials = all_monomials(variables, degree)
     return [sum(1 << (variables - 1 - i) for i in monomial) for monomial in monomials]
 
 

@@ -57,6 +57,16 @@ def test_sizes_out_of_range_are_refused(sizes: tuple[int, int, int], problem: st
         FeaturePolynomial(*sizes)
 
 
+def test_there_may_be_more_features_than_bits_of_an_integer() -> None:
+    polynomial = FeaturePolynomial(bits=1, features=100, degree=1)
+    coefficients = torch.arange(102, dtype=torch.float64)[None]
+    features = torch.linspace(0, 1, 100, dtype=torch.float64)[None]
+    # Coefficient 0 is constant, 1 is the bit's, the others are the features' in their order.
+    constant = (coefficients[0, 2:] * features[0]).sum()
+    expected = torch.stack([constant, constant + 1])
+    assert torch.allclose(polynomial.table(coefficients, features)[0, 0], expected)
+
+
 def test_wrong_shapes_are_refused() -> None:
     polynomial = FeaturePolynomial(2, 1, 1)
     with pytest.raises(ValueError, match=r"coefficients must have shape \(N, 4\)"):

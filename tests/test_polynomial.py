@@ -64,6 +64,12 @@ def test_sizes_out_of_range_are_rejected(variables: int, degree: int) -> None:
         BooleanPolynomial(variables, degree)
 
 
+@pytest.mark.parametrize("variables", [63, 2**63])
+def test_patterns_beyond_64_bits_are_rejected(variables: int) -> None:
+    with pytest.raises(ValueError, match=f"variables must be at most 62, got {variables}"):
+        BooleanPolynomial(variables, 1)
+
+
 def test_arguments_of_the_wrong_size_are_rejected() -> None:
     polynomial = BooleanPolynomial(3, 2)
     with pytest.raises(ValueError, match=r"coefficients must have 7 .* got shape \(6,\)"):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations, patterns_from_target
+from qrnn_circuits.cells.qrnn import MOST_WIRES
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import (
@@ -75,7 +76,7 @@ class FeatureQRNNCell(Cell):
         Args:
             features: Number F of real features of a step, at least 1.
             lane: Number I of lane wires, at least 1.
-            workspace: Number W of workspace wires, at least 2.
+            workspace: Number W of workspace wires, from 2 to ``MOST_WIRES``.
             stages: Number of work stages, at least 0.
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Largest number of bits and features in a monomial, from 1 to ``W - 1 + F``; of
@@ -100,6 +101,11 @@ class FeatureQRNNCell(Cell):
         ):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
+        if workspace > MOST_WIRES:
+            raise ValueError(
+                f"workspace must be at most {MOST_WIRES}, got {workspace}: a state of so many "
+                f"wires has 2**{workspace} amplitudes"
+            )
         if not 0 <= feature_spread < float("inf"):
             raise ValueError(f"feature_spread must be finite and at least 0, got {feature_spread}")
         check_neuron_options(order, semantics)

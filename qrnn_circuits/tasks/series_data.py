@@ -236,7 +236,9 @@ def split_ends(count: int, validation: float, test: float) -> Sequence[int]:
         ValueError: If a part would have no window.
     """
     # As the benchmark of Fellner et al. (arXiv:2504.12416) cuts 60 and 80 %.
-    ends = [round((1 - validation - test) * count), round((1 - test) * count)]
+    ends = [0, 0]
+    if validation + test < 1:
+        ends = [round((1 - validation - test) * count), round((1 - test) * count)]
     if not 0 < ends[0] < ends[1] < count:
         raise ValueError(
             "validation_share and test_share must leave a window for training, validation and "

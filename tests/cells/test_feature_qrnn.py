@@ -151,6 +151,8 @@ def test_wrong_features_are_refused(
         ({"features": 0}, "features must be at least 1, got 0"),
         ({"lane": 0}, "lane must be at least 1, got 0"),
         ({"workspace": 1}, "workspace must be at least 2, got 1"),
+        ({"workspace": 31}, r"workspace must be at most 30, got 31: .* has 2\*\*31 amplitudes"),
+        ({"workspace": 2**63 - 1}, "workspace must be at most 30, got 9223372036854775807"),
         ({"stages": -1}, "stages must be at least 0, got -1"),
         ({"degree": 9}, "degree must be between 1 and"),
         ({"feature_spread": -1.0}, "feature_spread must be finite"),

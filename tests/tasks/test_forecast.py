@@ -122,6 +122,7 @@ def test_another_file_than_the_one_of_the_run_is_refused(ramp: Path) -> None:
         ({"series": "bessel", "points": 20, "window": 25}, "must fit into the series of 20 points"),
         ({"series": "bessel", "scaling": "some"}, "scaling must be one of training, all, none"),
         ({"series": "bessel", "test_share": 0.9}, "must leave a window for training, validation"),
+        ({"series": "bessel", "test_share": 1e308}, "must leave a window for training, validation"),
         ({"series": "bessel", "test_share": 0}, "must leave a window for training, validation"),
         ({"series": "bessel", "points": 10**6, "window": 500}, "window must be shorter, or points"),
         ({"series": "bessel", "contents": {}}, "contents must be a table of inputs, targets"),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
-from qrnn_backends.aer.simulation import checked
+from qrnn_backends.aer.simulation import run
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -177,7 +177,7 @@ def _run(
             part.append(with_density_matrix(instruction))
         part.save_density_matrix()
         circuits.append(part)
-    result = checked(simulator.run(circuits, shots=1, method="density_matrix").result())
+    result = run(simulator, circuits, shots=1, method="density_matrix")
     for number, bits in enumerate(acted):
         after = np.asarray(result.data(number)["density_matrix"])
         found[bits] = after * np.trace(states[bits])

@@ -17,7 +17,7 @@ from qrnn_backends.aer.branches import (
     with_density_matrix,
 )
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
-from qrnn_backends.aer.simulation import Simulation, checked
+from qrnn_backends.aer.simulation import Simulation, run
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.qiskit_common.readout_errors import measured_qubits
 from qrnn_backends.readout import NoShotsKeptError
@@ -50,7 +50,7 @@ def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> lis
         saved = circuit.copy()
         saved.save_statevector()
         saving.append(saved)
-    result = checked(simulator.run(saving, shots=1, method=simulation.method).result())
+    result = run(simulator, saving, shots=1, method=simulation.method)
     results = []
     for number, (tape, part) in enumerate(zip(numbered, unitary, strict=True)):
         wires = len(tape.wires)
@@ -113,7 +113,7 @@ def _static(
             saved.append(with_density_matrix(instruction))
         saved.save_probabilities(qubits)
         saving.append(saved)
-    result = checked(simulator.run(saving, shots=1, method=method).result())
+    result = run(simulator, saving, shots=1, method=method)
     return [
         _misread(result.data(number)["probabilities"], errors.of_readout(qubits))
         for number, qubits in enumerate(measured)

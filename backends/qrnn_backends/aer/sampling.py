@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
-from qrnn_backends.aer.simulation import Simulation, checked
+from qrnn_backends.aer.simulation import Simulation, SimulationError, run
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError
@@ -41,10 +41,12 @@ def sample(
     options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}
     # Aer 0.18 fails on some conditions where it looks for idle qubits to leave out.
     idle = any(map(_has_idle_qubits, circuits))
-    result = simulator.run(circuits, enable_truncation=idle, **options).result()
-    if idle and not result.success:
-        result = simulator.run(circuits, enable_truncation=False, **options).result()
-    checked(result)
+    try:
+        result = run(simulator, circuits, enable_truncation=idle, **options)
+    except SimulationError:
+        if not idle:
+            raise
+        result = run(simulator, circuits, enable_truncation=False, **options)
     return [
         _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
         for number, circuit in enumerate(circuits)

@@ -1,7 +1,9 @@
 """Where Aer runs programs: on ideal or noisy qubits that are all connected, or on a chip's."""
 
+import logging
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cachetools import LRUCache
 
@@ -17,22 +19,49 @@ if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
 
 _CACHED_CIRCUITS = 64
+_AERS_LOGGER = logging.getLogger("qiskit_aer.backends.aerbackend")
+# As C++ and Aer say it.
+_NO_MEMORY = re.compile(
+    r"bad_alloc|vector::reserve|length_error|Insufficient memory", re.IGNORECASE
+)
 
 
 class SimulationError(RuntimeError):
     """Aer gave up on a circuit."""
 
 
-def checked(result: "Result") -> "Result":
-    """A result of Aer, if it is one.
+def run(
+    simulator: "AerSimulator",
+    circuits: "Sequence[QuantumCircuit]",
+    **options: Any,  # noqa: ANN401
+) -> "Result":
+    """What Aer makes of circuits.
+
+    Args:
+        simulator: Aer.
+        circuits: Without parameters.
+        options: Of ``AerSimulator.run``.
 
     Raises:
         SimulationError: If Aer failed.
     """
+    _AERS_LOGGER.addFilter(_is_no_failure)
+    try:
+        result = simulator.run(list(circuits), **options).result()
+    finally:
+        _AERS_LOGGER.removeFilter(_is_no_failure)
     if not result.success:
         reasons = {str(part.status) for part in result.results if not part.success}
-        raise SimulationError(f"Aer failed: {'; '.join(sorted(reasons)) or result.status}")
+        text = "; ".join(sorted(reasons)) or str(result.status)
+        if _NO_MEMORY.search(text):
+            text += " (there is not enough memory: take fewer shots or fewer wires)"
+        raise SimulationError(f"Aer failed: {text}")
     return result
+
+
+def _is_no_failure(record: logging.LogRecord) -> bool:
+    """Whether Aer logs something else than a failure, which is raised here."""
+    return not record.getMessage().startswith("Simulation failed")
 
 
 class Simulation(Protocol):

@@ -66,11 +66,15 @@ def test_readout_errors_are_those_that_the_runs_have() -> None:
     assert everywhere.tolist() == [[0.8, 0.0], [0.2, 1.0]]
 
 
-def test_a_failure_of_aer_is_an_error() -> None:
-    wires = list(range(60))
-    too_large = program(*map(qml.Hadamard, wires), *map(qml.T, wires), wires=wires)
-    with pytest.raises(SimulationError, match="Aer failed"):
-        sample(DirectSimulation("statevector"), [too_large], shots=1, seed=0)
+@pytest.mark.parametrize(("wires", "shots"), [(60, 1), (1, 2**63 - 1)])
+def test_a_failure_of_aer_is_an_error_that_it_does_not_log_as_well(
+    caplog: pytest.LogCaptureFixture, wires: int, shots: int
+) -> None:
+    names = list(range(wires))
+    too_large = program(*map(qml.Hadamard, names), *map(qml.T, names), wires=names)
+    with pytest.raises(SimulationError, match="not enough memory: take fewer shots or fewer wires"):
+        sample(DirectSimulation("statevector"), [too_large], shots=shots, seed=0)
+    assert not caplog.records
 
 
 def test_filled_shots_have_the_kept_distribution() -> None:
