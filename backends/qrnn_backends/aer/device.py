@@ -21,7 +21,7 @@ from qrnn_backends.aer.sampling import readout_matrices, sample, sample_kept
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
-from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
+from qrnn_backends.qiskit_common.preprocess import check_measured, resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import Program, flattened, programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.torch.acceptance import predicted_share
@@ -135,10 +135,11 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             SimulationError: If Aer fails, for instance for want of memory.
             MitigationError: If the correction of readout errors fails.
-            ValueError: If a tape without shots has mid-circuit measurements that the method or the
-                noise does not take, or too many; a circuit does not fit onto the chip, or
-                mitigation does not take a tape.
+            ValueError: If a tape measures nothing, or one without shots has mid-circuit
+                measurements that the method or the noise does not take, or too many; a circuit does
+                not fit onto the chip, or mitigation does not take a tape.
         """
+        check_measured(circuits)
         config = execution_config or ExecutionConfig()
         fill_shots = config.mcm_config.postselect_mode == "fill-shots"
         groups: dict[int | None, list[int]] = {}

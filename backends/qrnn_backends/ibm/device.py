@@ -267,9 +267,10 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
 
         Raises:
             JobError: If the job cannot be sent or gives no results, as for :meth:`submit`.
-            ValueError: If a tape cannot run on the chip or keeps no shot, the job would take too
-                long, or there is no account.
+            ValueError: If a tape measures nothing, cannot run on the chip or keeps no shot, the job
+                would take too long, or there is no account.
         """
+        preprocess.check_measured(circuits)
         plan, bits = self._fetched(self._submit(circuits))
         try:
             return sampling.results(plan, bits)

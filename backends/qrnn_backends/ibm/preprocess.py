@@ -11,6 +11,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.qiskit_common.observables import Combination, divided
+from qrnn_backends.qiskit_common.preprocess import check_measured
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def job_of(
     circuits: list[QuantumScript] = []
     recipes = []
     prepared, _ = pipeline(tuple(tapes))
+    check_measured(prepared)
     for tape in prepared:
         batched = tape.batch_size is not None
         entries = qml.transforms.broadcast_expand(tape)[0] if batched else [tape]

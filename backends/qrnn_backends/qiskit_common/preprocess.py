@@ -123,6 +123,16 @@ def has_distribution(measurement: MeasurementProcess) -> bool:
     return isinstance(measurement, kinds) and has_samples(measurement)
 
 
+def check_measured(tapes: Iterable[QuantumScript]) -> None:
+    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
+
+    Raises:
+        ValueError: If a tape measures nothing.
+    """
+    if not all(tape.measurements for tape in tapes):
+        raise ValueError("tapes must measure something each, got one without measurements")
+
+
 @qml.transform  # type: ignore[untyped-decorator]
 def measure_all_wires(
     tape: QuantumScript, wires: Wires | None, name: str
@@ -132,11 +142,8 @@ def measure_all_wires(
     So it does to identities without wires. Snapshots, which have no part in results, are left out.
 
     Raises:
-        ValueError: If the tape measures nothing.
         WireError: If the tape has wires that the device has not.
     """
-    if not tape.measurements:
-        raise ValueError("tapes must measure something each, got one without measurements")
     if wires is None:
         # As on default.qubit, wires that are numbered from 0 count in order.
         numbered = set(tape.wires) == set(range(len(tape.wires)))
