@@ -1,11 +1,16 @@
 """What is checked of a sweep before its runs."""
 
+import math
 from collections.abc import Sequence
+from itertools import islice
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.training.ensemble_folder import check_optimizer
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
+
+MOST_RUNS = 10_000
+"""Runs of a sweep, which its journal lists one by one."""
 
 
 def check_space(
@@ -26,7 +31,15 @@ def check_space(
         )
     if not space.is_grid and trials is None:
         raise ValueError("trials must say how many runs to draw from the ranges, got None")
-    for values in space.grid():
+    lists = [values.values for values in space.varied.values() if isinstance(values, Choices)]
+    combinations = math.prod(map(len, lists))
+    if space.is_grid and combinations > MOST_RUNS:
+        raise ValueError(
+            f"a sweep must have at most {MOST_RUNS:,} runs, got lists of {combinations:,} "
+            "combinations: list fewer values, or draw some from a range, as "
+            "learning_rate = {low = 0.01, high = 0.1}"
+        )
+    for values in islice(space.grid(), MOST_RUNS):
         try:
             config = space.config(values)
             config.build_model()
@@ -56,7 +69,7 @@ def check_drawing(space: SweepSpace, trials: int | None, sampler: str | None) ->
                 f"{value!r}"
             )
     if trials is not None:
-        check_integer("trials", trials, 1)
+        check_integer("trials", trials, 1, MOST_RUNS)
 
 
 def check_seeds(seeds: Sequence[int] | None, began: Sequence[int] | None) -> None:

@@ -183,6 +183,18 @@ def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
             r"with {'degree': 9}: degree must be .*got 9",
         ),
         (lambda: space(seed=[0, -1]), {}, ValueError, "with {'seed': -1}: seed must be"),
+        (
+            lambda: space(learning_rate={"low": 0.1, "high": 1}),
+            {"trials": 2**63 - 1},
+            ValueError,
+            "trials must be from 1 to 10000, got 9223372036854775807",
+        ),
+        (
+            lambda: space(seed=list(range(1000)), batch_size=list(range(1, 1001))),
+            {},
+            ValueError,
+            "at most 10,000 runs, got lists of 1,000,000 combinations",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_be_run_leaves_no_folder(
