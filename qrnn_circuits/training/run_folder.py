@@ -112,11 +112,7 @@ class RunFolder:
         try:
             self._check_step(step)
             if config is not None:
-                try:
-                    if config != self.read_config():
-                        self.write_config(config)
-                except OSError as error:
-                    raise self._unwritable(error) from error
+                self._keep_config(config)
             yield
         finally:
             self._lock.release()
@@ -124,6 +120,13 @@ class RunFolder:
 
     def _unwritable(self, error: OSError) -> CheckpointError:
         return CheckpointError(f"{self.path} cannot be written: {error}")
+
+    def _keep_config(self, config: RunConfig) -> None:
+        try:
+            if config != self.read_config():
+                self.write_config(config)
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _check_step(self, step: int | None) -> None:
         last = self.checkpoint_path("last")

@@ -165,8 +165,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
     def close(self) -> None:
         """Ends the batch or session; its jobs that wait will still run."""
         opened, self._opened = self._opened, None
-        # For single jobs it is the chip.
-        if opened is not None and self._mode != "job":
+        if opened is not None and self._mode != "job":  # For single jobs it is the chip.
             self._service.close(opened)
 
     def setup_execution_config(

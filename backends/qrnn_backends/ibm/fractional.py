@@ -1,12 +1,13 @@
 """Angles of ``rzz``, which IBM's chips with fractional gates take from 0 to pi / 2."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import pi
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qrnn_backends.ibm.instructions import instructions
 from qrnn_backends.qiskit_common.program import bind
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def takes(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> NDArray[np.
     """
     columns = dict(zip(circuit.parameters, values.T, strict=True))
     taken = np.ones(len(values), dtype=bool)
-    for angle in _angles(circuit):
-        found = _of_rows(angle, columns, len(values))
-        taken &= (found >= 0) & (found <= pi / 2)
+    for instruction, _ in instructions(circuit):
+        if instruction.name == "rzz":
+            found = _of_rows(instruction.operation.params[0], columns, len(values))
+            taken &= (found >= 0) & (found <= pi / 2)
     return taken
 
 
@@ -44,15 +46,6 @@ def folded(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCi
     # The pass leaves parameters alone, since what it adds depends on their values.
     found: QuantumCircuit = PassManager([FoldRzzAngle()]).run(bind(circuit, values))
     return found
-
-
-def _angles(circuit: "QuantumCircuit") -> Iterator[Any]:
-    for instruction in circuit.data:
-        if instruction.name == "rzz":
-            yield instruction.operation.params[0]
-        elif instruction.name == "if_else":
-            for block in instruction.operation.blocks:
-                yield from _angles(block)
 
 
 def _of_rows(angle: Any, columns: Mapping[Any, Any], rows: int) -> NDArray[np.float64]:  # noqa: ANN401

@@ -1,11 +1,13 @@
 """Options of Qiskit Runtime's samplers, under their own names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from qrnn_backends.ibm.instructions import instructions
 from qrnn_backends.ibm.sampler import (
     SamplerKind,
     preferred_sampler,
@@ -15,7 +17,6 @@ from qrnn_backends.ibm.sampler import (
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-    from qiskit.circuit import CircuitInstruction
 
 # IBM's gates for any angle, which a chip has if it is opened with use_fractional_gates.
 _FRACTIONAL = {"rx", "rzz"}
@@ -123,8 +124,8 @@ def check_circuits(
             runs fewer shots than are asked for; or if the circuits need a sampler that has no
             option of a name.
     """
-    instructions = list(_instructions(circuits))
-    names = {instruction.name for instruction, _ in instructions}
+    found = list(chain.from_iterable(map(instructions, circuits)))
+    names = {instruction.name for instruction, _ in found}
     if options.get("dynamical_decoupling", {}).get("enable") and "if_else" in names:
         raise ValueError(
             "option 'dynamical_decoupling.enable' must be False for circuits with conditions, got "
@@ -135,7 +136,7 @@ def check_circuits(
     twirling = options.get("twirling", {})
     conditioned = {
         instruction.name
-        for instruction, inside in instructions
+        for instruction, inside in found
         if inside and len(instruction.qubits) > 1 and instruction.name != "barrier"
     }
     if twirling.get("enable_gates") and conditioned:
@@ -177,18 +178,6 @@ def check_accepted(options: Mapping[str, Any], kind: SamplerKind) -> dict[str, A
     except ValidationError as error:
         raise ValueError(_in_one_line(error, kind)) from None
     return _given(options, accepted)
-
-
-def _instructions(
-    circuits: "Sequence[QuantumCircuit]",
-) -> "Iterator[tuple[CircuitInstruction, bool]]":
-    """All instructions, each with whether it is inside of a condition; none is in two."""
-    for circuit in circuits:
-        for instruction in circuit.data:
-            yield instruction, False
-            if instruction.name == "if_else":
-                for block in instruction.operation.blocks:
-                    yield from ((inner, True) for inner in block.data)
 
 
 def _in_one_line(error: Any, kind: SamplerKind) -> str:  # noqa: ANN401

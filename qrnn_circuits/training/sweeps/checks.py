@@ -39,6 +39,7 @@ def check_space(
             "combinations: list fewer values, or draw some from a range, as "
             "learning_rate = {low = 0.01, high = 0.1}"
         )
+    # Beside ranges, lists of any length may stand, of which runs draw few combinations.
     for values in islice(space.grid(), MOST_RUNS):
         try:
             config = space.config(values)
