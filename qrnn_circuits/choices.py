@@ -5,6 +5,9 @@ from typing import Literal
 Semantics = Literal["postselected", "unitary"]
 """What a neuron applies: the block of its postselected circuit, or a rotation."""
 
+Basis = Literal["monomials", "parities"]
+"""The functions of bits whose coefficients a cell's parameters are."""
+
 Strategy = Literal["auto", "transfer", "state", "stepwise"]
 """How a network is simulated."""
 

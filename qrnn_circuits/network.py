@@ -9,6 +9,7 @@ from torch import Tensor, nn
 import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, mean_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
@@ -319,6 +320,7 @@ class QRNN(RecurrentNetwork):
         order: int = 2,
         degree: int = 2,
         semantics: Semantics = "postselected",
+        basis: Basis = "monomials",
         strategy: Strategy = "auto",
         initialisation: Initialisation | None = None,
         generator: torch.Generator | None = None,
@@ -334,6 +336,8 @@ class QRNN(RecurrentNetwork):
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
             semantics: ``"postselected"`` or ``"unitary"``.
+            basis: What the trainable coefficients are of, ``"monomials"`` or ``"parities"``, see
+                :class:`~qrnn_circuits.QRNNCell`.
             strategy: ``"auto"``, ``"transfer"``, ``"state"`` or ``"stepwise"``. What
                 ``torch.func``, ``torch.compile`` or ``torch.export`` follows is run stepwise.
             initialisation: Spreads of the initial parameters.
@@ -351,6 +355,7 @@ class QRNN(RecurrentNetwork):
             order=order,
             degree=degree,
             semantics=semantics,
+            basis=basis,
             initialisation=initialisation,
             generator=generator,
             device=device,

@@ -2,12 +2,14 @@
 
 from itertools import combinations
 from math import comb
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
+from qrnn_circuits.synthesis import polynomial_to_parities
 from qrnn_circuits.tracing import full_precision, is_joint
 
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
@@ -24,9 +26,14 @@ class BooleanPolynomial(nn.Module):
     a quantum neuron (Bausch, arXiv:2006.14619, section 3). The coefficients are arguments, not
     parameters, so that one polynomial serves any number of neurons at once.
 
+    They may be those of parities in place of monomials, ``(-1)**(sum of x_i for i in S)`` for the
+    same sets S: each then changes the value at every pattern by as much, while a monomial of r
+    variables changes it at one in ``2**r`` patterns and that of all ones sums up all coefficients.
+
     Attributes:
         variables: Number of bits m.
         degree: Largest number of variables in one monomial.
+        basis: ``"monomials"`` or ``"parities"``: what the coefficients are of.
         monomials: The sets S as sorted tuples, smaller sets first, then in lexicographic order.
             The first is the empty set, whose coefficient is the bias.
         patterns: The pattern of each: the integer in whose bits exactly its variables are 1,
@@ -38,17 +45,20 @@ class BooleanPolynomial(nn.Module):
         ((), (0,), (1,), (0, 1))
         >>> polynomial.table(torch.tensor([0.5, 1.0, 2.0, -3.0]))
         tensor([0.5000, 2.5000, 1.5000, 0.5000])
+        >>> BooleanPolynomial(1, 1, "parities").table(torch.tensor([0.9, -0.5]))
+        tensor([0.4000, 1.4000])
     """
 
-    def __init__(self, variables: int, degree: int) -> None:
+    def __init__(self, variables: int, degree: int, basis: Basis = "monomials") -> None:
         """Lists the monomials.
 
         Args:
             variables: Number of bits, from 1 to ``MOST_BITS``.
             degree: Largest number of variables in one monomial, from 1 to ``variables``.
+            basis: ``"monomials"`` or ``"parities"``.
 
         Raises:
-            ValueError: If ``variables`` or ``degree`` is out of range.
+            ValueError: If ``variables`` or ``degree`` is out of range, or there is no such basis.
         """
         super().__init__()
         if variables < 1:
@@ -59,11 +69,14 @@ class BooleanPolynomial(nn.Module):
                 "integers of 64 bits"
             )
         check_degree(variables, degree)
+        if basis not in get_args(Basis):
+            raise ValueError(f"basis must be one of {get_args(Basis)}, got {basis!r}")
         self.variables = variables
         self.degree = degree
+        self.basis: Basis = basis
         self.monomials = all_monomials(variables, degree)
         self.patterns = torch.tensor(_patterns(variables, degree), device="cpu")
-        self._table = PolynomialTable(variables, degree, most_values=_MOST_VALUES)
+        self._table = PolynomialTable(variables, degree, basis, most_values=_MOST_VALUES)
         cells = self._table.cells(self.patterns)
         in_order = cells.tolist() == list(range(len(cells)))
         self._cells: Tensor | None = None if in_order else cells
@@ -93,6 +106,8 @@ class BooleanPolynomial(nn.Module):
                 f"{tuple(bits.shape)}"
             )
         values = bits.to(coefficients.dtype)
+        if self.basis == "parities":
+            values = 1 - 2 * values
         products = [values[..., list(monomial)].prod(-1) for monomial in self.monomials]
         return (coefficients * torch.stack(products, -1)).sum(-1)
 
@@ -112,9 +127,37 @@ class BooleanPolynomial(nn.Module):
         self._check_size(coefficients)
         return self._table.table(coefficients, self._cells)
 
+    def parity_coefficients(self, coefficients: Tensor) -> Tensor:
+        """The coefficients of the same polynomial in the basis of parities.
+
+        Args:
+            coefficients: Shape ``(..., P)``.
+
+        Returns:
+            Shape ``(..., P)``, in the order of ``monomials``; differentiable.
+        """
+        if self.basis == "parities":
+            return coefficients
+        to_parities, _ = changes_of_basis(self.variables, self.degree)
+        return _times(coefficients, to_parities.to(coefficients).T)
+
+    def monomial_coefficients(self, coefficients: Tensor) -> Tensor:
+        """The coefficients of the same polynomial in the basis of monomials.
+
+        Args:
+            coefficients: Shape ``(..., P)``.
+
+        Returns:
+            Shape ``(..., P)``, in the order of ``monomials``; differentiable.
+        """
+        if self.basis == "monomials":
+            return coefficients
+        _, to_monomials = changes_of_basis(self.variables, self.degree)
+        return _times(coefficients, to_monomials.to(coefficients).T)
+
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
-        return f"variables={self.variables}, degree={self.degree}"
+        return f"variables={self.variables}, degree={self.degree}, basis={self.basis!r}"
 
     def _check_size(self, coefficients: Tensor) -> None:
         if coefficients.shape[-1:] != (self.size,):
@@ -138,15 +181,19 @@ class PolynomialTable:
     Attributes:
         variables: Number of bits m.
         degree: Largest number of variables in one monomial.
+        basis: ``"monomials"``, or ``"parities"``, which are products as well.
     """
 
-    def __init__(self, variables: int, degree: int, *, most_values: int = 0) -> None:
+    def __init__(
+        self, variables: int, degree: int, basis: Basis = "monomials", *, most_values: int = 0
+    ) -> None:
         """Splits the variables where that costs the fewest multiplications.
 
         Args:
             variables: Number of bits, at least 0.
             degree: Largest number of variables in one monomial, at least 1; a degree beyond
                 ``variables`` allows no more monomials.
+            basis: ``"monomials"`` or ``"parities"``.
             most_values: Up to so many values of all monomials, nothing is split.
 
         Raises:
@@ -158,6 +205,7 @@ class PolynomialTable:
             raise ValueError(f"degree must be at least 1, got {degree}")
         self.variables = variables
         self.degree = degree
+        self.basis: Basis = basis
         first = 0
         if self._count(variables) << variables > most_values:
             first = min(range(variables + 1), key=self._multiplications)
@@ -194,7 +242,7 @@ class PolynomialTable:
         """
         lead = coefficients.shape[:-1]
         first, second = (
-            _values(part, self.degree, coefficients.device, coefficients.dtype)
+            _values(part, self.degree, self.basis, coefficients.device, coefficients.dtype)
             for part in (self.variables - self._second_variables, self._second_variables)
         )
         if cells is not None:
@@ -248,11 +296,32 @@ class _Product(torch.autograd.Function):
 
 
 @constant
-def _values(variables: int, degree: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The values of all monomials at all bit patterns, a row for each monomial."""
+def _values(
+    variables: int, degree: int, basis: Basis, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """The values of all monomials, or parities, at all bit patterns, a row for each of them."""
     monomials, _ = _rows(variables, degree)
-    patterns = torch.arange(2**variables)
-    return ((patterns & monomials[:, None]) == monomials[:, None]).to(device, dtype)
+    common = torch.arange(2**variables) & monomials[:, None]
+    if basis == "monomials":
+        return (common == monomials[:, None]).to(device, dtype)
+    return signs(common).to(device, dtype)
+
+
+def signs(patterns: Tensor) -> Tensor:
+    """1 where a pattern has an even number of ones, else -1, int64, of the shape of patterns."""
+    for shift in (32, 16, 8, 4, 2, 1):
+        patterns = patterns ^ (patterns >> shift)
+    return 1 - 2 * (patterns & 1)
+
+
+@constant
+def changes_of_basis(variables: int, degree: int) -> tuple[Tensor, Tensor]:
+    """The maps of coefficients from monomials to parities and back, float64, ``(P, P)`` each."""
+    sets = [set(monomial) for monomial in all_monomials(variables, degree)]
+    # The parity of T is the product of 1 - 2 x_i for i in T.
+    rows = [[(-2.0) ** len(small) * (small <= large) for large in sets] for small in sets]
+    to_parities = torch.from_numpy(polynomial_to_parities(variables, degree))
+    return to_parities, torch.tensor(rows, dtype=torch.float64)
 
 
 def check_degree(variables: int, degree: int) -> None:

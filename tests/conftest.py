@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
@@ -13,7 +14,7 @@ from qrnn_circuits import QRNN, Initialisation, QRNNCell
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
 from qrnn_circuits.training import RunConfig
-from tests.dense import DenseCell
+from tests.dense import DenseCell, monomials_of_parities
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("no-deadline", deadline=None)
@@ -64,6 +65,11 @@ def dense_cell() -> Callable[[QRNN], DenseCell]:
 
     def make(model: QRNN) -> DenseCell:
         cell = model.cell
+        coefficients = cell.neuron_coefficients.detach().double().numpy()
+        if cell.basis == "parities":
+            controls = cell.lane + cell.workspace - 1
+            rows = [monomials_of_parities(row, controls, cell.degree) for row in coefficients]
+            coefficients = np.array(rows)
         return DenseCell(
             lane=cell.lane,
             workspace=cell.workspace,
@@ -71,7 +77,7 @@ def dense_cell() -> Callable[[QRNN], DenseCell]:
             order=cell.order,
             degree=cell.degree,
             semantics=cell.semantics,
-            coefficients=cell.neuron_coefficients.detach().double().numpy(),
+            coefficients=coefficients,
             theta=cell.theta.detach().double().numpy(),
         )
 

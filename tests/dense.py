@@ -46,6 +46,21 @@ def polynomial_rotation(
     return matrix
 
 
+def monomials_of_parities(coefficients: Sequence[float], controls: int, degree: int) -> list[float]:
+    """The coefficients of monomials that add up to those of parities, at every pattern."""
+    sets = [set(s) for size in range(degree + 1) for s in combinations(range(controls), size)]
+
+    def angle(ones: set[int]) -> float:
+        pairs = zip(coefficients, sets, strict=True)
+        return float(sum(value * (-1) ** len(ones & parity) for value, parity in pairs))
+
+    # What a pattern has beyond the patterns within it is the coefficient of its monomial.
+    return [
+        sum((-1) ** len(whole - part) * angle(part) for part in sets if part <= whole)
+        for whole in sets
+    ]
+
+
 def postselected_neuron(
     coefficients: Sequence[float],
     degree: int,

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits import BooleanPolynomial
+from qrnn_circuits.choices import Basis
 
+BASES: tuple[Basis, ...] = ("monomials", "parities")
 SIZES = st.integers(1, 6).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m)))
 
 
@@ -14,12 +16,13 @@ def bits_of(pattern: int, variables: int) -> list[int]:
     return [pattern >> (variables - 1 - i) & 1 for i in range(variables)]
 
 
-@given(sizes=SIZES, seed=st.integers(0, 2**31))
-def test_table_holds_the_sum_of_monomials_at_every_pattern(
-    sizes: tuple[int, int], seed: int
+@given(sizes=SIZES, basis=st.sampled_from(BASES), seed=st.integers(0, 2**31))
+def test_table_holds_the_sum_of_monomials_or_parities_at_every_pattern(
+    sizes: tuple[int, int], basis: Basis, seed: int
 ) -> None:
     variables, degree = sizes
-    polynomial = BooleanPolynomial(variables, degree)
+    polynomial = BooleanPolynomial(variables, degree, basis)
+    values = (0, 1) if basis == "monomials" else (1, -1)
     coefficients = torch.randn(
         2, polynomial.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
     )
@@ -27,7 +30,7 @@ def test_table_holds_the_sum_of_monomials_at_every_pattern(
         [
             [
                 sum(
-                    float(w) * prod(bits_of(pattern, variables)[i] for i in monomial)
+                    float(w) * prod(values[bits_of(pattern, variables)[i]] for i in monomial)
                     for w, monomial in zip(row, polynomial.monomials, strict=True)
                 )
                 for pattern in range(2**variables)
@@ -52,6 +55,24 @@ def test_there_is_one_monomial_for_each_set_of_at_most_degree_variables(
     assert polynomial.monomials[0] == ()
 
 
+@given(sizes=SIZES, basis=st.sampled_from(BASES), seed=st.integers(0, 2**31))
+def test_a_change_of_basis_leaves_the_polynomial_as_it_is(
+    sizes: tuple[int, int], basis: Basis, seed: int
+) -> None:
+    polynomial = BooleanPolynomial(*sizes, basis)
+    coefficients = torch.randn(
+        2, polynomial.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+    )
+    expected = polynomial.table(coefficients)
+    changed = {
+        "monomials": polynomial.monomial_coefficients(coefficients),
+        "parities": polynomial.parity_coefficients(coefficients),
+    }
+    for other in BASES:
+        found = BooleanPolynomial(*sizes, other).table(changed[other])
+        assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
 def test_table_is_differentiable_in_the_coefficients() -> None:
     polynomial = BooleanPolynomial(3, 2)
     coefficients = torch.randn(2, polynomial.size, dtype=torch.float64, requires_grad=True)
@@ -62,6 +83,11 @@ def test_table_is_differentiable_in_the_coefficients() -> None:
 def test_sizes_out_of_range_are_rejected(variables: int, degree: int) -> None:
     with pytest.raises(ValueError, match=r"variables must be at least 1|degree must be between 1"):
         BooleanPolynomial(variables, degree)
+
+
+def test_another_basis_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"basis must be one of \('monomials', 'parities'\), got"):
+        BooleanPolynomial(2, 1, "fourier")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("variables", [63, 2**63])

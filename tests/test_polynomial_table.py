@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits import BooleanPolynomial, polynomial
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.polynomial import PolynomialTable
 
 
@@ -15,16 +16,17 @@ def values_at_all_bits(angles: BooleanPolynomial, coefficients: torch.Tensor) ->
 
 @given(
     sizes=st.integers(1, 8).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m))),
+    basis=st.sampled_from(["monomials", "parities"]),
     most_values=st.sampled_from([0, 2**18]),
     seed=st.integers(0, 2**31),
 )
 def test_a_table_holds_the_value_at_every_pattern(
-    sizes: tuple[int, int], most_values: int, seed: int
+    sizes: tuple[int, int], basis: Basis, most_values: int, seed: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polynomial, "_MOST_VALUES", most_values)
-        angles = BooleanPolynomial(*sizes)
-    table = PolynomialTable(*sizes, most_values=most_values)
+        angles = BooleanPolynomial(*sizes, basis)
+    table = PolynomialTable(*sizes, basis, most_values=most_values)
     generator = torch.Generator().manual_seed(seed)
     coefficients = torch.randn(2, angles.size, dtype=torch.float64, generator=generator)
     found = table.table(coefficients, table.cells(angles.patterns))

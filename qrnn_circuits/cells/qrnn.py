@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.sparsity import parity_angles, prune
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
 from qrnn_circuits.neuron import (
     Initialisation,
@@ -39,7 +40,7 @@ class QRNNCell(Cell):
         stages: Number of work stages.
         polynomial: The :class:`BooleanPolynomial` that every neuron shares.
         coefficients: Of the neurons onto workspace wires, trainable, shape ``(W + stages * W, P)``:
-            one row for each neuron, in the order in which they act.
+            one row for each neuron, in the order in which they act, in the polynomial's basis.
         readout_coefficients: Of the neurons onto lane wires, trainable, shape ``(I, P)``.
         theta: Trainable rotation angles in radians, shape ``(stages, W)``.
 
@@ -61,6 +62,7 @@ class QRNNCell(Cell):
         order: int = 2,
         degree: int = 2,
         semantics: Semantics = "postselected",
+        basis: Basis = "monomials",
         initialisation: Initialisation | None = None,
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
@@ -76,7 +78,10 @@ class QRNNCell(Cell):
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
             semantics: ``"postselected"`` or ``"unitary"``.
-            initialisation: Spreads of the initial parameters.
+            basis: What the trainable coefficients are of: ``"monomials"``, as in the paper, or
+                ``"parities"``. The functions are the same, but an optimiser which moves each
+                coefficient by itself goes another way, with many controls a far better one.
+            initialisation: Spreads of the initial parameters, in the basis of monomials.
             generator: Source of randomness, a CPU generator.
             device: Where the parameters live.
             dtype: Their type, float32 or float64; by default torch's default type.
@@ -106,12 +111,15 @@ class QRNNCell(Cell):
         self.stages = stages
         self.order = order
         self.semantics: Semantics = semantics
-        self.polynomial = BooleanPolynomial(workspace + lane - 1, degree)
+        self.polynomial = BooleanPolynomial(workspace + lane - 1, degree, basis)
         initialisation = initialisation or Initialisation()
         neurons = workspace * (1 + stages) + lane
         coefficients = initialisation.coefficients(
             (neurons, self.polynomial.size), order, generator
         )
+        if basis == "parities":
+            drawn = BooleanPolynomial(workspace + lane - 1, degree)
+            coefficients = drawn.parity_coefficients(coefficients)
         theta = initialisation.theta((stages, workspace), generator)
         self.coefficients = nn.Parameter(coefficients[:-lane].to(dtype))
         self.readout_coefficients = nn.Parameter(coefficients[-lane:].to(dtype))
@@ -123,6 +131,11 @@ class QRNNCell(Cell):
     def degree(self) -> int:
         """Degree of every neuron's polynomial."""
         return self.polynomial.degree
+
+    @property
+    def basis(self) -> Basis:
+        """What the coefficients are of, ``"monomials"`` or ``"parities"``."""
+        return self.polynomial.basis
 
     @property
     def neuron_coefficients(self) -> Tensor:
@@ -220,7 +233,7 @@ class QRNNCell(Cell):
             prune(coefficients, self.polynomial, tolerance)
 
     def sizes(self) -> dict[str, int | str]:
-        """Lane, workspace, stages, order, degree and semantics."""
+        """Lane, workspace, stages, order, degree, semantics and basis."""
         return {
             "lane": self.lane,
             "workspace": self.workspace,
@@ -228,6 +241,7 @@ class QRNNCell(Cell):
             "order": self.order,
             "degree": self.degree,
             "semantics": self.semantics,
+            "basis": self.basis,
         }
 
     def circuit(
@@ -280,9 +294,10 @@ class QRNNCell(Cell):
         """Makes the operations of some neurons, each controlled by all wires but its target."""
 
         def operations(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
+            monomials = self.polynomial.monomial_coefficients(rows)
             return [
                 neuron(row, [wire for wire in wires if wire != target], target, self.degree)
-                for row, target in zip(rows, targets, strict=True)
+                for row, target in zip(monomials, targets, strict=True)
             ]
 
         return operations

@@ -8,10 +8,8 @@ coefficients; a neuron of unitary semantics rotates by those of its activation.
 import torch
 from torch import Tensor
 
-from qrnn_circuits.constants import constant
 from qrnn_circuits.neuron import Semantics, block_amplitudes
-from qrnn_circuits.polynomial import BooleanPolynomial
-from qrnn_circuits.synthesis import parities_up_to, polynomial_to_parities
+from qrnn_circuits.polynomial import BooleanPolynomial, changes_of_basis
 
 
 def parity_angles(
@@ -38,7 +36,7 @@ def parity_angles(
         tensor([[ 0.9000, -0.5000]])
     """
     if order == 0 or semantics == "postselected":
-        return coefficients @ _basis_like(coefficients, polynomial)[0].T
+        return polynomial.parity_coefficients(coefficients)
     cos, sin = block_amplitudes(polynomial.table(coefficients), order, "postselected")
     values = 2 * torch.atan2(sin, cos)
     for _ in range(polynomial.variables):
@@ -66,26 +64,15 @@ def prune(coefficients: Tensor, polynomial: BooleanPolynomial, tolerance: float)
         >>> coefficients
         tensor([[1., 0., 2.]])
     """
-    forward, backward = _basis_like(coefficients, polynomial)
-    kept = (coefficients @ forward.T).abs() > tolerance
+    kept = polynomial.parity_coefficients(coefficients).abs() > tolerance
     kept[:, 0] = True
+    if polynomial.basis == "parities":
+        coefficients.mul_(kept)
+        return
+    forward, backward = (
+        matrix.to(coefficients)
+        for matrix in changes_of_basis(polynomial.variables, polynomial.degree)
+    )
     needed = kept.to(coefficients.dtype) @ backward.abs().T > 0
     angles = (coefficients * needed) @ forward.T
     coefficients.copy_((angles * kept) @ backward.T)
-
-
-def _basis_like(coefficients: Tensor, polynomial: BooleanPolynomial) -> tuple[Tensor, Tensor]:
-    """The maps from coefficients to the angles of parities and back, ``(P, P)`` each."""
-    matrices = _basis(polynomial.variables, polynomial.degree)
-    forward, backward = (matrix.to(coefficients) for matrix in matrices)
-    return forward, backward
-
-
-@constant
-def _basis(controls: int, degree: int) -> tuple[Tensor, Tensor]:
-    sets = [set(parity) for parity in parities_up_to(controls, degree)]
-    # The parity of T is the product of 1 - 2 x_i for i in T.
-    rows = [[(-2.0) ** len(small) * (small <= large) for large in sets] for small in sets]
-    return torch.from_numpy(polynomial_to_parities(controls, degree)), torch.tensor(
-        rows, dtype=torch.float64
-    )

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from qrnn_circuits.bounded_readers import files
 from qrnn_circuits.checks import check_choice, check_integer, check_number, check_positive, similar
-from qrnn_circuits.choices import Loss, Semantics, Strategy
+from qrnn_circuits.choices import Basis, Loss, Semantics, Strategy
 
 DTYPES = ("float32", "float64")
 DEVICES = ("cpu", "cuda")
@@ -111,6 +111,11 @@ class RunSettings:
     degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
     semantics: Semantics = _network(
         "postselected", "postselected or unitary.", choices=get_args(Semantics)
+    )
+    basis: Basis = _network(
+        "monomials",
+        "What is trained: the neurons' coefficients of monomials or of parities.",
+        choices=get_args(Basis),
     )
     strategy: Strategy = _network(
         "auto", "How it is simulated: auto, transfer or state.", choices=get_args(Strategy)

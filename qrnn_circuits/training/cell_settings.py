@@ -20,6 +20,7 @@ CELL_SETTINGS = (
     "order",
     "degree",
     "semantics",
+    "basis",
 )
 _SPREADS = ("bias_spread", "weight_spread", "theta_spread")
 _SPARSITY = ("sparsity_weight", "prune_tolerance")

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from math import comb
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits import QRNN, Initialisation, QRNNCell
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
 from tests.dense import DenseCell
@@ -24,6 +26,7 @@ SIZES = [
 ]
 
 
+@pytest.mark.parametrize("basis", ["monomials", "parities"])
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
 @pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
 def test_a_step_equals_the_dense_circuit(
@@ -33,6 +36,7 @@ def test_a_step_equals_the_dense_circuit(
     order: int,
     degree: int,
     semantics: str,
+    basis: str,
     make_model: Callable[..., QRNN],
     dense_cell: Callable[[QRNN], DenseCell],
 ) -> None:
@@ -43,12 +47,13 @@ def test_a_step_equals_the_dense_circuit(
         order=order,
         degree=degree,
         semantics=semantics,
+        basis=basis,
     )
     dense = dense_cell(model)
     size = 2**workspace
-    basis = torch.eye(size, dtype=torch.float64)
+    states = torch.eye(size, dtype=torch.float64)
     for symbol in range(2**lane):
-        joint = model.cell(torch.full((size,), symbol), basis)
+        joint = model.cell(torch.full((size,), symbol), states)
         expected = dense.step(symbol)[:, :size].T.reshape(size, 2**lane, size)
         assert np.abs(joint.detach().numpy() - expected).max() < 1e-10
 
@@ -165,3 +170,21 @@ def test_half_precision_is_refused() -> None:
 def test_options_out_of_range_are_rejected(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         QRNNCell(**({"lane": 1, "workspace": 2} | options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_both_bases_start_with_the_same_functions(order: int) -> None:
+    sizes = {"lane": 2, "workspace": 3, "degree": 3, "order": order, "dtype": torch.float64}
+    spreads = Initialisation(bias_spread=0.3, weight_spread=0.2)
+    monomials, parities = (
+        QRNNCell(
+            **sizes,  # type: ignore[arg-type]
+            basis=basis,
+            initialisation=spreads,
+            generator=torch.Generator().manual_seed(0),
+        )
+        for basis in get_args(Basis)
+    )
+    assert not torch.allclose(monomials.coefficients, parities.coefficients)
+    tables = [cell.polynomial.table(cell.neuron_coefficients) for cell in (monomials, parities)]
+    torch.testing.assert_close(*tables, rtol=0, atol=1e-12)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from qrnn_circuits.cells import QRNNCell
 from qrnn_circuits.cells.sparsity import parity_angles, prune
+from qrnn_circuits.choices import Basis
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.polynomial import BooleanPolynomial
 
@@ -30,13 +31,14 @@ def random_coefficients(polynomial: BooleanPolynomial, seed: int, neurons: int =
     sizes=st.integers(1, 4).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m))),
     order=st.integers(0, 2),
     semantics=st.sampled_from(["postselected", "unitary"]),
+    basis=st.sampled_from(["monomials", "parities"]),
     seed=st.integers(0, 99),
 )
 def test_the_angles_are_the_mean_signs_of_what_a_circuit_rotates_by(
-    sizes: tuple[int, int], order: int, semantics: Semantics, seed: int
+    sizes: tuple[int, int], order: int, semantics: Semantics, basis: Basis, seed: int
 ) -> None:
     controls, degree = sizes
-    polynomial = BooleanPolynomial(controls, degree)
+    polynomial = BooleanPolynomial(controls, degree, basis)
     coefficients = random_coefficients(polynomial, seed, neurons=1)
     values: dict[tuple[int, ...], float] = {}
     for bits in product((0, 1), repeat=controls):
@@ -77,13 +79,14 @@ def test_the_gradient_of_their_sum_is_that_of_finite_differences(
 
 @given(
     sizes=st.integers(1, 4).flatmap(lambda m: st.tuples(st.just(m), st.integers(1, m))),
+    basis=st.sampled_from(["monomials", "parities"]),
     seed=st.integers(0, 99),
     tolerance=st.floats(0.01, 1.0),
 )
 def test_pruned_parities_are_zero_and_large_ones_of_the_highest_degree_stay(
-    sizes: tuple[int, int], seed: int, tolerance: float
+    sizes: tuple[int, int], basis: Basis, seed: int, tolerance: float
 ) -> None:
-    polynomial = BooleanPolynomial(*sizes)
+    polynomial = BooleanPolynomial(*sizes, basis)
     before = random_coefficients(polynomial, seed)
     after = before.clone()
     prune(after, polynomial, tolerance)

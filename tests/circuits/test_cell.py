@@ -66,6 +66,7 @@ def run(circuit: Callable[[], None], wires: int) -> list[Branch]:
     return branches(operations, range(wires), np.eye(2**wires)[:, :1])
 
 
+@pytest.mark.parametrize("basis", ["monomials", "parities"])
 @pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree", "steps"), SIZES)
 def test_the_gate_level_circuit_and_its_gradients_equal_the_fast_path(
     workspace: int,
@@ -74,10 +75,13 @@ def test_the_gate_level_circuit_and_its_gradients_equal_the_fast_path(
     order: int,
     degree: int,
     steps: int,
+    basis: str,
     make_model: Callable[..., QRNN],
     random_symbols: Callable[..., torch.Tensor],
 ) -> None:
-    model = make_model(workspace=workspace, lane=lane, stages=stages, order=order, degree=degree)
+    model = make_model(
+        workspace=workspace, lane=lane, stages=stages, order=order, degree=degree, basis=basis
+    )
     inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
     circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()

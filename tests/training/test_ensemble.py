@@ -69,6 +69,7 @@ def train_alone(config: RunConfig, folder: Path, seeds: range) -> None:
         {"optimizer": "rmsprop", "learning_rate": 1e-3, "loss": "paper", "acceptance_weight": 0.1},
         {"semantics": "unitary", "order": 0, "sparsity_weight": 0.01, "prune_tolerance": 0.05},
         {"semantics": "unitary", "order": 1, "task_options": {"length": 6, "reading": "scored"}},
+        {"basis": "parities", "learning_rate": 1e-3, "clip_norm": 0.2},
     ],
 )
 def test_every_run_of_100_steps_has_the_numbers_of_a_run_of_its_own(

@@ -132,7 +132,12 @@ def test_an_imported_run_is_evaluated_like_any_other(save: Save, tmp_path: Path)
     assert (run.task.name, run.step, run.config.dtype) == ("xor", 40, "float64")
     assert run.config.task_options == {"length": 12, "reading": "every"}
     assert evaluate(run).count == 4 * 1024
-    assert run.model.cell.sizes() == {"lane": 2, "semantics": "postselected", **SIZES}
+    assert run.model.cell.sizes() == {
+        "lane": 2,
+        "semantics": "postselected",
+        "basis": "monomials",
+        **SIZES,
+    }
 
 
 @pytest.mark.parametrize(

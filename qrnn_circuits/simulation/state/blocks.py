@@ -17,7 +17,7 @@ from torch import Tensor
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import WorkspaceGate
 from qrnn_circuits.neuron import block_amplitudes, check_parameters
-from qrnn_circuits.polynomial import PolynomialTable
+from qrnn_circuits.polynomial import PolynomialTable, signs
 
 # The blocks of a cell, and what is derived from them, are kept while they take no more than this.
 MOST_KEPT_BYTES = 2**30
@@ -201,9 +201,9 @@ class CellBlocks(StepBlocks):
         self.workspace = wires
         self.targets = [gate.target for gate in self._gates]
         self._order, self._semantics = cell.order, cell.semantics
-        self._table = PolynomialTable(wires - 1, cell.degree)
+        self._table = PolynomialTable(wires - 1, cell.degree, cell.basis)
         self._patterns = cell.polynomial.patterns
-        self._cells: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._terms: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
         # Of each neuron and symbol: blocks, inverses, conjugates and gradients.
         kept = 4 * neurons * len(symbols) * 2**wires * self._coefficients.element_size()
         self._keep = kept <= MOST_KEPT_BYTES
@@ -299,22 +299,28 @@ class CellBlocks(StepBlocks):
 
     def _amplitudes(self, coefficients: Tensor, target: int, symbol: int) -> tuple[Tensor, Tensor]:
         """A neuron's ``c`` and ``s`` for one symbol, in the order of the blocks."""
-        monomials, cells = self._monomials(target, symbol)
-        angles = self._table.table(coefficients[monomials], cells)
+        places, values, cells = self._terms_of(target, symbol)
+        angles = self._table.table(coefficients[places] * values, cells)
         return block_amplitudes(angles, self._order, self._semantics)
 
-    def _monomials(self, target: int, symbol: int) -> tuple[Tensor, Tensor]:
-        """The monomials that do not vanish for a symbol, and their cells in the table."""
+    def _terms_of(self, target: int, symbol: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The coefficients that count for a symbol: places, their factors, cells in the table."""
         key = target, symbol
-        if key not in self._cells:
+        if key not in self._terms:
             others = self.workspace - 1
-            monomials = (self._patterns >> others & ~symbol == 0).nonzero()[:, 0]
-            patterns = self._patterns[monomials] & (1 << others) - 1
+            of_lane = self._patterns >> others
+            if self._table.basis == "monomials":
+                values = (of_lane & ~symbol == 0).long()
+            else:
+                values = signs(of_lane & symbol)
+            places = values.nonzero()[:, 0]
+            patterns = self._patterns[places] & (1 << others) - 1
             # The wires before the target go behind the others.
             patterns = (patterns << target | patterns >> others - target) & (1 << others) - 1
-            device = self._coefficients.device
-            self._cells[key] = monomials.to(device), self._table.cells(patterns).to(device)
-        return self._cells[key]
+            cells = self._table.cells(patterns).to(self._coefficients.device)
+            factors = values[places].to(self._coefficients)
+            self._terms[key] = places.to(cells.device), factors, cells
+        return self._terms[key]
 
     def _known(self, symbol: int) -> list[tuple[Tensor, Tensor]]:
         """Each neuron's largest block norm, and log of its condition number."""

@@ -171,6 +171,19 @@ def test_symbolic_coefficients_are_the_models_and_shared_by_all_steps(
     assert values["theta[1]"] == model.cell.theta[0, 1].item()
 
 
+def test_symbolic_coefficients_of_parities_are_shared_by_the_circuit_of_another_network(
+    make_model: MakeModel,
+) -> None:
+    models = [
+        make_model(lane=1, workspace=2, order=0, degree=2, basis="parities", seed=seed)
+        for seed in range(2)
+    ]
+    symbolic = compile_circuit(models[0], [1, 0], [1], symbolic=True)
+    bound = symbolic.to_qiskit().assign_parameters(symbolic.parameter_values(models[1]))
+    numeric = compile_circuit(models[1], [1, 0], [1]).to_qiskit()
+    assert angles(bound) == pytest.approx(angles(numeric), abs=1e-12)
+
+
 def test_symbolic_parameters_of_equal_neurons_are_not_mixed_up(make_model: MakeModel) -> None:
     model = make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary")
     other = make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary", seed=5)

@@ -18,10 +18,17 @@ MakeModel = Callable[..., QRNN]
     stages=st.integers(0, 2),
     order=st.integers(0, 6),
     semantics=st.sampled_from(["postselected", "unitary"]),
+    basis=st.sampled_from(["monomials", "parities"]),
     data=st.data(),
 )
 def test_blocks_of_a_cell_are_its_gates_up_to_their_scale(
-    workspace: int, lane: int, stages: int, order: int, semantics: str, data: st.DataObject
+    workspace: int,
+    lane: int,
+    stages: int,
+    order: int,
+    semantics: str,
+    basis: str,
+    data: st.DataObject,
 ) -> None:
     model = QRNN(
         workspace=workspace,
@@ -30,6 +37,7 @@ def test_blocks_of_a_cell_are_its_gates_up_to_their_scale(
         order=order,
         degree=data.draw(st.integers(1, workspace + lane - 1)),
         semantics=semantics,  # type: ignore[arg-type]
+        basis=basis,  # type: ignore[arg-type]
         initialisation=WIDE,
         generator=torch.Generator().manual_seed(data.draw(st.integers(0, 2**31))),
         dtype=torch.float64,

@@ -113,6 +113,7 @@ def step_by_step(
 
 
 @pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize("basis", ["monomials", "parities"])
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
 @pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
 def test_a_sequence_equals_the_dense_circuit(
@@ -122,6 +123,7 @@ def test_a_sequence_equals_the_dense_circuit(
     order: int,
     degree: int,
     semantics: str,
+    basis: str,
     make_model: MakeModel,
     dense_cell: Callable[[QRNN], DenseCell],
     random_symbols: RandomSymbols,
@@ -133,6 +135,7 @@ def test_a_sequence_equals_the_dense_circuit(
         order=order,
         degree=degree,
         semantics=semantics,
+        basis=basis,
     )
     inputs, outcomes = random_symbols(model, 3, 5), random_symbols(model, 3, 5, seed=1)
     state = torch.eye(2**workspace, dtype=torch.float64)[[0, 0, 0]]
