@@ -18,6 +18,7 @@ from qrnn_circuits.reproduction.results import (
 )
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError
+from qrnn_circuits.training.folder_lock import check_folder
 from qrnn_circuits.training.signals import StopSignals
 
 Runs = dict[tuple[str, int], RunResult]
@@ -84,8 +85,7 @@ def results_path(out: Path, name: str, *, quick: bool = False) -> Path:
 
 
 def _root(out: Path, quick: bool) -> Path:
-    if out.is_file():
-        raise NotADirectoryError(f"{out} must be a folder, but is a file")
+    check_folder(out)
     return out / "quick" if quick else out
 
 

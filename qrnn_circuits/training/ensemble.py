@@ -23,7 +23,7 @@ from qrnn_circuits.training.ensemble_folder import (
     write_description,
     write_summary,
 )
-from qrnn_circuits.training.folder_lock import FolderLock
+from qrnn_circuits.training.folder_lock import FolderLock, check_folder
 from qrnn_circuits.training.joint_steps import JointSteps
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.open_files import allow_open_files
@@ -136,8 +136,7 @@ class EnsembleTrainer:
         numbers = checked_seeds(seeds)
         check_optimizer(config)
         allow_open_files(_FILES_OF_A_RUN * len(numbers))
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"{folder} must be a folder, but is a file")
+        check_folder(folder)
         check_empty(folder)
         # What cannot be built is refused before anything is written.
         Trainer(replace(config, seed=numbers[0]), folder / "seed")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from qrnn_circuits.checks import check_choice
+from qrnn_circuits.optional_packages import require_optuna
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
@@ -38,7 +39,6 @@ from qrnn_circuits.training.sweeps.store import (
     journal_exists,
     open_journal,
     readable_journal,
-    require_optuna,
     sweep_errors,
 )
 from qrnn_circuits.training.trainer import Trainer
@@ -163,6 +163,8 @@ class Sweep:
         require_optuna()
         import optuna
 
+        # It tells of every run that ends.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         if sampler is not None:
             check_choice("sampler", sampler, get_args(Sampler))
         numbers = None if seeds is None else checked_seeds(seeds)
