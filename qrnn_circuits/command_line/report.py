@@ -11,6 +11,7 @@ from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import (
     PRETRAINED,
     CheckpointChoice,
+    DataOption,
     NoiseOption,
     RunArgument,
     SeedOption,
@@ -37,10 +38,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Where the task's data lie now, if not where the run says."),
-    ] = None,
+    data: DataOption = None,
     device: Annotated[
         str | None,
         typer.Option(

@@ -300,4 +300,4 @@ class RunFolder:
 
     def resume_command(self, config: RunConfig) -> str:
         """The command that goes on with the run."""
-        return f"qrnn train {config.task} --out {shlex.quote(str(self.path))} --resume"
+        return f"qrnn train {shlex.quote(config.task)} --out {shlex.quote(str(self.path))} --resume"
