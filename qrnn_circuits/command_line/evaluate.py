@@ -77,7 +77,7 @@ def evaluate(
 
 def _check_chart(chart: Path, *, of_series: bool) -> None:
     """Raises where there is nothing to draw, or no such file can be written."""
-    from qrnn_circuits.execution.chart import check_chart_path
+    from qrnn_circuits.execution.figure_files import check_chart_path
 
     if not of_series:
         raise ValueError(f"chart is for forecasts, got {chart} for a task of symbols: leave it out")

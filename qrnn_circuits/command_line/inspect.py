@@ -93,7 +93,7 @@ def inspect(
         from qrnn_circuits.circuits.draw import draw_step
         from qrnn_circuits.circuits.inspection import inspect_circuit, representative
         from qrnn_circuits.circuits.realisations import REALISATIONS
-        from qrnn_circuits.execution.chart import check_chart_path, write_figure
+        from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
         from qrnn_circuits.execution.verdict import verdicts
         from qrnn_circuits.tasks import Forecast
 

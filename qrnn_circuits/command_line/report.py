@@ -92,9 +92,9 @@ def report(
         title = device_title(str(device), noise=noise)
         doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
         with device_errors():
-            from qrnn_circuits.execution.measurement import measure
+            from qrnn_circuits.execution.run import run_and_report
 
-            measured = measure(plan, chosen_device, title)
+            measured = run_and_report(plan, chosen_device, title)
     with run_errors():
         found = make_run_report(run, folder, chosen.value, curves, device=measured, progress=doing)
     doing("drawing")
