@@ -26,7 +26,7 @@ from qrnn_circuits.training import (
     TrainingResult,
     progress_for,
 )
-from qrnn_circuits.training.task_options import environment_options, with_full_paths
+from qrnn_circuits.training.task_options import with_located_data
 
 
 def run_sweep(
@@ -72,9 +72,8 @@ def run_sweep(
 
 def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
     """The settings of the file, with the task's data folder by its full path."""
-    given = merge(task, {"task_options": environment_options(task)}, layer)
+    given = with_located_data(task, merge(task, layer))
     del given["task"]
-    given["task_options"] = with_full_paths(task, given["task_options"])
     return SweepSpace(task, given)
 
 
