@@ -27,8 +27,8 @@ from qrnn_circuits.training.folder_lock import FolderLock, check_folder
 from qrnn_circuits.training.joint_steps import JointSteps
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.open_files import allow_open_files
-from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.trainer import Trainer

@@ -21,8 +21,8 @@ from qrnn_circuits.optional_packages import require_optuna
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
-from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.sweeps.checks import (
     check_drawing,
