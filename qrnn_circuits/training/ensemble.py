@@ -32,7 +32,7 @@ from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.trainer import Trainer
-from qrnn_circuits.training.validation import Validation
+from qrnn_circuits.training.validation import FIGURES, Validation
 
 # Its lock and its log.
 _FILES_OF_A_RUN = 2
@@ -67,7 +67,7 @@ class SeedResult:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
-        figures = ("step", "loss", "error", "sampled_error", "log10_acceptance")
+        figures = ("step", *FIGURES)
         best = None if self.best is None else {name: getattr(self.best, name) for name in figures}
         return {
             "seed": self.seed,

@@ -50,6 +50,8 @@ Sampler = Literal["tpe", "random"]
 TrialState = Literal["waiting", "running", "complete", "fail"]
 
 _DESCRIPTION = "description"
+# Of the best validation, which a journal notes of a run.
+_FIGURES = ("step", "loss", "error", "sampled_error")
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ class Sweep:
                     right = type(value) in (int, float) and values.low <= value <= values.high
                 if not right:
                     raise ValueError(f"trial {told.number} has {name} {value!r}")
-            for name in ("step", "loss", "error", "sampled_error"):
+            for name in _FIGURES:
                 if type(getattr(told, name)) not in (int, float, NoneType):
                     raise TypeError(f"trial {told.number} has {name} {getattr(told, name)!r}")
             if type(told.reason) not in (str, NoneType):
@@ -281,7 +283,7 @@ class Sweep:
             return None
         best = result.standing.best
         if result.signal is None and best is not None:
-            for name in ("step", "loss", "error", "sampled_error"):
+            for name in _FIGURES:
                 self._note(trial.number, name, getattr(best, name))
             self._note(trial.number, "reason", result.reason)
             self._study.tell(trial.number, best.sampled_error)
@@ -385,12 +387,11 @@ class Sweep:
     def _describe(self, trial: "FrozenTrial") -> SweepTrial:
         state: Any = trial.state.name.lower()
         settings = {name: trial.params[name] for name in self.space.varied if name in trial.params}
-        figures = ("step", "loss", "error", "sampled_error", "reason")
         return SweepTrial(
             number=trial.number,
             folder=self.folder / f"trial-{trial.number:04d}",
             settings=settings,
             state=state,
-            **{name: trial.user_attrs.get(name) for name in figures},
+            **{name: trial.user_attrs.get(name) for name in (*_FIGURES, "reason")},
             spread=None if self.seeds is None else SeedSpread.read(trial.user_attrs),
         )
