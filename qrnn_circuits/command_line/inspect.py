@@ -102,10 +102,8 @@ def inspect(
         run = load_network(folder, checkpoint)
         forecast = isinstance(run.task, Forecast)
         if forecast:
-            refuse_for_forecasts(
-                {"steps": steps, "inputs": inputs, "outcomes": outcomes},
-                ": --sequence N inspects test window N",
-            )
+            given = {"steps": steps, "inputs": inputs, "outcomes": outcomes}
+            refuse_for_forecasts(given, ": --sequence N inspects test window N")
             asked = _window(run, 0 if sequence is None else sequence)
         else:
             asked = _question(run.of_symbols(), sequence, steps, inputs, outcomes)
@@ -137,23 +135,33 @@ def inspect(
         for entry, verdict in zip(figures["realisations"], judged, strict=True):
             entry["verdict"] = None if verdict is None else verdict.to_json()
         typer.echo(json.dumps({"sequence": asked.sequence, **figures}))
-        return
+    else:
+        _show(result, judged, asked.sequence, forecast=forecast)
+
+
+def _show(
+    inspection: "Inspection",
+    judged: "Sequence[Verdict | None]",
+    sequence: int | None,
+    *,
+    forecast: bool,
+) -> None:
+    """Prints the tables, and the verdict on each realisation."""
     from qrnn_circuits.command_line.inspection_table import inspection_tables
 
-    console = Console()
-    for table in inspection_tables(result):
+    console = Console(highlight=False)
+    for table in inspection_tables(inspection):
         console.print(table)
     if forecast:
         console.print(
-            f"\nThe circuit of test window {asked.sequence}, whose scaled values are in the "
-            "angles; --sequence N takes another.",
-            highlight=False,
+            f"\nThe circuit of test window {sequence}, whose scaled values are in the angles; "
+            "--sequence N takes another."
         )
     if any(judged):
-        console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, result)}", highlight=False)
-    for entry, verdict in zip(result.realisations, judged, strict=True):
+        console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, inspection)}")
+    for entry, verdict in zip(inspection.realisations, judged, strict=True):
         if verdict is not None:
-            console.print(f"{entry.realisation} {verdict.text}", highlight=False, markup=False)
+            console.print(f"{entry.realisation} {verdict.text}", markup=False)
 
 
 class _Asked(NamedTuple):

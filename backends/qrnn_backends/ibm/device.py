@@ -339,15 +339,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         estimate.check(self._max_usage)
         if prepared.division.reason is not None:
             logger.warning(prepared.division.reason)
-        errors = None if self._mitigation is None else chip.readout_matrices
-        layout = sampling.layout(prepared.programs, prepared.pubs, errors)
-        if self._mitigation is not None:
-            layout["mitigation"] = self._mitigation.name
-        if recipes is not None:
-            layout = sampling.with_shares(layout, tapes)
-            layout["recipes"] = [recipe.to_json() for recipe in recipes]
-        if len(prepared.division.jobs) > 1:
-            layout["jobs"] = len(prepared.division.jobs)
+        layout = self._layout(prepared, tapes, recipes)
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.
@@ -383,6 +375,24 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 ],
             )
         return record.id
+
+    def _layout(
+        self,
+        prepared: "_Prepared",
+        tapes: Sequence[QuantumScript],
+        recipes: Sequence[Recipe] | None,
+    ) -> dict[str, Any]:
+        """How the bits of a batch become results, as plain JSON."""
+        errors = None if self._mitigation is None else prepared.chip.readout_matrices
+        layout = sampling.layout(prepared.programs, prepared.pubs, errors)
+        if self._mitigation is not None:
+            layout["mitigation"] = self._mitigation.name
+        if recipes is not None:
+            layout = sampling.with_shares(layout, tapes)
+            layout["recipes"] = [recipe.to_json() for recipe in recipes]
+        if len(prepared.division.jobs) > 1:
+            layout["jobs"] = len(prepared.division.jobs)
+        return layout
 
 
 @dataclass(frozen=True)
