@@ -2,7 +2,8 @@
 
 import difflib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _GREATEST = 2**63 - 1
 _LARGEST = sys.float_info.max
@@ -77,6 +78,30 @@ def check_positive(name: str, value: object) -> float:
     if number == 0:
         raise ValueError(f"{name} must be greater than 0, got {number}")
     return number
+
+
+@contextmanager
+def errors_in(place: object) -> Iterator[None]:
+    """Has the error of a check say where the value stands.
+
+    Args:
+        place: A file, or whatever else messages name.
+
+    Raises:
+        TypeError: One was raised meanwhile.
+        ValueError: One was raised meanwhile.
+
+    Example:
+        >>> with errors_in("config.toml"):
+        ...     check_bool("deskewed", 1)
+        Traceback (most recent call last):
+        TypeError: config.toml: deskewed must be True or False, got 1
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{place}: {error}") from error
 
 
 def _shown(value: object) -> str:

@@ -25,6 +25,15 @@ def require_mthree() -> None:
     _require("mitigation", ("mthree",))
 
 
+def require_optuna() -> None:
+    """Checks that Optuna, of the extra ``sweep``, is installed.
+
+    Raises:
+        ImportError: If it is not, with the command that installs it.
+    """
+    _require("sweep", ("optuna",))
+
+
 def require_umap() -> None:
     """Checks that umap-learn, of the extra ``umap``, is installed.
 

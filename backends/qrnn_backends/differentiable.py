@@ -1,7 +1,7 @@
-"""Decomposes what a rule for gradients does not take as it is."""
+"""Rules for gradients in place of PennyLane's, and decomposition of what they do not take."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import pennylane as qml
 from pennylane.devices.preprocess import null_postprocessing
@@ -12,28 +12,47 @@ from pennylane.transforms import broadcast_expand
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn, ResultBatch
 
+Gradient: TypeAlias = Callable[..., tuple[QuantumScriptBatch, PostprocessingFn]]
+"""Takes a tape and options, and returns tapes and what makes derivatives of their results."""
 
-def expanded_for(
-    rule: Transform,
-    tape: QuantumScript,
-    options: dict[str, Any],
-    has_rule: Callable[[Operator], bool] | None = None,
-) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Makes a tape ready for a rule of PennyLane's.
+
+def in_place_of(
+    rule: Transform, has_rule: Callable[[Operator], bool] | None = None
+) -> Callable[[Gradient], Transform]:
+    """Makes a rule that is applied as one of PennyLane's is.
 
     A batch of parameters that are differentiated is one tape for each entry: PennyLane has no rule
     for it.
 
     Args:
-        rule: The rule.
-        tape: A tape whose trainable parameters an interface traces.
-        options: Of the rule.
+        rule: PennyLane's.
         has_rule: As :func:`expanded` takes it; by default nothing is expanded but by the rule's own
             expansion.
 
     Returns:
-        Tapes, and what puts their results together.
+        A decorator of the rule.
     """
+
+    def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
+        return _expanded_for(rule, tape, options, has_rule)
+
+    def decorate(gradient: Gradient) -> Transform:
+        return qml.transform(
+            gradient,
+            expand_transform=expand,
+            classical_cotransform=rule.classical_cotransform,
+            final_transform=True,
+        )
+
+    return decorate
+
+
+def _expanded_for(
+    rule: Transform,
+    tape: QuantumScript,
+    options: dict[str, Any],
+    has_rule: Callable[[Operator], bool] | None,
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     entries, stack = _entries(tape)
     batch: list[QuantumScript] = []
     combines: list[tuple[PostprocessingFn, slice]] = []

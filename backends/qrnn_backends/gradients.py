@@ -1,8 +1,7 @@
 """PennyLane's rules for gradients, as they are right for dynamic circuits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pennylane as qml
@@ -12,7 +11,7 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 
-from qrnn_backends.differentiable import expanded_for
+from qrnn_backends.differentiable import in_place_of
 from qrnn_backends.parameter_shift import (
     WAY_OUT,
     unpostselected_param_shift,
@@ -28,15 +27,7 @@ def _numerical(rule: Transform) -> Transform:
     one wire changes all others.
     """
 
-    def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-        return expanded_for(rule, tape, options, _is_scalar)
-
-    @partial(
-        qml.transform,
-        expand_transform=expand,
-        classical_cotransform=rule.classical_cotransform,
-        final_transform=True,
-    )
+    @in_place_of(rule, _is_scalar)
     def numerical(
         tape: QuantumScript,
         **options: Any,  # noqa: ANN401
@@ -63,30 +54,20 @@ finite_difference = _numerical(qml.gradients.finite_diff)
 simultaneous_perturbation = _numerical(qml.gradients.spsa_grad)
 
 
-def _refusing(rule: Transform, check: Callable[[QuantumScript], None]) -> Transform:
-    """A rule that a check refuses tapes for by a ``ValueError``."""
+@in_place_of(qml.gradients.hadamard_grad)
+def unmeasured_hadamard_grad(
+    tape: QuantumScript,
+    **options: Any,  # noqa: ANN401
+) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """PennyLane's Hadamard test, refused where there are mid-circuit measurements.
 
-    def expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-        return expanded_for(rule, tape, options)
+    Args:
+        tape: The circuit to differentiate.
+        options: Those of PennyLane's ``hadamard_grad``.
 
-    @partial(
-        qml.transform,
-        expand_transform=expand,
-        classical_cotransform=rule.classical_cotransform,
-        final_transform=True,
-    )
-    def refusing(
-        tape: QuantumScript,
-        **options: Any,  # noqa: ANN401
-    ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-        check(tape)
-        batch, combine = rule(tape, **options)
-        return batch, combine
-
-    return refusing
-
-
-def _refuse_measurements(tape: QuantumScript) -> None:
+    Raises:
+        ValueError: If the tape measures before its end.
+    """
     for operation in tape.operations:
         neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
         if neuron or isinstance(operation, MidMeasure | Conditional):
@@ -95,9 +76,8 @@ def _refuse_measurements(tape: QuantumScript) -> None:
                 f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
                 f"postselected {WAY_OUT}"
             )
-
-
-unmeasured_hadamard_grad = _refusing(qml.gradients.hadamard_grad, _refuse_measurements)
+    batch, combine = qml.gradients.hadamard_grad(tape, **options)
+    return batch, combine
 
 
 _DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")

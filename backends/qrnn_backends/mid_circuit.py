@@ -14,6 +14,7 @@ from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
 from qrnn_backends.readout import mid_circuit
+from qrnn_backends.wires import ordered_wires
 
 WithoutShots: TypeAlias = Literal["branches", "state", "distribution"]
 """How a device gets results without shots.
@@ -25,6 +26,12 @@ read at the end.
 
 # Of a state in which every mid-circuit measurement has a wire of its own: 64 MB.
 MAX_DEFERRED_WIRES = 22
+
+MIXTURE = (
+    "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture: take "
+    "qml.density_matrix, or postselect"
+)
+"""What is told where there is no state."""
 
 
 class UnsupportedMethodError(DeviceError, ValueError):  # type: ignore[misc]
@@ -155,10 +162,7 @@ class PureStateMP(StateMP):  # type: ignore[misc]
             weights = qml.math.conj(column) @ entry
             rest = entry - column[:, None] * weights[None]
             if not qml.math.allclose(rest, 0.0, atol=_ENTANGLED):
-                raise DeviceError(
-                    "qml.state() needs a pure state, but the mid-circuit measurements leave a "
-                    "mixture: take qml.density_matrix, or postselect"
-                )
+                raise DeviceError(MIXTURE)
             columns.append(column)
         found = qml.math.stack(columns) if batched else columns[0]
         return super().process_state(found, inner)
@@ -172,8 +176,7 @@ def _with_pure_states(tape: QuantumScript) -> QuantumScript:
     """Names the wires whose state is asked for, which those of deferred measurements are not."""
     if not any(type(measurement) is StateMP for measurement in tape.measurements):
         return tape
-    numbered = set(tape.wires) == set(range(len(tape.wires)))
-    wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+    wires = ordered_wires(tape)
     measurements = [
         PureStateMP(wires=measurement.wires or wires)
         if type(measurement) is StateMP

@@ -12,7 +12,7 @@ from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
-from qrnn_backends.differentiable import expanded_for
+from qrnn_backends.differentiable import in_place_of
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
 # Of one measurement: one array, or a tuple with one for each of several parameters.
@@ -45,16 +45,16 @@ def refuse_postselection(tape: QuantumScript, rule: str) -> None:
             )
 
 
-def _expand(tape: QuantumScript, **options: Any) -> tuple[QuantumScriptBatch, PostprocessingFn]:  # noqa: ANN401
-    return expanded_for(qml.gradients.param_shift, tape, options, _has_rule)
+def _has_rule(operation: Operator) -> bool:
+    if any(recipe is not None for recipe in operation.grad_recipe or ()):
+        return True
+    try:
+        return bool(operation.parameter_frequencies)
+    except OperatorPropertyUndefined:
+        return False
 
 
-@partial(
-    qml.transform,
-    expand_transform=_expand,
-    classical_cotransform=qml.gradients.param_shift.classical_cotransform,
-    final_transform=True,
-)
+@in_place_of(qml.gradients.param_shift, _has_rule)
 def unpostselected_param_shift(
     tape: QuantumScript,
     **options: Any,  # noqa: ANN401
@@ -96,19 +96,7 @@ def unpostselected_param_shift(
     return [*map(_plain, batch), _plain(means)], variances
 
 
-def _expand_twice(
-    tape: QuantumScript,
-    **options: Any,  # noqa: ANN401
-) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    return expanded_for(qml.gradients.param_shift_hessian, tape, options, _has_rule)
-
-
-@partial(
-    qml.transform,
-    expand_transform=_expand_twice,
-    classical_cotransform=qml.gradients.param_shift_hessian.classical_cotransform,
-    final_transform=True,
-)
+@in_place_of(qml.gradients.param_shift_hessian, _has_rule)
 def unpostselected_param_shift_hessian(
     tape: QuantumScript,
     **options: Any,  # noqa: ANN401
@@ -217,15 +205,6 @@ def _chained(
                 jacobian = square - 2 * mean * jacobian
         found.append(jacobian)
     return tuple(found) if len(found) > 1 else found[0]
-
-
-def _has_rule(operation: Operator) -> bool:
-    if any(recipe is not None for recipe in operation.grad_recipe or ()):
-        return True
-    try:
-        return bool(operation.parameter_frequencies)
-    except OperatorPropertyUndefined:
-        return False
 
 
 def _postselects(operation: Operator) -> bool:

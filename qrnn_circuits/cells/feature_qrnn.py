@@ -1,14 +1,14 @@
 """The QRNN cell of real inputs: features in the angles of all neurons, read on lane wires."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import pi
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations, patterns_from_target
+from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.qrnn import MOST_WIRES
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
@@ -22,11 +22,8 @@ from qrnn_circuits.neuron import (
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
 
-if TYPE_CHECKING:
-    from pennylane.operation import Operator
 
-
-class FeatureQRNNCell(Cell):
+class FeatureQRNNCell(NeuronCell):
     """One step of a QRNN whose inputs are real features.
 
     As :class:`~qrnn_circuits.cells.qrnn.QRNNCell`, but nothing is written on the lane: features are
@@ -263,13 +260,6 @@ class FeatureQRNNCell(Cell):
             evolved = apply_blocks(evolved, gate.cos.T, gate.sin.T, gate.target)
         return log_scale.exp().to(state.dtype)[:, None] * evolved.T
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """The neurons onto lane wires, ``"readout"``, and all that acts on the workspace."""
-        return {
-            "cell": [self.coefficients, self.theta],
-            "readout": [self.readout_coefficients],
-        }
-
     def sizes(self) -> dict[str, int | str]:
         """Features, lane, workspace, stages, order, degree and semantics."""
         return {
@@ -300,10 +290,9 @@ class FeatureQRNNCell(Cell):
             neuron: Makes the operation of a quantum neuron in the chosen realisation.
             lane_symbol: The symbol that the lane still holds, which is taken off.
         """
-        outputs = [
-            neuron(row, workspace, target, self.readout_polynomial.degree)
-            for row, target in zip(self.readout_coefficients, lane, strict=True)
-        ]
+        outputs = neurons_onto(
+            self.readout_coefficients, workspace, lane, neuron, self.readout_polynomial.degree
+        )
         return [
             *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
             CircuitStage("output stage", outputs),
@@ -319,36 +308,10 @@ class FeatureQRNNCell(Cell):
         lane_symbol: int = 0,
     ) -> list[CircuitStage]:
         """The stages up to the last work stage; arguments as for :meth:`circuit`."""
-        import pennylane as qml
-
         polynomial = self.polynomial
         rows = polynomial.restrict(self.coefficients, symbol[None].to(self.coefficients))[:, 0]
-        neurons = self._neurons(workspace, neuron, polynomial.in_bits.degree)
-        first, *work = rows.split(self.workspace)
-        stages = [CircuitStage("input stage", neurons(first))]
+        degree = polynomial.in_bits.degree
+        stages = self._workspace_stages(rows, workspace, workspace, neuron, degree)
         if lane_symbol:
             stages.insert(0, CircuitStage("clear lane", symbol_flips(lane, lane_symbol)))
-        for number, (row, angles) in enumerate(zip(work, self.theta, strict=True), 1):
-            with qml.QueuingManager.stop_recording():
-                rotations = [
-                    qml.RY(angle, wires=wire) for angle, wire in zip(angles, workspace, strict=True)
-                ]
-            stages.append(CircuitStage(f"work stage {number}", rotations + neurons(row)))
         return stages
-
-    def _neurons(
-        self, workspace: Sequence[int], neuron: NeuronFactory, degree: int
-    ) -> "Callable[[Tensor], list[Operator]]":
-        """Makes the neurons of a stage, each controlled by all workspace wires but its target."""
-
-        def operations(rows: Tensor) -> "list[Operator]":
-            return [
-                neuron(row, [wire for wire in workspace if wire != target], target, degree)
-                for row, target in zip(rows, workspace, strict=True)
-            ]
-
-        return operations
-
-    def extra_repr(self) -> str:
-        """Shows the sizes in ``repr``."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())

@@ -1,12 +1,12 @@
 """The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.sparsity import parity_angles, prune
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
@@ -18,14 +18,11 @@ from qrnn_circuits.neuron import (
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
 
-if TYPE_CHECKING:
-    from pennylane.operation import Operator
-
 # A single state of more wires takes more than 4 GiB in float32.
 MOST_WIRES = 30
 
 
-class QRNNCell(Cell):
+class QRNNCell(NeuronCell):
     """One step of a QRNN with its trainable parameters (Bausch, arXiv:2006.14619, figure 3).
 
     In order: write the input symbol on the lane; the input stage, one neuron onto each workspace
@@ -201,13 +198,6 @@ class QRNNCell(Cell):
         scale = (gates.log_scale - gates.readout_log_scale).exp().to(state.dtype)
         return scale * apply_workspace_gates(gates.workspace, state.T, inputs).T
 
-    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """The neurons onto lane wires, ``"readout"``, and all that acts on the workspace."""
-        return {
-            "cell": [self.coefficients, self.theta],
-            "readout": [self.readout_coefficients],
-        }
-
     def parity_angles(self) -> Tensor:
         """The angles of the parities that the circuit of each neuron rotates by, ``(N, R)``.
 
@@ -254,11 +244,12 @@ class QRNNCell(Cell):
         lane_symbol: int = 0,
     ) -> list[CircuitStage]:
         """The stages by their names, with only those flips between steps that do not cancel."""
-        operations = self._neurons([*lane, *workspace], neuron)
+        rows = self.polynomial.monomial_coefficients(self.readout_coefficients)
+        outputs = neurons_onto(rows, [*lane, *workspace], lane, neuron, self.degree)
         return [
             *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
             CircuitStage("remove input", symbol_flips(lane, symbol)),
-            CircuitStage("output stage", operations(self.readout_coefficients, lane)),
+            CircuitStage("output stage", outputs),
         ]
 
     def evolve_circuit(
@@ -271,37 +262,9 @@ class QRNNCell(Cell):
         lane_symbol: int = 0,
     ) -> list[CircuitStage]:
         """The stages up to the last work stage."""
-        import pennylane as qml
-
-        neurons = self._neurons([*lane, *workspace], neuron)
-        first, *work = self.coefficients.split(self.workspace)
-        stages = [
+        controls = [*lane, *workspace]
+        rows = self.polynomial.monomial_coefficients(self.coefficients)
+        return [
             CircuitStage("write input", symbol_flips(lane, lane_symbol ^ symbol)),
-            CircuitStage("input stage", neurons(first, workspace)),
+            *self._workspace_stages(rows, controls, workspace, neuron, self.degree),
         ]
-        for number, (rows, angles) in enumerate(zip(work, self.theta, strict=True), 1):
-            with qml.QueuingManager.stop_recording():
-                rotations = [
-                    qml.RY(angle, wires=wire) for angle, wire in zip(angles, workspace, strict=True)
-                ]
-            operations = rotations + neurons(rows, workspace)
-            stages.append(CircuitStage(f"work stage {number}", operations))
-        return stages
-
-    def _neurons(
-        self, wires: Sequence[int], neuron: NeuronFactory
-    ) -> "Callable[[Tensor, Sequence[int]], list[Operator]]":
-        """Makes the operations of some neurons, each controlled by all wires but its target."""
-
-        def operations(rows: Tensor, targets: Sequence[int]) -> "list[Operator]":
-            monomials = self.polynomial.monomial_coefficients(rows)
-            return [
-                neuron(row, [wire for wire in wires if wire != target], target, self.degree)
-                for row, target in zip(monomials, targets, strict=True)
-            ]
-
-        return operations
-
-    def extra_repr(self) -> str:
-        """Shows the sizes in ``repr``."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.sizes().items())

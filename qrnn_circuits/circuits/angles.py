@@ -42,6 +42,17 @@ def coefficient_count(controls: int, degree: int) -> int:
     return len(parities_up_to(controls, degree))
 
 
+def control_count(coefficients: TensorLike, degree: int) -> int:
+    """Number of controls of the polynomial of a degree that has these coefficients.
+
+    Args:
+        coefficients: Shape ``(P,)`` or ``(B, P)``.
+        degree: Degree of the polynomial.
+    """
+    size = qml.math.shape(coefficients)[-1]
+    return next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
+
+
 def parity_angles(coefficients: TensorLike, controls: int, degree: int) -> TensorLike:
     """The angles of all parities of at most ``degree`` controls.
 

@@ -7,10 +7,10 @@ from torch import Tensor
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.cell import registers
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.neuron import runs_neurons, without_neurons
 from qrnn_circuits.circuits.realisations import Realisation, realisation_of
 from qrnn_circuits.circuits.steps import sequence_operations
-from qrnn_circuits.circuits.tapes import Readout, execute_tapes
+from qrnn_circuits.circuits.tapes import Readout, at_steps, readings_of
 
 
 def expectations_on_device(
@@ -46,12 +46,10 @@ def expectations_on_device(
     """
     chosen = realisation_of(realisation, cell.semantics)
     lane = registers(cell, chosen).lane
-    own = device.name.startswith("qrnn.")
     if read is None:
         read = torch.ones(inputs.shape[:2], dtype=torch.bool)
-    places = read.nonzero().tolist()
-    tapes, expanded = [], []
-    for step, sequence in places:
+    circuits, expanded = [], []
+    for step, sequence in read.nonzero().tolist():
         with qml.QueuingManager.stop_recording():
             staged, _ = sequence_operations(
                 cell,
@@ -60,19 +58,14 @@ def expectations_on_device(
                 chosen,
                 read_last=False,
             )
-            operations = [item.operation for item in staged]
-            expanded.append(list(without_neurons(operations)))
-            measured = (
-                [qml.expval(qml.Z(wire)) for wire in lane]
-                if readout == "expectations"
-                else [qml.probs(wires=lane)]
-            )
-        gates = operations if own else expanded[-1]
-        tapes.append(qml.tape.QuantumScript(gates, measured, shots=shots))
-    wanted = torch.is_grad_enabled() and (
-        inputs.requires_grad or any(p.requires_grad for p in cell.parameters())
+            circuits.append([item.operation for item in staged])
+            expanded.append(list(without_neurons(circuits[-1])))
+    rows = readings_of(
+        circuits if runs_neurons(device) else expanded,
+        [lane] * len(circuits),
+        device,
+        readout=readout,
+        shots=shots,
+        mcm_method=measurement_method(device.name, expanded, shots=shots),
     )
-    method = measurement_method(device.name, expanded, shots=shots)
-    rows = execute_tapes(tapes, device, gradient=wanted, mcm_method=method).to(inputs)
-    outputs = rows.new_zeros(*inputs.shape[:2], rows.shape[1])
-    return outputs.index_put(tuple(torch.tensor(places).T.to(inputs.device)), rows)
+    return at_steps(rows.to(inputs), read)

@@ -1,11 +1,10 @@
 """The circuits of a fast-weight programmer on a device."""
 
 import pennylane as qml
-import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
-from qrnn_circuits.circuits.variational import expectations_of
+from qrnn_circuits.circuits.tapes import at_steps, readings_of
 from qrnn_circuits.simulation.fast_weights import brick_pairs
 
 
@@ -46,12 +45,9 @@ def programmed_expectations_on(
     Returns:
         Shape ``(T, B, n)``, 0 where a step is not read.
     """
-    places = read.nonzero().tolist()
     circuits = [
         programmed_operations(features[step, sequence], angles[step, sequence])
-        for step, sequence in places
+        for step, sequence in read.nonzero().tolist()
     ]
-    wires = angles.shape[-1]
-    rows = expectations_of(circuits, device, wires=wires, shots=shots).to(features)
-    outputs = rows.new_zeros(*features.shape[:2], wires)
-    return outputs.index_put(tuple(torch.tensor(places).T.to(features.device)), rows)
+    wires = [range(angles.shape[-1])] * len(circuits)
+    return at_steps(readings_of(circuits, wires, device, shots=shots).to(features), read)

@@ -17,6 +17,7 @@ from pennylane.wires import Wires, WiresLike
 from qrnn_circuits.circuits.angles import (
     activation_table,
     coefficient_count,
+    control_count,
     multiplexed_matrix,
     parity_table,
     select_angles,
@@ -178,8 +179,7 @@ class NeuronOperation(Operation):  # type: ignore[misc]
         parities: Sequence[Parity] | None = None,
     ) -> TensorLike:
         """Block-diagonal, one rotation for each control pattern; leading B for a batch."""
-        size = qml.math.shape(coefficients)[-1]
-        controls = next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
+        controls = control_count(coefficients, degree)
         options = {"order": order, "degree": degree}
         spectrum = realisation.spectrum(coefficients, controls, **options)
         if parities is None or spectrum is None:

@@ -1,13 +1,11 @@
 """Recurrent circuits on a register that is reset in part, on a device."""
 
 import pennylane as qml
-import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.tapes import Readout
-from qrnn_circuits.circuits.variational import readings_of
+from qrnn_circuits.circuits.tapes import Readout, at_steps, readings_of
 from qrnn_circuits.simulation.register import RegisterSizes, coupled_pairs, encoding_angles
 
 
@@ -80,5 +78,4 @@ def register_readings(
     rows = readings_of(
         circuits, of_roles, device, readout=readout, shots=shots, mcm_method=method
     ).to(inputs)
-    outputs = rows.new_zeros(*inputs.shape[:2], rows.shape[1])
-    return outputs.index_put(tuple(torch.tensor(places).T.to(inputs.device)), rows)
+    return at_steps(rows, read)

@@ -13,6 +13,7 @@ from pennylane.wires import Wires, WiresLike
 from qrnn_circuits.circuits.angles import (
     angle_table,
     coefficient_count,
+    control_count,
     multiplexed_matrix,
     parity_angles,
 )
@@ -107,8 +108,7 @@ class PolynomialRY(Operation):  # type: ignore[misc]
     @staticmethod
     def compute_matrix(coefficients: TensorLike, degree: int) -> TensorLike:
         """Block-diagonal, one rotation for each control pattern; leading B for a batch."""
-        size = qml.math.shape(coefficients)[-1]
-        controls = next(m for m in range(degree, size) if coefficient_count(m, degree) == size)
+        controls = control_count(coefficients, degree)
         return multiplexed_matrix(angle_table(coefficients, controls, degree))
 
     def adjoint(self) -> "PolynomialRY":

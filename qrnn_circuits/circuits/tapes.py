@@ -1,13 +1,81 @@
 """Batches of tapes on a device, with the gradients that the device does best."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pennylane as qml
 import torch
+from pennylane.operation import Operator
 from torch import Tensor
 
 Readout = Literal["expectations", "populations"]
 """Z of each wire that is read, or the probability of each basis state of them all."""
+
+
+def readings_of(
+    circuits: Sequence[list[Operator]],
+    wires: Sequence[Sequence[int]],
+    device: qml.devices.Device,
+    *,
+    readout: Readout = "expectations",
+    shots: int | None = None,
+    mcm_method: str | None = None,
+) -> Tensor:
+    """Runs circuits as one batch and reads some wires of each.
+
+    Args:
+        circuits: The operations of each.
+        wires: Those of each circuit that are read, n in order.
+        device: The device.
+        readout: Z of each wire, or the populations of them all.
+        shots: Of each circuit; none for an exact device.
+        mcm_method: How mid-circuit measurements are run, or None for the device's own choice.
+
+    Returns:
+        Shape ``(circuits, n)`` or ``(circuits, 2**n)``, differentiable in the parameters of the
+        gates.
+    """
+    tapes = []
+    gradient = False
+    for operations, places in zip(circuits, wires, strict=True):
+        with qml.QueuingManager.stop_recording():
+            if readout == "expectations":
+                read = [qml.expval(qml.Z(wire)) for wire in places]
+            else:
+                read = [qml.probs(wires=list(places))]
+        tape = qml.tape.QuantumScript(operations, read, shots=shots)
+        tape.trainable_params = [
+            place
+            for place, value in enumerate(tape.get_parameters(trainable_only=False))
+            if isinstance(value, Tensor) and value.requires_grad
+        ]
+        gradient = gradient or bool(tape.trainable_params)
+        tapes.append(tape)
+    return execute_tapes(
+        tapes, device, gradient=gradient and torch.is_grad_enabled(), mcm_method=mcm_method
+    )
+
+
+def at_steps(rows: Tensor, read: Tensor) -> Tensor:
+    """What is read at steps in their places.
+
+    Args:
+        rows: Of the steps that are read, by step and then by sequence, shape ``(N, H)``.
+        read: The steps that are read, bool, shape ``(T, B)``.
+
+    Returns:
+        Shape ``(T, B, H)``, 0 where a step is not read; differentiable.
+
+    Example:
+        >>> at_steps(torch.tensor([[5.0], [7.0]]), torch.tensor([[True, False], [False, True]]))
+        tensor([[[5.],
+                 [0.]],
+        <BLANKLINE>
+                [[0.],
+                 [7.]]])
+    """
+    outputs = rows.new_zeros(*read.shape, rows.shape[1])
+    return outputs.index_put((read.to(rows.device),), rows)
 
 
 def execute_tapes(

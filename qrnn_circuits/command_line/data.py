@@ -72,14 +72,11 @@ def data(
         doing("reading")
         digits = read_raw_digits(folder, validation)
         doing(f"preparing {sum(len(shown) for _, shown in digits.values()):,} images")
-        try:
-            content = (
-                prepare_pixels(digits, upright=deskew)
-                if reduce is None
-                else prepare_coordinates(digits, reduce.value, dims, upright=deskew, seed=seed)
-            )
-        except ImportError as error:
-            raise ValueError(str(error)) from error
+        content = (
+            prepare_pixels(digits, upright=deskew)
+            if reduce is None
+            else prepare_coordinates(digits, reduce.value, dims, upright=deskew, seed=seed)
+        )
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / name, content)
     clear()

@@ -28,7 +28,7 @@ _ASKED = re.compile(r"allocate (?:([\d.]+ .iB)|(\d+) bytes)")
 
 @contextmanager
 def usage_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
-    """Ends the command with exit code 2 where what the user gave or named is not acceptable.
+    """Ends the command with exit code 2 where what the user gave, named or installed will not do.
 
     For the part of a command that reads its options and files, and for no other: an error of the
     same type in a computation is a bug, which a traceback helps to find.
@@ -38,7 +38,7 @@ def usage_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, ValueError, OSError) as error:
+    except (ImportError, OSError, TypeError, ValueError) as error:
         _fail(error, _USAGE_ERROR, ranks)
     except Exception as error:
         from qrnn_circuits.training import RunInUseError
@@ -65,6 +65,26 @@ def run_errors(ranks: "Ranks | None" = None) -> Iterator[None]:
         if isinstance(error, typer.Exit) or not isinstance(error, _known_run_errors()):
             raise
         _fail(error, _RUN_ERROR, ranks)
+
+
+@contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """Has the error of a run that can go on say by which command it does.
+
+    Args:
+        command: What to type.
+
+    Raises:
+        CheckpointError: One was raised meanwhile.
+        LogError: One was raised meanwhile.
+        RankError: One was raised meanwhile.
+    """
+    from qrnn_circuits.training import CheckpointError, LogError, RankError
+
+    try:
+        yield
+    except (CheckpointError, LogError, RankError) as error:
+        raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
 
 
 @contextmanager

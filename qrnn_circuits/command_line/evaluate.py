@@ -11,6 +11,8 @@ from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
     CheckpointChoice,
     CheckpointOption,
+    DataOption,
+    JsonOption,
     RunArgument,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
@@ -24,17 +26,16 @@ if TYPE_CHECKING:
 def evaluate(
     folder: RunArgument,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Where the task's data lie now, if not where the run says."),
-    ] = None,
+    data: DataOption = None,
     chart: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Of a forecast: draw it beside the truth, as PNG or PDF."
+            metavar="FILE",
+            help="Of a forecast: draw it beside the truth (.png, .svg, .pdf).",
+            show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print the test error of a trained network, with its standard error.
 
@@ -76,7 +77,7 @@ def evaluate(
 
 def _check_chart(chart: Path, *, of_series: bool) -> None:
     """Raises where there is nothing to draw, or no such file can be written."""
-    from qrnn_circuits.execution.chart import check_chart_path
+    from qrnn_circuits.execution.figure_files import check_chart_path
 
     if not of_series:
         raise ValueError(f"chart is for forecasts, got {chart} for a task of symbols: leave it out")

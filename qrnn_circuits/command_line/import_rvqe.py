@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.networks import size_text
 
 
 def import_rvqe(
@@ -27,9 +28,7 @@ def import_rvqe(
 
         folder = import_network(file, out)
         run = load_run(folder.path)
-    parameters = sum(parameter.numel() for parameter in run.model.parameters())
-    sizes = ", ".join(f"{name} {value}" for name, value in run.model.cell.sizes().items())
     typer.echo(
-        f"{run.config.task}: {parameters:,} parameters ({sizes}), of step {run.step}, into {out}. "
+        f"{run.config.task}: {size_text(run.config, run.model)}, of step {run.step}, into {out}. "
         f"Test it with: qrnn evaluate {shlex.quote(str(out))}"
     )

@@ -15,6 +15,7 @@ from qrnn_circuits.command_line.options import (
     CheckpointOption,
     EncodingChoice,
     EncodingOption,
+    JsonOption,
     RunArgument,
     StepsOption,
     ToleranceOption,
@@ -82,80 +83,85 @@ def inspect(
     tolerance: ToleranceOption = 0.0,
     encoding: EncodingOption = EncodingChoice.LANE,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Count the qubits and gates of a trained network's circuit, on paper and on a chip.
 
     With a chip, it also says whether the circuit can work there and what would help.
     """
     with run_errors(), usage_errors():
-        try:
-            from qrnn_circuits.circuits.draw import draw_step
-            from qrnn_circuits.circuits.inspection import inspect_circuit, representative
-            from qrnn_circuits.circuits.realisations import REALISATIONS
-            from qrnn_circuits.execution.chart import check_chart_path, write_figure
-            from qrnn_circuits.execution.verdict import verdicts
-            from qrnn_circuits.tasks import Forecast
+        from qrnn_circuits.circuits.draw import draw_step
+        from qrnn_circuits.circuits.inspection import inspect_circuit, representative
+        from qrnn_circuits.circuits.realisations import REALISATIONS
+        from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
+        from qrnn_circuits.execution.verdict import verdicts
+        from qrnn_circuits.tasks import Forecast
 
-            if draw is not None:
-                check_chart_path(draw)
-            run = load_network(folder, checkpoint)
-            forecast = isinstance(run.task, Forecast)
-            if forecast:
-                refuse_for_forecasts(
-                    {"steps": steps, "inputs": inputs, "outcomes": outcomes},
-                    ": --sequence N inspects test window N",
-                )
-                asked = _window(run, 0 if sequence is None else sequence)
-            else:
-                asked = _question(run.of_symbols(), sequence, steps, inputs, outcomes)
-            names = REALISATIONS.names() if "all" in (realisation or []) else realisation
-            target = backend.split(",") if backend is not None and "," in backend else backend
-            result = inspect_circuit(
-                asked.network,
-                asked.inputs,
-                asked.outcomes,
-                realisations=names or None,
-                target=target,
-                tolerance=tolerance,
-                encoding=encoding.value,
-                progress=doing,
-            )
-            # A forecast is a mean over shots, not the answer of their majority.
-            judged: Sequence[Verdict | None] = (
-                [None] * len(result.realisations)
-                if forecast
-                else verdicts(run.model, result, run.task, asked.right)
-            )
-            if draw is not None:
-                doing("drawing")
-                circuit = representative(asked.network, result)
-                write_figure(draw_step(circuit), draw)
-        except ImportError as error:
-            raise ValueError(str(error)) from error
+        if draw is not None:
+            check_chart_path(draw)
+        run = load_network(folder, checkpoint)
+        forecast = isinstance(run.task, Forecast)
+        if forecast:
+            given = {"steps": steps, "inputs": inputs, "outcomes": outcomes}
+            refuse_for_forecasts(given, ": --sequence N inspects test window N")
+            asked = _window(run, 0 if sequence is None else sequence)
+        else:
+            asked = _question(run.of_symbols(), sequence, steps, inputs, outcomes)
+        names = REALISATIONS.names() if "all" in (realisation or []) else realisation
+        target = backend.split(",") if backend is not None and "," in backend else backend
+        result = inspect_circuit(
+            asked.network,
+            asked.inputs,
+            asked.outcomes,
+            realisations=names or None,
+            target=target,
+            tolerance=tolerance,
+            encoding=encoding.value,
+            progress=doing,
+        )
+        # A forecast is a mean over shots, not the answer of their majority.
+        judged: Sequence[Verdict | None] = (
+            [None] * len(result.realisations)
+            if forecast
+            else verdicts(run.model, result, run.task, asked.right)
+        )
+        if draw is not None:
+            doing("drawing")
+            circuit = representative(asked.network, result)
+            write_figure(draw_step(circuit), draw)
     clear()
     if as_json:
         figures = result.to_json()
         for entry, verdict in zip(figures["realisations"], judged, strict=True):
             entry["verdict"] = None if verdict is None else verdict.to_json()
         typer.echo(json.dumps({"sequence": asked.sequence, **figures}))
-        return
+    else:
+        _show(result, judged, asked.sequence, forecast=forecast)
+
+
+def _show(
+    inspection: "Inspection",
+    judged: "Sequence[Verdict | None]",
+    sequence: int | None,
+    *,
+    forecast: bool,
+) -> None:
+    """Prints the tables, and the verdict on each realisation."""
     from qrnn_circuits.command_line.inspection_table import inspection_tables
 
-    console = Console()
-    for table in inspection_tables(result):
+    console = Console(highlight=False)
+    for table in inspection_tables(inspection):
         console.print(table)
     if forecast:
         console.print(
-            f"\nThe circuit of test window {asked.sequence}, whose scaled values are in the "
-            "angles; --sequence N takes another.",
-            highlight=False,
+            f"\nThe circuit of test window {sequence}, whose scaled values are in the angles; "
+            "--sequence N takes another."
         )
     if any(judged):
-        console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, result)}", highlight=False)
-    for entry, verdict in zip(result.realisations, judged, strict=True):
+        console.print(f"\n[bold]Verdict[/bold] {_subject(sequence, inspection)}")
+    for entry, verdict in zip(inspection.realisations, judged, strict=True):
         if verdict is not None:
-            console.print(f"{entry.realisation} {verdict.text}", highlight=False, markup=False)
+            console.print(f"{entry.realisation} {verdict.text}", markup=False)
 
 
 class _Asked(NamedTuple):

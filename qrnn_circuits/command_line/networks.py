@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice
 
 if TYPE_CHECKING:
-    from qrnn_circuits.training import TrainedRun
+    from qrnn_circuits.forecaster import Forecaster
+    from qrnn_circuits.network import RecurrentNetwork
+    from qrnn_circuits.training import RunConfig, TrainedRun
 
 
 def load_network(
@@ -34,6 +36,18 @@ def load_network(
             f"checkpoint must be best for {place}, which has no other, got {checkpoint.value}"
         )
     return load_pretrained(str(place).removeprefix(PRETRAINED), task_options)
+
+
+def size_text(config: "RunConfig", model: "RecurrentNetwork | Forecaster") -> str:
+    """How large a network is: the number of its parameters, and what that follows from.
+
+    Args:
+        config: Of the network's run.
+        model: The network.
+    """
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    sizes = ", ".join(f"{name} {value}" for name, value in config.sizes(model))
+    return f"{parameters:,} parameters ({sizes})"
 
 
 def is_pretrained(place: Path) -> bool:

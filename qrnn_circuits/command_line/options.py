@@ -38,6 +38,12 @@ CheckpointOption = Annotated[
         help="The checkpoint with the smallest sampled validation error, or the latest one."
     ),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the task's data lie now, if not where the run says.", show_default=False
+    ),
+]
 
 RealisationOption = Annotated[
     str | None,

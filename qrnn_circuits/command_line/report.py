@@ -11,6 +11,7 @@ from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import (
     PRETRAINED,
     CheckpointChoice,
+    DataOption,
     NoiseOption,
     RunArgument,
     SeedOption,
@@ -37,10 +38,7 @@ def report(
             show_default=False,
         ),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(help="Where the task's data lie now, if not where the run says."),
-    ] = None,
+    data: DataOption = None,
     device: Annotated[
         str | None,
         typer.Option(
@@ -94,9 +92,9 @@ def report(
         title = device_title(str(device), noise=noise)
         doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
         with device_errors():
-            from qrnn_circuits.execution.measurement import measure
+            from qrnn_circuits.execution.run import run_and_report
 
-            measured = measure(plan, chosen_device, title)
+            measured = run_and_report(plan, chosen_device, title)
     with run_errors():
         found = make_run_report(run, folder, chosen.value, curves, device=measured, progress=doing)
     doing("drawing")

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from qrnn_circuits.command_line.errors import usage_errors
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.reproduction.experiment import Experiment, in_order
 from qrnn_circuits.reproduction.experiment_files import experiment_names, read_experiment
 from qrnn_circuits.reproduction.results import RunResult
@@ -23,8 +24,6 @@ from qrnn_circuits.reproduction.tables import (
 )
 from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
 
-_FILE_WIDTH = 200
-
 
 def print_list(quick: bool) -> None:
     """Prints what can be run, and how long it takes.
@@ -32,7 +31,7 @@ def print_list(quick: bool) -> None:
     Args:
         quick: Whether with few seeds, steps and cases.
     """
-    console = _console()
+    console = table_console()
     table = Table(box=None)
     for name in ("name", "what is run"):
         table.add_column(name)
@@ -47,13 +46,6 @@ def print_list(quick: bool) -> None:
     console.print(table)
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    return console
-
-
 def print_tables(experiments: list[Experiment], out: Path, quick: bool) -> None:
     """Prints the results so far.
 
@@ -62,7 +54,7 @@ def print_tables(experiments: list[Experiment], out: Path, quick: bool) -> None:
         out: Folder of the results.
         quick: Whether those of few seeds, steps and cases.
     """
-    console = _console()
+    console = table_console()
     for experiment in experiments:
         with usage_errors():
             runs = stored_runs(experiment, out, quick=quick)

@@ -28,7 +28,7 @@ def results(
     """
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import Plan, make_report
-        from qrnn_circuits.execution.chart import check_chart_path
+        from qrnn_circuits.execution.figure_files import check_chart_path
 
         if chart is not None:
             check_chart_path(chart)

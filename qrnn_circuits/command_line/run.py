@@ -75,7 +75,7 @@ def run(
     """
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import plan_run
-        from qrnn_circuits.execution.chart import check_chart_path
+        from qrnn_circuits.execution.figure_files import check_chart_path
         from qrnn_circuits.tasks import Forecast
 
         if chart is not None:
@@ -168,7 +168,8 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
         if result.seconds is not None:
             console.print(f"wall time {result.seconds:.2f} s", highlight=False)
     if chart is not None:
-        from qrnn_circuits.execution.chart import draw_report, write_figure
+        from qrnn_circuits.execution.chart import draw_report
+        from qrnn_circuits.execution.figure_files import write_figure
 
         doing("drawing")
         with usage_errors():

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import usage_errors
+from qrnn_circuits.command_line.options import JsonOption
 from qrnn_circuits.command_line.task_description import task_names
 from qrnn_circuits.command_line.task_help import FileTaskHelp
 from qrnn_circuits.settings.built_in_tasks import TASK_OPTIONS
@@ -51,14 +52,14 @@ def sweep(
     seeds: Annotated[
         str | None,
         typer.Option(
-            metavar="SEEDS",
+            metavar="LIST",
             help="Seeds as 0-4 or 0,3,7-9, which every trial trains together, each into a folder "
             "of its own. A trial's value is the median over its seeds of the sampled error of "
             "their best validations, of an even number the mean of the two in the middle; a seed "
             "that diverged counts as the worst.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train many networks, with settings that vary, and print a table of the results.
 

@@ -12,13 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.errors import resumable, run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.train_seeds import parse_seeds
 from qrnn_circuits.settings.run_settings import merge
 from qrnn_circuits.training import (
-    CheckpointError,
-    LogError,
     Progress,
     SeedResult,
     Sweep,
@@ -27,9 +26,7 @@ from qrnn_circuits.training import (
     TrainingResult,
     progress_for,
 )
-from qrnn_circuits.training.task_options import environment_options, with_full_paths
-
-_FILE_WIDTH = 200
+from qrnn_circuits.training.task_options import with_located_data
 
 
 def run_sweep(
@@ -54,16 +51,13 @@ def run_sweep(
         as_json: Whether to print one JSON object.
     """
     with run_errors(), usage_errors():
-        try:
-            book = Sweep.open(
-                out,
-                None if layer is None else _space(task, layer),
-                trials=trials,
-                sampler=sampler,
-                seeds=None if seeds is None else parse_seeds(seeds),
-            )
-        except ImportError as error:
-            raise ValueError(str(error)) from error
+        book = Sweep.open(
+            out,
+            None if layer is None else _space(task, layer),
+            trials=trials,
+            sampler=sampler,
+            seeds=None if seeds is None else parse_seeds(seeds),
+        )
         if book.space.task != task:
             raise ValueError(f"this is a sweep of the task {book.space.task!r}, not {task!r}")
     with run_errors():
@@ -78,9 +72,8 @@ def run_sweep(
 
 def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
     """The settings of the file, with the task's data folder by its full path."""
-    given = merge(task, {"task_options": environment_options(task)}, layer)
+    given = with_located_data(task, merge(task, layer))
     del given["task"]
-    given["task_options"] = with_full_paths(task, given["task_options"])
     return SweepSpace(task, given)
 
 
@@ -95,11 +88,8 @@ def _work(book: Sweep) -> int | None:
             settings = ", ".join(f"{name} {_text(value)}" for name, value in run.settings.items())
             title = f"trial {run.number} of {len(book.trials())}: {settings}"
             console.print(plain(title), soft_wrap=True)
-            try:
+            with resumable(command):
                 received = _run(book, run, progress_for(console) if console.is_terminal else None)
-            except (CheckpointError, LogError) as error:
-                told = f"{error}. Once that is put right, go on with: {command}"
-                raise type(error)(told) from error
         if received is not None:
             told = f"Interrupted and saved after step {received.step}. Go on with: {command}"
             console.print(plain(told), soft_wrap=True)
@@ -125,9 +115,7 @@ def _json(run: SweepTrial) -> dict[str, Any]:
 
 def _print_table(book: Sweep) -> None:
     """Prints the runs, the best first, and why some have failed."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
+    console = table_console()
     table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
     figures: tuple[str, ...] = ("sampled error", "error", "loss", "step")
     if book.seeds is not None:

@@ -10,15 +10,13 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from qrnn_circuits.command_line.errors import run_errors, usage_errors
+from qrnn_circuits.command_line.errors import resumable, run_errors, usage_errors
+from qrnn_circuits.command_line.networks import size_text
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.train_seeds import is_of_seeds, run_seeds, seeds_trainer
 from qrnn_circuits.settings.run_settings import merge, read_toml
 from qrnn_circuits.training import (
-    CheckpointError,
-    LogError,
     Progress,
-    RankError,
     Ranks,
     RunConfig,
     RunFolder,
@@ -113,10 +111,8 @@ def _run(trainer: Trainer) -> None:
     config, folder = trainer.config, trainer.folder
     first = trainer.ranks.is_first
     console = Console(highlight=False, quiet=not first)
-    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    sizes = ", ".join(f"{name} {value}" for name, value in trainer.config.sizes(trainer.model))
     title = (
-        f"{config.task}: {parameters:,} parameters ({sizes}), "
+        f"{config.task}: {size_text(config, trainer.model)}, "
         f"{config.optimizer}, seed {config.seed}, into {folder.path}"
     )
     if trainer.ranks.size > 1:
@@ -124,12 +120,8 @@ def _run(trainer: Trainer) -> None:
     if trainer.step > 0:
         title += f" after step {trainer.step}"
     console.print(plain(title), soft_wrap=True)
-    with run_errors(trainer.ranks):
-        try:
-            result = trainer.run(progress_for(console) if first else Progress())
-        except (CheckpointError, LogError, RankError) as error:
-            command = folder.resume_command(config)
-            raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
+    with run_errors(trainer.ranks), resumable(folder.resume_command(config)):
+        result = trainer.run(progress_for(console) if first else Progress())
     console.print(plain(_summary(trainer, result)), soft_wrap=True)
     if result.signal is not None:
         raise typer.Exit(128 + result.signal)

@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from qrnn_circuits.command_line.errors import run_errors
+from qrnn_circuits.command_line.errors import resumable, run_errors
+from qrnn_circuits.command_line.networks import size_text
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.training import (
-    CheckpointError,
     EnsembleTrainer,
-    LogError,
     Ranks,
     RunConfig,
+    RunFolder,
     SeedResult,
     best_result,
     progress_for,
@@ -96,19 +96,14 @@ def run_seeds(runs: EnsembleTrainer) -> None:
     console = Console(highlight=False)
     config, trainers = runs.config, runs.trainers
     model = next(iter(trainers.values())).model
-    sizes = ", ".join(f"{name} {value}" for name, value in config.sizes(model))
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     title = (
-        f"{config.task}: {len(trainers)} networks of {parameters:,} parameters ({sizes}), "
+        f"{config.task}: {len(trainers)} networks of {size_text(config, model)}, "
         f"{config.optimizer}, into {runs.folder}. Shown are the mean loss and the best validation"
     )
     console.print(plain(title), soft_wrap=True)
-    command = f"qrnn train {config.task} --out {shlex.quote(str(runs.folder))} --resume"
-    with run_errors():
-        try:
-            results = runs.run(progress_for(console))
-        except (CheckpointError, LogError) as error:
-            raise type(error)(f"{error}. Once that is put right, go on with: {command}") from error
+    command = RunFolder(runs.folder).resume_command(config)
+    with run_errors(), resumable(command):
+        results = runs.run(progress_for(console))
     _print_table(console, runs, results)
     received = next((result.signal for result in results if result.signal is not None), None)
     if received is not None:

@@ -1,15 +1,11 @@
 """A report as a bar chart."""
 
-import io
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from qrnn_circuits.execution.report import CircuitReport, Report
-from qrnn_circuits.training.atomic import write_atomically
 
 # From ColorBrewer's qualitative palette Paired.
 _EXACT_COLOUR, _DEVICE_COLOUR, _RIGHT_COLOUR = "#b3b3b3", "#1f78b4", "#33a02c"
@@ -42,45 +38,6 @@ def draw_report(report: Report) -> Figure:
     handles.append(Patch(fill=False, edgecolor=_RIGHT_COLOUR, label="right symbol"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
-
-
-def check_chart_path(path: Path) -> None:
-    """Checks where a chart is to go, before anything that takes long.
-
-    Raises:
-        FileNotFoundError: If the folder does not exist.
-        OSError: If there can be no such file, or a folder has its name.
-        ValueError: If matplotlib does not know the ending.
-    """
-    known = Figure().canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in known:
-        raise ValueError(
-            f"a chart must end in one of {', '.join(f'.{ending}' for ending in known)}, got {path}"
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
-    if path.is_dir():
-        raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
-
-
-def write_figure(
-    figure: Figure, path: Path, *, dpi: int = 150, metadata: dict[str, str | None] | None = None
-) -> None:
-    """Writes a figure in the format that the ending of the file names, wholly or not at all.
-
-    Args:
-        figure: The figure.
-        path: The file.
-        dpi: Dots per inch, where it is made of dots.
-        metadata: What the file says of itself.
-
-    Raises:
-        OSError: If the file cannot be written.
-        ValueError: If matplotlib does not know the ending.
-    """
-    content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
-    write_atomically(path, content.getvalue())
 
 
 def _draw_circuit(axes: Axes, circuit: CircuitReport) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.execution.chart import check_chart_path, write_figure
+from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
 from qrnn_circuits.execution.forecast_run import ForecastReport
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 

@@ -99,12 +99,12 @@ class ForecastReport:
     @property
     def mean_squared_error(self) -> tuple[float, float | None]:
         """Of the scaled values on the device, and its standard error, None of a single window."""
-        return _mean(self.scaled_errors[0])
+        return _mean_and_error(self.scaled_errors[0])
 
     @property
     def exact_mean_squared_error(self) -> tuple[float, float | None]:
         """The same of the exact network, on the same windows."""
-        return _mean(self.scaled_errors[1])
+        return _mean_and_error(self.scaled_errors[1])
 
     @property
     def root_mean_squared_errors(self) -> dict[str, tuple[float, float, float]]:
@@ -260,7 +260,7 @@ def run_forecast(
     )
 
 
-def _mean(errors: Tensor) -> tuple[float, float | None]:
+def _mean_and_error(errors: Tensor) -> tuple[float, float | None]:
     """A mean and its standard error."""
     spread = float(errors.std() / len(errors) ** 0.5) if len(errors) > 1 else None
     return float(errors.mean()), spread

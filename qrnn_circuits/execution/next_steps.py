@@ -11,7 +11,7 @@ from qrnn_circuits.circuits.realisations import realisation_of
 from qrnn_circuits.execution.remedies import alternatives, fewer_gates, keeping_shots
 from qrnn_circuits.tasks import BaseTask, Forecast
 from qrnn_circuits.tasks.recipes import choose_recipe
-from qrnn_circuits.training import Evaluation, ForecastEvaluation, RunConfig, TrainedRun
+from qrnn_circuits.training import Evaluation, ForecastEvaluation, RunConfig, RunFolder, TrainedRun
 
 FEW_KEPT = 0.01
 """With a smaller share of kept shots a circuit wants another network."""
@@ -156,8 +156,7 @@ def _longer(config: RunConfig, place: Path, text: str, steps: int) -> NextStep:
             f"{text} The settings of this run are laid out over its {config.steps:,} steps, so "
             f"begin a new one with --steps {steps}."
         )
-    task, folder = shlex.quote(config.task), shlex.quote(str(place))
-    return NextStep(text, f"qrnn train {task} --out {folder} --resume --steps {steps}")
+    return NextStep(text, f"{RunFolder(place).resume_command(config)} --steps {steps}")
 
 
 def _recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import sqrt
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -150,12 +151,12 @@ class Report:
     @property
     def accuracy(self) -> float:
         """Share of the circuits whose most probable symbol is right."""
-        return _mean([circuit.correct for circuit in self.circuits])
+        return fmean([circuit.correct for circuit in self.circuits])
 
     @property
     def exact_accuracy(self) -> float:
         """The same share for the exact distributions."""
-        return _mean(
+        return fmean(
             [circuit.exact_prediction == circuit.planned.right for circuit in self.circuits]
         )
 
@@ -179,7 +180,7 @@ class Report:
     @property
     def sampled_accuracy(self) -> float:
         """Mean probability of the right symbol: the share of single shots that are right."""
-        return _mean([circuit.right_probability for circuit in self.circuits])
+        return fmean([circuit.right_probability for circuit in self.circuits])
 
     @property
     def sampled_accuracy_error(self) -> float | None:
@@ -189,11 +190,11 @@ class Report:
     @property
     def exact_sampled_accuracy(self) -> float:
         """The same share for the exact distributions."""
-        return _mean([circuit.planned.exact[circuit.planned.right] for circuit in self.circuits])
+        return fmean([circuit.planned.exact[circuit.planned.right] for circuit in self.circuits])
 
     def _error_over_sequences(self, values: Sequence[float]) -> float | None:
         """Standard error of the mean of a value for each circuit."""
-        count, mean = self.sequences, _mean(values)
+        count, mean = self.sequences, fmean(values)
         if count == 1:
             return None
         totals: dict[int, float] = {}
@@ -206,25 +207,25 @@ class Report:
     @property
     def distance(self) -> float:
         """Mean total variation distance to the exact distributions."""
-        return _mean([circuit.distance for circuit in self.circuits])
+        return fmean([circuit.distance for circuit in self.circuits])
 
     @property
     def noise(self) -> float:
         """Mean distance of a perfect device with as many kept shots."""
-        return _mean([circuit.noise for circuit in self.circuits])
+        return fmean([circuit.noise for circuit in self.circuits])
 
     @property
     def kept_share(self) -> float | None:
         """Share of all shots that were kept; None without shots."""
         shares = [share for circuit in self.circuits if (share := circuit.kept_share) is not None]
-        return _mean(shares) if shares else None
+        return fmean(shares) if shares else None
 
     @property
     def predicted_share(self) -> float | None:
         """Mean predicted share; None where it cannot be predicted."""
         shares = [circuit.planned.predicted_share for circuit in self.circuits]
         known = [share for share in shares if share is not None]
-        return _mean(known) if len(known) == len(shares) else None
+        return fmean(known) if len(known) == len(shares) else None
 
     @property
     def distribution_bound(self) -> float | None:
@@ -363,7 +364,3 @@ def _check_shape(planned: PlannedCircuit, result: NDArray[Any], shape: tuple[int
         raise ValueError(
             f"the result of {planned.describe()} must have shape {shape}, got {result.shape}"
         )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -1,5 +1,6 @@
 """Runs the circuits of a plan on a PennyLane device, as one batch."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import pennylane as qml
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import runs_neurons, without_neurons
 from qrnn_circuits.execution.plan import Plan
+from qrnn_circuits.execution.report import Report, make_report
 
 
 def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
@@ -56,6 +58,33 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
             "tree traversal ends: give it more shots"
         ) from error
     return results
+
+
+def run_and_report(plan: Plan, device: "qml.devices.Device", title: str) -> Report:
+    """Runs all circuits of a plan, waits for the results, and reports on them.
+
+    Args:
+        plan: With its tapes.
+        device: As :func:`run_plan` takes it.
+        title: What the report calls the device.
+
+    Raises:
+        ValueError: As :func:`run_plan` does; and whatever the device raises.
+
+    Example:
+        >>> from qrnn_circuits.execution import plan_run
+        >>> from qrnn_circuits.training import load_pretrained
+        >>> plan = plan_run(load_pretrained("xor-chip"), steps=2)
+        >>> report = run_and_report(plan, qml.device("qrnn.torch"), "a simulator")
+        >>> report.distance < 1e-6
+        True
+    """
+    start = time.perf_counter()
+    with qml.Tracker(device) as tracker:
+        results = run_plan(plan, device)
+    seconds = time.perf_counter() - start
+    kept = tracker.history.get("kept_shots")
+    return make_report(plan, results, device=title, seconds=seconds, kept=kept)
 
 
 def _is_without_shots(error: Exception) -> bool:

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.next_steps import NextStep, next_steps
-from qrnn_circuits.execution.plan import predictions
+from qrnn_circuits.execution.plan import predictions, spread_rows
 from qrnn_circuits.execution.report import Report
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Forecast
@@ -231,10 +229,8 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
     """
     test = run.task.test()
     model: RecurrentNetwork = deepcopy(run.model).cpu().double()
-    count = min(_EXAMPLES, len(test))
-    rows = torch.linspace(0, len(test) - 1, count, dtype=torch.float64).round().long().tolist()
     examples = []
-    for row in rows:
+    for row in spread_rows(min(_EXAMPLES, len(test)), len(test)).tolist():
         scored = test.scored[row].nonzero()[:, 0].tolist()
         if not scored:
             continue

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ class RecurrentLayer(nn.Module, ABC):
     """
 
     cells: nn.ModuleList
+    # Whether a device tells the state, as it does where the state is classical.
+    _told_by_devices: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -148,9 +150,9 @@ class RecurrentLayer(nn.Module, ABC):
     def state_size(self) -> int:
         """Number of values of a cell's state."""
 
-    @abstractmethod
     def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        """The state of a cell before the first step, shape ``(B, S)``."""
+        """The state of a cell before the first step, shape ``(B, S)``: by default zeros."""
+        return next(cell.parameters()).new_zeros(batch, self.state_size)
 
     @abstractmethod
     def _run(
@@ -298,6 +300,10 @@ class RecurrentLayer(nn.Module, ABC):
             raise ValueError(f"hx must be a tensor of shape {tuple(expected)}, got {found}")
         if hx.dtype != inputs.dtype:
             raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
+        if self._device is not None and not self._told_by_devices:
+            raise ValueError(
+                "hx must be None on a quantum device, which starts with every wire in 0"
+            )
         self._check_state(hx)
         if not is_traced() and not torch.isfinite(hx).all():
             raise ValueError("hx must be finite, but holds NaN or infinity")

@@ -122,9 +122,6 @@ class FastWeightProgrammer(RecurrentLayer):
         """Number of angles of the circuit."""
         return self.depth * self.qubits
 
-    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        return next(cell.parameters()).new_zeros(batch, self.state_size)
-
     def _run(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:

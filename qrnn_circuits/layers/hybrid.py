@@ -198,10 +198,6 @@ class HybridLayer(RecurrentLayer):
         self.cells = nn.ModuleList(cells)
         self.reset_parameters(generator)
 
-    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        angles = next(cell.parameters())
-        return angles.new_zeros(batch, self.state_size)
-
     def _run(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:

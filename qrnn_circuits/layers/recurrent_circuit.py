@@ -53,6 +53,8 @@ class RecurrentCircuitLayer(RecurrentLayer):
         torch.Size([1, 2, 3])
     """
 
+    _told_by_devices = False
+
     def __init__(
         self,
         input_size: int,
@@ -143,15 +145,11 @@ class RecurrentCircuitLayer(RecurrentLayer):
         return int(4**self.memory)
 
     def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        state = next(cell.parameters()).new_zeros(batch, self.state_size)
+        state = super()._initial_state(cell, batch)
         state[:, 0] = 1
         return state
 
     def _check_state(self, state: Tensor) -> None:
-        if self._device is not None:
-            raise ValueError(
-                "hx must be None on a quantum device, which starts with every wire in 0"
-            )
         if is_traced() or not torch.isfinite(state).all():
             return
         density = unpacked(state.detach())

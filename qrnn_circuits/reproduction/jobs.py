@@ -29,7 +29,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
-from qrnn_circuits.training.task_options import environment_options, with_full_paths
+from qrnn_circuits.training.task_options import with_located_data
 
 Listener = Callable[[str], None]
 
@@ -149,9 +149,7 @@ def run_config(settings: Mapping[str, Any]) -> RunConfig:
     task = settings.get("task")
     if not isinstance(task, str):
         raise ValueError(f"task must be among the settings of each case, got {task!r}")
-    options = environment_options(task) | dict(settings.get("task_options", {}))
-    options = with_full_paths(task, options)
-    return RunConfig.resolve(task, {**settings, "task_options": options}, recipe="none")
+    return RunConfig.resolve(task, with_located_data(task, settings), recipe="none")
 
 
 def _measured(job: Job, seed: int, listener: Listener) -> RunResult:
@@ -189,7 +187,7 @@ def _trained_singly(job: Job, config: RunConfig, listener: Listener) -> list[Run
         seconds = None if first_step else time.monotonic() - started
         best = trainer.standing.best
         found = SeedResult(seed, folder, trainer.step, best, reason, None, diverged)
-        results.append(_result(job, seed, training_figures(found, own), diverged, seconds))
+        results.append(_result(job, seed, training_figures(found), diverged, seconds))
     return results
 
 
@@ -206,7 +204,7 @@ def _trained_together(job: Job, config: RunConfig, listener: Listener) -> list[R
         if result.seed not in job.seeds:
             continue
         listener(f"testing seed {result.seed}")
-        figures = training_figures(result, config)
+        figures = training_figures(result)
         results.append(_result(job, result.seed, figures, result.diverged, seconds))
     return results
 
@@ -222,12 +220,11 @@ def _ensemble(job: Job, config: RunConfig) -> EnsembleTrainer:
     return EnsembleTrainer.start(config, job.seeds, job.working)
 
 
-def training_figures(result: SeedResult, config: RunConfig) -> dict[str, Any]:
+def training_figures(result: SeedResult) -> dict[str, Any]:
     """What a run of training has come to, on its task's whole test set too.
 
     Args:
         result: How the run ended.
-        config: Of the run.
 
     Returns:
         Figures by name: ``steps`` taken; ``steps_to_stop``, the same where ``stop_loss`` or

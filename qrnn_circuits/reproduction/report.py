@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.execution.chart import write_figure
+from qrnn_circuits.execution.figure_files import write_figure
 from qrnn_circuits.reproduction.charts import draw
 from qrnn_circuits.reproduction.experiment import Experiment
 from qrnn_circuits.reproduction.results import RunResult, lines_of, read_results

@@ -10,7 +10,7 @@ from typing import Any
 from qrnn_circuits.bounded_readers.files import open_file, parse_json
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.reproduction.experiment import Experiment
-from qrnn_circuits.training.atomic import errors_of
+from qrnn_circuits.training.atomic import cut_torn_line, errors_of
 
 # Bytes of a file, a hundred times what the largest has, and of a line.
 _LIMIT = 2**28
@@ -80,7 +80,7 @@ def append_results(path: Path, results: Iterable[RunResult]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with errors_of(path), path.open("a+b") as file:
-        _cut_unfinished_line(file.fileno())
+        cut_torn_line(file)
         file.write(lines_of(results))
         file.flush()
         os.fsync(file.fileno())
@@ -95,13 +95,6 @@ def lines_of(results: Iterable[RunResult]) -> bytes:
     """
     lines = (json.dumps(asdict(result), allow_nan=False) + "\n" for result in results)
     return "".join(lines).encode()
-
-
-def _cut_unfinished_line(descriptor: int) -> None:
-    size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
-        start = max(size - _LINE_LIMIT, 0)
-        os.ftruncate(descriptor, start + os.pread(descriptor, size - start, start).rfind(b"\n") + 1)
 
 
 def read_results(path: Path) -> list[RunResult]:

@@ -16,8 +16,10 @@ from qrnn_circuits.reproduction.results import (
     finished_runs,
     read_results,
 )
+from qrnn_circuits.reproduction.tables import validation_rank
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError
+from qrnn_circuits.training.folder_lock import check_folder
 from qrnn_circuits.training.signals import StopSignals
 
 Runs = dict[tuple[str, int], RunResult]
@@ -84,8 +86,7 @@ def results_path(out: Path, name: str, *, quick: bool = False) -> Path:
 
 
 def _root(out: Path, quick: bool) -> Path:
-    if out.is_file():
-        raise NotADirectoryError(f"{out} must be a folder, but is a file")
+    check_folder(out)
     return out / "quick" if quick else out
 
 
@@ -202,7 +203,7 @@ def _keep_best(job: Job, done: Mapping[tuple[str, int], RunResult]) -> None:
     Measurements have none: of these the folder of the first seed is left.
     """
     runs = [result for result in done.values() if result.case == job.case.name]
-    best = min(runs, key=_rank)
+    best = min(runs, key=validation_rank)
     for seed in job.seeds:
         source = job.working / f"seed-{seed}"
         if seed == best.seed and source.is_dir():
@@ -219,10 +220,3 @@ def _keep_best(job: Job, done: Mapping[tuple[str, int], RunResult]) -> None:
             shutil.rmtree(folder)
     if job.folder.is_dir() and not any(job.folder.iterdir()):
         job.folder.rmdir()
-
-
-def _rank(result: RunResult) -> tuple[float, float, int]:
-    figures = result.figures
-    errors = (figures.get(f"validation_{name}") for name in ("sampled_error", "error"))
-    first, second = (1.0 if error is None else error for error in errors)
-    return first, second, result.seed

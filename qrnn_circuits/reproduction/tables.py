@@ -83,7 +83,7 @@ def _row(
     lower, median, upper = quartiles(values)
     seconds = [run.seconds for run in runs if run.seconds is not None]
     best = min(runs, key=validation_rank, default=None)
-    if best is not None and len(runs) > 1 and validation_rank(best) == (float("inf"),):
+    if best is not None and len(runs) > 1 and math.isinf(validation_rank(best)[0]):
         best = None
     return Row(
         name,
@@ -175,21 +175,21 @@ def quartiles(values: list[float | None]) -> tuple[float | None, float | None, f
     return found[0], found[1], found[2]
 
 
-def validation_rank(run: RunResult) -> tuple[float, ...]:
-    """By which runs are chosen: the least is the best; ``(inf,)`` without a validation.
+def validation_rank(run: RunResult) -> tuple[float, float, int]:
+    """By which runs are chosen: the least is the best. Without a validation only the seed counts.
 
     Args:
         run: The run.
 
     Example:
         >>> validation_rank(RunResult("xor", "all", 3, {}, {}))
-        (inf,)
+        (inf, inf, 3)
     """
     sampled = figure(run, "validation_sampled_error")
     error = figure(run, "validation_error")
     if sampled is None or error is None:
-        return (float("inf"),)
-    return sampled, error, float(run.seed)
+        return math.inf, math.inf, run.seed
+    return sampled, error, run.seed
 
 
 def shown(value: float | None, quantity: Quantity) -> str:

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from qrnn_circuits.bounded_readers import files
-from qrnn_circuits.checks import check_choice, check_integer, check_number, check_positive, similar
+from qrnn_circuits.checks import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    errors_in,
+    similar,
+)
 from qrnn_circuits.choices import Basis, Loss, Semantics, Strategy
 
 DTYPES = ("float32", "float64")
@@ -247,11 +254,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         layer = files.read_toml(path)
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no configuration file {path}") from None
-    try:
+    with errors_in(path):
         check_fields(layer)
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{path}: {error}") from error
     return layer
 
 

@@ -1,14 +1,15 @@
 """Files that are either wholly there or not there at all, whatever happens while writing."""
 
+import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]+\.tmp")
 # Elsewhere, files that are open can neither be removed nor renamed.
@@ -38,6 +39,30 @@ def write_atomically(path: Path, data: bytes) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
         _sync_folder(path.parent)
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes a JSON object for people to read as well, as :func:`write_atomically` does.
+
+    Raises:
+        OSError: It could not be written. ``path`` is as before.
+    """
+    write_atomically(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def cut_torn_line(file: BinaryIO) -> None:
+    """Cuts off what a killed process, or one on a full disk, has written of a line.
+
+    Args:
+        file: Of whole lines but for the last one, open for reading and writing.
+    """
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 @contextmanager

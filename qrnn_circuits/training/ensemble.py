@@ -23,16 +23,16 @@ from qrnn_circuits.training.ensemble_folder import (
     write_description,
     write_summary,
 )
-from qrnn_circuits.training.folder_lock import FolderLock
+from qrnn_circuits.training.folder_lock import FolderLock, check_folder
 from qrnn_circuits.training.joint_steps import JointSteps
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.open_files import allow_open_files
-from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.trainer import Trainer
-from qrnn_circuits.training.validation import Validation
+from qrnn_circuits.training.validation import FIGURES, Validation
 
 # Its lock and its log.
 _FILES_OF_A_RUN = 2
@@ -67,7 +67,7 @@ class SeedResult:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
-        figures = ("step", "loss", "error", "sampled_error", "log10_acceptance")
+        figures = ("step", *FIGURES)
         best = None if self.best is None else {name: getattr(self.best, name) for name in figures}
         return {
             "seed": self.seed,
@@ -136,8 +136,7 @@ class EnsembleTrainer:
         numbers = checked_seeds(seeds)
         check_optimizer(config)
         allow_open_files(_FILES_OF_A_RUN * len(numbers))
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"{folder} must be a folder, but is a file")
+        check_folder(folder)
         check_empty(folder)
         # What cannot be built is refused before anything is written.
         Trainer(replace(config, seed=numbers[0]), folder / "seed")

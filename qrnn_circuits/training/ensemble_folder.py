@@ -1,13 +1,12 @@
 """The folder of runs that differ in their seeds alone: which runs these are, and how they ended."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
-from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.checks import check_integer, errors_in
+from qrnn_circuits.training.atomic import write_json
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.folder_lock import contents
@@ -62,7 +61,7 @@ def write_description(folder: Path, config: RunConfig, seeds: list[int]) -> None
         OSError: It cannot be written.
     """
     content = {"seeds": seeds, "config": config.to_json()}
-    write_atomically(folder / _FILE, (json.dumps(content, indent=2) + "\n").encode())
+    write_json(folder / _FILE, content)
 
 
 def read_description(folder: Path) -> tuple[RunConfig, list[int]]:
@@ -83,13 +82,10 @@ def read_description(folder: Path) -> tuple[RunConfig, list[int]]:
         isinstance(values.get(name), kind) for name, kind in (("seeds", list), ("config", dict))
     ):
         raise ValueError(f"{path} must hold seeds and a config")
-    try:
+    with errors_in(path):
         config = RunConfig.from_json(values["config"])
         check_optimizer(config)
         return config, checked_seeds(values["seeds"])
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{path}: {error}") from error
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -100,7 +96,7 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
     """
     path = folder / _SUMMARY
     try:
-        write_atomically(path, (json.dumps(summary, indent=2) + "\n").encode())
+        write_json(path, summary)
     except OSError as error:
         raise CheckpointError(
             f"the runs are saved, but their summary {path} could not be written: {error}"

@@ -21,6 +21,12 @@ def contents(folder: Path) -> set[Path]:
     return set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}
 
 
+def check_folder(path: Path) -> None:
+    """Raises a ``NotADirectoryError`` where a file has the name of a folder."""
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} must be a folder, but is a file")
+
+
 class RunInUseError(RuntimeError):
     """Another process trains the run in a folder, or has done so since this one has read it.
 

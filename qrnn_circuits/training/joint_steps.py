@@ -21,9 +21,9 @@ from qrnn_circuits.tasks.forecast import SeriesBatch
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.optimizers import build_optimizer
-from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged
+from qrnn_circuits.training.results import TrainingDiverged
 from qrnn_circuits.training.trainer import Trainer
-from qrnn_circuits.training.updates import zero_if_finite
+from qrnn_circuits.training.updates import StepBatch, zero_if_finite
 
 
 class JointSteps:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 
 from qrnn_circuits.bounded_readers.files import open_file
-from qrnn_circuits.training.validation import Validation
+from qrnn_circuits.training.validation import FIGURES, Validation
 
 _PREFIX = "events.out.tfevents."
 # Bytes of a file, which has about 60 for each step.
@@ -85,7 +85,7 @@ class Log:
 
     def validation(self, validation: Validation) -> None:
         """Logs the figures of a validation."""
-        for name in ("loss", "error", "sampled_error", "log10_acceptance"):
+        for name in FIGURES:
             self._scalar(f"validation/{name}", getattr(validation, name), validation.step)
 
     def flush(self) -> None:

@@ -1,6 +1,5 @@
 """The folder of a run: its configuration, its two checkpoints and its TensorBoard logs."""
 
-import json
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,8 @@ from typing import Literal, get_args
 from torch import nn, optim
 
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
-from qrnn_circuits.training.atomic import remove_leftovers, write_atomically
+from qrnn_circuits.checks import errors_in
+from qrnn_circuits.training.atomic import remove_leftovers, write_json
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -18,7 +18,7 @@ from qrnn_circuits.training.checkpoint import (
     write_checkpoint,
 )
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError, contents
+from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError, check_folder, contents
 from qrnn_circuits.training.optimizer_states import state_differences
 
 CheckpointName = Literal["best", "last"]
@@ -70,8 +70,7 @@ class RunFolder:
             OSError: It cannot be written.
             RunInUseError: Another process is making a run in it.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise NotADirectoryError(f"{self.path} must be a folder, but is a file")
+        check_folder(self.path)
         self._check_not_started()
         self.path.mkdir(parents=True, exist_ok=True)
         with self.owned():
@@ -152,8 +151,7 @@ class RunFolder:
             RunInUseError: The folder was owned, and is another's now.
         """
         self._check_owned()
-        text = json.dumps(config.to_json(), indent=2) + "\n"
-        write_atomically(self.config_path, text.encode())
+        write_json(self.config_path, config.to_json())
 
     def read_config(self) -> RunConfig:
         """Reads ``config.json``.
@@ -172,11 +170,8 @@ class RunFolder:
         values = parse_json(str(self.config_path), content)
         if not isinstance(values, dict):
             raise ValueError(f"{self.config_path} must hold a JSON object, got {values!r}")
-        try:
+        with errors_in(self.config_path):
             return RunConfig.from_json(values)
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"{self.config_path}: {error}") from error
 
     def recover(
         self, config: RunConfig, model: nn.Module, optimizer: optim.Optimizer
@@ -305,4 +300,4 @@ class RunFolder:
 
     def resume_command(self, config: RunConfig) -> str:
         """The command that goes on with the run."""
-        return f"qrnn train {config.task} --out {shlex.quote(str(self.path))} --resume"
+        return f"qrnn train {shlex.quote(config.task)} --out {shlex.quote(str(self.path))} --resume"

@@ -6,7 +6,7 @@ from typing import Any
 
 from qrnn_circuits.checks import check_bool, check_integer
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.validation import Validation
+from qrnn_circuits.training.validation import FIGURES, Validation
 
 _MARKEDLY = 1.25
 # Retreats after which the learning rate, halved by each, is next to 0.
@@ -90,7 +90,7 @@ def _validation(values: Mapping[str, Any]) -> Validation:
     validation = Validation(**values)
     check_integer("step", validation.step, 0)
     check_bool("pruned", validation.pruned)
-    for name in ("loss", "error", "sampled_error", "log10_acceptance"):
+    for name in FIGURES:
         if type(getattr(validation, name)) not in (int, float):
             raise TypeError(f"{name} must be a number, got {getattr(validation, name)!r}")
     return validation

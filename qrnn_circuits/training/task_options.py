@@ -79,6 +79,17 @@ def environment_options(task: str) -> dict[str, str]:
     }
 
 
+def with_located_data(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose task options find data where they say, or else the environment, from anywhere.
+
+    Args:
+        task: Name of the task.
+        settings: Fields of a :class:`~qrnn_circuits.training.RunConfig`.
+    """
+    options = environment_options(task) | dict(settings.get("task_options", {}))
+    return {**settings, "task_options": with_full_paths(task, options)}
+
+
 def check_task_options(task: str, options: Mapping[str, Any]) -> None:
     """Checks that the task has each of the options.
 

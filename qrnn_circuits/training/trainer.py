@@ -20,13 +20,13 @@ from qrnn_circuits.training.gradient import DataParallelLoss
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.optimizer_states import load_state
 from qrnn_circuits.training.optimizers import build_optimizer
-from qrnn_circuits.training.outcomes import StepBatch, TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.ranks import Ranks
+from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.signals import StopSignals
 from qrnn_circuits.training.stopping import Standing
-from qrnn_circuits.training.updates import update, zero_if_finite
+from qrnn_circuits.training.updates import StepBatch, update, zero_if_finite
 from qrnn_circuits.training.validation import validate
 
 

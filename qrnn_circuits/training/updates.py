@@ -1,13 +1,27 @@
-"""One step of an optimiser, and whether it has led to numbers."""
+"""One step of an optimiser: what it takes, and whether it has led to numbers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, optim
 
+from qrnn_circuits.tasks import BaseBatch
 from qrnn_circuits.training.gradient import DataParallelLoss, Share
-from qrnn_circuits.training.outcomes import StepBatch
+
+
+class StepBatch(NamedTuple):
+    """What a step trains on.
+
+    Attributes:
+        batch: The sequences, on the CPU.
+        acceptance_weight: How much the acceptance counts in the loss.
+        sparsity_weight: How much the angles count in the loss.
+    """
+
+    batch: BaseBatch
+    acceptance_weight: float
+    sparsity_weight: float
 
 
 def update(

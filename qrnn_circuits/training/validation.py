@@ -17,6 +17,9 @@ from qrnn_circuits.training.ranks import Ranks
 
 _CHUNK = 500
 
+FIGURES = ("loss", "error", "sampled_error", "log10_acceptance")
+"""Names of what a :class:`Validation` measures, which logs and summaries have too."""
+
 
 @dataclass(frozen=True)
 class Validation:

@@ -3,12 +3,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
 from qrnn_circuits.job_store import JobStore
+from tests.running import TRAIN
+
+if TYPE_CHECKING:
+    from tests.backends.runtime_server import RuntimeServer
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +61,19 @@ def tiny() -> tuple[str, ...]:
     return tuple(options.split())
 
 
+@pytest.fixture
+def run(qrnn: Callable[..., Result], tiny: tuple[str, ...], tmp_path: Path) -> Path:
+    """The folder of a tiny run of XOR."""
+    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "run").exit_code == 0
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of eighty columns, whatever the tests run in."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run on 4 wires, with unitary semantics."""
@@ -84,3 +102,15 @@ def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "qiskit_ibm_runtime.accounts.management._DEFAULT_ACCOUNT_CONFIG_JSON_FILE",
         str(tmp_path / "accounts.json"),
     )
+
+
+@pytest.fixture
+def server(no_account: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[RuntimeServer]":
+    """A service on this machine whose jobs wait, and Qiskit Runtime's client pointed to it."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    from tests.backends.runtime_server import RuntimeServer
+
+    with RuntimeServer(outcome="Queued") as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        yield server

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,14 +14,6 @@ from tests.backends.runtime_server import RuntimeServer
 Qrnn = Callable[..., Result]
 
 OPTIONS = ("--shots", 300, "--steps", 3, "--sequences", 1)
-
-
-@pytest.fixture
-def server(no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[RuntimeServer]:
-    with RuntimeServer(outcome="Queued") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 def test_jobs_that_wait_are_cancelled_and_listed_as_such(

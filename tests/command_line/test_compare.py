@@ -10,10 +10,7 @@ from tests.command_line.test_report import HOSTILE, Page
 
 Qrnn = Callable[..., Result]
 
-
-@pytest.fixture(autouse=True)
-def of_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 @pytest.fixture(scope="module")

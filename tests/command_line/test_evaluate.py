@@ -5,15 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from tests.running import TRAIN
-
 Qrnn = Callable[..., Result]
-
-
-@pytest.fixture
-def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
-    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "run").exit_code == 0
-    return tmp_path / "run"
 
 
 def test_json_is_one_object_with_the_documented_keys(qrnn: Qrnn, run: Path) -> None:

@@ -4,15 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from tests.running import TRAIN
-
 Qrnn = Callable[..., Result]
-
-
-@pytest.fixture
-def run(qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path) -> Path:
-    assert qrnn(*TRAIN, *tiny, "--out", tmp_path / "run").exit_code == 0
-    return tmp_path / "run"
 
 
 def test_samples_are_lines_that_the_seed_decides(qrnn: Qrnn, run: Path) -> None:

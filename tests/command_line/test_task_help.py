@@ -8,10 +8,7 @@ from qrnn_circuits.training import RunConfig
 
 Qrnn = Callable[..., Result]
 
-
-@pytest.fixture(autouse=True)
-def of_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+pytestmark = pytest.mark.usefixtures("eighty_columns")
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])

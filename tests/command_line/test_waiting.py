@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,6 +15,9 @@ from typer.testing import CliRunner, Result
 from qrnn_circuits.command_line import app
 from qrnn_circuits.job_store import JobStatus, JobStore
 from tests.running import TRAIN
+
+if TYPE_CHECKING:
+    from tests.backends.runtime_server import RuntimeServer
 
 pty = pytest.importorskip("pty")
 
@@ -243,25 +247,18 @@ def test_ctrl_c_ends_the_wait_of_qrnn_run_for_the_service_which_keeps_the_job(
     qrnn_terminal: Callable[..., Terminal],
     trained: Path,
     store: JobStore,
-    no_account: None,
-    monkeypatch: pytest.MonkeyPatch,
+    server: "RuntimeServer",
 ) -> None:
-    pytest.importorskip("qiskit_ibm_runtime")
-    from tests.backends.runtime_server import RuntimeServer
-
-    with RuntimeServer(outcome="Queued") as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
-        options = ("--device", "qrnn.ibm", "--backend", "ibm_manila", "--shots", 300)
-        run = qrnn_terminal("run", trained, *options, *ONE, "--json")
-        run.read("on ibm_manila  0:00:01")
-        line = run.interrupt()
-        (record,) = store.records()
-        assert line.endswith(f"The job is on record, get it with: qrnn results {record.id}")
-        assert run.process.returncode == 130
-        (sent,) = server.jobs.values()
-        sent.status = "Completed"
-        result = qrnn("results", record.id, "--json")
+    options = ("--device", "qrnn.ibm", "--backend", "ibm_manila", "--shots", 300)
+    run = qrnn_terminal("run", trained, *options, *ONE, "--json")
+    run.read("on ibm_manila  0:00:01")
+    line = run.interrupt()
+    (record,) = store.records()
+    assert line.endswith(f"The job is on record, get it with: qrnn results {record.id}")
+    assert run.process.returncode == 130
+    (sent,) = server.jobs.values()
+    sent.status = "Completed"
+    result = qrnn("results", record.id, "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["shots"] == 300
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from qrnn_circuits.circuits import Postselect
 from qrnn_circuits.execution import Plan, PlannedCircuit, Report, make_report
-from qrnn_circuits.execution.chart import check_chart_path, draw_report
+from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.execution.distance import expected_distance
 from qrnn_circuits.execution.report import CircuitReport
 from qrnn_circuits.execution.table import accuracy_text, report_table
@@ -301,14 +301,3 @@ def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:
 def test_a_chart_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:
     figure = draw_report(replace(sampled, circuits=20 * sampled.circuits))
     assert figure.get_suptitle().endswith("(shown: 24 of 60 circuits)")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("chart.doc", "a chart must end in one of"), ("no/chart.png", "no folder")],
-)
-def test_a_chart_that_cannot_be_written_is_refused_at_once(
-    tmp_path: Path, name: str, message: str
-) -> None:
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        check_chart_path(tmp_path / name)

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -21,6 +21,10 @@ LAYERS: dict[str, Make] = {
 }
 
 
+CLASSICAL_STATES = ("QLSTM", "linear-enhanced QLSTM", "QGRU", "fast-weight programmer")
+"""Layers whose state is classical."""
+
+
 def maker(layer: Make) -> Make:
     def make(input_size: int = 2, hidden_size: int = 4, **options: object) -> RecurrentLayer:
         defaults: dict[str, object] = {
@@ -34,3 +38,21 @@ def maker(layer: Make) -> Make:
 
 def random(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def assert_alike(
+    found: Sequence[Tensor], expected: Sequence[Tensor], parameters: list[Tensor]
+) -> None:
+    """Checks outputs and states, and the gradients of a weighted sum of them."""
+    generator = torch.Generator().manual_seed(5)
+    sums = [torch.zeros((), dtype=torch.float64) for _ in range(2)]
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-10)
+        weights = torch.randn(one.shape, generator=generator, dtype=torch.float64)
+        sums = [sums[0] + (one * weights).sum(), sums[1] + (other * weights).sum()]
+    for one, other in zip(
+        torch.autograd.grad(sums[0], parameters),
+        torch.autograd.grad(sums[1], parameters),
+        strict=True,
+    ):
+        assert torch.allclose(one, other, rtol=0, atol=1e-9)

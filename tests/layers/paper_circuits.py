@@ -50,21 +50,3 @@ def circuits_of(layer: RecurrentLayer) -> Callable[[int, int, Tensor], Tensor]:
         return expectations(torch.cat((values, rest), 1), own["angles"])[:, : layer.hidden_size]
 
     return run
-
-
-def assert_alike(
-    found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor], parameters: list[Tensor]
-) -> None:
-    """Checks two pairs of outputs and states, and the gradients of a weighted sum of them."""
-    generator = torch.Generator().manual_seed(5)
-    sums = [torch.zeros((), dtype=torch.float64) for _ in range(2)]
-    for one, other in zip(found, expected, strict=True):
-        assert torch.allclose(one, other, rtol=0, atol=1e-10)
-        weights = torch.randn(one.shape, generator=generator, dtype=torch.float64)
-        sums = [sums[0] + (one * weights).sum(), sums[1] + (other * weights).sum()]
-    for one, other in zip(
-        torch.autograd.grad(sums[0], parameters),
-        torch.autograd.grad(sums[1], parameters),
-        strict=True,
-    ):
-        assert torch.allclose(one, other, rtol=0, atol=1e-9)

@@ -8,7 +8,7 @@ from torch.func import functional_call, grad
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from tests.circuits.known_warnings import TREE_TRAVERSAL
-from tests.layers.cases import Make, random
+from tests.layers.cases import CLASSICAL_STATES, LAYERS, Make, assert_alike, random
 
 # Of the options of nn.RNN those that change shapes.
 SHAPES = [
@@ -201,18 +201,27 @@ def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make)
 def test_an_exact_device_gives_the_same_values_and_gradients(device: str, make_layer: Make) -> None:
     layer = make_layer(hidden_size=2, bidirectional=True)
     inputs = random(2, 2, 2).requires_grad_()
-    parameters = [inputs, *layer.parameters()]
+    assert_alike(layer.on(device)(inputs)[:1], layer(inputs)[:1], [inputs, *layer.parameters()])
 
-    found, expected = layer.on(device)(inputs)[0], layer(inputs)[0]
-    weights = random(*expected.shape)
 
-    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
-    for one, other in zip(
-        torch.autograd.grad((found * weights).sum(), parameters),
-        torch.autograd.grad((expected * weights).sum(), parameters),
-        strict=True,
-    ):
-        assert torch.allclose(one, other, rtol=0, atol=1e-8)
+@pytest.mark.parametrize("make_layer", CLASSICAL_STATES, indirect=True)
+def test_a_classical_state_is_the_same_on_a_device(make_layer: Make) -> None:
+    layer = make_layer(hidden_size=2)
+    inputs, start = random(2, 1, 2), random(1, 1, layer.state_size)
+    with torch.no_grad():
+        found, expected = layer.on("qrnn.torch")(inputs, start), layer(inputs, start)
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("make_layer", sorted(LAYERS.keys() - {*CLASSICAL_STATES}), indirect=True)
+def test_a_device_does_not_tell_a_quantum_state(make_layer: Make) -> None:
+    layer = make_layer().on("qrnn.torch")
+    with torch.no_grad():
+        state = layer(random(1, 1, 2))[1]
+    assert state.isnan().all()
+    with pytest.raises(ValueError, match="hx must be None on a quantum device"):
+        layer(random(1, 1, 2), state)
 
 
 def test_shots_estimate_what_is_expected(make_layer: Make) -> None:

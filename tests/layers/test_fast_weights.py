@@ -5,8 +5,7 @@ from torch import Tensor
 
 from qrnn_circuits import FastWeightProgrammer
 from qrnn_circuits.layers import RecurrentLayer
-from tests.layers.cases import Make, maker, random
-from tests.layers.paper_circuits import assert_alike
+from tests.layers.cases import Make, assert_alike, maker, random
 
 
 @pytest.fixture
@@ -65,16 +64,6 @@ def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
 
     expected = by_hand(layer, inputs, options["depth"], qubits)
     assert_alike((output, state[0]), expected, [inputs, *layer.parameters()])
-
-
-def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
-    layer = make_layer(hidden_size=2)
-    inputs, start = random(2, 1, 2), random(1, 1, 4)
-    with torch.no_grad():
-        found, state = layer.on("qrnn.torch")(inputs, start)
-        expected, end = layer(inputs, start)
-    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
-    assert torch.equal(state, end)
 
 
 def test_no_step_depends_on_later_ones(make_layer: Make) -> None:

@@ -4,8 +4,8 @@ from torch import Tensor
 
 from qrnn_circuits import QGRU
 from qrnn_circuits.layers import RecurrentLayer
-from tests.layers.cases import Make, maker, random
-from tests.layers.paper_circuits import assert_alike, circuits_of
+from tests.layers.cases import Make, assert_alike, maker, random
+from tests.layers.paper_circuits import circuits_of
 
 
 @pytest.fixture
@@ -44,16 +44,6 @@ def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
     output, state = layer(inputs)
 
     assert_alike((output, state[0]), by_hand(layer, inputs), [inputs, *layer.parameters()])
-
-
-def test_the_state_is_known_on_a_device(make_layer: Make) -> None:
-    layer = make_layer(hidden_size=1)
-    inputs, start = random(2, 1, 2), random(1, 1, 1)
-    with torch.no_grad():
-        found, state = layer.on("qrnn.torch")(inputs, start)
-        expected, end = layer(inputs, start)
-    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
-    assert torch.allclose(state, end, rtol=0, atol=1e-10)
 
 
 def test_circuits_out_of_range_are_refused(make_layer: Make) -> None:

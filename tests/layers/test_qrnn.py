@@ -5,7 +5,7 @@ from torch import Tensor
 
 from qrnn_circuits import QRNNLayer
 from tests.circuits.known_warnings import TREE_TRAVERSAL
-from tests.layers.cases import Make, maker, random
+from tests.layers.cases import Make, assert_alike, maker, random
 
 
 @pytest.fixture
@@ -30,18 +30,7 @@ def test_an_exact_device_gives_the_same_values_and_gradients(
 ) -> None:
     layer = make_layer(**options)
     inputs = random(2, 1, 2).requires_grad_()
-    parameters = [inputs, *layer.parameters()]
-
-    found, expected = layer.on(device)(inputs)[0], layer(inputs)[0]
-    weights = random(*expected.shape)
-
-    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
-    for one, other in zip(
-        torch.autograd.grad((found * weights).sum(), parameters),
-        torch.autograd.grad((expected * weights).sum(), parameters),
-        strict=True,
-    ):
-        assert torch.allclose(one, other, rtol=0, atol=1e-8)
+    assert_alike(layer.on(device)(inputs)[:1], layer(inputs)[:1], [inputs, *layer.parameters()])
 
 
 @pytest.mark.parametrize("readout", ["expectations", "populations"])
@@ -63,15 +52,6 @@ def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make)
     expected = torch.autograd.grad(layer(inputs)[0].sum(), weights)[0]
 
     assert torch.allclose(found, expected, rtol=0, atol=0.2)
-
-
-def test_a_device_does_not_tell_its_state(make_layer: Make) -> None:
-    layer = make_layer().on("qrnn.torch")
-    with torch.no_grad():
-        state = layer(random(1, 1, 2))[1]
-    assert state.isnan().all()
-    with pytest.raises(ValueError, match="hx must be None on a quantum device"):
-        layer(random(1, 1, 2), state)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from qrnn_circuits import RecurrentCircuitLayer
-from tests.layers.cases import Make, maker, random
-from tests.layers.paper_circuits import assert_alike
+from tests.layers.cases import Make, assert_alike, maker, random
 from tests.layers.register_circuits import register_outputs
 
 
@@ -44,15 +43,6 @@ def test_a_plain_and_a_staggered_circuit_agree_on_the_first_step_alone(make_laye
     one, other = plain(inputs)[0], staggered(inputs)[0]
     assert torch.allclose(one[0], other[0], rtol=0, atol=1e-12)
     assert not torch.allclose(one[1], other[1], rtol=0, atol=1e-3)
-
-
-def test_a_device_does_not_tell_its_state(make_layer: Make) -> None:
-    layer = make_layer().on("qrnn.torch")
-    with torch.no_grad():
-        state = layer(random(1, 1, 2))[1]
-    assert state.isnan().all()
-    with pytest.raises(ValueError, match="hx must be None on a quantum device"):
-        layer(random(1, 1, 2), state)
 
 
 def test_states_that_are_no_density_matrices_are_refused(make_layer: Make) -> None:

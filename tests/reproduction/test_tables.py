@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from qrnn_circuits.reproduction.experiment import Quantity
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.results import RunResult
-from qrnn_circuits.reproduction.tables import published_text, quartiles, rows_of, seeds_text, shown
+from qrnn_circuits.reproduction.tables import (
+    published_text,
+    quartiles,
+    rows_of,
+    seeds_text,
+    shown,
+    validation_rank,
+)
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -63,3 +70,14 @@ def test_figures_are_shown_in_their_unit() -> None:
     assert shown(16000.0, Quantity("steps", "steps")) == "16,000"
     assert shown(0.00123456, Quantity("loss", "loss")) == "0.00123"
     assert shown(-3.456, Quantity("share", "share")) == "-3.46"
+
+
+def test_without_a_validation_the_first_seed_is_the_best_in_any_order() -> None:
+    runs = [RunResult("tiny", "all", seed, {}, {}) for seed in (2, 0, 1)]
+    assert min(runs, key=validation_rank).seed == 0
+
+
+def test_a_run_with_a_validation_is_better_than_one_without() -> None:
+    figures = {"validation_sampled_error": 1.0, "validation_error": 1.0}
+    runs = [RunResult("tiny", "all", 0, {}, {}), RunResult("tiny", "all", 1, {}, figures)]
+    assert min(runs, key=validation_rank).seed == 1

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from qrnn_circuits.synthesis import (
     Mix,
@@ -21,11 +20,9 @@ from qrnn_circuits.synthesis import (
     open_walk,
     parities_up_to,
 )
+from tests.dense import FLIP, ONE, ZERO, Matrix, controlled, on_wires, rotation
 
-Matrix = NDArray[np.float64]
-
-ZERO, ONE = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
-X, Z = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+Z = np.diag([1.0, -1.0])
 
 # Two-qubit gates of a greedy walk without mixes.
 GREEDY = {(3, 2): 8, (5, 2): 22, (5, 3): 32, (7, 3): 86, (9, 2): 74}
@@ -49,22 +46,6 @@ def parity_sets(draw: st.DrawFn, largest: int = 4) -> tuple[int, tuple[Parity, .
     return controls, tuple(chosen)
 
 
-def rotation(angle: float) -> Matrix:
-    cos, sin = np.cos(angle / 2), np.sin(angle / 2)
-    return np.array([[cos, -sin], [sin, cos]])
-
-
-def on_wires(gates: dict[int, Matrix], wires: int) -> Matrix:
-    matrix: Matrix = np.eye(1)
-    for wire in range(wires):
-        matrix = np.asarray(np.kron(matrix, gates.get(wire, np.eye(2))), dtype=np.float64)
-    return matrix
-
-
-def controlled(gate: Matrix, control: int, target: int, wires: int) -> Matrix:
-    return on_wires({control: ZERO}, wires) + on_wires({control: ONE, target: gate}, wires)
-
-
 def circuit(
     steps: Sequence[Step], angles: Sequence[float], flip: Matrix, controls: int, target: int
 ) -> Matrix:
@@ -76,9 +57,9 @@ def circuit(
             case Rotate(index):
                 gate = on_wires({target: rotation(angles[index])}, wires)
             case Toggle(control):
-                gate = controlled(flip, control, target, wires)
+                gate = controlled(flip, [control], target, wires)
             case Mix(control, onto):
-                gate = controlled(X, control, onto, wires)
+                gate = controlled(FLIP, [control], onto, wires)
         matrix = gate @ matrix
     return matrix
 
@@ -131,7 +112,7 @@ def test_closed_walk_is_the_multiplexed_rotation_with_either_flip(
     walk = closed_walk(controls, parities, quick=quick)
     angles = list(random_angles(len(parities)))
     expected = multiplexed(parities, angles, controls)
-    for flip in (X, Z):
+    for flip in (FLIP, Z):
         matrix = circuit(walk.steps, angles, flip, controls, controls)
         np.testing.assert_allclose(matrix, expected, rtol=0, atol=1e-12)
     check_by_parities(walk)
@@ -147,7 +128,7 @@ def test_open_walk_and_its_inverse_make_a_neuron(
     walk = open_walk(controls, parities, rotations=rotations, quick=quick)
     angles = list(random_angles(len(parities)))
     # Wires: controls, ancilla, output. The middle gate has the ancilla as control.
-    middle = controlled(rotation(np.pi), controls, controls + 1, controls + 2)
+    middle = controlled(rotation(np.pi), [controls], controls + 1, controls + 2)
     forth = np.kron(circuit(walk.steps, angles, Z, controls, controls), np.eye(2))
     negated = [-angle for angle in angles]
     back = np.kron(circuit(walk.steps[::-1], negated, Z, controls, controls), np.eye(2))

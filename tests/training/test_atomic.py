@@ -5,11 +5,17 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
 from qrnn_circuits.training import atomic
-from qrnn_circuits.training.atomic import leftovers, remove_leftovers, write_atomically
+from qrnn_circuits.training.atomic import (
+    cut_torn_line,
+    leftovers,
+    remove_leftovers,
+    write_atomically,
+)
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
@@ -109,3 +115,16 @@ def test_what_is_no_file_of_ours_is_not_removed(tmp_path: Path) -> None:
     remove_leftovers(tmp_path)
     assert len(leftovers(tmp_path)) == 3
     assert victim.read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [(b"", b""), (b"one\n", b"one\n"), (b"one\ntw", b"one\n"), (b"on", b""), (b"\n\0", b"\n")],
+)
+@pytest.mark.parametrize("mode", ["r+b", "a+b"])
+def test_only_whole_lines_stay(tmp_path: Path, content: bytes, kept: bytes, mode: str) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(content)
+    with path.open(mode) as file:
+        cut_torn_line(cast(BinaryIO, file))
+    assert path.read_bytes() == kept

@@ -14,6 +14,7 @@ from qrnn_circuits.command_line.program import COMMANDS, load_command
 from qrnn_circuits.command_line.task_description import describe_task
 from qrnn_circuits.command_line.task_help import FileTaskHelp, TaskHelp
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
+from tools.site.pages import write_changed
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -34,10 +35,7 @@ def write(folder: Path) -> None:
         folder: Where the pages go, under ``NAME.rst``, and a list of them, ``contents.inc``.
     """
     texts = {f"{name}.rst": page(name) for name in COMMANDS} | {"contents.inc": contents()}
-    for name, text in texts.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    write_changed(folder, texts)
 
 
 def contents() -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.notebooks import notebook_paths
+from tools.site.pages import write_changed
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -30,10 +31,7 @@ def copy(folder: Path) -> None:
     for path in folder.glob("*.ipynb"):
         if path.name not in texts:
             path.unlink()
-    for name, text in texts.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
+    write_changed(folder, texts)
 
 
 def page(notebook: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_backends.aer.measurement_errors import MeasurementErrors
+from qrnn_backends.aer.measurement_errors import MeasurementErrors, misread
 from qrnn_backends.aer.simulation import run
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def distribution(
             f"take {2**measured} density matrices of {4**count} entries, more than the "
             f"{_MAX_ENTRIES} that fit into memory: give shots"
         )
-    misread = errors.of_readout(range(count))
+    readout = errors.of_readout(range(count))
     start = np.zeros((2**count, 2**count), dtype=np.complex128)
     start[0, 0] = 1
     states: dict[_Bits, _Matrix] = {(0,) * circuit.num_clbits: start}
@@ -92,14 +92,14 @@ def distribution(
             continue
         states, waiting = _run(circuit, simulator, states, waiting), {}
         qubit, bit = _places(circuit, instruction)
-        states = _measured(states, count - 1 - qubit, bit, misread[qubit])
+        states = _measured(states, count - 1 - qubit, bit, readout[qubit])
     states = _run(circuit, simulator, states, waiting)
     table = np.zeros((2,) * circuit.num_clbits)
     for bits, state in states.items():
         where: list[int | slice] = list(bits)
         for _, bit in last:
             where[bit] = slice(None)
-        table[tuple(where)] += _read(state, dict(last), misread)
+        table[tuple(where)] += _read(state, dict(last), readout)
     return table.reshape(-1)
 
 
@@ -214,8 +214,4 @@ def _read(
     axes = [count - 1 - qubit for qubit in last]
     others = tuple(axis for axis in range(count) if axis not in axes)
     table = table.sum(others).transpose(np.argsort(np.argsort(axes)))
-    for place, qubit in enumerate(last):
-        error = errors[qubit]
-        if error is not None:
-            table = np.moveaxis(np.tensordot(error, table, axes=(0, place)), 0, place)
-    return np.asarray(table)
+    return misread(table, [errors[qubit] for qubit in last])

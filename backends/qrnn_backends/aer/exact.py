@@ -16,7 +16,7 @@ from qrnn_backends.aer.branches import (
     is_dynamic,
     with_density_matrix,
 )
-from qrnn_backends.aer.measurement_errors import MeasurementErrors
+from qrnn_backends.aer.measurement_errors import MeasurementErrors, misread
 from qrnn_backends.aer.simulation import Simulation, run
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.qiskit_common.readout_errors import measured_qubits
@@ -179,7 +179,4 @@ def _misread(
     bits = len(errors)
     # Rounding may leave a negative probability.
     table = np.maximum(probabilities, 0.0).reshape((2,) * bits).transpose(*reversed(range(bits)))
-    for bit, error in enumerate(errors):
-        if error is not None:
-            table = np.moveaxis(np.tensordot(error, table, axes=(0, bit)), 0, bit)
-    return table.reshape(-1)
+    return misread(table, errors).reshape(-1)

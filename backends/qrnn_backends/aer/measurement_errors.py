@@ -48,3 +48,26 @@ class MeasurementErrors:
     def of_readout(self, qubits: Sequence[int]) -> list[NDArray[np.float64] | None]:
         """For each qubit the probability of each value read, given each value, if it has errors."""
         return [self._local.get(qubit, self._everywhere) for qubit in qubits]
+
+
+def misread(
+    probabilities: NDArray[np.float64], errors: Sequence[NDArray[np.float64] | None]
+) -> NDArray[np.float64]:
+    """What is read where qubits are misread.
+
+    Args:
+        probabilities: Of the qubits' values, with an axis for each, shape ``(2, ..., 2)``.
+        errors: Those of each qubit, as :meth:`MeasurementErrors.of_readout` gives them.
+
+    Returns:
+        Probabilities of what is read, of the same shape.
+
+    Example:
+        >>> misread(np.array([0.0, 1.0]), [np.array([[0.9, 0.1], [0.2, 0.8]])])
+        array([0.2, 0.8])
+    """
+    for axis, error in enumerate(errors):
+        if error is not None:
+            read = np.tensordot(error, probabilities, axes=(0, axis))
+            probabilities = np.moveaxis(read, 0, axis)
+    return probabilities

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.qiskit_common.chip_model import ChipModel
+from qrnn_backends.qiskit_common.instructions import instructions
 from qrnn_backends.qiskit_common.program import Program, bind
 from qrnn_circuits.circuits.qiskit.target import Chip
 
@@ -130,7 +131,8 @@ class DirectSimulation:
             circuit = self._transpiled.get(program.structure)
             if circuit is None:
                 circuit = program.circuit
-                if not _names(circuit) <= self._known:
+                names = {instruction.name for instruction, _ in instructions(circuit)}
+                if not names <= self._known:
                     circuit = self._chip.transpile(circuit, optimization_level=0)
                 self._transpiled[program.structure] = circuit
             circuits.append(bind(circuit, program.values))
@@ -174,12 +176,3 @@ def _check_gates(noise_model: "NoiseModel", known: set[str]) -> None:
             f"noise must have errors on what Aer runs, {', '.join(sorted(known))}, but has some on "
             f"{', '.join(sorted(unknown))}: put them on the gates that these are made of"
         )
-
-
-def _names(circuit: "QuantumCircuit") -> set[str]:
-    """The names of all instructions, those inside of conditions included."""
-    names = set(circuit.count_ops())
-    for instruction in circuit.get_instructions("if_else"):
-        for block in instruction.operation.blocks:
-            names |= _names(block)
-    return names

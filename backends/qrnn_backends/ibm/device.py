@@ -236,8 +236,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             ServiceError: If the service refuses to give the results, or cannot be reached.
         """
         with sampling.as_recorded(job_id):
-            plan, bits = self._fetched(job_id, wait)
-            return put_together(plan.get("recipes"), sampling.results(plan, bits))
+            layout, bits = self._fetched(job_id, wait)
+            return put_together(layout.get("recipes"), sampling.results(layout, bits))
 
     def cancel(self, job_id: str) -> None:
         """Takes a job back from the service, from any process; to do so twice is no error.
@@ -270,12 +270,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 would take too long, or there is no account.
         """
         preprocess.check_measured(circuits)
-        plan, bits = self._fetched(self._submit(circuits))
+        layout, bits = self._fetched(self._submit(circuits))
         try:
-            return sampling.results(plan, bits)
+            return sampling.results(layout, bits)
         except NoShotsKeptError:
             # Only now is it worth the time to predict how many shots would be kept.
-            return sampling.results(sampling.with_shares(plan, circuits), bits)
+            return sampling.results(sampling.with_shares(layout, circuits), bits)
 
     def _fetched(self, job_id: str, wait: bool = True) -> tuple[dict[str, Any], bytes]:
         """The layout of a job and its bits."""
@@ -284,22 +284,22 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             raise JobFailedError(f"job {job_id} on {record.backend}: {record.error}")
         if record.status is JobStatus.CANCELLED:
             raise JobCancelledError(f"job {job_id} on {record.backend} was cancelled")
-        plan = self._store.program(job_id)
+        layout = self._store.program(job_id)
         bits = self._store.bits(job_id)
         if bits is None:
             payload = self._store.payload(job_id)
             if payload is None:
-                results = self._jobs.results(record, plan.get("jobs", 1), wait=wait)
-                bits = sampling.pack(plan, chain.from_iterable(results))
+                results = self._jobs.results(record, layout.get("jobs", 1), wait=wait)
+                bits = sampling.pack(layout, chain.from_iterable(results))
             else:
-                pubs = sampling.from_payload(plan, payload)
-                bits = sampling.pack(plan, simulate(record.backend, pubs, **plan["simulation"]))
+                pubs = sampling.from_payload(layout, payload)
+                bits = sampling.pack(layout, simulate(record.backend, pubs, **layout["simulation"]))
             self._store.finished(job_id, bits)
         if self.tracker.active:
-            for kept in sampling.kept_shots(plan, bits):
+            for kept in sampling.kept_shots(layout, bits):
                 self.tracker.update(kept_shots=kept)
                 self.tracker.record()
-        return plan, bits
+        return layout, bits
 
     def _job_of(self, tapes: Sequence[QuantumScript]) -> tuple[list[QuantumScript], list[Recipe]]:
         config = self.setup_execution_config()
@@ -339,20 +339,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         estimate.check(self._max_usage)
         if prepared.division.reason is not None:
             logger.warning(prepared.division.reason)
-        errors = None if self._mitigation is None else chip.readout_matrices
-        plan = sampling.layout(prepared.programs, prepared.pubs, errors)
-        if self._mitigation is not None:
-            plan["mitigation"] = self._mitigation.name
-        if recipes is not None:
-            plan = sampling.with_shares(plan, tapes)
-            plan["recipes"] = [recipe.to_json() for recipe in recipes]
-        if len(prepared.division.jobs) > 1:
-            plan["jobs"] = len(prepared.division.jobs)
+        layout = self._layout(prepared, tapes, recipes)
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.
             seed = int(self._generator.integers(1, 2**31))
-            plan["simulation"] = {"noise": self._noise, "seed": seed}
+            layout["simulation"] = {"noise": self._noise, "seed": seed}
         elif self._opened is None:
             self._opened = self._service.open(self._mode, chip.backend)
         record = JobRecord(
@@ -366,7 +358,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             seed=seed,
             context=dict(context or {}),
         )
-        self._store.add(record, plan, sampling.to_payload(prepared.pubs) if chip.local else None)
+        self._store.add(record, layout, sampling.to_payload(prepared.pubs) if chip.local else None)
         if self.tracker.active:
             self.tracker.update(jobs=len(prepared.division.jobs))
             self.tracker.record()
@@ -383,6 +375,24 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 ],
             )
         return record.id
+
+    def _layout(
+        self,
+        prepared: "_Prepared",
+        tapes: Sequence[QuantumScript],
+        recipes: Sequence[Recipe] | None,
+    ) -> dict[str, Any]:
+        """How the bits of a batch become results, as plain JSON."""
+        errors = None if self._mitigation is None else prepared.chip.readout_matrices
+        layout = sampling.layout(prepared.programs, prepared.pubs, errors)
+        if self._mitigation is not None:
+            layout["mitigation"] = self._mitigation.name
+        if recipes is not None:
+            layout = sampling.with_shares(layout, tapes)
+            layout["recipes"] = [recipe.to_json() for recipe in recipes]
+        if len(prepared.division.jobs) > 1:
+            layout["jobs"] = len(prepared.division.jobs)
+        return layout
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_backends.ibm.instructions import instructions
+from qrnn_backends.qiskit_common.instructions import instructions
 from qrnn_backends.qiskit_common.program import bind
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from qrnn_backends.ibm.instructions import instructions
 from qrnn_backends.ibm.sampler import (
     SamplerKind,
     preferred_sampler,
     sampler_for,
     server_side_sampler,
 )
+from qrnn_backends.qiskit_common.instructions import instructions
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

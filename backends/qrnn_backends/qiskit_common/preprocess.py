@@ -34,6 +34,7 @@ from qrnn_backends.mid_circuit import (
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
 from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
@@ -145,9 +146,7 @@ def measure_all_wires(
         WireError: If the tape has wires that the device has not.
     """
     if wires is None:
-        # As on default.qubit, wires that are numbered from 0 count in order.
-        numbered = set(tape.wires) == set(range(len(tape.wires)))
-        wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+        wires = ordered_wires(tape)
     measurements = [with_identity_on_wires(measured, wires) for measured in tape.measurements]
     tape = tape.copy(
         operations=[part for part in tape.operations if not isinstance(part, qml.Snapshot)],

@@ -15,7 +15,7 @@ from pennylane.measurements import (
 )
 from torch import Tensor
 
-from qrnn_backends.mid_circuit import PureStateMP
+from qrnn_backends.mid_circuit import MIXTURE, PureStateMP
 from qrnn_backends.readout import mid_circuit
 from qrnn_backends.torch.mixture import measure_mixture
 from qrnn_backends.torch.representation import DensityMatrices
@@ -43,10 +43,7 @@ def exact_results(
     results = []
     for measurement in tape.map_to_standard_wires().measurements:
         if type(measurement) is StateMP and branches.mixed:
-            raise DeviceError(
-                "qml.state() needs a pure state, but the mid-circuit measurements leave a mixture: "
-                "take qml.density_matrix, or postselect"
-            )
+            raise DeviceError(MIXTURE)
         if type(measurement) is StateMP and len(branches.state) > 1:
             # Branches may have come to the same state.
             measurement = PureStateMP(wires=measurement.wires or range(tape.num_wires))

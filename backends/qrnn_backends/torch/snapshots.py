@@ -9,6 +9,7 @@ from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
 from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.wires import ordered_wires
 
 
 def snapshot_tapes(
@@ -28,9 +29,7 @@ def snapshot_tapes(
     """
     (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
     if wires is None:
-        # As on default.qubit, wires that are numbered from 0 count in order.
-        numbered = set(tape.wires) == set(range(len(tape.wires)))
-        wires = Wires(range(len(tape.wires))) if numbered else tape.wires
+        wires = ordered_wires(tape)
     before: list[qml.operation.Operator] = []
     number = 0
     for operation in tape.operations:

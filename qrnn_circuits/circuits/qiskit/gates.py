@@ -5,6 +5,7 @@ Importing this module needs Qiskit. The definition of each gate is its default s
 measure their ancillas are no gates; :func:`quantum_neuron_circuit` gives them as circuits.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import comb
 from typing import Any
@@ -46,7 +47,25 @@ from qiskit.circuit.library import RYGate  # noqa: E402
 Coefficient = Any
 
 
-class PolynomialRYGate(Gate):  # type: ignore[misc]
+class _MultiplexedRYGate(Gate, ABC):  # type: ignore[misc]
+    """A rotation of the last qubit by an angle for each pattern of the others."""
+
+    @property
+    def num_controls(self) -> int:
+        """Number m of control qubits."""
+        return int(self.num_qubits) - 1
+
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[np.complex128]:
+        return _multiplexed_matrix(self._table())
+
+    @abstractmethod
+    def _table(self) -> NDArray[np.float64]:
+        """The angle of each pattern in radians, variable 0 most significant, shape ``(2**m,)``."""
+
+
+class PolynomialRYGate(_MultiplexedRYGate):
     """``RY(phi(x))`` on the last qubit, for a Boolean polynomial ``phi`` of the bits of the others.
 
     The name of its synthesis methods in a ``HLSConfig`` is ``polynomial_ry``: ``"parity"``, the
@@ -81,11 +100,6 @@ class PolynomialRYGate(Gate):  # type: ignore[misc]
         super().__init__("polynomial_ry", num_controls + 1, coefficients, label=label)
         self.degree = degree
 
-    @property
-    def num_controls(self) -> int:
-        """Number m of control qubits."""
-        return int(self.num_qubits) - 1
-
     def inverse(self, annotated: bool = False) -> "PolynomialRYGate":
         """The rotation the other way."""
         return PolynomialRYGate([-c for c in self.params], self.num_controls, self.degree)
@@ -118,11 +132,6 @@ class PolynomialRYGate(Gate):  # type: ignore[misc]
     def _define(self) -> None:
         self.definition = self.synthesised()
 
-    def __array__(
-        self, dtype: DTypeLike | None = None, copy: bool | None = None
-    ) -> NDArray[np.complex128]:
-        return _multiplexed_matrix(self._table())
-
     def _table(self) -> NDArray[np.float64]:
         coefficients = np.array([float(c) for c in self.params])
         return np.asarray(angle_table(coefficients, self.num_controls, self.degree))
@@ -131,7 +140,7 @@ class PolynomialRYGate(Gate):  # type: ignore[misc]
         return bool(super().__eq__(other)) and self.degree == getattr(other, "degree", None)
 
 
-class QuantumNeuronGate(Gate):  # type: ignore[misc]
+class QuantumNeuronGate(_MultiplexedRYGate):
     """The unitary quantum neuron: ``RY(f(x))`` with ``tan(f/2) = tan(phi/2)**(2**order)``.
 
     The last qubit is rotated; ``phi`` is a Boolean polynomial of the bits of the others. The name
@@ -180,11 +189,6 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
         self.order = order
         self.degree = degree
 
-    @property
-    def num_controls(self) -> int:
-        """Number m of control qubits."""
-        return int(self.num_qubits) - 1
-
     def _define(self) -> None:
         if self.order == 0:
             rotation = PolynomialRYGate(self.params, self.num_controls, self.degree)
@@ -193,11 +197,6 @@ class QuantumNeuronGate(Gate):  # type: ignore[misc]
         Multiplexed().check(order=self.order, controls=self.num_controls)
         angles = table_parity_angles(self._table(), self.num_controls)
         self.definition = _walk_circuit(multiplexed_walk(self.num_controls), list(angles))
-
-    def __array__(
-        self, dtype: DTypeLike | None = None, copy: bool | None = None
-    ) -> NDArray[np.complex128]:
-        return _multiplexed_matrix(self._table())
 
     def _table(self) -> NDArray[np.float64]:
         coefficients = np.array([float(c) for c in self.params])

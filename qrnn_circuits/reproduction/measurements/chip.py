@@ -1,6 +1,5 @@
 """How a trained network that comes with the package fares under the noise of a chip."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import pennylane as qml
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import inspect_circuit
-from qrnn_circuits.execution import make_report, plan_run, run_plan
+from qrnn_circuits.execution import make_report, plan_run
+from qrnn_circuits.execution.run import run_and_report
 from qrnn_circuits.execution.verdict import question
 from qrnn_circuits.reproduction.measurements.settings import read_settings
 from qrnn_circuits.training import load_pretrained, pretrained_names
@@ -134,17 +134,14 @@ def measure(
     plan = plan_run(run, shots=asked.shots, **chosen)
     device = qml.device("qrnn.aer", wires=plan.wires, noise=asked.noise, seed=seed)
     progress(f"running {len(plan.tapes)} circuits with the noise of {asked.noise}")
-    started = time.perf_counter()
-    results = run_plan(plan, device)
-    seconds = time.perf_counter() - started
-    report = make_report(plan, results, device="qrnn.aer", seconds=seconds)
+    report = run_and_report(plan, device, "qrnn.aer")
     figures: Sequence[float | None] = (
         report.accuracy,
         report.accuracy_error,
         report.sampled_accuracy,
         report.sampled_accuracy_error,
         fmean(circuit.kept_share or 0.0 for circuit in report.circuits),
-        seconds,
+        report.seconds,
     )
     return found | dict(zip(_MEASURED, figures, strict=True))
 

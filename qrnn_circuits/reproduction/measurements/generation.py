@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.execution.chart import write_figure
+from qrnn_circuits.execution.figure_files import write_figure
 from qrnn_circuits.network import QRNNOutput
 from qrnn_circuits.reproduction.measurements.digit_sheet import draw_sheet
 from qrnn_circuits.reproduction.measurements.settings import check_options, read_settings

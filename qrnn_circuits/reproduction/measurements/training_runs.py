@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.training import Progress, RunConfig, RunFolder, TrainedRun, Trainer, load_run
-from qrnn_circuits.training.task_options import environment_options, with_full_paths
+from qrnn_circuits.training.task_options import with_located_data
 from qrnn_circuits.training.validation import Validation
 
 
@@ -30,9 +30,7 @@ def run_config(task: str, recipe: str | None, settings: Mapping[str, Any], seed:
         raise ValueError(
             f"run must not set the seed, which each measurement is given, got {settings['seed']!r}"
         )
-    options = environment_options(task) | dict(settings.get("task_options", {}))
-    layer = {**settings, "seed": seed, "task_options": with_full_paths(task, options)}
-    return RunConfig.resolve(task, layer, recipe=recipe)
+    return RunConfig.resolve(task, with_located_data(task, settings), {"seed": seed}, recipe=recipe)
 
 
 def train(config: RunConfig, folder: Path, progress: Callable[[str], None]) -> TrainedRun:

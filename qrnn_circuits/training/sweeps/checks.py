@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from itertools import islice
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_integer, errors_in
 from qrnn_circuits.training.ensemble_folder import check_optimizer
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
@@ -41,14 +41,11 @@ def check_space(
         )
     # Beside ranges, lists of any length may stand, of which runs draw few combinations.
     for values in islice(space.grid(), MOST_RUNS):
-        try:
+        with errors_in(f"with {values}"):
             config = space.config(values)
             config.build_model()
             if seeds is not None:
                 check_optimizer(config)
-        except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"with {values}: {error}") from error
     check_machine(space)
 
 

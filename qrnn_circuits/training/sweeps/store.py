@@ -5,7 +5,6 @@ process ends, however it ends.
 """
 
 import logging
-import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from qrnn_circuits.training.atomic import errors_of
+from qrnn_circuits.training.atomic import cut_torn_line, errors_of
+from qrnn_circuits.training.folder_lock import check_folder
 from qrnn_circuits.training.sweeps.journal import check_journal, journal_error
 
 if TYPE_CHECKING:
@@ -44,23 +44,6 @@ class SweepError(Exception):
     """
 
 
-def require_optuna() -> None:
-    """Checks that Optuna is installed, and silences what it says about every run.
-
-    Raises:
-        ImportError: It is not; the message has the command that installs it.
-    """
-    try:
-        import optuna
-    except ModuleNotFoundError as error:
-        if error.name != "optuna":
-            raise
-        raise ImportError(
-            'optuna is needed here and is not installed: pip install "qrnn-circuits[sweep]"'
-        ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
 def journal_exists(folder: Path) -> bool:
     """Whether a folder has a journal.
 
@@ -70,8 +53,7 @@ def journal_exists(folder: Path) -> bool:
     """
     if (folder / _JOURNAL).exists():
         return True
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"{folder} must be a folder, but is a file")
+    check_folder(folder)
     if folder.exists() and any(path.name not in (_JOURNAL, _LOCKS) for path in folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty and holds no sweep: name another folder")
     return False
@@ -122,7 +104,8 @@ def open_journal(folder: Path) -> "JournalStorage":
 
         def acquire(self) -> bool:
             _wait_for(lock)
-            _remove_torn_line(path)
+            with path.open("r+b") as file:
+                cut_torn_line(file)
             return True
 
         def release(self) -> None:
@@ -191,15 +174,3 @@ def _lock(folder: Path, name: str) -> FileLock:
     locks = folder / _LOCKS
     locks.mkdir(parents=True, exist_ok=True)
     return FileLock(locks / f"{name}.lock", poll_interval=0.01)
-
-
-def _remove_torn_line(path: Path) -> None:
-    """Cuts off what a killed process, or one on a full disk, has written of a line."""
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        if not end:
-            return
-        file.seek(end - 1)
-        if file.read(1) != b"\n":
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)

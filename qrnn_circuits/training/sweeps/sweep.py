@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from qrnn_circuits.checks import check_choice
+from qrnn_circuits.optional_packages import require_optuna
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
-from qrnn_circuits.training.outcomes import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.progress import Progress
+from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.sweeps.checks import (
     check_drawing,
@@ -38,7 +39,6 @@ from qrnn_circuits.training.sweeps.store import (
     journal_exists,
     open_journal,
     readable_journal,
-    require_optuna,
     sweep_errors,
 )
 from qrnn_circuits.training.trainer import Trainer
@@ -50,6 +50,8 @@ Sampler = Literal["tpe", "random"]
 TrialState = Literal["waiting", "running", "complete", "fail"]
 
 _DESCRIPTION = "description"
+# Of the best validation, which a journal notes of a run.
+_FIGURES = ("step", "loss", "error", "sampled_error")
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,8 @@ class Sweep:
         require_optuna()
         import optuna
 
+        # It tells of every run that ends.
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         if sampler is not None:
             check_choice("sampler", sampler, get_args(Sampler))
         numbers = None if seeds is None else checked_seeds(seeds)
@@ -218,7 +222,7 @@ class Sweep:
                     right = type(value) in (int, float) and values.low <= value <= values.high
                 if not right:
                     raise ValueError(f"trial {told.number} has {name} {value!r}")
-            for name in ("step", "loss", "error", "sampled_error"):
+            for name in _FIGURES:
                 if type(getattr(told, name)) not in (int, float, NoneType):
                     raise TypeError(f"trial {told.number} has {name} {getattr(told, name)!r}")
             if type(told.reason) not in (str, NoneType):
@@ -279,7 +283,7 @@ class Sweep:
             return None
         best = result.standing.best
         if result.signal is None and best is not None:
-            for name in ("step", "loss", "error", "sampled_error"):
+            for name in _FIGURES:
                 self._note(trial.number, name, getattr(best, name))
             self._note(trial.number, "reason", result.reason)
             self._study.tell(trial.number, best.sampled_error)
@@ -383,12 +387,11 @@ class Sweep:
     def _describe(self, trial: "FrozenTrial") -> SweepTrial:
         state: Any = trial.state.name.lower()
         settings = {name: trial.params[name] for name in self.space.varied if name in trial.params}
-        figures = ("step", "loss", "error", "sampled_error", "reason")
         return SweepTrial(
             number=trial.number,
             folder=self.folder / f"trial-{trial.number:04d}",
             settings=settings,
             state=state,
-            **{name: trial.user_attrs.get(name) for name in figures},
+            **{name: trial.user_attrs.get(name) for name in (*_FIGURES, "reason")},
             spread=None if self.seeds is None else SeedSpread.read(trial.user_attrs),
         )

@@ -1,4 +1,3 @@
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,7 +11,6 @@ from qrnn_circuits.training.sweeps.store import (
     held_lock,
     journal_exists,
     open_journal,
-    require_optuna,
 )
 
 optuna = pytest.importorskip("optuna")
@@ -51,12 +49,6 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
         journal_exists(tmp_path)
     with pytest.raises(NotADirectoryError, match="notes must be a folder, but is a file"):
         journal_exists(tmp_path / "notes")
-
-
-def test_without_optuna_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ImportError, match=r'pip install "qrnn-circuits\[sweep\]"'):
-        require_optuna()
 
 
 def test_a_full_disk_is_an_error_of_a_sweep_that_can_go_on(

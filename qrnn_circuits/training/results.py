@@ -1,10 +1,8 @@
-"""What a step of a run takes, and how a run ends."""
+"""How a run ends."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
-from qrnn_circuits.tasks import BaseBatch
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.stopping import Standing
 
@@ -69,17 +67,3 @@ class TrainingResult:
     reason: str | None
     signal: int | None
     standing: Standing
-
-
-class StepBatch(NamedTuple):
-    """What a step trains on.
-
-    Attributes:
-        batch: The sequences, on the CPU.
-        acceptance_weight: How much the acceptance counts in the loss.
-        sparsity_weight: How much the angles count in the loss.
-    """
-
-    batch: BaseBatch
-    acceptance_weight: float
-    sparsity_weight: float

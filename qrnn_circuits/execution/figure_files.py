@@ -1,0 +1,47 @@
+"""Files of figures: checked before anything that takes long, written wholly or not at all."""
+
+import io
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from qrnn_circuits.training.atomic import write_atomically
+
+
+def check_chart_path(path: Path) -> None:
+    """Checks where a chart is to go, before anything that takes long.
+
+    Raises:
+        FileNotFoundError: If the folder does not exist.
+        OSError: If there can be no such file, or a folder has its name.
+        ValueError: If matplotlib does not know the ending.
+    """
+    known = Figure().canvas.get_supported_filetypes()
+    if path.suffix.removeprefix(".") not in known:
+        raise ValueError(
+            f"a chart must end in one of {', '.join(f'.{ending}' for ending in known)}, got {path}"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
+    if path.is_dir():
+        raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
+
+
+def write_figure(
+    figure: Figure, path: Path, *, dpi: int = 150, metadata: dict[str, str | None] | None = None
+) -> None:
+    """Writes a figure in the format that the ending of the file names, wholly or not at all.
+
+    Args:
+        figure: The figure.
+        path: The file.
+        dpi: Dots per inch, where it is made of dots.
+        metadata: What the file says of itself.
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If matplotlib does not know the ending.
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
+    write_atomically(path, content.getvalue())
