@@ -12,7 +12,7 @@ The test error goes by the most probable label; the sampled error is what one me
 image gives. Prints Markdown.
 
     python -m benchmarks.digits_end_to_end --data DIR [--digits 0,1] [--recipe conditioned]
-        [--seeds 0 1 2] [--steps 600]
+        [--seeds 0 1 2] [--set steps=600 basis="'monomials'" ...]
 """
 
 import argparse
@@ -25,6 +25,8 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+
+from benchmarks.settings import SET_HELP, python_values
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,13 @@ def main() -> None:
     parser.add_argument("--digits", default="0,1", help="the two digits to tell apart")
     parser.add_argument("--recipe", default="default", help="default or conditioned")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, help="of the optimiser, by default the recipe's")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help=SET_HELP)
     arguments = parser.parse_args()
 
     settings: dict[str, Any] = {
         "task_options": {"digits": arguments.digits, "data": str(arguments.data.resolve())},
+        **python_values(arguments.set),
     }
-    if arguments.steps is not None:
-        settings["steps"] = arguments.steps
     columns = [
         "seed",
         "seconds",

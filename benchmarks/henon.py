@@ -10,7 +10,6 @@ trained by Adam, ours by the recipe. Prints Markdown.
 """
 
 import argparse
-import ast
 import statistics
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from benchmarks.seeds import PERTURBATION, perturb
+from benchmarks.settings import SET_HELP, python_values
 from qrnn_circuits import load_run
 from qrnn_circuits.training import RunConfig, Trainer, evaluate_forecast
 
@@ -43,12 +43,9 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--cells", nargs="+", default=["qrnn", "rnn"])
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help=SET_HELP)
     arguments = parser.parse_args()
-    settings = {
-        name: ast.literal_eval(value)
-        for name, _, value in (each.partition("=") for each in arguments.set)
-    }
+    settings = python_values(arguments.set)
     torch.set_num_threads(1)
     print("| cell | seed | mean squared error | parameters moved | processor seconds |")
     print("| --- | --- | --- | --- | --- |")

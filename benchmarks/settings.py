@@ -1,0 +1,20 @@
+"""Settings of runs on the command line of benchmarks."""
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+SET_HELP = "settings in place of the recipe's, values as in Python"
+
+
+def python_values(words: Sequence[str]) -> dict[str, Any]:
+    """The settings in words such as ``steps=600`` or ``basis="parities"``.
+
+    Raises:
+        SystemExit: If a value is none.
+    """
+    pairs = [word.partition("=") for word in words]
+    try:
+        return {name: ast.literal_eval(value) for name, _, value in pairs}
+    except (SyntaxError, ValueError):
+        raise SystemExit(f"--set takes NAME=VALUE, with values as in Python, got {words}") from None
