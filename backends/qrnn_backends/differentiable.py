@@ -12,6 +12,8 @@ from pennylane.transforms import broadcast_expand
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn, ResultBatch
 
+from qrnn_backends.conditions import conditions_outside
+
 
 def expanded_for(
     rule: Transform,
@@ -34,6 +36,7 @@ def expanded_for(
     Returns:
         Tapes, and what puts their results together.
     """
+    (tape,), _ = conditions_outside(tape)
     entries, stack = _entries(tape)
     batch: list[QuantumScript] = []
     combines: list[tuple[PostprocessingFn, slice]] = []

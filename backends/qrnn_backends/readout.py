@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
+from pennylane.exceptions import WireError
 from pennylane.measurements import (
     CountsMP,
     ExpectationMP,
     MeasurementProcess,
     ProbabilityMP,
+    SampleMeasurement,
     SampleMP,
     VarianceMP,
 )
 from pennylane.ops import MeasurementValue, MidMeasure
+from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
 from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
@@ -286,6 +289,16 @@ def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
     return [measured for value in values for measured in value.measurements]
 
 
+def check_measured(tapes: Iterable[QuantumScript]) -> None:
+    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
+
+    Raises:
+        ValueError: If a tape measures nothing.
+    """
+    if not all(tape.measurements for tape in tapes):
+        raise ValueError("tapes must measure something each, got one without measurements")
+
+
 def with_wires(
     measurement: MeasurementProcess,
     wires: Iterable[Hashable],
@@ -322,8 +335,17 @@ def with_identity_on_wires(
     Args:
         measurement: Any measurement.
         wires: All wires, which an identity without wires acts on.
+
+    Raises:
+        WireError: If it needs a wire, and there are none.
     """
     observable = measurement.obs
+    unnamed = not measurement.wires and measurement.mv is None
+    if not wires and unnamed and isinstance(measurement, SampleMeasurement):
+        raise WireError(
+            f"{measurement} must have wires, of which neither the circuit nor the device has any: "
+            "name some"
+        )
     if observable is None or not wires:
         return measurement
     identity = isinstance(observable, qml.Identity)

@@ -3,10 +3,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pennylane as qml
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from pennylane.exceptions import WireError
 from pennylane.measurements import (
     CountsMP,
     ExpectationMP,
@@ -154,3 +156,17 @@ def test_json_carries_everything(
     assert same(copied.results(bits), original.results(bits))
     assert (copied.postselected, copied.shots) == (original.postselected, original.shots)
     assert copied.predicted_share == original.predicted_share
+
+
+@pytest.mark.parametrize("shots", [None, 10])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_what_has_nothing_to_measure_is_refused_in_one_line(name: str, shots: int | None) -> None:
+    device = qml.device(name)
+    empty = qml.tape.QuantumScript([qml.X(0)], [], shots)
+    with pytest.raises(ValueError, match="must measure something"):
+        qml.execute([empty], device)
+    kinds = [qml.probs(), qml.expval(2 * qml.I())] + ([qml.sample(), qml.counts()] if shots else [])
+    for measurement in kinds:
+        tape = qml.tape.QuantumScript([qml.GlobalPhase(0.3)], [measurement], shots)
+        with pytest.raises(WireError, match=r"must have wires, of which neither the circuit nor"):
+            qml.execute([tape], device)

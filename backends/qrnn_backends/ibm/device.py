@@ -34,7 +34,7 @@ from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
 from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
-from qrnn_backends.readout import NoShotsKeptError
+from qrnn_backends.readout import NoShotsKeptError, check_measured
 from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             ValueError: If a tape measures nothing, cannot run on the chip or keeps no shot, the job
                 would take too long, or there is no account.
         """
-        preprocess.check_measured(circuits)
+        check_measured(circuits)
         plan, bits = self._fetched(self._submit(circuits))
         try:
             return sampling.results(plan, bits)

@@ -11,7 +11,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.qiskit_common.observables import Combination, divided
-from qrnn_backends.qiskit_common.preprocess import check_measured
+from qrnn_backends.readout import check_measured
 
 
 @dataclass(frozen=True)

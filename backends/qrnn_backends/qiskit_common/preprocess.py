@@ -24,6 +24,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import (
     WithoutShots,
@@ -101,6 +102,7 @@ def measured_circuits(
         sample_measurements=has_samples,
         name=name,
     )
+    pipeline.add_transform(conditions_outside)
     method = config.mcm_config.mcm_method
     without_shots: WithoutShots = "distribution" if exact is None else "state"
     pipeline.add_transform(
@@ -121,16 +123,6 @@ def has_distribution(measurement: MeasurementProcess) -> bool:
     """Whether a measurement can be computed from the distribution of some wires in some basis."""
     kinds = ExpectationMP | VarianceMP | ProbabilityMP
     return isinstance(measurement, kinds) and has_samples(measurement)
-
-
-def check_measured(tapes: Iterable[QuantumScript]) -> None:
-    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
-
-    Raises:
-        ValueError: If a tape measures nothing.
-    """
-    if not all(tape.measurements for tape in tapes):
-        raise ValueError("tapes must measure something each, got one without measurements")
 
 
 @qml.transform  # type: ignore[untyped-decorator]

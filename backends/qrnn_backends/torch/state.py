@@ -13,6 +13,7 @@ import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
+from qrnn_backends.conditions import holds
 from qrnn_backends.torch.neuron import apply_neuron, is_native
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
@@ -58,7 +59,7 @@ def is_unitary(operator: Operator) -> bool:
         return is_unitary(operator.base)
     if isinstance(operator, NeuronOperation):
         return operator.realisation.semantics == "unitary"
-    return not isinstance(operator, qml.Projector)
+    return not holds(operator, qml.Projector)
 
 
 def initial_state(
