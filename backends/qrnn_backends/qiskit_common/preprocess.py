@@ -7,6 +7,7 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
+    null_postprocessing,
     validate_device_wires,
     validate_measurements,
 )
@@ -34,7 +35,7 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.readout import stacked, with_identity_on_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
@@ -79,7 +80,7 @@ def sampled_circuits(
             default it takes such tapes for ones with many shots.
     """
     pipeline = measured_circuits(config, name, wires, exact)
-    pipeline.add_transform(qml.transforms.broadcast_expand)
+    pipeline.add_transform(divide_batch)
     pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
 
@@ -110,6 +111,21 @@ def measured_circuits(
     )
     pipeline.add_transform(defer_where_needed, method, without_shots)
     return pipeline
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def divide_batch(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """One tape for each entry of a batch of parameters.
+
+    PennyLane's ``broadcast_expand`` puts counts into an array, which no tensor can be made of.
+
+    Args:
+        tape: Any tape.
+    """
+    if tape.batch_size is None:
+        return (tape,), null_postprocessing
+    entries, _ = qml.transforms.broadcast_expand(tape)
+    return entries, stacked
 
 
 def has_samples(measurement: MeasurementProcess) -> bool:

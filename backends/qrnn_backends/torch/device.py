@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pennylane as qml
 import torch
 from pennylane.devices import ExecutionConfig
@@ -16,6 +15,7 @@ from pennylane.wires import WiresLike
 from torch import Tensor
 
 from qrnn_backends.readout import check_measured
+from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
 from qrnn_backends.torch.exact import exact_results
 from qrnn_backends.torch.preprocess import backpropagates, resolve_config, simulated_circuits
@@ -88,7 +88,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
             ) from error
         super().__init__(wires=wires, shots=shots)
         self._dtype = _TYPES[dtype]
-        self._random = np.random.default_rng(seed)
+        self._random = random_generator(seed)
         # Set by qml.snapshots, while it runs a QNode.
         self._debugger: Any = None
 
