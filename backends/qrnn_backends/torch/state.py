@@ -174,6 +174,10 @@ def _matrix(state: Tensor, operator: Operator, dtype: torch.dtype) -> Tensor:
     if not operator.has_matrix:
         return as_tensor(operator.sparse_matrix().toarray(), dtype, state.device)
     real = operator.name in _REAL_ROTATIONS
+    if len({isinstance(value, Tensor) for value in operator.data}) > 1:
+        # PennyLane computes with tensors, or with numbers, but not with both.
+        tensors = [as_tensor(value, dtype, state.device) for value in operator.data]
+        operator = qml.ops.functions.bind_new_parameters(operator, tensors)
     return as_tensor(operator.matrix(), dtype, state.device, real=real)
 
 
