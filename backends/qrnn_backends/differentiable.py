@@ -12,6 +12,8 @@ from pennylane.transforms import broadcast_expand
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn, ResultBatch
 
+from qrnn_backends.conditions import conditions_outside
+
 Gradient: TypeAlias = Callable[..., tuple[QuantumScriptBatch, PostprocessingFn]]
 """Takes a tape and options, and returns tapes and what makes derivatives of their results."""
 
@@ -53,6 +55,7 @@ def _expanded_for(
     options: dict[str, Any],
     has_rule: Callable[[Operator], bool] | None,
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    (tape,), _ = conditions_outside(tape)
     entries, stack = _entries(tape)
     batch: list[QuantumScript] = []
     combines: list[tuple[PostprocessingFn, slice]] = []

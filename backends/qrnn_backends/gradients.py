@@ -11,6 +11,7 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 
+from qrnn_backends.conditions import holds
 from qrnn_backends.differentiable import in_place_of
 from qrnn_backends.parameter_shift import (
     WAY_OUT,
@@ -70,7 +71,8 @@ def unmeasured_hadamard_grad(
     """
     for operation in tape.operations:
         neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
-        if neuron or isinstance(operation, MidMeasure | Conditional):
+        projected = holds(operation, qml.Projector)
+        if neuron or projected or isinstance(operation, MidMeasure | Conditional):
             raise ValueError(
                 "diff_method must not be 'hadamard' for circuits with mid-circuit measurements, "
                 f"got {operation}: take diff_method='parameter-shift', or where an outcome is "

@@ -12,6 +12,7 @@ from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
+from qrnn_backends.conditions import holds
 from qrnn_backends.differentiable import in_place_of
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
@@ -212,4 +213,6 @@ def _postselects(operation: Operator) -> bool:
         return _postselects(operation.base)
     if isinstance(operation, MidMeasure):
         return operation.postselect is not None
+    if holds(operation, qml.Projector):
+        return True
     return isinstance(operation, NeuronOperation) and operation.realisation.postselects

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
+from pennylane.exceptions import WireError
 from pennylane.measurements import (
     CountsMP,
     ExpectationMP,
     MeasurementProcess,
     ProbabilityMP,
+    SampleMeasurement,
     SampleMP,
     VarianceMP,
 )
 from pennylane.ops import MeasurementValue, MidMeasure
+from pennylane.tape import QuantumScript
 from pennylane.typing import Result
+from scipy.sparse import issparse
 
 from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
 
@@ -286,6 +290,33 @@ def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
     return [measured for value in values for measured in value.measurements]
 
 
+def check_measured(tapes: Iterable[QuantumScript]) -> None:
+    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
+
+    Raises:
+        ValueError: If a tape measures nothing.
+    """
+    if not all(tape.measurements for tape in tapes):
+        raise ValueError("tapes must measure something each, got one without measurements")
+
+
+def check_finite(parameters: Iterable[Any]) -> None:
+    """Checks parameters of gates, of which shots would be drawn all the same.
+
+    Args:
+        parameters: Numbers, arrays or tensors.
+
+    Raises:
+        ValueError: If one is infinite or NaN.
+    """
+    for value in qml.math.unwrap(list(parameters)):
+        # A sparse matrix holds its numbers there.
+        numbers = np.asarray(value.data if issparse(value) else value)
+        if not np.isfinite(numbers).all():
+            wrong = numbers[~np.isfinite(numbers)].flat[0]
+            raise ValueError(f"parameters of gates must be finite, got {wrong}")
+
+
 def with_wires(
     measurement: MeasurementProcess,
     wires: Iterable[Hashable],
@@ -322,8 +353,17 @@ def with_identity_on_wires(
     Args:
         measurement: Any measurement.
         wires: All wires, which an identity without wires acts on.
+
+    Raises:
+        WireError: If it needs a wire, and there are none.
     """
     observable = measurement.obs
+    unnamed = not measurement.wires and measurement.mv is None
+    if not wires and unnamed and isinstance(measurement, SampleMeasurement):
+        raise WireError(
+            f"{measurement} must have wires, of which neither the circuit nor the device has any: "
+            "name some"
+        )
     if observable is None or not wires:
         return measurement
     identity = isinstance(observable, qml.Identity)
@@ -338,6 +378,28 @@ def with_identity_on_wires(
             # A sum of nothing is none of it.
             acting = sum(observable.pauli_rep.values()) * acting
         return type(measurement)(obs=acting, **_options(measurement))
+
+
+def stacked(entries: Sequence[Any]) -> Any:  # noqa: ANN401
+    """The result of a batch of parameters, measurement by measurement; counts become a list.
+
+    Args:
+        entries: The result of each entry.
+
+    Raises:
+        ValueError: If they are of different numbers of shots.
+    """
+    if isinstance(entries[0], tuple):
+        return tuple(stacked(parts) for parts in zip(*entries, strict=True))
+    if isinstance(entries[0], dict):
+        return list(entries)
+    if len({np.shape(entry) for entry in entries}) > 1:
+        raise ValueError(
+            "postselection keeps different numbers of shots of a batch's entries, so that their "
+            "samples do not form an array: run one entry at a time, or take "
+            "postselect_mode='fill-shots' where the device has it"
+        )
+    return np.stack(entries)
 
 
 def on_bits(

@@ -36,6 +36,8 @@ def neuron(realisation: str, wires: int) -> Callable[[], Operator]:
         neuron("postselect", 3),
         neuron("repeat_until_success", 3),
         lambda: qml.ops.Conditional(qml.measure(0), neuron("postselect", 3)()),
+        lambda: qml.Projector([1], 0),
+        lambda: qml.prod(qml.Projector([1], 0), qml.X(1)),
     ],
 )
 def test_postselected_tapes_are_refused(make: Callable[[], Operator]) -> None:

@@ -21,9 +21,10 @@ from qrnn_backends.aer.sampling import readout_matrices, sample, sample_kept
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
-from qrnn_backends.qiskit_common.preprocess import check_measured, resolve_config, sampled_circuits
+from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import Program, flattened, programs
-from qrnn_backends.readout import NoShotsKeptError
+from qrnn_backends.readout import NoShotsKeptError, check_measured
+from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.optional_packages import require_qiskit
 
@@ -102,7 +103,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> None:
         self._mitigation = check_mitigation(mitigation, noisy=noise is not None)
         super().__init__(wires=wires, shots=shots)
-        self._generator = np.random.default_rng(seed)
+        self._generator = random_generator(seed)
         self._simulation = _simulation(noise, method, 0 if wires is None else len(self.wires))
 
     @property

@@ -7,7 +7,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
@@ -34,7 +33,8 @@ from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
 from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
-from qrnn_backends.readout import NoShotsKeptError
+from qrnn_backends.readout import NoShotsKeptError, check_measured
+from qrnn_backends.seeds import random_generator
 from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._backend = backend
         self._mode = mode
         self._noise = noise
-        self._generator = np.random.default_rng(seed)
+        self._generator = random_generator(seed)
         self._max_usage = max_usage
         self._options = sampler_options(options, mitigated_by)
         self._level = optimization_level
@@ -207,11 +207,13 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoAccountError: If there is no account.
             ServiceError: If the service refuses the job.
             JobLimitError: If a circuit is above one of IBM's limits for a job by itself.
-            TypeError: If ``tapes`` is no list of tapes.
+            TypeError: If ``tapes`` is no list of tapes, or ``context`` no JSON object.
             UsageLimitError: If the job would take more than ``max_usage``.
             ValueError: If a tape cannot run on the chip, measures nothing, is not for mitigation,
                 or does not go with the options.
         """
+        if context is not None and not isinstance(context, Mapping):
+            raise TypeError(f"context must be a JSON object, got {context!r}")
         circuits, recipes = self._job_of(tapes)
         return SubmittedJob(self._submit(circuits, context, recipes), self)
 
@@ -235,6 +237,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             ServiceError: If the service refuses to give the results, or cannot be reached.
         """
+        # Of an id that is no text, nothing is recorded that could be damaged.
+        self._store.get(job_id)
         with sampling.as_recorded(job_id):
             layout, bits = self._fetched(job_id, wait)
             return put_together(layout.get("recipes"), sampling.results(layout, bits))
@@ -269,7 +273,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             ValueError: If a tape measures nothing, cannot run on the chip or keeps no shot, the job
                 would take too long, or there is no account.
         """
-        preprocess.check_measured(circuits)
+        check_measured(circuits)
         layout, bits = self._fetched(self._submit(circuits))
         try:
             return sampling.results(layout, bits)

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pennylane as qml
 from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
 from qrnn_backends.qiskit_common.observables import Combination, divided
-from qrnn_backends.qiskit_common.preprocess import check_measured
+from qrnn_backends.readout import check_measured, stacked
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Recipe:
     def result(self, results: Iterator[Result]) -> Result:
         """Takes what belongs to the tape from the results of all circuits, in order."""
         entries = [each([next(results) for _ in each.sizes]) for each in self.entries]
-        return _stacked(entries) if self.batched else entries[0]
+        return stacked(entries) if self.batched else entries[0]
 
 
 def job_of(
@@ -86,10 +85,3 @@ def put_together(
         return tuple(results)
     parts = iter(results)
     return tuple(Recipe.from_json(recipe).result(parts) for recipe in recipes)
-
-
-def _stacked(entries: Sequence[Any]) -> Any:  # noqa: ANN401
-    """Results of the entries of a batch, measurement by measurement."""
-    if isinstance(entries[0], tuple):
-        return tuple(_stacked(parts) for parts in zip(*entries, strict=True))
-    return list(entries) if isinstance(entries[0], dict) else np.stack(entries)

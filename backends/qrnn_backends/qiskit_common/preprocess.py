@@ -7,6 +7,7 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
+    null_postprocessing,
     validate_device_wires,
     validate_measurements,
 )
@@ -24,6 +25,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import (
     WithoutShots,
@@ -33,7 +35,7 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.readout import stacked, with_identity_on_wires
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
@@ -79,7 +81,7 @@ def sampled_circuits(
             default it takes such tapes for ones with many shots.
     """
     pipeline = measured_circuits(config, name, wires, exact)
-    pipeline.add_transform(qml.transforms.broadcast_expand)
+    pipeline.add_transform(divide_batch)
     pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
 
@@ -102,6 +104,7 @@ def measured_circuits(
         sample_measurements=has_samples,
         name=name,
     )
+    pipeline.add_transform(conditions_outside)
     method = config.mcm_config.mcm_method
     without_shots: WithoutShots = "distribution" if exact is None else "state"
     pipeline.add_transform(
@@ -109,6 +112,21 @@ def measured_circuits(
     )
     pipeline.add_transform(defer_where_needed, method, without_shots)
     return pipeline
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def divide_batch(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """One tape for each entry of a batch of parameters.
+
+    PennyLane's ``broadcast_expand`` puts counts into an array, which no tensor can be made of.
+
+    Args:
+        tape: Any tape.
+    """
+    if tape.batch_size is None:
+        return (tape,), null_postprocessing
+    entries, _ = qml.transforms.broadcast_expand(tape)
+    return entries, stacked
 
 
 def has_samples(measurement: MeasurementProcess) -> bool:
@@ -122,16 +140,6 @@ def has_distribution(measurement: MeasurementProcess) -> bool:
     """Whether a measurement can be computed from the distribution of some wires in some basis."""
     kinds = ExpectationMP | VarianceMP | ProbabilityMP
     return isinstance(measurement, kinds) and has_samples(measurement)
-
-
-def check_measured(tapes: Iterable[QuantumScript]) -> None:
-    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
-
-    Raises:
-        ValueError: If a tape measures nothing.
-    """
-    if not all(tape.measurements for tape in tapes):
-        raise ValueError("tapes must measure something each, got one without measurements")
 
 
 @qml.transform  # type: ignore[untyped-decorator]

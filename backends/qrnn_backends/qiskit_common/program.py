@@ -17,7 +17,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
 from qrnn_backends.qiskit_common.qubits import qubit_order
-from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
+from qrnn_backends.readout import Readout, check_finite, mid_circuit, values_on_bits, with_wires
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
 from qrnn_circuits.circuits.qiskit.shared import shared_operations
 
@@ -79,7 +79,8 @@ def programs(
 
     Raises:
         TypeError: If an operation has no Qiskit gate, no decomposition and no matrix.
-        ValueError: If a condition uses a measurement that does not come before it.
+        ValueError: If a condition uses a measurement that does not come before it, or an angle is
+            not finite.
     """
     # Equal structures within one call share their circuit even if it leaves the cache.
     circuits: dict[str, QuantumCircuit] = {}
@@ -131,6 +132,7 @@ def _program(
         shots=tuple(tape.shots),
     )
     values = [float(value) for operation in distinct for value in operation.data]
+    check_finite(values)
     return Program(circuit, np.array(values, dtype=np.float64), readout, structure)
 
 

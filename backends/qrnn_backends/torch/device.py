@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pennylane as qml
 import torch
 from pennylane.devices import ExecutionConfig
@@ -15,6 +14,8 @@ from pennylane.typing import Result
 from pennylane.wires import WiresLike
 from torch import Tensor
 
+from qrnn_backends.readout import check_measured
+from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
 from qrnn_backends.torch.exact import exact_results
 from qrnn_backends.torch.preprocess import backpropagates, resolve_config, simulated_circuits
@@ -87,7 +88,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
             ) from error
         super().__init__(wires=wires, shots=shots)
         self._dtype = _TYPES[dtype]
-        self._random = np.random.default_rng(seed)
+        self._random = random_generator(seed)
         # Set by qml.snapshots, while it runs a QNode.
         self._debugger: Any = None
 
@@ -131,7 +132,11 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         Returns:
             The result of each tape: torch tensors if its parameters are or torch was asked for,
             otherwise arrays.
+
+        Raises:
+            ValueError: If a tape measures nothing.
         """
+        check_measured(circuits)
         config = execution_config or ExecutionConfig()
         wants_torch = config.interface == Interface.TORCH and config.gradient_method in (
             None,

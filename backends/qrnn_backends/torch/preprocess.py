@@ -26,6 +26,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.readout import with_identity_on_wires
@@ -100,6 +101,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
             name=name,
         )
 
+    pipeline.add_transform(conditions_outside)
     expand()
     method = config.mcm_config.mcm_method
     pipeline.add_transform(defer_where_needed, method, "branches")

@@ -1,6 +1,7 @@
 """Results of a tape in torch from a number of shots."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
-from qrnn_backends.readout import Readout
+from qrnn_backends.readout import Readout, check_finite, stacked
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
 from qrnn_backends.torch.simulation import (
@@ -58,16 +59,18 @@ def sampled_results(
 
     Raises:
         NoShotsKeptError: If postselection keeps no shot of a copy.
-        ValueError: If the states do not fit into memory.
+        ValueError: If the states do not fit into memory, or a parameter is not finite.
     """
+    for operation in tape.operations:
+        check_finite(operation.data)
     plan = ShotPlan(tape.map_to_standard_wires())
     entries = [_Shots(plan) for _ in range(tape.batch_size or 1)]
     for branches, counts in _parts(tape, dtype, device, random, fill_shots):
         _collect(entries, plan, branches, counts, dtype, random)
     results = [shots.results(tape, random) for shots in entries]
+    together = stacked if tape.batch_size is not None else itemgetter(0)
     copies = tuple(
-        tuple(_stacked(values, tape.batch_size) for values in zip(*copy, strict=True))
-        for copy in zip(*results, strict=True)
+        tuple(map(together, zip(*copy, strict=True))) for copy in zip(*results, strict=True)
     )
     copies = tuple(copy if len(copy) > 1 else copy[0] for copy in copies)
     kept = sum(shots.kept for shots in entries)
@@ -252,18 +255,3 @@ def _padded(parts: Sequence[Bits], total: int, *shape: int) -> Bits:
 def _raise_nothing_kept(tape: qml.tape.QuantumScript, shots: int) -> None:
     readout = Readout((), ((0, 0),), (shots,), predicted_share(tape))
     readout.results(np.ones((shots, 1), np.uint8))
-
-
-def _stacked(results: Sequence[Any], batch_size: int | None) -> Any:  # noqa: ANN401
-    """Results of all entries of a batch."""
-    if batch_size is None:
-        return results[0]
-    if isinstance(results[0], dict):
-        return list(results)
-    if len({np.shape(result) for result in results}) > 1:
-        raise ValueError(
-            "postselection keeps different numbers of shots of a batch's entries, so that their "
-            "samples do not form an array: take postselect_mode='fill-shots', or run one entry at "
-            "a time"
-        )
-    return np.stack(results)

@@ -13,6 +13,7 @@ import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
+from qrnn_backends.conditions import holds
 from qrnn_backends.torch.neuron import apply_neuron, is_native
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
@@ -58,7 +59,7 @@ def is_unitary(operator: Operator) -> bool:
         return is_unitary(operator.base)
     if isinstance(operator, NeuronOperation):
         return operator.realisation.semantics == "unitary"
-    return not isinstance(operator, qml.Projector)
+    return not holds(operator, qml.Projector)
 
 
 def initial_state(
@@ -173,6 +174,10 @@ def _matrix(state: Tensor, operator: Operator, dtype: torch.dtype) -> Tensor:
     if not operator.has_matrix:
         return as_tensor(operator.sparse_matrix().toarray(), dtype, state.device)
     real = operator.name in _REAL_ROTATIONS
+    if len({isinstance(value, Tensor) for value in operator.data}) > 1:
+        # PennyLane computes with tensors, or with numbers, but not with both.
+        tensors = [as_tensor(value, dtype, state.device) for value in operator.data]
+        operator = qml.ops.functions.bind_new_parameters(operator, tensors)
     return as_tensor(operator.matrix(), dtype, state.device, real=real)
 
 

@@ -74,6 +74,14 @@ def test_execution_refuses_a_tape_that_measures_nothing_and_leaves_snapshots_out
     np.testing.assert_array_equal(qml.execute([tape], device), [[0, 1]])
 
 
+def test_what_is_no_context_and_no_id_is_named(path: Path) -> None:
+    device = IBMDevice(backend="fake_manila", jobs=path)
+    with pytest.raises(TypeError, match=r"context must be a JSON object, got \[1\]"):
+        device.submit([QuantumScript([], [qml.probs(wires=0)], 10)], context=[1])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="job_id must be text"):
+        device.fetch(None)  # type: ignore[arg-type]
+
+
 def test_a_sum_of_nothing_is_zero(path: Path) -> None:
     device = IBMDevice(backend="fake_manila", noise=False, seed=1, jobs=path)
     nothing = qml.expval(qml.Hamiltonian([], []))

@@ -316,3 +316,33 @@ def test_a_gpu_gives_the_same_results_and_gradients(dtype: str, make_model: Make
         atol=tolerance,
         rtol=tolerance,
     )
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("constant", [float, np.array])
+def test_a_gate_of_several_angles_has_gradients_beside_constants(
+    place: int, constant: Callable[[float], Any]
+) -> None:
+    def circuit(*angles: Any) -> MeasurementProcess:  # noqa: ANN401
+        qml.Rot(*angles, wires=0)
+        qml.CRot(*angles[::-1], wires=[0, 1])
+        qml.cond(qml.measure(0), qml.adjoint(qml.Rot))(*angles, wires=1)
+        return qml.expval(qml.X(1) + 0.5 * qml.Y(1))
+
+    values = [0.7, 1.1, -0.4]
+
+    def shifted(step: float) -> Any:  # noqa: ANN401
+        moved = [value + step * (number == place) for number, value in enumerate(values)]
+        return qml.QNode(circuit, qml.device("default.qubit"))(*moved)
+
+    right = (shifted(1e-5) - shifted(-1e-5)) / 2e-5
+    node = qml.QNode(circuit, qml.device("qrnn.torch"))
+    arrays = [
+        pnp.array(value, requires_grad=number == place) for number, value in enumerate(values)
+    ]
+    assert qml.grad(node)(*arrays) == pytest.approx(right, abs=1e-8)
+    angles = [constant(value) for value in values]
+    traced = torch.tensor(values[place], dtype=torch.float64, requires_grad=True)
+    node(*angles[:place], traced, *angles[place + 1 :]).backward()
+    assert traced.grad is not None
+    assert traced.grad.item() == pytest.approx(right, abs=1e-8)
