@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import check_bool, check_positive_integer
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.neuron import check_angles
@@ -189,6 +189,7 @@ class HybridLayer(RecurrentLayer):
             bidirectional=bidirectional,
             reading=reading,
         )
+        check_bool("linear", linear)
         home, dtype = self._home(device, shots=shots), real_type(dtype)
         if linear and qubits is None:
             qubits = 4

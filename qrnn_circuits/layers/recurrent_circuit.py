@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import check_bool, check_positive_integer
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
@@ -111,6 +111,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             reading=reading,
         )
         self._read_wires = wires_read(readout, hidden_size)
+        check_bool("staggered", staggered)
         if memory is None:
             memory = max(1, self._read_wires - input_size)
         for name, value in (("memory", memory), ("depth", depth)):
