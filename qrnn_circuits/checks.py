@@ -4,6 +4,7 @@ import difflib
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 _GREATEST = 2**63 - 1
 _LARGEST = sys.float_info.max
@@ -41,6 +42,18 @@ def check_integer(name: str, value: object, least: int, greatest: int | None = N
         if greatest is not None or value > _GREATEST:
             accepted = f"from {least} to {_GREATEST if greatest is None else greatest}"
         raise ValueError(f"{name} must be {accepted}, got {_shown(value)}")
+
+
+def as_integer(name: str, value: object, least: int, greatest: int | None = None) -> int:
+    """Checks an integer as :func:`check_integer` does, of NumPy or PyTorch too, and returns it."""
+    number = plain(value)
+    check_integer(name, number, least, greatest)
+    return cast(int, number)
+
+
+def plain(value: object) -> object:
+    """A single number of NumPy or PyTorch as one of Python; anything else as it is."""
+    return cast(Any, value).item() if getattr(value, "shape", None) == () else value
 
 
 def check_bool(name: str, value: object) -> None:
@@ -120,12 +133,14 @@ def similar(name: object, names: Iterable[str]) -> str:
     return f"; known are {', '.join(names)}"
 
 
-def check_positive_integer(name: str, value: object) -> None:
-    """Raises a ``ValueError`` where an option is no integer of at least 1.
+def check_positive_integer(name: str, value: object) -> int:
+    """Raises a ``ValueError`` where an option is no integer of at least 1, and returns it.
 
     Args:
         name: Of the option.
-        value: What was given.
+        value: What was given, of NumPy or PyTorch too.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {_shown(value)}")
+    return number

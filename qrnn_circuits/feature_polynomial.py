@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.polynomial import BooleanPolynomial, all_monomials, check_degree
 
 
@@ -46,10 +47,8 @@ class FeaturePolynomial(nn.Module):
             ValueError: If a number is out of range.
         """
         super().__init__()
-        for name, value in (("bits", bits), ("features", features)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        check_degree(bits + features, degree)
+        bits, features = as_integer("bits", bits, 1), as_integer("features", features, 1)
+        degree = check_degree(bits + features, degree)
         self.in_bits = BooleanPolynomial(bits, min(degree, bits))
         self.bits = bits
         self.features = features

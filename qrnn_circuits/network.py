@@ -9,20 +9,24 @@ from torch import Tensor, nn
 import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.checks import check_bool, check_number, plain
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, mean_loss
 from qrnn_circuits.neuron import Initialisation, Semantics
+from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.sequences import (
     Steps,
     Symbols,
     acceptance_per_step,
     check_mask,
+    check_symbols,
     checked_steps,
 )
 from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
+from qrnn_circuits.tensors import check_tensor
 from qrnn_circuits.tracing import full_precision, is_traced
 
 
@@ -91,6 +95,8 @@ class RecurrentNetwork(nn.Module):
             ValueError: If there is no such way.
         """
         super().__init__()
+        if not isinstance(cell, Cell):
+            raise TypeError(f"cell must be a Cell, such as QRNNCell, got a {type(cell).__name__}")
         simulation(cell, strategy, 1, 1)
         self.strategy = strategy
         self.cell = cell
@@ -171,6 +177,8 @@ class RecurrentNetwork(nn.Module):
                 symbol, shape or parameter is not acceptable.
             TypeError: If a tensor has the wrong type.
         """
+        if not isinstance(acceptance_weight, Tensor):
+            acceptance_weight = check_number("acceptance_weight", plain(acceptance_weight))
         steps, state = self._checked_start(inputs, outcomes, state, ignore_index)
         counted = steps.scored(scored)
         with full_precision(state.device):
@@ -227,7 +235,10 @@ class RecurrentNetwork(nn.Module):
                 "autoregressive must be False for a cell of real inputs, got True: an outcome is a "
                 "symbol, and no input of such a cell"
             )
-        check_mask("sampled", sampled, outcomes.shape)
+        check_bool("autoregressive", autoregressive)
+        check_generator(generator)
+        check_symbols("outcomes", outcomes, self.cell)
+        check_mask("sampled", sampled, outcomes.shape, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
         steps, state = self._checked_start(inputs, outcomes, state)
         with full_precision(state.device):
@@ -269,6 +280,11 @@ class RecurrentNetwork(nn.Module):
 
     def _check_state(self, state: Tensor, batch: int) -> None:
         expected = self.cell.initial_state(batch)
+        if not isinstance(state, Tensor):
+            raise TypeError(
+                f"state must be a tensor of shape {tuple(expected.shape)}, got a "
+                f"{type(state).__name__}"
+            )
         if state.shape != expected.shape:
             raise ValueError(
                 f"state must have shape {tuple(expected.shape)}, got {tuple(state.shape)}"
@@ -277,6 +293,7 @@ class RecurrentNetwork(nn.Module):
             raise TypeError(
                 f"state must have the type of the parameters, {expected.dtype}, got {state.dtype}"
             )
+        check_tensor("state", state, expected)
         if is_traced():
             return
         if not torch.isfinite(state).all():

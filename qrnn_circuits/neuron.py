@@ -1,6 +1,6 @@
 """The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, pi
 from typing import get_args
@@ -8,13 +8,20 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import as_integer, check_number, plain
 from qrnn_circuits.choices import Semantics as Semantics
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.tracing import is_traced
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
+
+
+_KEEP_SMALL = "a smaller learning rate or initial spread keeps parameters small"
+SCALE_FEATURES = "bring features to [0, 1], for instance, before they are fed"
+"""What keeps small the angles that features make."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +52,8 @@ class Initialisation:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None and not 0 <= value < float("inf"):
-                raise ValueError(f"{name} must be finite and at least 0, got {value}")
+            if value is not None or name == "theta_spread":
+                object.__setattr__(self, name, check_number(name, plain(value)))
 
     def coefficients(
         self, shape: tuple[int, ...], order: int, generator: torch.Generator | None = None
@@ -83,7 +90,18 @@ class Initialisation:
         return self.theta_spread * _normal(shape, generator)
 
 
+def initialisation_of(given: Initialisation | None) -> Initialisation:
+    """The given spreads, or by default the usual ones; a ``TypeError`` where they are none."""
+    if given is not None and not isinstance(given, Initialisation):
+        raise TypeError(
+            f"initialisation must be an Initialisation, got a {type(given).__name__}: take "
+            "Initialisation(bias_spread=0.1), for instance"
+        )
+    return given or Initialisation()
+
+
 def _normal(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    check_generator(generator)
     # Whatever the default device: a generator draws on its own one alone.
     return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
 
@@ -97,31 +115,52 @@ def check_parameters(module: nn.Module) -> None:
         module: Its own parameters are checked, not those of its parts.
 
     Raises:
-        TypeError: If they are of another type than float32 and float64.
-        ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
-            are more than about 0.01 radians apart.
+        TypeError: If they are not all of type float32, or all of float64.
+        ParameterRangeError: See :func:`check_angles`.
     """
     named = [(name, p.detach()) for name, p in module.named_parameters(recurse=False)]
     if is_traced() or any(parameter.is_meta for _, parameter in named):
         return
-    dtype = named[0][1].dtype
-    if dtype not in (torch.float32, torch.float64):
-        raise TypeError(
-            f"parameters must be of type torch.float32 or torch.float64, got {dtype}: turn them "
-            "back by the method float() or double()"
-        )
+    check_types(parameter for _, parameter in named)
     if are_angles([parameter for _, parameter in named]):
         return
-    most = largest_angle(dtype)
     for name, parameter in named:
-        largest = torch.linalg.vector_norm(parameter, torch.inf).item() if len(parameter) else 0.0
-        if not largest <= most:
-            found = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
-            raise ParameterRangeError(
-                f"{name} must be finite and at most {most:.6g} radians in size, where "
-                f"{dtype} still tells angles apart, but {found}: a smaller learning rate "
-                "or initial spread keeps parameters small"
-            )
+        check_angles(name, parameter)
+
+
+def check_types(parameters: Iterable[Tensor]) -> None:
+    """Raises a ``TypeError`` where parameters are not all float32, or all float64."""
+    dtypes = {parameter.dtype for parameter in parameters}
+    if dtypes not in ({torch.float32}, {torch.float64}):
+        found = " and ".join(sorted(map(str, dtypes)))
+        raise TypeError(
+            "parameters must be all of one type, torch.float32 or torch.float64, got "
+            f"{found}: turn them back by the method float() or double()"
+        )
+
+
+def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
+    """Raises where angles in radians have lost their meaning.
+
+    Args:
+        name: Of what holds them.
+        angles: Of any shape; nothing is asked of those without numbers.
+        way_out: What keeps them small.
+
+    Raises:
+        ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
+            are more than about 0.01 radians apart.
+    """
+    if is_traced() or angles.is_meta or not angles.numel():
+        return
+    largest = torch.linalg.vector_norm(angles.detach(), torch.inf).item()
+    most = largest_angle(angles.dtype)
+    if not largest <= most:
+        found = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
+        raise ParameterRangeError(
+            f"{name} must be finite and at most {most:.6g} radians in size, where {angles.dtype} "
+            f"still tells angles apart, but {found}: {way_out}"
+        )
 
 
 def are_angles(parameters: Sequence[Tensor]) -> bool:
@@ -138,12 +177,18 @@ def largest_angle(dtype: torch.dtype) -> float:
     return 2.0**-7 / torch.finfo(dtype).eps
 
 
-def check_neuron_options(order: int, semantics: str) -> None:
-    """Raises a ``ValueError`` where no neuron of this order or semantics exists."""
+def check_neuron_options(order: int, semantics: str) -> int:
+    """Raises a ``ValueError`` where no neuron of this order or semantics exists.
+
+    Returns:
+        The order, which is an integer, or a ``TypeError`` is raised.
+    """
+    order = as_integer("order", order, -(2**63))
     if not 0 <= order <= MAX_ORDER:
         raise ValueError(f"order must be between 0 and {MAX_ORDER}, got {order}")
     if semantics not in get_args(Semantics):
         raise ValueError(f"semantics must be one of {get_args(Semantics)}, got {semantics!r}")
+    return order
 
 
 def block_amplitudes(angles: Tensor, order: int, semantics: Semantics) -> tuple[Tensor, Tensor]:
@@ -252,11 +297,10 @@ class QuantumNeuron(nn.Module):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        check_neuron_options(order, semantics)
+        self.order = check_neuron_options(order, semantics)
         self.polynomial = BooleanPolynomial(controls, degree)
-        self.order = order
         self.semantics: Semantics = semantics
-        initial = (initialisation or Initialisation()).coefficients(
+        initial = initialisation_of(initialisation).coefficients(
             (self.polynomial.size,), order, generator
         )
         self.coefficients = nn.Parameter(initial.to(dtype or torch.get_default_dtype()))

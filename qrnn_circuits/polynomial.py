@@ -7,6 +7,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
 from qrnn_circuits.synthesis import polynomial_to_parities
@@ -15,6 +16,8 @@ from qrnn_circuits.tracing import full_precision, is_joint
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
 _MOST_VALUES = 2**18
+MOST_MONOMIALS = 2**20
+"""Coefficients of an angle: listing more would take minutes and gigabytes."""
 MOST_BITS = 62
 """Variables of a polynomial, whose patterns are integers of 64 bits."""
 
@@ -61,14 +64,8 @@ class BooleanPolynomial(nn.Module):
             ValueError: If ``variables`` or ``degree`` is out of range, or there is no such basis.
         """
         super().__init__()
-        if variables < 1:
-            raise ValueError(f"variables must be at least 1, got {variables}")
-        if variables > MOST_BITS:
-            raise ValueError(
-                f"variables must be at most {MOST_BITS}, got {variables}: their patterns are "
-                "integers of 64 bits"
-            )
-        check_degree(variables, degree)
+        variables = as_integer("variables", variables, 1, MOST_BITS)
+        degree = check_degree(variables, degree)
         if basis not in get_args(Basis):
             raise ValueError(f"basis must be one of {get_args(Basis)}, got {basis!r}")
         self.variables = variables
@@ -324,13 +321,25 @@ def changes_of_basis(variables: int, degree: int) -> tuple[Tensor, Tensor]:
     return to_parities, torch.tensor(rows, dtype=torch.float64)
 
 
-def check_degree(variables: int, degree: int) -> None:
-    """Raises a ``ValueError`` where there is no monomial of so many variables."""
+def check_degree(variables: int, degree: int) -> int:
+    """Raises where no monomial has so many variables, or there are too many; returns the degree."""
+    degree = as_integer("degree", degree, -(2**63))
     if not 1 <= degree <= variables:
         raise ValueError(
             f"degree must be between 1 and the number of variables (here {variables}: the "
             f"controls of one neuron), got {degree}"
         )
+    # Degree by degree, up to those that are too many.
+    count = 0
+    for size in range(degree + 1):
+        count += comb(variables, size)
+        if count > MOST_MONOMIALS:
+            raise ValueError(
+                f"an angle must have at most {MOST_MONOMIALS} coefficients, but has more of "
+                f"{variables} variables, bits and features in all, from degree {size} on, got "
+                f"degree {degree}: take fewer variables or a smaller degree"
+            )
+    return degree
 
 
 def all_monomials(variables: int, degree: int) -> tuple[tuple[int, ...], ...]:

@@ -4,6 +4,15 @@ import torch
 from torch import Tensor
 
 
+def check_generator(generator: object) -> None:
+    """Raises a ``TypeError`` where a source of randomness is none of PyTorch's."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator, got a {type(generator).__name__}: of a seed, "
+            "take torch.Generator().manual_seed(seed)"
+        )
+
+
 @torch.no_grad()
 def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | None = None) -> None:
     """Fills a parameter on any device with numbers between ``-bound`` and ``bound``.
@@ -19,5 +28,6 @@ def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | N
         >>> bool(parameter.abs().max() <= 0.5)
         True
     """
+    check_generator(generator)
     numbers = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
     parameter.copy_(bound * (2 * numbers - 1))

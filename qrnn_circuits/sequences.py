@@ -12,6 +12,8 @@ from torch.nn.functional import pad
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.cells.base import PADDING, UNREAD, Cell
+from qrnn_circuits.checks import as_integer
+from qrnn_circuits.tensors import check_tensor
 from qrnn_circuits.tracing import is_traced
 
 Symbols = Tensor | PackedSequence
@@ -58,8 +60,10 @@ class Steps:
             ValueError: If it is of another shape, or marks an unread step.
         """
         if scored is not None:
+            if isinstance(scored, PackedSequence):
+                _check_lengths("scored", scored, self._lengths())
             given = unpacked("scored", scored, 0)
-            check_mask("scored", given, (len(self.inputs), self.columns))
+            check_mask("scored", given, (len(self.inputs), self.columns), self.inputs)
             scored = self.mask(given)
         if not self.marked:
             return scored
@@ -75,6 +79,13 @@ class Steps:
                 "a scored step is read, so give its right symbol in outcomes"
             )
         return scored
+
+    def _lengths(self) -> list[int]:
+        """Number of steps of each sequence."""
+        if self.lengths is None:
+            return [self.inputs.shape[1]] * len(self.inputs)
+        lengths: list[int] = self.lengths.tolist()
+        return lengths
 
     def predictions(self, log_probs: Tensor) -> Tensor:
         """Predictions of all steps for the given batch, NaN where there is padding."""
@@ -113,14 +124,15 @@ def checked_steps(
     if cell.features:
         _check_features(inputs, cell)
     else:
-        _check_type("inputs", inputs)
-    _check_type("outcomes", outcomes)
+        check_symbols("inputs", inputs, cell)
+    check_symbols("outcomes", outcomes, cell)
     if inputs.shape[:2] != outcomes.shape:
         raise ValueError(
             f"inputs and outcomes must be of as many sequences and steps, got shapes "
             f"{tuple(inputs.shape)} and {tuple(outcomes.shape)}"
         )
     if ignore_index is not None:
+        ignore_index = as_integer("ignore_index", ignore_index, -(2**63))
         outcomes = _ignored(outcomes, ignore_index)
     if is_traced():
         steps = _without_padding(inputs, outcomes)
@@ -226,17 +238,18 @@ def unpacked(name: str, symbols: Symbols, padding: int, features: int = 0) -> Te
     return pad_packed_sequence(symbols, batch_first=True, padding_value=padding)[0]
 
 
-def check_mask(name: str, mask: Tensor, shape: tuple[int, ...]) -> None:
+def check_mask(name: str, mask: Tensor, shape: tuple[int, ...], parameter: Tensor | None) -> None:
     """Checks a mask of the steps of a batch.
 
     Raises:
         TypeError: If it is no tensor of type bool.
-        ValueError: If it has another shape.
+        ValueError: If it has another shape, or is on another device than the parameters.
     """
     if not isinstance(mask, Tensor):
         raise TypeError(f"{name} must be a tensor of type torch.bool, got a {type(mask).__name__}")
     if mask.dtype != torch.bool:
         raise TypeError(f"{name} must be a tensor of type torch.bool, got {mask.dtype}")
+    check_tensor(name, mask, parameter)
     if mask.shape != shape:
         raise ValueError(
             f"{name} must have the shape of outcomes, {tuple(shape)}, got {tuple(mask.shape)}"
@@ -249,17 +262,29 @@ def _check_packed_alike(inputs: Symbols, outcomes: Symbols) -> None:
             "inputs and outcomes must both be packed sequences or both be tensors, got a "
             f"{type(inputs).__name__} and a {type(outcomes).__name__}"
         )
-    lengths, others = (pad_packed_sequence(each)[1].tolist() for each in (inputs, outcomes))
-    if lengths != others:
+    _check_lengths("outcomes", outcomes, pad_packed_sequence(inputs)[1].tolist())
+
+
+def _check_lengths(name: str, packed: PackedSequence, expected: list[int]) -> None:
+    """Raises a ``ValueError`` where packed sequences are not as long as those of the inputs."""
+    lengths = pad_packed_sequence(packed)[1].tolist()
+    if lengths != expected:
         raise ValueError(
-            f"inputs and outcomes must be of the same lengths, got {lengths} and {others}"
+            f"inputs and {name} must be of the same lengths, got {expected} and {lengths}"
         )
 
 
-def _check_type(name: str, symbols: Tensor) -> None:
+def check_symbols(name: str, symbols: Tensor, cell: Cell) -> None:
+    """Checks a batch of inputs or outcomes, but not their range.
+
+    Raises:
+        TypeError: If it is no dense tensor of integers.
+        ValueError: If its shape, or the device that it is on, is not acceptable.
+    """
     if not isinstance(symbols, Tensor) or symbols.dtype != torch.int64:
         found = symbols.dtype if isinstance(symbols, Tensor) else f"a {type(symbols).__name__}"
         raise TypeError(f"{name} must be a tensor of type torch.int64, got {found}")
+    check_tensor(name, symbols, next(cell.parameters(), None))
     if symbols.ndim != 2 or 0 in symbols.shape:
         raise ValueError(
             f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"
@@ -267,12 +292,14 @@ def _check_type(name: str, symbols: Tensor) -> None:
 
 
 def _check_features(features: Tensor, cell: Cell) -> None:
-    dtype = next(cell.parameters()).dtype
+    parameter = next(cell.parameters())
+    dtype = parameter.dtype
     if not isinstance(features, Tensor) or features.dtype != dtype:
         found = features.dtype if isinstance(features, Tensor) else f"a {type(features).__name__}"
         raise TypeError(
             f"inputs must be a tensor of the type of the parameters, {dtype}, got {found}"
         )
+    check_tensor("inputs", features, parameter)
     if features.ndim != 3 or 0 in features.shape or features.shape[2] != cell.features:
         raise ValueError(
             f"inputs must have shape (B, T, {cell.features}) with B and T at least 1, got "

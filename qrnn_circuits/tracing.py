@@ -10,7 +10,7 @@ import torch
 
 
 def is_traced() -> bool:
-    """Whether ``torch.func``, ``torch.compile`` or ``torch.export`` follows what is computed now.
+    """Whether ``torch.func``, ``torch.compile``, ``torch.export`` or ``torch.jit.trace`` follows.
 
     Tensors then hold no numbers that Python could ask for, and only PyTorch's own operations know
     their derivatives.
@@ -25,7 +25,17 @@ def is_traced() -> bool:
     transformed: bool = torch._C._are_functorch_transforms_active()
     # Nor one for derivatives in forward mode outside of torch.func; dual_level() counts here.
     forward: bool = torch.autograd.forward_ad._current_level >= 0
-    return transformed or forward or torch.compiler.is_compiling()
+    # torch.jit.trace records nothing of what Python computes, nor of a function's own backward.
+    recorded: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    return transformed or forward or recorded or torch.compiler.is_compiling()
+
+
+def is_open(size: object) -> bool:
+    """Whether a size is any one, as ``torch.export`` leaves that of a dynamic dimension.
+
+    Nothing may be chosen by it.
+    """
+    return isinstance(size, torch.SymInt)
 
 
 _JOINT: ContextVar[bool] = ContextVar("joint", default=False)

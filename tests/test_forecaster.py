@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from qrnn_circuits.forecaster import LAYERS, Forecaster
+from qrnn_circuits.forecaster import LAYERS, Forecaster, make_forecaster
 from qrnn_circuits.layers import RecurrentLayer
 
 CLASSICAL = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -45,6 +45,12 @@ def test_classical_layers_follow_their_generator_and_leave_pytorchs_alone(name: 
     assert not torch.equal(first, drawn(2))
     assert first.abs().max() <= 0.25
     assert first.std().item() == pytest.approx(0.25 / 3**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("layers", [0, 1.5, "x", True])
+def test_sizes_of_classical_layers_are_integers(layers: object) -> None:
+    with pytest.raises(ValueError, match="num_layers must be an integer of at least 1, got"):
+        make_forecaster("gru", features=1, targets=1, hidden_size=4, num_layers=layers)
 
 
 def test_the_loss_is_the_mean_square_of_what_the_last_step_misses() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from qrnn_circuits import QRNN, ZeroProbabilityError
+from qrnn_circuits import QRNN, RecurrentNetwork, ZeroProbabilityError
 from tests.dense import DenseCell
 
 MakeModel = Callable[..., QRNN]
@@ -292,6 +292,19 @@ def test_impossible_symbols_that_nothing_is_conditioned_on_leave_gradients_finit
             "state must be normalised, but a row of it has a norm that is 0.414 off 1",
         ),
         ({"inputs": [[0, 1]]}, TypeError, "inputs must be a tensor of type .*, got a list"),
+        (
+            {"inputs": torch.zeros(1, 2, dtype=torch.int64).to_sparse()},
+            TypeError,
+            "inputs must be a dense tensor",
+        ),
+        (
+            {"outcomes": torch.zeros(1, 2, dtype=torch.int64, device="meta")},
+            ValueError,
+            "outcomes must have numbers",
+        ),
+        ({"state": [1.0]}, TypeError, r"state must be a tensor of shape \(1, 8\), got a list"),
+        ({"ignore_index": 1.5}, TypeError, "ignore_index must be an integer, got 1.5"),
+        ({"ignore_index": 2**70}, ValueError, "ignore_index must be from"),
     ],
 )
 def test_unacceptable_arguments_are_named(
@@ -317,6 +330,32 @@ def test_unacceptable_masks_are_named(make_model: MakeModel) -> None:
         model.loss(symbols, symbols, symbols)
     with pytest.raises(ValueError, match=r"sampled must have the shape of outcomes, \(2, 3\)"):
         model.sample(symbols, symbols, sampled=torch.ones(2, 2, dtype=torch.bool))
+
+
+def test_unacceptable_options_are_named(make_model: MakeModel) -> None:
+    model = make_model(workspace=2, lane=1)
+    symbols = torch.zeros(2, 3, dtype=torch.int64)
+    every = torch.ones_like(symbols, dtype=torch.bool)
+    for weight, error in (("much", TypeError), (torch.nan, ValueError), (-1.0, ValueError)):
+        with pytest.raises(error, match=f"acceptance_weight must be .* got '?{weight}"):
+            model.loss(symbols, symbols, acceptance_weight=weight)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="autoregressive must be True or False, got 'no'"):
+        model.sample(symbols, symbols, sampled=every, autoregressive="no")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator, got a int"):
+        model.sample(symbols, symbols, sampled=every, generator=3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"outcomes must be a tensor of type .* got a list"):
+        model.sample(symbols, symbols.tolist(), sampled=every)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="cell must be a Cell, such as QRNNCell, got a RNN"):
+        RecurrentNetwork(torch.nn.RNN(1, 1))  # type: ignore[arg-type]
+
+
+def test_parameters_of_several_types_are_refused(make_model: MakeModel) -> None:
+    model = make_model(workspace=2, lane=1)
+    cell = model.cell
+    cell.readout_coefficients.data = cell.readout_coefficients.data.half()
+    symbols = torch.zeros(2, 3, dtype=torch.int64)
+    with pytest.raises(TypeError, match=r"got torch\.float16 and torch\.float64"):
+        model(symbols, symbols)
 
 
 def test_an_unknown_strategy_is_rejected() -> None:

@@ -81,7 +81,7 @@ def test_table_is_differentiable_in_the_coefficients() -> None:
 
 @pytest.mark.parametrize(("variables", "degree"), [(0, 1), (3, 0), (3, 4), (1, 2)])
 def test_sizes_out_of_range_are_rejected(variables: int, degree: int) -> None:
-    with pytest.raises(ValueError, match=r"variables must be at least 1|degree must be between 1"):
+    with pytest.raises(ValueError, match=r"variables must be from 1|degree must be between 1"):
         BooleanPolynomial(variables, degree)
 
 
@@ -92,8 +92,13 @@ def test_another_basis_is_refused() -> None:
 
 @pytest.mark.parametrize("variables", [63, 2**63])
 def test_patterns_beyond_64_bits_are_rejected(variables: int) -> None:
-    with pytest.raises(ValueError, match=f"variables must be at most 62, got {variables}"):
+    with pytest.raises(ValueError, match=f"variables must be from 1 to 62, got {variables}"):
         BooleanPolynomial(variables, 1)
+
+
+def test_more_coefficients_than_can_be_listed_are_rejected() -> None:
+    with pytest.raises(ValueError, match=r"at most 1048576 coefficients, .* from degree 8 on"):
+        BooleanPolynomial(24, 24)
 
 
 def test_arguments_of_the_wrong_size_are_rejected() -> None:

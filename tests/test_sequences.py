@@ -258,6 +258,10 @@ def test_sequences_packed_in_different_ways_are_refused(make_model: MakeModel) -
         model(packed, torch.tensor([[0, 1]]))
     with pytest.raises(ValueError, match=r"of the same lengths, got \[2, 1\] and \[2, 2\]"):
         model(packed, other)
+    # As many sequences, of which the longest are as long.
+    scored = pack_sequence([torch.tensor([True, True]), torch.tensor([True, True])])
+    with pytest.raises(ValueError, match=r"inputs and scored must be of the same lengths"):
+        model.loss(packed, packed, scored)
     values = pack_sequence([torch.zeros(2, 3, dtype=torch.int64)])
     with pytest.raises(ValueError, match=r"one number for each step, got steps of shape \(3,\)"):
         model(values, values)

@@ -10,17 +10,22 @@ from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations, patterns_from_target
 from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.qrnn import MOST_WIRES
+from qrnn_circuits.checks import as_integer, check_number, plain
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import (
+    SCALE_FEATURES,
     Initialisation,
     Semantics,
     apply_blocks,
     block_amplitudes,
+    check_angles,
     check_neuron_options,
     check_parameters,
+    initialisation_of,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.tensors import real_type
 
 
 class FeatureQRNNCell(NeuronCell):
@@ -90,22 +95,17 @@ class FeatureQRNNCell(NeuronCell):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        for name, value, least in (
-            ("features", features, 1),
-            ("lane", lane, 1),
-            ("workspace", workspace, 2),
-            ("stages", stages, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        features = as_integer("features", features, 1)
+        lane = as_integer("lane", lane, 1)
+        workspace = as_integer("workspace", workspace, 2)
+        stages = as_integer("stages", stages, 0)
         if workspace > MOST_WIRES:
             raise ValueError(
                 f"workspace must be at most {MOST_WIRES}, got {workspace}: a state of so many "
                 f"wires has 2**{workspace} amplitudes"
             )
-        if not 0 <= feature_spread < float("inf"):
-            raise ValueError(f"feature_spread must be finite and at least 0, got {feature_spread}")
-        check_neuron_options(order, semantics)
+        feature_spread = check_number("feature_spread", plain(feature_spread))
+        order = check_neuron_options(order, semantics)
         self.features = features
         self.lane = lane
         self.workspace = workspace
@@ -115,10 +115,8 @@ class FeatureQRNNCell(NeuronCell):
         self.polynomial = FeaturePolynomial(workspace - 1, features, degree)
         self.readout_polynomial = BooleanPolynomial(workspace, min(degree, workspace))
         self.feature_spread = feature_spread
-        self.initialisation = initialisation or Initialisation()
-        dtype = dtype or torch.get_default_dtype()
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        self.initialisation = initialisation_of(initialisation)
+        dtype = real_type(dtype)
 
         def empty(*shape: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(*shape, device=device, dtype=dtype))
@@ -174,10 +172,12 @@ class FeatureQRNNCell(NeuronCell):
             natural log of what the blocks of each row were divided by, float64, shape ``(B,)``.
 
         Raises:
-            ParameterRangeError: If a parameter is not finite or too large for an angle.
+            ParameterRangeError: If a parameter, or an angle that features lead to, is not finite or
+                too large.
         """
         check_parameters(self)
         angles = self.polynomial.table(self.coefficients, features)
+        _check_featured(angles)
         blocks = torch.stack(block_amplitudes(angles, self.order, self.semantics))
         log_scale = blocks.new_zeros(features.shape[0], dtype=torch.float64)
         if self.order and self.semantics == "postselected":
@@ -194,12 +194,14 @@ class FeatureQRNNCell(NeuronCell):
             features: Shape ``(B, F)``.
 
         Raises:
-            ParameterRangeError: If a parameter is not finite or too large for an angle.
+            ParameterRangeError: If a parameter, or an angle that features lead to, is not finite or
+                too large.
         """
         check_parameters(self)
         patterns = patterns_from_target(self.workspace, features.device)
         patterns = patterns.repeat(1 + self.stages, 1)
         angles = self.polynomial.table(self.coefficients, features, patterns)
+        _check_featured(angles)
         if self.order == 0:
             return WorkspaceRotations(angles / 2, None)
         cos, sin = block_amplitudes(angles, self.order, self.semantics)
@@ -310,8 +312,14 @@ class FeatureQRNNCell(NeuronCell):
         """The stages up to the last work stage; arguments as for :meth:`circuit`."""
         polynomial = self.polynomial
         rows = polynomial.restrict(self.coefficients, symbol[None].to(self.coefficients))[:, 0]
+        _check_featured(rows)
         degree = polynomial.in_bits.degree
         stages = self._workspace_stages(rows, workspace, workspace, neuron, degree)
         if lane_symbol:
             stages.insert(0, CircuitStage("clear lane", symbol_flips(lane, lane_symbol)))
         return stages
+
+
+def _check_featured(angles: Tensor) -> None:
+    """Raises a ``ParameterRangeError`` where features have led to angles without meaning."""
+    check_angles("what features make of angles", angles, SCALE_FEATURES)

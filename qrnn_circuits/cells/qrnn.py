@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.sparsity import parity_angles, prune
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
 from qrnn_circuits.neuron import (
@@ -15,8 +16,10 @@ from qrnn_circuits.neuron import (
     Semantics,
     check_neuron_options,
     check_parameters,
+    initialisation_of,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.tensors import real_type
 
 # A single state of more wires takes more than 4 GiB in float32.
 MOST_WIRES = 30
@@ -87,29 +90,23 @@ class QRNNCell(NeuronCell):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        for name, value, least in (
-            ("lane", lane, 1),
-            ("workspace", workspace, 1),
-            ("stages", stages, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        lane = as_integer("lane", lane, 1)
+        workspace = as_integer("workspace", workspace, 1)
+        stages = as_integer("stages", stages, 0)
         if lane + workspace > MOST_WIRES:
             raise ValueError(
                 f"lane and workspace must have at most {MOST_WIRES} wires in all, got {lane} and "
                 f"{workspace}: a state of them has 2**{lane + workspace} amplitudes"
             )
-        check_neuron_options(order, semantics)
-        dtype = dtype or torch.get_default_dtype()
-        if dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+        order = check_neuron_options(order, semantics)
+        dtype = real_type(dtype)
         self.lane = lane
         self.workspace = workspace
         self.stages = stages
         self.order = order
         self.semantics: Semantics = semantics
         self.polynomial = BooleanPolynomial(workspace + lane - 1, degree, basis)
-        initialisation = initialisation or Initialisation()
+        initialisation = initialisation_of(initialisation)
         neurons = workspace * (1 + stages) + lane
         coefficients = initialisation.coefficients(
             (neurons, self.polynomial.size), order, generator

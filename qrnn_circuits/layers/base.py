@@ -8,8 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from qrnn_circuits.checks import check_choice, check_positive_integer
+from qrnn_circuits.checks import (
+    as_integer,
+    check_bool,
+    check_choice,
+    check_number,
+    check_positive_integer,
+    plain,
+)
 from qrnn_circuits.circuits.tapes import Readout
+from qrnn_circuits.neuron import check_types
+from qrnn_circuits.tensors import check_tensor
 from qrnn_circuits.tracing import is_traced
 
 if TYPE_CHECKING:
@@ -56,23 +65,19 @@ class RecurrentLayer(nn.Module, ABC):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        for name, value in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
-            check_positive_integer(name, value)
+        self.input_size = check_positive_integer("input_size", input_size)
+        self.hidden_size = check_positive_integer("hidden_size", hidden_size)
+        self.num_layers = num_layers = check_positive_integer("num_layers", num_layers)
         check_choice("reading", reading, get_args(Reading))
-        if not 0 <= dropout <= 1:
+        check_bool("batch_first", batch_first)
+        check_bool("bidirectional", bidirectional)
+        if check_number("dropout", plain(dropout)) > 1:
             raise ValueError(f"dropout must be a probability from 0 to 1, got {dropout!r}")
         if dropout and num_layers == 1:
             warnings.warn(
                 f"dropout={dropout} acts between layers, of which num_layers=1 has none",
                 stacklevel=3,
             )
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
         self.batch_first = batch_first
         self.dropout = dropout
         self.bidirectional = bidirectional
@@ -109,9 +114,14 @@ class RecurrentLayer(nn.Module, ABC):
     def _take_device(self, device: "qml.devices.Device | str", shots: int | None) -> None:
         import pennylane as qml
 
-        if shots is not None and shots < 1:
-            raise ValueError(f"shots must be at least 1, or None for exact numbers, got {shots}")
+        if shots is not None:
+            shots = as_integer("shots", shots, 1)
         self._device = qml.device(device) if isinstance(device, str) else device
+        if not isinstance(self._device, qml.devices.Device):
+            raise TypeError(
+                "device must be a PennyLane device, its name, such as 'qrnn.aer', or where "
+                f"parameters live, such as 'cpu', got a {type(device).__name__}"
+            )
         self.shots = shots
 
     def _home(
@@ -209,7 +219,11 @@ class RecurrentLayer(nn.Module, ABC):
         """
         if isinstance(input, PackedSequence):
             padded, lengths = pad_packed_sequence(input)
-            self._check_input(padded)
+            if self._check_input(padded):
+                raise ValueError(
+                    f"input must be packed sequences of shape (T, {self.input_size}) each, got one "
+                    "number for each step: take sequence[:, None] of one feature"
+                )
             output, state = self._along(padded, self._checked_hx(hx, padded, one=False), lengths)
             if self.reading == "last":
                 return (output.transpose(0, 1) if self.batch_first else output), state
@@ -269,17 +283,14 @@ class RecurrentLayer(nn.Module, ABC):
     def _check_input(self, given: object) -> bool:
         """Raises where an input is not acceptable, and returns whether it is a single sequence."""
         parameter = next(self.parameters())
-        if parameter.dtype not in (torch.float32, torch.float64):
-            raise TypeError(
-                f"parameters must be torch.float32 or torch.float64, but are {parameter.dtype}: "
-                "take layer.float()"
-            )
+        check_types(self.parameters())
         if not isinstance(given, Tensor) or given.dtype != parameter.dtype:
             found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
             raise TypeError(
                 "input must be a tensor of the type of the parameters, "
                 f"{parameter.dtype}, or a PackedSequence, got {found}"
             )
+        check_tensor("input", given, parameter)
         if given.ndim not in (2, 3) or given.shape[-1] != self.input_size or 0 in given.shape:
             batch = "(B, T, input_size)" if self.batch_first else "(T, B, input_size)"
             raise ValueError(
@@ -304,6 +315,7 @@ class RecurrentLayer(nn.Module, ABC):
             raise ValueError(
                 "hx must be None on a quantum device, which starts with every wire in 0"
             )
+        check_tensor("hx", hx, inputs)
         self._check_state(hx)
         if not is_traced() and not torch.isfinite(hx).all():
             raise ValueError("hx must be finite, but holds NaN or infinity")

@@ -9,8 +9,10 @@ from qrnn_circuits.checks import check_positive_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
+from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
+from qrnn_circuits.tensors import real_type
 from qrnn_circuits.tracing import full_precision
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ class FastWeightProgrammer(RecurrentLayer):
             )
         latent = self.qubits if latent is None else latent
         check_positive_integer("latent", latent)
-        home = self._home(device, shots=shots)
+        home, dtype = self._home(device, shots=shots), real_type(dtype)
         cells = [
             _SlowProgrammer(size, latent, depth, self.qubits, device=home, dtype=dtype)
             for size in self.input_sizes()
@@ -128,6 +130,8 @@ class FastWeightProgrammer(RecurrentLayer):
         with full_precision(inputs.device):
             updates = cast(_SlowProgrammer, cell)(inputs)
             states = state + updates.flatten(-2).cumsum(0)
+            for angles in (inputs, states):
+                check_angles("what features make of angles", angles, SCALE_FEATURES)
             angles = states.unflatten(-1, (self.depth, self.qubits))
             if self._device is None:
                 outputs = programmed_expectations(inputs, angles)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import check_bool, check_positive_integer
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.neuron import check_angles
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.pauli_strings import single_layer_circuits
 from qrnn_circuits.simulation.variational import Evaluate, variational_circuits
-from qrnn_circuits.tracing import full_precision
+from qrnn_circuits.tensors import real_type
+from qrnn_circuits.tracing import full_precision, is_traced
 
 if TYPE_CHECKING:
     import pennylane as qml
@@ -186,7 +189,8 @@ class HybridLayer(RecurrentLayer):
             bidirectional=bidirectional,
             reading=reading,
         )
-        home = self._home(device, shots=shots)
+        check_bool("linear", linear)
+        home, dtype = self._home(device, shots=shots), real_type(dtype)
         if linear and qubits is None:
             qubits = 4
         cells = [
@@ -217,9 +221,16 @@ class HybridLayer(RecurrentLayer):
                     state = state.index_copy(0, rows, after)
                 outputs.append(output)
                 states.append(state)
-        return torch.stack(outputs), torch.stack(states)
+        found = torch.stack(outputs), torch.stack(states)
+        if not is_traced() and not all(torch.isfinite(values).all() for values in found):
+            raise ParameterRangeError(
+                "parameters must be finite and not so large that values of a layer are not, but "
+                "these hold NaN or infinity: a smaller learning rate keeps parameters small"
+            )
+        return found
 
     def _circuits(self, bank: CircuitBank, samples: int) -> Evaluate:
+        check_angles("angles", bank.angles)
         if self._device is not None:
             return variational_circuits_on(bank.angles, self._device, self.shots)
         if bank.angles.shape[1] == 1:

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import check_bool, check_positive_integer
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
+from qrnn_circuits.neuron import SCALE_FEATURES, check_angles, check_parameters
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.register import (
     RegisterSizes,
     coupled_pairs,
+    encoding_angles,
     register_states,
     unpacked,
 )
 from qrnn_circuits.simulation.variational import z_signs
+from qrnn_circuits.tensors import real_type
 from qrnn_circuits.tracing import full_precision, is_traced
 
 if TYPE_CHECKING:
@@ -110,6 +113,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             reading=reading,
         )
         self._read_wires = wires_read(readout, hidden_size)
+        check_bool("staggered", staggered)
         if memory is None:
             memory = max(1, self._read_wires - input_size)
         for name, value in (("memory", memory), ("depth", depth)):
@@ -131,7 +135,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             )
         self.memory, self.depth, self.staggered = memory, depth, staggered
         self.readout: Readout = readout
-        home = self._home(device, shots=shots)
+        home, dtype = self._home(device, shots=shots), real_type(dtype)
         cells = [
             _RegisterCell(RegisterSizes(size, memory, staggered), depth, device=home, dtype=dtype)
             for size in self.input_sizes()
@@ -167,6 +171,8 @@ class RecurrentCircuitLayer(RecurrentLayer):
     ) -> tuple[Tensor, Tensor]:
         cell = cast(_RegisterCell, cell)
         block = cell.sizes, cell.rotations, cell.couplings
+        check_parameters(cell)
+        check_angles("what features make of angles", encoding_angles(inputs), SCALE_FEATURES)
         if self._device is not None:
             outputs = register_readings(
                 *block,

@@ -1,5 +1,6 @@
 """Recurrent circuits on a register that is reset in part, by density matrices of what is kept."""
 
+from math import isqrt
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from qrnn_circuits.simulation.variational import (
     turn_wire,
     z_signs,
 )
+from qrnn_circuits.tracing import is_open
 
 
 class RegisterSizes(NamedTuple):
@@ -110,7 +112,7 @@ def register_states(
     density = unpacked(state)
     encoded = product_amplitudes(ry_amplitudes(encoding_angles(inputs))).to(density.dtype)
     # The block acts on the features of all steps, or once on all that they may be made of.
-    few = inputs.shape[0] * state.shape[0] < size
+    few = not is_open(state.shape[0]) and inputs.shape[0] * state.shape[0] < size
     basis = encoded if few else torch.eye(size, dtype=density.dtype, device=inputs.device)
     memory = torch.eye(kept, dtype=density.dtype, device=inputs.device)
     beside = (basis[..., None, :, None] * memory[:, None]).flatten(-2)
@@ -139,6 +141,7 @@ def packed(density: Tensor) -> Tensor:
 
 def unpacked(state: Tensor) -> Tensor:
     """The density matrices ``(..., N, N)`` of real numbers ``(..., N**2)``."""
-    side = round(state.shape[-1] ** 0.5)
+    # An integer also where torch.jit.trace has sizes as tensors.
+    side = isqrt(int(state.shape[-1]))
     square = state.unflatten(-1, (side, side))
     return torch.complex((square + square.mT) / 2, (square - square.mT) / 2)

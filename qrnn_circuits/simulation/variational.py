@@ -7,6 +7,8 @@ from math import pi
 import torch
 from torch import Tensor
 
+from qrnn_circuits.tracing import is_open
+
 Evaluate = Callable[[Tensor], Tensor]
 """From encoded values ``(..., n)`` to the expectation of Z on each wire, of the same shape."""
 
@@ -134,7 +136,7 @@ def variational_circuits(angles: Tensor, samples: int) -> Evaluate:
     Args:
         angles: Of G circuits, shape ``(G, depth, n, 3)``.
         samples: About how many states each circuit will act on. For more than it has dimensions,
-            its matrix is built first.
+            its matrix is built first, but not where any number is left open.
 
     Returns:
         From values ``(G, B, n)``, or ``(1, B, n)`` for all circuits, to ``(G, B, n)``.
@@ -143,7 +145,7 @@ def variational_circuits(angles: Tensor, samples: int) -> Evaluate:
     size = 1 << wires
     signs = z_signs(wires, angles)
     matrices = None
-    if size <= samples:
+    if not is_open(samples) and size <= samples:
         identity = torch.eye(size, dtype=angles.dtype, device=angles.device)
         matrices = variational_states(
             torch.complex(identity, torch.zeros_like(identity)), angles[:, None]

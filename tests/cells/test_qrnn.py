@@ -188,3 +188,25 @@ def test_both_bases_start_with_the_same_functions(order: int) -> None:
     assert not torch.allclose(monomials.coefficients, parities.coefficients)
     tables = [cell.polynomial.table(cell.neuron_coefficients) for cell in (monomials, parities)]
     torch.testing.assert_close(*tables, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"lane": 1.0}, "lane must be an integer, got 1.0"),
+        ({"workspace": None}, "workspace must be an integer, got None"),
+        ({"stages": True}, "stages must be an integer, got True"),
+        ({"order": 1.5}, "order must be an integer, got 1.5"),
+        ({"degree": "2"}, "degree must be an integer, got '2'"),
+        ({"initialisation": 0.1}, "initialisation must be an Initialisation, got a float"),
+        ({"generator": 3}, "generator must be a torch.Generator, got a int"),
+    ],
+)
+def test_options_of_wrong_types_are_rejected(options: dict[str, object], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        QRNNCell(**({"lane": 1, "workspace": 2} | options))  # type: ignore[arg-type]
+
+
+def test_sizes_of_numpy_are_sizes() -> None:
+    cell = QRNNCell(lane=np.int64(1), workspace=np.int64(2), order=np.int32(1))  # type: ignore[arg-type]
+    assert [type(value) for value in (cell.lane, cell.workspace, cell.order)] == [int] * 3

@@ -1,5 +1,7 @@
 import copy
+from functools import partial
 
+import numpy as np
 import pennylane as qml
 import pytest
 import torch
@@ -7,6 +9,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
+from qrnn_circuits.layers import QLSTM, RecurrentCircuitLayer
+from qrnn_circuits.layers.hybrid import HybridLayer
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from tests.circuits.known_warnings import TREE_TRAVERSAL
 from tests.layers.cases import CLASSICAL_STATES, LAYERS, Make, assert_alike, random
 
@@ -153,6 +158,29 @@ def test_an_exported_layer_takes_batches_of_other_sizes(make_layer: Make) -> Non
     assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(QLSTM, linear=True, depth=2),
+        partial(RecurrentCircuitLayer, readout="populations"),
+    ],
+)
+def test_an_exported_layer_takes_batches_of_any_size(make: Make) -> None:
+    layer = make(2, 4, dtype=torch.float64)
+    batch = {1: torch.export.Dim("batch", min=2)}
+    exported = torch.export.export(layer, (random(1, 2, 2),), dynamic_shapes=(batch,))
+    for size in (2, 9, 300):
+        inputs = random(1, size, 2)
+        assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recorded_layer_returns_the_same_of_other_numbers(make_layer: Make) -> None:
+    layer, inputs = make_layer(), random(3, 2, 2)
+    recorded = torch.jit.trace(layer, (random(3, 2, 2),), check_trace=False)
+    assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
 def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) -> None:
     layer, inputs = make_layer(1, 2), random(2, 2, 1)
     values = {name: value.detach() for name, value in layer.named_parameters()}
@@ -240,10 +268,12 @@ def test_shots_estimate_what_is_expected(make_layer: Make) -> None:
         ({"hidden_size": 0}, "hidden_size must be an integer of at least 1, got 0"),
         ({"input_size": 1.5}, "input_size must be an integer of at least 1, got 1.5"),
         ({"num_layers": 0}, "num_layers must be an integer of at least 1, got 0"),
+        ({"num_layers": True}, "num_layers must be an integer of at least 1, got True"),
         ({"dropout": 2.0}, "dropout must be a probability from 0 to 1, got 2.0"),
         ({"reading": "all"}, "reading must be"),
         ({"shots": 100}, "shots must not be given without a quantum device, but device is None"),
         ({"device": "qrnn.torch", "shots": 0}, "shots must be at least 1"),
+        ({"dtype": torch.float16}, r"dtype must be torch.float32 or torch.float64, got"),
     ],
 )
 def test_options_out_of_range_are_refused(
@@ -251,6 +281,30 @@ def test_options_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=problem):
         make_layer(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"dropout": "much"}, "dropout must be a number, got 'much'"),
+        ({"bidirectional": "no"}, "bidirectional must be True or False, got 'no'"),
+        ({"batch_first": 1}, "batch_first must be True or False, got 1"),
+        ({"device": 3}, "device must be a PennyLane device, its name"),
+        ({"device": "qrnn.torch", "shots": 1.5}, "shots must be an integer, got 1.5"),
+        ({"generator": 3}, "generator must be a torch.Generator, got a int"),
+    ],
+)
+def test_options_of_wrong_types_are_refused(
+    options: dict[str, object], problem: str, make_layer: Make
+) -> None:
+    with pytest.raises(TypeError, match=problem):
+        make_layer(**options)
+
+
+def test_sizes_of_numpy_are_sizes(make_layer: Make) -> None:
+    layer = make_layer(num_layers=np.int64(2))
+    assert layer(random(3, 2, 2))[1].shape[0] == 2
+    assert type(layer.num_layers) is int
 
 
 @pytest.mark.parametrize(
@@ -263,6 +317,9 @@ def test_options_out_of_range_are_refused(
         (random(3, 2, 2) * torch.inf, None, ValueError, "input must be finite"),
         (random(3, 2, 2), random(1, 3, 99), ValueError, r"hx must be a tensor of shape \(1, 2, "),
         (pack_sequence([random(3, 5)]), None, ValueError, "input_size 2"),
+        (pack_sequence([random(3), random(2)]), None, ValueError, r"of shape \(T, 2\) each"),
+        (random(3, 2, 2).to_sparse(), None, TypeError, "input must be a dense tensor"),
+        (random(3, 2, 2).to("meta"), None, ValueError, "input must have numbers"),
     ],
 )
 def test_wrong_inputs_are_refused(
@@ -279,7 +336,46 @@ def test_states_that_are_not_finite_are_refused(make_layer: Make) -> None:
         layer(random(3, 2, 2), state)
 
 
+def test_angles_without_meaning_are_refused(make_layer: Make) -> None:
+    layer = make_layer()
+    inputs = random(3, 2, 2)
+    if not isinstance(layer, HybridLayer):
+        # A QLSTM and a QGRU take features by their arcus tangent, of any size.
+        with pytest.raises(ParameterRangeError, match="features make of angles must be finite"):
+            layer(inputs * 1e30)
+    for value in (1e30, torch.nan):
+        spoilt = copy.deepcopy(layer)
+        with torch.no_grad():
+            for parameter in spoilt.parameters():
+                parameter[...] = value
+        with pytest.raises(ParameterRangeError, match="must be finite and at most"):
+            spoilt(inputs)
+
+
+def test_values_that_are_not_finite_are_refused() -> None:
+    layer = QLSTM(2, 3, linear=True)
+    with torch.no_grad():
+        next(p for name, p in layer.named_parameters() if "after" in name).fill_(torch.nan)
+    with pytest.raises(ParameterRangeError, match="values of a layer"):
+        layer(torch.rand(3, 2, 2))
+
+
+def test_parameters_of_several_types_are_refused(make_layer: Make) -> None:
+    layer = make_layer(num_layers=2)
+    last = list(layer.parameters())[-1]
+    last.data = last.data.float()
+    with pytest.raises(TypeError, match=r"got torch\.float32 and torch\.float64"):
+        layer(random(3, 2, 2))
+
+
+def test_parameters_without_numbers_are_refused(make_layer: Make) -> None:
+    layer = make_layer().to("meta")
+    for inputs in (random(3, 2, 2), random(3, 2, 2).to("meta")):
+        with pytest.raises(ValueError, match="parameters must have numbers"):
+            layer(inputs)
+
+
 def test_narrow_types_are_refused(make_layer: Make) -> None:
     layer = make_layer().half()
-    with pytest.raises(TypeError, match=r"parameters must be .* but are torch\.float16"):
+    with pytest.raises(TypeError, match=r"torch\.float32 or torch\.float64, got torch\.float16"):
         layer(random(3, 2, 2).half())

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_sequence
 
-from qrnn_circuits import QLSTM
+from qrnn_circuits import QLSTM, RecurrentCircuitLayer
 from qrnn_circuits.layers import RecurrentLayer
 from tests.layers.cases import Make, assert_alike, maker, random
 from tests.layers.paper_circuits import circuits_of
@@ -70,6 +70,13 @@ def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make)
 
     for one, other in zip(found, expected, strict=True):
         assert torch.allclose(one, other, rtol=0, atol=0.05)
+
+
+def test_a_word_is_not_taken_for_true() -> None:
+    with pytest.raises(TypeError, match="linear must be True or False, got 'false'"):
+        QLSTM(2, 3, linear="false")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="staggered must be True or False, got 'false'"):
+        RecurrentCircuitLayer(2, 3, staggered="false")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

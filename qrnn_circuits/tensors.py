@@ -1,0 +1,52 @@
+"""Where and how the tensors that a user gives must hold their numbers."""
+
+import torch
+from torch import Tensor
+
+
+def real_type(dtype: torch.dtype | None) -> torch.dtype:
+    """The type of parameters, by default torch's default type.
+
+    Raises:
+        ValueError: If it is neither float32 nor float64.
+    """
+    dtype = dtype or torch.get_default_dtype()
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
+    return dtype
+
+
+def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
+    """Checks that the numbers of a tensor are known, each by its place, beside the parameters.
+
+    Args:
+        name: Of the argument.
+        given: What was given.
+        parameter: One of the parameters, if there are any.
+
+    Raises:
+        TypeError: If it is sparse, nested or laid out in another way.
+        ValueError: If it or the parameters have no numbers, or they are on different devices.
+
+    Example:
+        >>> check_tensor("input", torch.ones(2).to_sparse(), torch.ones(3))
+        Traceback (most recent call last):
+        TypeError: input must be a dense tensor of one shape, got the layout torch.sparse_coo...
+    """
+    if given.layout != torch.strided:
+        raise TypeError(
+            f"{name} must be a dense tensor of one shape, got the layout {given.layout}: take "
+            "to_dense(), or of sequences of unequal length torch.nn.utils.rnn.pack_sequence"
+        )
+    if parameter is not None and parameter.is_meta:
+        raise ValueError(
+            "parameters must have numbers, but are on the device 'meta', which holds none: take "
+            "to_empty(device='cpu') and then load_state_dict"
+        )
+    if given.is_meta:
+        raise ValueError(f"{name} must have numbers, but is on the device 'meta', which holds none")
+    if parameter is not None and given.device != parameter.device:
+        raise ValueError(
+            f"{name} must be on the device of the parameters, '{parameter.device}', got "
+            f"'{given.device}': take {name}.to('{parameter.device}')"
+        )
