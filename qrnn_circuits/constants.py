@@ -5,6 +5,7 @@ from functools import lru_cache, wraps
 from typing import TypeVar, TypeVarTuple
 
 import torch
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 Sizes = TypeVarTuple("Sizes")
 Constant = TypeVar("Constant")
@@ -14,7 +15,8 @@ def constant(function: Callable[[*Sizes], Constant]) -> Callable[[*Sizes], Const
     """Remembers the tensors that a function makes of its arguments.
 
     They serve every later call, wherever the first one was made: in inference mode, whose tensors
-    serve no gradient, or under ``torch.device("meta")``, whose tensors hold no numbers.
+    serve no gradient, under ``torch.device("meta")``, whose tensors hold no numbers, or within
+    transforms of ``torch.func``.
 
     Args:
         function: Makes tensors of hashable arguments, on the CPU unless it says where.
@@ -30,7 +32,12 @@ def constant(function: Callable[[*Sizes], Constant]) -> Callable[[*Sizes], Const
 
     @lru_cache(maxsize=64)
     def remembered(sizes: tuple[*Sizes]) -> Constant:
-        with torch.inference_mode(False), torch.device("cpu"):
+        # A tensor made within a transform of torch.func belongs to it, and dies with it.
+        with (
+            temporarily_clear_interpreter_stack(),
+            torch.inference_mode(False),
+            torch.device("cpu"),
+        ):
             return function(*sizes)
 
     @wraps(function)

@@ -82,3 +82,11 @@ def test_wrong_states_are_refused(
 ) -> None:
     with pytest.raises(error, match=problem):
         make_layer()(random(3, 2, 2), hx)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
+def test_a_compiled_layer_on_a_device_returns_the_same() -> None:
+    layer = QRNNLayer(1, 2, order=1, stages=0, semantics="postselected", dtype=torch.float64)
+    inputs = random(2, 1, 1)
+    compiled = torch.compile(layer.on("qrnn.torch"), backend="eager")
+    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-8)
