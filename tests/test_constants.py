@@ -36,7 +36,8 @@ def test_a_network_that_was_first_used_within_transforms_has_derivatives_later()
 
     def loss(theta: torch.Tensor) -> torch.Tensor:
         output = functional_call(model, {"cell.theta": theta}, (SYMBOLS, SYMBOLS))
-        return -output.log_probs[..., 0].sum()
+        total: torch.Tensor = -output.log_probs[..., 0].sum()
+        return total
 
     theta = model.cell.theta.detach()
     torch.func.hessian(loss)(theta)

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -180,6 +180,19 @@ class RecurrentLayer(nn.Module, ABC):
             state after each step, shape ``(T, B, S)``, whatever it is behind the last one.
         """
 
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _run_on_device(self, *arguments: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
+        """As :meth:`_run`, which no compiler follows, nor each transform of ``torch.func``."""
+        try:
+            return self._run(*arguments)
+        except RuntimeError as error:
+            if not is_traced():
+                raise
+            raise RuntimeError(
+                "torch.func does not follow what a quantum device computes: take torch.autograd, "
+                "as torch.autograd.functional.hessian, or the layer without a device"
+            ) from error
+
     def _check_state(self, state: Tensor) -> None:
         """Raises a ``ValueError`` where a given state of the right shape is none of a cell."""
 
@@ -268,7 +281,8 @@ class RecurrentLayer(nn.Module, ABC):
                 read = present
                 if self.reading == "last" and layer + 1 == self.num_layers:
                     read = (places == 0) & present if direction else last_step
-                output, run = self._run(cell, ordered, state, read, present)
+                run_cell = self._run if self._device is None else self._run_on_device
+                output, run = run_cell(cell, ordered, state, read, present)
                 finals.append(run[-1] if lengths is None else _at_ends(run, lengths))
                 outputs.append(_turned(output, lengths) if direction else output)
             inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]

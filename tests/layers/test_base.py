@@ -253,6 +253,17 @@ def test_shots_estimate_what_is_expected(make_layer: Make) -> None:
     assert torch.allclose(found, expected, rtol=0, atol=0.1)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_transform_follows_a_device_or_says_that_it_does_not(make_layer: Make) -> None:
+    layer, inputs = make_layer(1, 2), random(2, 2, 1)
+    try:
+        found = torch.func.vmap(lambda one: layer.on("qrnn.torch")(one)[0], in_dims=1)(inputs)
+    except RuntimeError as error:
+        assert "torch.func does not follow what a quantum device computes" in str(error)  # noqa: PT017
+    else:
+        assert torch.allclose(found.transpose(0, 1), layer(inputs)[0], rtol=0, atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

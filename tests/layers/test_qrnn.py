@@ -1,3 +1,5 @@
+from typing import Any
+
 import pennylane as qml
 import pytest
 import torch
@@ -102,3 +104,12 @@ def test_wrong_states_are_refused(
 ) -> None:
     with pytest.raises(error, match=problem):
         make_layer()(random(3, 2, 2), hx)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
+def test_a_compiled_layer_on_a_device_returns_the_same() -> None:
+    options: dict[str, Any] = {"order": 1, "stages": 0, "semantics": "postselected"}
+    layer = QRNNLayer(1, 2, readout="populations", dtype=torch.float64, **options)
+    inputs = random(2, 2, 1)
+    compiled = torch.compile(layer.on("qrnn.torch"), backend="eager")
+    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-8)
