@@ -19,9 +19,7 @@ from pennylane.measurements import (
     VarianceMP,
 )
 from pennylane.ops import MeasurementValue, MidMeasure
-from pennylane.tape import QuantumScript
 from pennylane.typing import Result
-from scipy.sparse import issparse
 
 from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
 
@@ -288,33 +286,6 @@ def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
         return []
     values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
     return [measured for value in values for measured in value.measurements]
-
-
-def check_measured(tapes: Iterable[QuantumScript]) -> None:
-    """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
-
-    Raises:
-        ValueError: If a tape measures nothing.
-    """
-    if not all(tape.measurements for tape in tapes):
-        raise ValueError("tapes must measure something each, got one without measurements")
-
-
-def check_finite(parameters: Iterable[Any]) -> None:
-    """Checks parameters of gates, of which shots would be drawn all the same.
-
-    Args:
-        parameters: Numbers, arrays or tensors.
-
-    Raises:
-        ValueError: If one is infinite or NaN.
-    """
-    for value in qml.math.unwrap(list(parameters)):
-        # A sparse matrix holds its numbers there.
-        numbers = np.asarray(value.data if issparse(value) else value)
-        if not np.isfinite(numbers).all():
-            wrong = numbers[~np.isfinite(numbers)].flat[0]
-            raise ValueError(f"parameters of gates must be finite, got {wrong}")
 
 
 def with_wires(

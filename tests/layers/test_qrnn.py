@@ -1,3 +1,5 @@
+from typing import Any
+
 import pennylane as qml
 import pytest
 import torch
@@ -86,7 +88,8 @@ def test_wrong_states_are_refused(
 
 @pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
 def test_a_compiled_layer_on_a_device_returns_the_same() -> None:
-    layer = QRNNLayer(1, 2, order=1, stages=0, semantics="postselected", dtype=torch.float64)
-    inputs = random(2, 1, 1)
+    options: dict[str, Any] = {"order": 1, "stages": 0, "semantics": "postselected"}
+    layer = QRNNLayer(1, 2, readout="populations", dtype=torch.float64, **options)
+    inputs = random(2, 2, 1)
     compiled = torch.compile(layer.on("qrnn.torch"), backend="eager")
     assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-8)

@@ -19,11 +19,12 @@ from pennylane.typing import Result
 from qrnn_backends.aer.exact import distributions, exact_results
 from qrnn_backends.aer.sampling import readout_matrices, sample, sample_kept
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
+from qrnn_backends.circuit_checks import check_measured
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
 from qrnn_backends.qiskit_common.program import Program, flattened, programs
-from qrnn_backends.readout import NoShotsKeptError, check_measured
+from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.optional_packages import require_qiskit

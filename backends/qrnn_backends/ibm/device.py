@@ -14,6 +14,7 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
+from qrnn_backends.circuit_checks import check_measured
 from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
@@ -33,7 +34,7 @@ from qrnn_backends.ibm.usage import UsageEstimate, usage
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
 from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
-from qrnn_backends.readout import NoShotsKeptError, check_measured
+from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.seeds import random_generator
 from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 

@@ -9,8 +9,9 @@ from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
 
+from qrnn_backends.circuit_checks import check_measured
 from qrnn_backends.qiskit_common.observables import Combination, divided
-from qrnn_backends.readout import check_measured, stacked
+from qrnn_backends.readout import stacked
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pennylane.typing import Result
 from pennylane.wires import WiresLike
 from torch import Tensor
 
-from qrnn_backends.readout import check_measured
+from qrnn_backends.circuit_checks import check_measured
 from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
 from qrnn_backends.torch.exact import exact_results

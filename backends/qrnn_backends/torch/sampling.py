@@ -12,7 +12,8 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
-from qrnn_backends.readout import Readout, check_finite, stacked
+from qrnn_backends.circuit_checks import check_finite
+from qrnn_backends.readout import Readout, stacked
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
 from qrnn_backends.torch.simulation import (
