@@ -143,6 +143,7 @@ def test_every_option_reaches_the_configuration(
         "order": 0,
         "degree": 1,
         "semantics": "unitary",
+        "basis": "parities",
         "strategy": "state",
         "dtype": "float64",
         "bias_spread": 0.2,

@@ -57,6 +57,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         ValueError: If ``dtype`` or ``torch_device`` is not of the kind above.
 
     Example:
+        >>> import numpy as np
         >>> import pennylane as qml
         >>> @qml.qnode(qml.device("qrnn.torch"))
         ... def circuit(angle):
