@@ -124,33 +124,29 @@ class BooleanPolynomial(nn.Module):
         self._check_size(coefficients)
         return self._table.table(coefficients, self._cells)
 
-    def parity_coefficients(self, coefficients: Tensor) -> Tensor:
-        """The coefficients of the same polynomial in the basis of parities.
+    def in_basis(self, coefficients: Tensor, basis: Basis) -> Tensor:
+        """The coefficients of the same polynomial in a basis.
 
         Args:
-            coefficients: Shape ``(..., P)``.
+            coefficients: In :attr:`basis`, shape ``(..., P)``.
+            basis: ``"monomials"`` or ``"parities"``.
 
         Returns:
             Shape ``(..., P)``, in the order of ``monomials``; differentiable.
+
+        Raises:
+            ValueError: If the last dimension is of the wrong size.
+
+        Example:
+            >>> BooleanPolynomial(1, 1).in_basis(torch.tensor([0.4, 1.0]), "parities")
+            tensor([ 0.9000, -0.5000])
         """
-        if self.basis == "parities":
+        self._check_size(coefficients)
+        if basis == self.basis:
             return coefficients
-        to_parities, _ = changes_of_basis(self.variables, self.degree)
-        return _times(coefficients, to_parities.to(coefficients).T)
-
-    def monomial_coefficients(self, coefficients: Tensor) -> Tensor:
-        """The coefficients of the same polynomial in the basis of monomials.
-
-        Args:
-            coefficients: Shape ``(..., P)``.
-
-        Returns:
-            Shape ``(..., P)``, in the order of ``monomials``; differentiable.
-        """
-        if self.basis == "monomials":
-            return coefficients
-        _, to_monomials = changes_of_basis(self.variables, self.degree)
-        return _times(coefficients, to_monomials.to(coefficients).T)
+        to_parities, to_monomials = changes_of_basis(self.variables, self.degree)
+        change = to_parities if basis == "parities" else to_monomials
+        return _times(coefficients, change.to(coefficients).T)
 
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
@@ -314,11 +310,12 @@ def signs(patterns: Tensor) -> Tensor:
 @constant
 def changes_of_basis(variables: int, degree: int) -> tuple[Tensor, Tensor]:
     """The maps of coefficients from monomials to parities and back, float64, ``(P, P)`` each."""
-    sets = [set(monomial) for monomial in all_monomials(variables, degree)]
+    sets = torch.tensor(_patterns(variables, degree))
     # The parity of T is the product of 1 - 2 x_i for i in T.
-    rows = [[(-2.0) ** len(small) * (small <= large) for large in sets] for small in sets]
-    to_parities = torch.from_numpy(polynomial_to_parities(variables, degree))
-    return to_parities, torch.tensor(rows, dtype=torch.float64)
+    factors = [(-2.0) ** len(monomial) for monomial in all_monomials(variables, degree)]
+    within = sets[:, None] & ~sets == 0
+    to_monomials = within * torch.tensor(factors, dtype=torch.float64)[:, None]
+    return torch.from_numpy(polynomial_to_parities(variables, degree)), to_monomials
 
 
 def check_degree(variables: int, degree: int) -> int:

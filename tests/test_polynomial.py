@@ -64,12 +64,9 @@ def test_a_change_of_basis_leaves_the_polynomial_as_it_is(
         2, polynomial.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
     )
     expected = polynomial.table(coefficients)
-    changed = {
-        "monomials": polynomial.monomial_coefficients(coefficients),
-        "parities": polynomial.parity_coefficients(coefficients),
-    }
     for other in BASES:
-        found = BooleanPolynomial(*sizes, other).table(changed[other])
+        changed = polynomial.in_basis(coefficients, other)
+        found = BooleanPolynomial(*sizes, other).table(changed)
         assert torch.allclose(found, expected, rtol=0, atol=1e-12)
 
 

@@ -111,9 +111,8 @@ class QRNNCell(NeuronCell):
         coefficients = initialisation.coefficients(
             (neurons, self.polynomial.size), order, generator
         )
-        if basis == "parities":
-            drawn = BooleanPolynomial(workspace + lane - 1, degree)
-            coefficients = drawn.parity_coefficients(coefficients)
+        drawn = BooleanPolynomial(workspace + lane - 1, degree)
+        coefficients = drawn.in_basis(coefficients, basis)
         theta = initialisation.theta((stages, workspace), generator)
         self.coefficients = nn.Parameter(coefficients[:-lane].to(dtype))
         self.readout_coefficients = nn.Parameter(coefficients[-lane:].to(dtype))
@@ -241,7 +240,7 @@ class QRNNCell(NeuronCell):
         lane_symbol: int = 0,
     ) -> list[CircuitStage]:
         """The stages by their names, with only those flips between steps that do not cancel."""
-        rows = self.polynomial.monomial_coefficients(self.readout_coefficients)
+        rows = self.polynomial.in_basis(self.readout_coefficients, "monomials")
         outputs = neurons_onto(rows, [*lane, *workspace], lane, neuron, self.degree)
         return [
             *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
@@ -260,7 +259,7 @@ class QRNNCell(NeuronCell):
     ) -> list[CircuitStage]:
         """The stages up to the last work stage."""
         controls = [*lane, *workspace]
-        rows = self.polynomial.monomial_coefficients(self.coefficients)
+        rows = self.polynomial.in_basis(self.coefficients, "monomials")
         return [
             CircuitStage("write input", symbol_flips(lane, lane_symbol ^ symbol)),
             *self._workspace_stages(rows, controls, workspace, neuron, self.degree),

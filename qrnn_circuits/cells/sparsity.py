@@ -36,7 +36,7 @@ def parity_angles(
         tensor([[ 0.9000, -0.5000]])
     """
     if order == 0 or semantics == "postselected":
-        return polynomial.parity_coefficients(coefficients)
+        return polynomial.in_basis(coefficients, "parities")
     cos, sin = block_amplitudes(polynomial.table(coefficients), order, "postselected")
     values = 2 * torch.atan2(sin, cos)
     for _ in range(polynomial.variables):
@@ -64,7 +64,7 @@ def prune(coefficients: Tensor, polynomial: BooleanPolynomial, tolerance: float)
         >>> coefficients
         tensor([[1., 0., 2.]])
     """
-    kept = polynomial.parity_coefficients(coefficients).abs() > tolerance
+    kept = polynomial.in_basis(coefficients, "parities").abs() > tolerance
     kept[:, 0] = True
     if polynomial.basis == "parities":
         coefficients.mul_(kept)
