@@ -128,7 +128,7 @@ class BooleanPolynomial(nn.Module):
         """The coefficients of the same polynomial in a basis.
 
         Args:
-            coefficients: In :attr:`basis`, shape ``(..., P)``.
+            coefficients: In the basis of this polynomial, shape ``(..., P)``.
             basis: ``"monomials"`` or ``"parities"``.
 
         Returns:
