@@ -81,7 +81,7 @@ class Job:
 def jobs_of(
     experiment: Experiment, done: Mapping[tuple[str, int], RunResult], folder: Path, command: str
 ) -> Iterator[Job]:
-    """What is left to do of an experiment.
+    """What is left to do of an experiment: the first seeds of all cases, then the next ones.
 
     Args:
         experiment: The experiment.
@@ -90,9 +90,10 @@ def jobs_of(
         command: What runs the experiment, for the results.
     """
     together = experiment.seeds_together if experiment.measurement == TRAINING else 1
-    for case in experiment.cases:
-        for first in range(0, case.seeds, together):
-            seeds = tuple(range(first, min(first + together, case.seeds)))
+    most = max(case.seeds for case in experiment.cases)
+    for first in range(0, most, together):
+        for case in experiment.cases:
+            seeds = range(first, min(first + together, case.seeds))
             left = tuple(seed for seed in seeds if (case.name, seed) not in done)
             if left:
                 yield Job(

@@ -338,3 +338,15 @@ def test_ctrl_c_disturbs_no_process_that_has_just_been_started(
                 assert event.failure is None
                 return
     raise AssertionError
+
+
+def test_every_case_has_its_first_seeds_run_before_any_has_its_next(
+    experiment_file: Write, tmp_path: Path
+) -> None:
+    experiment = read_experiment_file(
+        experiment_file(("seeds = 2", "seeds = 2\nseeds_together = 1"))
+    )
+    jobs = list(jobs_of(experiment, {}, tmp_path / "out", ""))
+    assert [(job.case.name, job.first) for job in jobs] == [
+        (case.name, first) for first in (0, 1) for case in experiment.cases
+    ]
