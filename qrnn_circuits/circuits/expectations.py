@@ -1,7 +1,10 @@
 """The lane's expectations along a real sequence, each step's from the circuit that is cut there."""
 
+from collections.abc import Sequence
+
 import pennylane as qml
 import torch
+from pennylane.operation import Operator
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD, Cell
@@ -44,22 +47,10 @@ def expectations_on_device(
         ValueError: If the realisation is not of the cell's semantics, or the device has no exact
             method for it.
     """
-    chosen = realisation_of(realisation, cell.semantics)
-    lane = registers(cell, chosen).lane
     if read is None:
         read = torch.ones(inputs.shape[:2], dtype=torch.bool)
-    circuits, expanded = [], []
-    for step, sequence in read.nonzero().tolist():
-        with qml.QueuingManager.stop_recording():
-            staged, _ = sequence_operations(
-                cell,
-                list(inputs[: step + 1, sequence]),
-                [*[UNREAD] * step, None],
-                chosen,
-                read_last=False,
-            )
-            circuits.append([item.operation for item in staged])
-            expanded.append(list(without_neurons(circuits[-1])))
+    circuits, lane = expectation_circuits(cell, inputs, read, realisation=realisation)
+    expanded = [list(without_neurons(operations)) for operations in circuits]
     rows = readings_of(
         circuits if runs_neurons(device) else expanded,
         [lane] * len(circuits),
@@ -69,3 +60,40 @@ def expectations_on_device(
         mcm_method=measurement_method(device.name, expanded, shots=shots),
     )
     return at_steps(rows.to(inputs), read)
+
+
+def expectation_circuits(
+    cell: Cell,
+    inputs: Tensor,
+    read: Tensor,
+    *,
+    realisation: Realisation | str | None = None,
+) -> tuple[list[list[Operator]], Sequence[int]]:
+    """The circuits that :func:`expectations_on_device` runs, by step and then by sequence.
+
+    Args:
+        cell: A cell of real inputs.
+        inputs: Features of B sequences, shape ``(T, B, F)``.
+        read: The steps that are read, bool, shape ``(T, B)``.
+        realisation: How neurons are built.
+
+    Returns:
+        The operations of each circuit, in which neurons are not decomposed, and the wires of the
+        lane, which are to be read at its end.
+
+    Raises:
+        ValueError: If the realisation is not of the cell's semantics.
+    """
+    chosen = realisation_of(realisation, cell.semantics)
+    circuits = []
+    for step, sequence in read.nonzero().tolist():
+        with qml.QueuingManager.stop_recording():
+            staged, _ = sequence_operations(
+                cell,
+                list(inputs[: step + 1, sequence]),
+                [*[UNREAD] * step, None],
+                chosen,
+                read_last=False,
+            )
+        circuits.append([item.operation for item in staged])
+    return circuits, registers(cell, chosen).lane

@@ -35,25 +35,43 @@ def readings_of(
         Shape ``(circuits, n)`` or ``(circuits, 2**n)``, differentiable in the parameters of the
         gates.
     """
+    tapes = reading_tapes(circuits, wires, readout=readout, shots=shots)
+    for tape in tapes:
+        tape.trainable_params = [
+            place
+            for place, value in enumerate(tape.get_parameters(trainable_only=False))
+            if isinstance(value, Tensor) and value.requires_grad
+        ]
+    gradient = any(tape.trainable_params for tape in tapes)
+    return execute_tapes(
+        tapes, device, gradient=gradient and torch.is_grad_enabled(), mcm_method=mcm_method
+    )
+
+
+def reading_tapes(
+    circuits: Sequence[list[Operator]],
+    wires: Sequence[Sequence[int]],
+    *,
+    readout: Readout = "expectations",
+    shots: int | None = None,
+) -> list[qml.tape.QuantumScript]:
+    """Tapes that read some wires of circuits at their end.
+
+    Args:
+        circuits: The operations of each.
+        wires: Those of each circuit that are read, n in order.
+        readout: Z of each wire, or the populations of them all.
+        shots: Of each circuit; none for an exact device.
+    """
     tapes = []
-    gradient = False
     for operations, places in zip(circuits, wires, strict=True):
         with qml.QueuingManager.stop_recording():
             if readout == "expectations":
                 read = [qml.expval(qml.Z(wire)) for wire in places]
             else:
                 read = [qml.probs(wires=list(places))]
-        tape = qml.tape.QuantumScript(operations, read, shots=shots)
-        tape.trainable_params = [
-            place
-            for place, value in enumerate(tape.get_parameters(trainable_only=False))
-            if isinstance(value, Tensor) and value.requires_grad
-        ]
-        gradient = gradient or bool(tape.trainable_params)
-        tapes.append(tape)
-    return execute_tapes(
-        tapes, device, gradient=gradient and torch.is_grad_enabled(), mcm_method=mcm_method
-    )
+        tapes.append(qml.tape.QuantumScript(operations, read, shots=shots))
+    return tapes
 
 
 def at_steps(rows: Tensor, read: Tensor) -> Tensor:
@@ -111,10 +129,10 @@ def execute_tapes(
         results = qml.execute(
             tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method
         )
-    return torch.stack([_row(result) for result in results])
+    return torch.stack([read_row(result) for result in results])
 
 
-def _row(result: object) -> Tensor:
+def read_row(result: object) -> Tensor:
     """What one circuit reads, as one vector."""
     values = result if isinstance(result, (tuple, list)) else (result,)
     return torch.cat([torch.as_tensor(value).reshape(-1) for value in values])

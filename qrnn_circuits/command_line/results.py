@@ -9,6 +9,7 @@ from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_e
 from qrnn_circuits.command_line.options import ChartOption, JsonOption
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run import show_report
+from qrnn_circuits.command_line.run_forecast import fetch_forecast, show_forecast
 from qrnn_circuits.command_line.submission import advice_on
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.job_store import JobStatus, JobStore
@@ -29,6 +30,7 @@ def results(
     with run_errors(), usage_errors():
         from qrnn_circuits.execution import Plan, make_report
         from qrnn_circuits.execution.figure_files import check_chart_path
+        from qrnn_circuits.execution.forecast_plan import ForecastPlan
 
         if chart is not None:
             check_chart_path(chart)
@@ -38,12 +40,18 @@ def results(
                 f"job {job} is not one of qrnn submit; in Python, "
                 f"qml.device({record.device!r}).fetch({job!r}) gives its results"
             )
-        plan, title = Plan.from_json(record.context["plan"]), record.context.get("device")
+        planned, title = record.context["plan"], record.context.get("device")
+        plan: Plan | ForecastPlan
+        if isinstance(planned, dict) and planned.get("task") == "forecast":
+            plan = ForecastPlan.from_json(planned)
+        else:
+            plan = Plan.from_json(planned)
         if plan.shots is None:
             raise ValueError(f"the plan of job {job} names no shots, which every job has")
         if not isinstance(title, str):
             raise ValueError(f"the context of job {job} names no device of its report")
-        device: Any = make_device(record.device, plan.wires)
+        wires = plan.wires if isinstance(plan, Plan) else None
+        device: Any = make_device(record.device, wires)
     with device_errors():
         import pennylane as qml
 
@@ -52,6 +60,10 @@ def results(
             clear()
             typer.echo(f"fetching job {job} from {backend}", err=True)
         doing(f"waiting for job {job} on {backend}", advice_on(job))
+        if isinstance(plan, ForecastPlan):
+            forecast = fetch_forecast(plan, device, job, title=title, wait=wait)
+            show_forecast(forecast, chart, as_json=as_json)
+            return
         with qml.Tracker(device) as tracker:
             fetched = device.fetch(job, wait=wait)
         kept = tracker.history.get("kept_shots")

@@ -29,7 +29,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
-from qrnn_circuits.command_line.run_forecast import run_forecast_on
+from qrnn_circuits.command_line.run_forecast import of_symbols_only, run_forecast_on
 from qrnn_circuits.command_line.submission import advice_on, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -85,6 +85,7 @@ def run(
         run_forecast_on(
             loaded,
             device,
+            folder=folder,
             shots=shots,
             realisation=realisation,
             sequences=sequences,
@@ -97,11 +98,7 @@ def run(
                 "seed": seed,
                 "max_usage": max_usage,
             },
-            meaningless={
-                "steps": steps,
-                "tolerance": tolerance or None,
-                "encoding": encoding.value if encoding is not EncodingChoice.LANE else None,
-            },
+            meaningless=of_symbols_only(steps, tolerance, encoding),
         )
         return
     with run_errors(), usage_errors():

@@ -1,6 +1,7 @@
-"""What ``qrnn run`` does with a network that forecasts real values."""
+"""What ``qrnn run``, ``submit`` and ``results`` do with a network that forecasts real values."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,13 @@ from rich.text import Text
 
 from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.options import EncodingChoice
+from qrnn_circuits.command_line.submission import advice_on, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
-    from qrnn_circuits.execution.forecast_run import ForecastReport
+    from qrnn_circuits.execution.forecast_plan import ForecastPlan
+    from qrnn_circuits.execution.forecast_report import ForecastReport
     from qrnn_circuits.training import TrainedRun
 
 _MOST_ROWS = 20
@@ -37,10 +41,22 @@ def refuse_for_forecasts(meaningless: Mapping[str, object], instead: str = "") -
             )
 
 
+def of_symbols_only(
+    steps: int | None, tolerance: float, encoding: EncodingChoice
+) -> dict[str, object]:
+    """Options of circuits that forecasts have no use for, each None where it is not given."""
+    return {
+        "steps": steps,
+        "tolerance": tolerance or None,
+        "encoding": encoding.value if encoding is not EncodingChoice.LANE else None,
+    }
+
+
 def run_forecast_on(
     run: "TrainedRun[Any, Any]",
     device: str,
     *,
+    folder: Path,
     shots: int | None,
     realisation: str | None,
     sequences: int | None,
@@ -51,9 +67,12 @@ def run_forecast_on(
 ) -> None:
     """Forecasts test windows on a device, and prints how that compares with the exact network.
 
+    A device that keeps jobs gets one job, if all circuits are known beforehand.
+
     Args:
         run: The network and its task.
         device: Name of a PennyLane device.
+        folder: Of the network, or its name.
         shots: Of each circuit, or None.
         realisation: How neurons are built, or None.
         sequences: How many windows, or None.
@@ -63,18 +82,102 @@ def run_forecast_on(
         meaningless: Options of networks of symbols as they were given, or None.
     """
     with run_errors(), usage_errors():
-        from qrnn_circuits.execution.forecast_run import plan_forecast
+        from qrnn_circuits.execution.forecast_plan import has_known_circuits, plan_forecast
 
         refuse_for_forecasts(meaningless)
         plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
-        chosen = make_device(device, None, **device_options)
+        chosen: Any = make_device(device, None, **device_options)
+        keeps_jobs = hasattr(chosen, "submit") and has_known_circuits(run)
+        if keeps_jobs:
+            plan = _compiled(plan, run)
     with device_errors():
         from qrnn_circuits.execution.forecast_run import run_forecast
 
-        names = {name: device_options.get(name) for name in ("backend", "noise")}
-        title = device_title(device, **names)
-        doing(f"forecasting from {len(plan.rows):,} window(s) on {title}")
-        report = run_forecast(plan, chosen, title=title)
+        windows = f"{len(plan.rows):,} window(s)"
+        if keeps_jobs:
+            start = time.perf_counter()
+            sent = submit_plan(plan, chosen, folder, err=True)
+            clear()
+            typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
+            doing(f"waiting for job {sent.job} on {sent.backend}", advice_on(sent.job))
+            report = fetch_forecast(plan, chosen, sent.job, title=sent.device, start=start)
+        else:
+            names = {name: device_options.get(name) for name in ("backend", "noise")}
+            title = device_title(device, **names)
+            doing(f"forecasting from {windows} on {title}")
+            report = run_forecast(plan, run, chosen, title=title)
+    show_forecast(report, chart, as_json=as_json)
+
+
+def plan_to_submit(
+    run: "TrainedRun[Any, Any]",
+    *,
+    shots: int,
+    realisation: str | None,
+    sequences: int | None,
+    meaningless: Mapping[str, object],
+) -> "ForecastPlan":
+    """The circuits of test windows for a job.
+
+    Args:
+        run: The network and its task.
+        shots: Of each circuit.
+        realisation: How neurons are built, or None.
+        sequences: How many windows, or None.
+        meaningless: Options of networks of symbols as they were given, or None.
+    """
+    from qrnn_circuits.execution.forecast_plan import plan_forecast
+
+    refuse_for_forecasts(meaningless)
+    plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
+    return _compiled(plan, run)
+
+
+def _compiled(plan: "ForecastPlan", run: "TrainedRun[Any, Any]") -> "ForecastPlan":
+    from qrnn_circuits.execution.forecast_plan import with_tapes
+
+    doing("compiling the circuits")
+    return with_tapes(plan, run)
+
+
+def fetch_forecast(
+    plan: "ForecastPlan",
+    device: Any,  # noqa: ANN401
+    job: str,
+    *,
+    title: str,
+    wait: bool = True,
+    start: float | None = None,
+) -> "ForecastReport":
+    """The report on a job of forecasts.
+
+    Args:
+        plan: What was submitted.
+        device: One that keeps jobs.
+        job: Its name.
+        title: What the report calls the device.
+        wait: Whether to wait until the service has run the job.
+        start: When it was begun, on the clock of ``time.perf_counter``, or None.
+    """
+    import pennylane as qml
+    import torch
+
+    from qrnn_circuits.circuits.tapes import read_row
+    from qrnn_circuits.execution.forecast_report import make_forecast_report
+
+    with qml.Tracker(device) as tracker:
+        fetched = device.fetch(job, wait=wait)
+    return make_forecast_report(
+        plan,
+        torch.stack([read_row(result) for result in fetched]),
+        device=title,
+        seconds=None if start is None else time.perf_counter() - start,
+        kept=tracker.history.get("kept_shots"),
+    )
+
+
+def show_forecast(report: "ForecastReport", chart: Path | None, *, as_json: bool) -> None:
+    """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
     clear()
     if as_json:
         typer.echo(json.dumps(report.to_json()))
@@ -93,7 +196,7 @@ def _show(report: "ForecastReport") -> None:
     console.print(_table(report))
     shots = "exact numbers" if report.shots is None else f"{report.shots:,} shots of each circuit"
     lines = [
-        f"{len(report.rows)} window(s), {shots}, wall time {report.seconds:.2f} s",
+        f"{len(report.rows)} window(s), {shots}{_wall_time(report.seconds)}",
         f"mean squared error  {_figure(report.mean_squared_error)} of scaled values on the device",
         f"                    {_figure(report.exact_mean_squared_error)} of the exact network",
     ]
@@ -108,6 +211,10 @@ def _show(report: "ForecastReport") -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     if report.remark is not None:
         console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
+
+
+def _wall_time(seconds: float | None) -> str:
+    return "" if seconds is None else f", wall time {seconds:.2f} s"
 
 
 def _figure(figure: tuple[float, float | None]) -> str:

@@ -12,6 +12,7 @@ from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
     from qrnn_circuits.execution import Plan
+    from qrnn_circuits.execution.forecast_plan import ForecastPlan
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Submission:
 
 
 def submit_plan(
-    plan: "Plan",
+    plan: "Plan | ForecastPlan",
     device: Any,  # noqa: ANN401
     folder: Path,
     *,

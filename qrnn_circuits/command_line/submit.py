@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,8 +26,12 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.run_forecast import of_symbols_only, plan_to_submit
 from qrnn_circuits.command_line.submission import submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
+
+if TYPE_CHECKING:
+    from qrnn_circuits.execution.forecast_plan import ForecastPlan
 
 
 def submit(
@@ -58,25 +62,38 @@ def submit(
     """Submit a trained network's task to a device as one job, and return at once.
 
     The circuits are those of qrnn run. The job is on record before it is sent: qrnn jobs lists it,
-    and qrnn results fetches and reports what it gave, from any process.
+    and qrnn results fetches and reports what it gave, from any process. Of a forecast, sequences
+    are windows.
     """
     with run_errors(), usage_errors():
-        from qrnn_circuits.execution import plan_run
+        from qrnn_circuits.execution import Plan, plan_run
+        from qrnn_circuits.tasks import Forecast
 
-        doing("compiling the circuits")
-        plan = plan_run(
-            load_network(folder, checkpoint).of_symbols(),
-            realisation=realisation,
-            tolerance=tolerance,
-            encoding=encoding.value,
-            sequences=sequences,
-            steps=steps,
-            shots=shots,
-            mitigation=mitigation,
-        )
+        loaded = load_network(folder, checkpoint)
+        plan: Plan | ForecastPlan
+        if isinstance(loaded.task, Forecast):
+            plan = plan_to_submit(
+                loaded,
+                shots=shots,
+                realisation=realisation,
+                sequences=sequences,
+                meaningless=of_symbols_only(steps, tolerance, encoding),
+            )
+        else:
+            doing("compiling the circuits")
+            plan = plan_run(
+                loaded.of_symbols(),
+                realisation=realisation,
+                tolerance=tolerance,
+                encoding=encoding.value,
+                sequences=sequences,
+                steps=steps,
+                shots=shots,
+                mitigation=mitigation,
+            )
         chosen: Any = make_device(
             device,
-            plan.wires,
+            plan.wires if isinstance(plan, Plan) else None,
             backend=backend,
             mitigation=mitigation,
             seed=seed,

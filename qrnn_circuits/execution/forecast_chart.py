@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
-from qrnn_circuits.execution.forecast_run import ForecastReport
+from qrnn_circuits.execution.forecast_report import ForecastReport
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
 # More points of a series than this would be a band of ink.

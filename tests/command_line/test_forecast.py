@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import Result
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.job_store import JobStore
 from qrnn_circuits.tasks.forecast import SeriesBatch
 from qrnn_circuits.training import load_run
 
@@ -51,12 +52,8 @@ def of_circuits(qrnn: Qrnn, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.parametrize("command", ["sample", "submit"])
-def test_commands_of_symbols_say_what_to_do_with_a_forecast(
-    qrnn: Qrnn, of_circuits: Path, command: str
-) -> None:
-    options = ("--device", "qrnn.ibm", "--shots", "10") if command == "submit" else ()
-    result = qrnn(command, of_circuits, *options)
+def test_no_symbols_are_drawn_from_a_forecast(qrnn: Qrnn, of_circuits: Path) -> None:
+    result = qrnn("sample", of_circuits)
     assert result.exit_code == 2
     assert "run it on a device with qrnn run" in " ".join(result.stderr.split())
 
@@ -117,6 +114,46 @@ def test_a_run_with_shots_shows_and_draws_what_they_add(
     assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
 
 
+CHIP = ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", "200", "--seed", "1")
+
+
+def test_results_of_a_submitted_forecast_are_those_of_a_run_that_waits(
+    qrnn: Qrnn, of_circuits: Path, store: JobStore, tmp_path: Path
+) -> None:
+    options = (*CHIP, "--sequences", "3")
+    submitted = qrnn("submit", of_circuits, *options, "--json")
+    assert submitted.exit_code == 0, submitted.stderr
+    job = json.loads(submitted.stdout)["job"]
+    assert store.get(job).circuits == 3
+    chart = tmp_path / "chart.png"
+    fetched = qrnn("results", job, "--json", "--chart", chart)
+    assert fetched.exit_code == 0, fetched.stderr
+    assert chart.exists()
+    result = json.loads(fetched.stdout)
+    assert result.pop("seconds") is None
+    waited = qrnn("run", of_circuits, *options, "--json")
+    assert waited.exit_code == 0, waited.stderr
+    figures = json.loads(waited.stdout)
+    assert figures.pop("seconds") > 0
+    assert figures == result
+    assert len(figures["windows"]) == 3
+    # A run is a job like any other, from which its report can be had again.
+    assert len(store.records()) == 2
+    assert "wall time" not in qrnn("results", job).stdout
+
+
+def test_only_what_is_known_before_any_circuit_has_run_makes_a_job(
+    qrnn: Qrnn, store: JobStore, tmp_path: Path
+) -> None:
+    options = ("--cell", "qlstm,linear=True,qubits=2", "--hidden-size", "2", "--window", "2")
+    trained = qrnn(*TRAIN[:-2], *options, "--steps", "1", "--out", tmp_path / "qlstm")
+    assert trained.exit_code == 0, trained.stderr
+    result = qrnn("submit", tmp_path / "qlstm", *CHIP)
+    assert result.exit_code == 2
+    assert "needs the cell 'qrnn', but the run has 'qlstm'" in result.stderr
+    assert store.records() == []
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -125,6 +162,7 @@ def test_a_run_with_shots_shows_and_draws_what_they_add(
         (("run", "--encoding", "angles"), "encoding must be left out"),
         (("run", "--sequences", "99"), "sequences must be"),
         (("run", "--shots", "0"), "shots must be"),
+        (("submit", "--shots", "9", "--steps", "2"), "steps must be left out"),
         (("run", "--chart", "chart.odd"), "chart"),
         (("inspect", "--inputs", "0"), "inputs must be left out for a network that forecasts"),
         (("inspect", "--sequence", "99"), "sequence must be from 0 to"),

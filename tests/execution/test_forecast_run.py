@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from qrnn_circuits.circuits import compile_circuit
-from qrnn_circuits.execution.forecast_run import plan_forecast, run_forecast, window_circuit
+from qrnn_circuits.execution.forecast_plan import plan_forecast
+from qrnn_circuits.execution.forecast_run import run_forecast, window_circuit
 from qrnn_circuits.training import RunConfig, TrainedRun
 from qrnn_circuits.training.validation import forecasts
 
 
-def untrained(cell: str, **layer: int) -> TrainedRun[Any, Any]:
+def untrained(cell: str, **layer: int | str) -> TrainedRun[Any, Any]:
     options = {"series": "sines", "points": 40, "window": 2}
     settings: dict[str, Any] = {"cell": cell, "hidden_size": 2, "task_options": options} | layer
     config = RunConfig.resolve("forecast", settings)
@@ -34,7 +35,7 @@ def test_without_shots_every_cell_forecasts_on_default_qubit_what_it_does_exactl
     run = untrained(cell)
     plan = plan_forecast(run, windows=3)
     assert (plan.rows[0], plan.rows[-1]) == (0, len(run.task.test()) - 1)
-    report = run_forecast(plan, qml.device("default.qubit"))
+    report = run_forecast(plan, run, qml.device("default.qubit"))
     scaled = forecasts(run.model, run.task.test())[list(plan.rows)]
     expected = run.task.unscaled(scaled)
     truth = run.task.unscaled(run.task.test().targets[list(plan.rows)])
@@ -46,7 +47,7 @@ def test_with_shots_forecasts_are_off_by_what_the_read_out_makes_of_shot_noise()
     run = untrained("qrnn")
     shots = 1000
     report = run_forecast(
-        plan_forecast(run, windows=5, shots=shots), qml.device("qrnn.torch", seed=1)
+        plan_forecast(run, windows=5, shots=shots), run, qml.device("qrnn.torch", seed=1)
     )
     # An expectation of Z has a standard error of at most 1 / sqrt(shots).
     most = run.model.head.weight.abs().sum() / shots**0.5
@@ -58,7 +59,7 @@ def test_with_shots_forecasts_are_off_by_what_the_read_out_makes_of_shot_noise()
 def test_forecasts_that_noise_hides_are_said_to_be_worthless() -> None:
     run = untrained("qrnn")
     test = run.task.test()
-    report = run_forecast(plan_forecast(run, windows=5), qml.device("default.qubit"))
+    report = run_forecast(plan_forecast(run, windows=5), run, qml.device("default.qubit"))
     mean = (test.targets - test.targets.mean(0)).square().mean()
     assert report.mean_error == pytest.approx(mean.item())
     hidden = replace(report, scaled_errors=torch.stack([2 * mean.expand(5), 0 * mean.expand(5)]))
