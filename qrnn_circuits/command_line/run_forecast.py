@@ -85,7 +85,13 @@ def run_forecast_on(
         from qrnn_circuits.execution.forecast_plan import has_known_circuits, plan_forecast
 
         refuse_for_forecasts(meaningless)
-        plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
+        plan = plan_forecast(
+            run,
+            windows=sequences,
+            shots=shots,
+            realisation=realisation,
+            mitigation=device_options.get("mitigation"),
+        )
         chosen: Any = make_device(device, None, **device_options)
         keeps_jobs = hasattr(chosen, "submit") and has_known_circuits(run)
         if keeps_jobs:
@@ -114,6 +120,7 @@ def plan_to_submit(
     *,
     shots: int,
     realisation: str | None,
+    mitigation: str | None,
     sequences: int | None,
     meaningless: Mapping[str, object],
 ) -> "ForecastPlan":
@@ -123,13 +130,16 @@ def plan_to_submit(
         run: The network and its task.
         shots: Of each circuit.
         realisation: How neurons are built, or None.
+        mitigation: By which the device is to correct readout errors, or None.
         sequences: How many windows, or None.
         meaningless: Options of networks of symbols as they were given, or None.
     """
     from qrnn_circuits.execution.forecast_plan import plan_forecast
 
     refuse_for_forecasts(meaningless)
-    plan = plan_forecast(run, windows=sequences, shots=shots, realisation=realisation)
+    plan = plan_forecast(
+        run, windows=sequences, shots=shots, realisation=realisation, mitigation=mitigation
+    )
     return _compiled(plan, run)
 
 
@@ -195,6 +205,8 @@ def _show(report: "ForecastReport") -> None:
     console = Console()
     console.print(_table(report))
     shots = "exact numbers" if report.shots is None else f"{report.shots:,} shots of each circuit"
+    if report.mitigation is not None:
+        shots += f", mitigation {report.mitigation}"
     lines = [
         f"{len(report.rows)} window(s), {shots}{_wall_time(report.seconds)}",
         f"mean squared error  {_figure(report.mean_squared_error)} of scaled values on the device",

@@ -76,6 +76,7 @@ def submit(
                 loaded,
                 shots=shots,
                 realisation=realisation,
+                mitigation=mitigation,
                 sequences=sequences,
                 meaningless=of_symbols_only(steps, tolerance, encoding),
             )

@@ -89,9 +89,9 @@ def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
     Example:
         >>> import torch
         >>> report = ForecastReport(
-        ...     cell="qrnn", device="qrnn.aer", shots=100, kept=None, seconds=0.5, rows=(0, 9),
-        ...     targets=("x",), scaled_errors=torch.zeros(2, 2), forecasts=torch.zeros(3, 2, 1),
-        ...     mean_error=1.0,
+        ...     cell="qrnn", device="qrnn.aer", shots=100, mitigation=None, kept=None, seconds=0.5,
+        ...     rows=(0, 9), targets=("x",), scaled_errors=torch.zeros(2, 2),
+        ...     forecasts=torch.zeros(3, 2, 1), mean_error=1.0,
         ... )
         >>> draw_device_forecasts(report, Path("on_device.png"))
         >>> Path("on_device.png").exists()

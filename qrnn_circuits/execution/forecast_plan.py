@@ -32,6 +32,7 @@ class ForecastPlan:
         cell: Name of the layer.
         realisation: How neurons are built, or None for the layer's own choice.
         shots: Of each circuit; None for exact numbers.
+        mitigation: By which the device is to correct readout errors, or None.
         rows: Of the N windows in the test, from 0.
         targets: Name of each of the K values that are forecast.
         truth: What came, of scaled values, shape ``(N, K)``.
@@ -50,6 +51,7 @@ class ForecastPlan:
     cell: str
     realisation: str | None
     shots: int | None
+    mitigation: str | None
     rows: tuple[int, ...]
     targets: tuple[str, ...]
     truth: Tensor
@@ -94,7 +96,8 @@ class ForecastPlan:
             check_integer("a row", row, 0)
         if self.shots is not None:
             check_positive_integer("shots", self.shots)
-        for name in (self.task, self.cell, self.realisation or "", *self.targets):
+        optional = self.realisation or "", self.mitigation or ""
+        for name in (self.task, self.cell, *optional, *self.targets):
             if not isinstance(name, str):
                 raise TypeError(f"names must be text, got {name!r}")
         check_number("mean_error", self.mean_error)
@@ -118,6 +121,7 @@ def plan_forecast(
     windows: int | None = None,
     shots: int | None = None,
     realisation: str | None = None,
+    mitigation: str | None = None,
 ) -> ForecastPlan:
     """Chooses test windows to be forecast on a device.
 
@@ -126,11 +130,13 @@ def plan_forecast(
         windows: How many, spread evenly over the test; None for 10, or for all of a smaller test.
         shots: Of each circuit; None for exact numbers, of simulators.
         realisation: How neurons are built, of layers that have any.
+        mitigation: By which the device corrects readout errors in the results of shots, if it does.
 
     Raises:
         FileNotFoundError: If the task's file is missing.
         TypeError: If a number is not an integer.
-        ValueError: If the layer has no circuits or no neurons, or a number is out of range.
+        ValueError: If the layer has no circuits or no neurons, a number is out of range, or there
+            is mitigation but no shots.
     """
     layer: Any = run.model.layer
     cell = run.config.cell
@@ -146,6 +152,10 @@ def plan_forecast(
         )
     if shots is not None:
         check_positive_integer("shots", shots)
+    elif mitigation is not None:
+        raise ValueError(
+            f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
+        )
     test = run.task.test()
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head
@@ -155,6 +165,7 @@ def plan_forecast(
         cell=cell,
         realisation=realisation,
         shots=shots,
+        mitigation=mitigation,
         rows=tuple(rows.tolist()),
         targets=tuple(run.task.target_names),
         truth=batch.targets.double(),

@@ -18,6 +18,7 @@ class ForecastReport:
         cell: Name of the layer.
         device: What the device is called.
         shots: Of each circuit, or None.
+        mitigation: By which readout errors were corrected, or None.
         kept: The fewest shots that postselection left a circuit; None where that is not known.
         seconds: Wall time on the device; None of a job that was fetched.
         rows: Of the windows in the test, from 0.
@@ -33,7 +34,7 @@ class ForecastReport:
         >>> values = torch.tensor([[[1.0], [2.0]], [[1.0], [1.0]], [[0.0], [1.0]]])
         >>> errors = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
         >>> report = ForecastReport(
-        ...     "qrnn", "qrnn.aer", 100, None, 0.5, (0, 9), ("x",), errors, values, 0.8
+        ...     "qrnn", "qrnn.aer", 100, None, None, 0.5, (0, 9), ("x",), errors, values, 0.8
         ... )
         >>> report.mean_squared_error, report.exact_mean_squared_error
         ((1.0, 0.0), (0.5, 0.5))
@@ -44,6 +45,7 @@ class ForecastReport:
     cell: str
     device: str
     shots: int | None
+    mitigation: str | None
     kept: int | None
     seconds: float | None
     rows: Sequence[int]
@@ -87,6 +89,7 @@ class ForecastReport:
             "cell": self.cell,
             "device": self.device,
             "shots": self.shots,
+            "mitigation": self.mitigation,
             "fewest_kept": self.kept,
             "seconds": self.seconds,
         }
@@ -139,6 +142,7 @@ def make_forecast_report(
         cell=plan.cell,
         device=device,
         shots=plan.shots,
+        mitigation=plan.mitigation,
         kept=min(known) if known else None,
         seconds=seconds,
         rows=plan.rows,

@@ -114,13 +114,17 @@ def test_a_run_with_shots_shows_and_draws_what_they_add(
     assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
 
 
-CHIP = ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", "200", "--seed", "1")
+@pytest.fixture
+def chip() -> tuple[str, ...]:
+    pytest.importorskip("qiskit_aer")
+    pytest.importorskip("qiskit_ibm_runtime")
+    return ("--device", "qrnn.ibm", "--backend", "fake_manila", "--shots", "200", "--seed", "1")
 
 
 def test_results_of_a_submitted_forecast_are_those_of_a_run_that_waits(
-    qrnn: Qrnn, of_circuits: Path, store: JobStore, tmp_path: Path
+    qrnn: Qrnn, of_circuits: Path, store: JobStore, chip: tuple[str, ...], tmp_path: Path
 ) -> None:
-    options = (*CHIP, "--sequences", "3")
+    options = (*chip, "--sequences", "3")
     submitted = qrnn("submit", of_circuits, *options, "--json")
     assert submitted.exit_code == 0, submitted.stderr
     job = json.loads(submitted.stdout)["job"]
@@ -142,13 +146,21 @@ def test_results_of_a_submitted_forecast_are_those_of_a_run_that_waits(
     assert "wall time" not in qrnn("results", job).stdout
 
 
+def test_a_corrected_forecast_says_by_what(
+    qrnn: Qrnn, of_circuits: Path, chip: tuple[str, ...]
+) -> None:
+    pytest.importorskip("mthree")
+    options = (*chip, "--sequences", "1", "--mitigation", "m3")
+    assert "200 shots of each circuit, mitigation m3" in qrnn("run", of_circuits, *options).stdout
+
+
 def test_only_what_is_known_before_any_circuit_has_run_makes_a_job(
-    qrnn: Qrnn, store: JobStore, tmp_path: Path
+    qrnn: Qrnn, store: JobStore, chip: tuple[str, ...], tmp_path: Path
 ) -> None:
     options = ("--cell", "qlstm,linear=True,qubits=2", "--hidden-size", "2", "--window", "2")
     trained = qrnn(*TRAIN[:-2], *options, "--steps", "1", "--out", tmp_path / "qlstm")
     assert trained.exit_code == 0, trained.stderr
-    result = qrnn("submit", tmp_path / "qlstm", *CHIP)
+    result = qrnn("submit", tmp_path / "qlstm", *chip)
     assert result.exit_code == 2
     assert "needs the cell 'qrnn', but the run has 'qlstm'" in result.stderr
     assert store.records() == []
@@ -162,6 +174,7 @@ def test_only_what_is_known_before_any_circuit_has_run_makes_a_job(
         (("run", "--encoding", "angles"), "encoding must be left out"),
         (("run", "--sequences", "99"), "sequences must be"),
         (("run", "--shots", "0"), "shots must be"),
+        (("run", "--mitigation", "m3"), "mitigation must be None without shots"),
         (("submit", "--shots", "9", "--steps", "2"), "steps must be left out"),
         (("run", "--chart", "chart.odd"), "chart"),
         (("inspect", "--inputs", "0"), "inputs must be left out for a network that forecasts"),
