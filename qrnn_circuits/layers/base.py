@@ -47,6 +47,8 @@ class RecurrentLayer(nn.Module, ABC):
     cells: nn.ModuleList
     # Whether a device tells the state, as it does where the state is classical.
     _told_by_devices: ClassVar[bool] = True
+    # What runs take by default where each value is a wire more of what is simulated.
+    affordable_hidden_size: ClassVar[int | None] = None
 
     def __init__(
         self,

@@ -44,6 +44,8 @@ class FastWeightProgrammer(RecurrentLayer):
         torch.Size([1, 2, 4])
     """
 
+    affordable_hidden_size = 4
+
     def __init__(
         self,
         input_size: int,

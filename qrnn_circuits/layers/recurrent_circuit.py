@@ -57,6 +57,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
     """
 
     _told_by_devices = False
+    affordable_hidden_size = 4
 
     def __init__(
         self,

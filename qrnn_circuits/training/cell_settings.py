@@ -36,12 +36,17 @@ def constructor_arguments(task: str, cell: str) -> Mapping[str, Any]:
     return signature(cast(Any, cells_for(task).find(cell))).parameters
 
 
+def sizes_of_cell(task: str, cell: str) -> dict[str, int]:
+    """The sizes that a cell takes in place of a recipe's, which are for other cells."""
+    cells = cells_for(task)
+    size = getattr(cells.find(_name(cells, cell)), "affordable_hidden_size", None)
+    return {} if size is None else {"hidden_size": size}
+
+
 def unused_settings(task: str, cell: str) -> list[str]:
     """The settings that a task or its cell has no use for."""
     cells = cells_for(task)
-    if not isinstance(cell, str):
-        cell = cells.name_of(cell)
-    cell, _ = cells.parse(cell)
+    cell = _name(cells, cell)
     accepted = set(constructor_arguments(task, cell))
     unused = [name for name in CELL_SETTINGS if name not in accepted]
     if "initialisation" not in accepted:
@@ -51,3 +56,9 @@ def unused_settings(task: str, cell: str) -> list[str]:
     # What makes an object of a cell, in place of its class, does not tell.
     method = getattr(cells.find(cell), "parity_angles", None)
     return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]
+
+
+def _name(cells: Registry[Any], cell: object) -> str:
+    """A cell's name without its options."""
+    name, _ = cells.parse(cell if isinstance(cell, str) else cells.name_of(cell))
+    return name

@@ -29,6 +29,7 @@ from qrnn_circuits.training.cell_settings import (
     CELL_SETTINGS,
     cells_for,
     constructor_arguments,
+    sizes_of_cell,
     unused_settings,
 )
 from qrnn_circuits.training.schedule import Schedule
@@ -145,7 +146,8 @@ class RunConfig(RunSettings):
                 learning rates are Adam's, that of the read-out goes with the other, and settings
                 that the cell has no use for are left out, as are the spreads of biases and weights
                 where either the recipe's neurons or those of the run are of order 0, and pruning
-                where it is not for the neurons.
+                where it is not for the neurons. A layer of which each value is a wire has a size of
+                its own.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -167,7 +169,9 @@ class RunConfig(RunSettings):
         order = recommended.get("order", cls.order)
         if (given.get("order", order) == 0) != (order == 0):
             unsuited += ("bias_spread", "weight_spread")
-        unsuited += tuple(unused_settings(name, given.get("cell", cls.cell)))
+        cell = given.get("cell", cls.cell)
+        unsuited += tuple(unused_settings(name, cell))
+        recommended |= sizes_of_cell(name, cell)
         semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
         if given.get("order", order) and semantics == "unitary":
             unsuited += ("prune_tolerance",)

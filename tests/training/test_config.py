@@ -270,3 +270,11 @@ def test_the_data_of_a_run_may_move_to_another_folder_but_not_become_others() ->
     assert moved.task_options["data"] == "/new"
     with pytest.raises(ValueError, match="data is '/old', got 'embedded'"):
         config.changed({"task_options": {"data": "embedded"}})
+
+
+@pytest.mark.parametrize("cell", ["fast-weights", "recurrent-circuit", "recurrent-circuit,depth=2"])
+def test_a_layer_of_as_many_wires_as_values_is_of_a_size_that_can_be_simulated(cell: str) -> None:
+    options = {"task_options": {"series": "sines"}, "cell": cell}
+    assert RunConfig.resolve("forecast", options).hidden_size == 4
+    assert RunConfig.resolve("forecast", options, {"hidden_size": 3}).hidden_size == 3
+    assert RunConfig.resolve("forecast", options | {"cell": "qrnn"}).hidden_size == 12
