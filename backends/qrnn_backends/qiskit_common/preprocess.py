@@ -35,7 +35,7 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import stacked, with_identity_on_wires
+from qrnn_backends.readout import stacked, with_identity_on_wires, with_known_values
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
@@ -155,7 +155,9 @@ def measure_all_wires(
     """
     if wires is None:
         wires = ordered_wires(tape)
-    measurements = [with_identity_on_wires(measured, wires) for measured in tape.measurements]
+    measurements = [
+        with_known_values(with_identity_on_wires(measured, wires)) for measured in tape.measurements
+    ]
     tape = tape.copy(
         operations=[part for part in tape.operations if not isinstance(part, qml.Snapshot)],
         measurements=measurements,

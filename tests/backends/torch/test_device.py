@@ -346,3 +346,23 @@ def test_a_gate_of_several_angles_has_gradients_beside_constants(
     node(*angles[:place], traced, *angles[place + 1 :]).backward()
     assert traced.grad is not None
     assert traced.grad.item() == pytest.approx(right, abs=1e-8)
+
+
+def test_products_of_tensors_and_matrices_of_integers_act_as_their_factors() -> None:
+    def circuit(angle: Any) -> Any:  # noqa: ANN401
+        qml.Hadamard(0)
+        qml.prod(qml.CNOT([0, 1]), qml.RX(angle, 1))
+        qml.adjoint(qml.prod(qml.X(1), qml.RY(angle, 1)))
+        qml.cond(qml.measure(0), lambda: qml.prod(qml.X(1), qml.RX(angle, 1)))()
+        angles = qml.math.stack([angle, 2 * angle])
+        qml.SelectPauliRot(angles, control_wires=[0], target_wire=1, rot_axis="Y")
+        return qml.probs(wires=[0, 1])
+
+    # Of numbers, PennyLane's products are right.
+    exact = qml.QNode(circuit, qml.device("default.qubit"))
+    tensor = torch.tensor(0.4, dtype=torch.float64)
+    node = qml.QNode(circuit, qml.device("qrnn.torch"))
+    np.testing.assert_allclose(node(tensor), exact(0.4), atol=1e-12)
+    gradient = torch.autograd.functional.jacobian(node, tensor)
+    differences = (exact(0.4 + 1e-5) - exact(0.4 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(gradient, differences, atol=1e-8)
