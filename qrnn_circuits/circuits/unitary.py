@@ -54,27 +54,26 @@ def is_unitary(operation: Operator, *, or_projector: bool = False) -> bool:
             return True
         case qml.DiagonalQubitUnitary():
             # PennyLane refuses to make a matrix of others.
-            return bool(np.allclose(np.abs(_numbers(operation.data[0])), 1, atol=_UNITARY))
+            return bool(np.allclose(np.abs(numbers(operation.data[0])), 1, atol=_UNITARY))
         case Exp() if operation.base.is_verified_hermitian:
-            return not np.any(_numbers(operation.coeff).real)
+            return not np.any(numbers(operation.coeff).real)
         case _ if isinstance(operation, _ANY_MATRIX):
-            matrix = _numbers(_matrix(operation))
+            matrix = matrix_of(operation)
             product = np.conj(np.swapaxes(matrix, -1, -2)) @ matrix
             return bool(np.allclose(product, np.eye(matrix.shape[-1]), atol=_UNITARY))
     return not any(
-        np.any(_numbers(value).imag)
+        np.any(numbers(value).imag)
         for value, axes in zip(operation.data, operation.ndim_params, strict=False)
         # Arrays may be states.
         if axes == 0 and "complex" in str(getattr(value, "dtype", type(value)))
     )
 
 
-def _matrix(operation: Operator) -> Any:  # noqa: ANN401
-    if operation.has_matrix:
-        return operation.matrix()
-    return operation.sparse_matrix().toarray()
+def matrix_of(operation: Operator) -> NDArray[Any]:
+    """The matrix of an operation, whether PennyLane has it dense or sparse."""
+    return numbers(operation.matrix() if operation.has_matrix else operation.sparse_matrix())
 
 
-def _numbers(values: Any) -> NDArray[Any]:  # noqa: ANN401
+def numbers(values: Any) -> NDArray[Any]:  # noqa: ANN401
     """Numbers of any interface as an array."""
     return np.asarray(values.toarray() if issparse(values) else qml.math.unwrap([values])[0])

@@ -25,6 +25,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import (
@@ -151,8 +152,10 @@ def measure_all_wires(
     So it does to identities without wires. Snapshots, which have no part in results, are left out.
 
     Raises:
+        ValueError: If an observable is not Hermitian.
         WireError: If the tape has wires that the device has not.
     """
+    check_hermitian(tape.measurements)
     if wires is None:
         wires = ordered_wires(tape)
     measurements = [
