@@ -12,6 +12,7 @@ from pennylane.tape import QuantumScript
 from scipy.sparse import issparse
 
 from qrnn_circuits.circuits.unitary import is_unitary, matrix_of, numbers
+from qrnn_circuits.tracing import is_traced
 
 
 def check_measured(tapes: Iterable[QuantumScript]) -> None:
@@ -44,12 +45,13 @@ def check_finite(parameters: Iterable[Any]) -> None:
 def check_unitary(operations: Iterable[Operator]) -> None:
     """Checks gates of a device that can project states besides.
 
-    Others change the norms of branches, of which shots know nothing.
+    Others change the norms of branches, of which shots know nothing. Where transforms of PyTorch
+    follow, tensors hold no numbers to be checked.
 
     Raises:
         ValueError: If an operation is neither unitary nor a projector.
     """
-    for operation in operations:
+    for operation in () if is_traced() else operations:
         if not is_unitary(operation, or_projector=True):
             raise ValueError(
                 f"{operation.name} on wires {operation.wires.tolist()} must be unitary or a "
@@ -63,7 +65,7 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
     Raises:
         ValueError: If one is not Hermitian.
     """
-    for measurement in measurements:
+    for measurement in () if is_traced() else measurements:
         if measurement.obs is not None and not _is_hermitian(measurement.obs):
             observable = " ".join(str(measurement.obs).split())
             raise ValueError(f"observables must be Hermitian, got {observable}")

@@ -17,6 +17,7 @@ from torch import Tensor
 from qrnn_backends.conditions import holds
 from qrnn_backends.torch.neuron import apply_neuron, is_native
 from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.tracing import is_traced
 
 # In front of the axes of the wires.
 LEAD = 2
@@ -99,7 +100,7 @@ def initial_state(
     vector = preparation.state_vector(wire_order=range(wires))
     state = as_tensor(vector.toarray() if issparse(vector) else vector, dtype, device)
     norms = squared_norms(state.detach().reshape(shape)).sqrt()
-    if bool(((norms - 1).abs() > _NORM).any()):
+    if not is_traced() and bool(((norms - 1).abs() > _NORM).any()):
         raise ValueError(
             f"the state of {preparation.name} must have norm 1, got {norms.max().item():.6g}: "
             "normalize=True makes it so"
@@ -119,8 +120,9 @@ def as_tensor(
         real: Whether the imaginary parts are known to be zero.
     """
     tensor = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
-    # With a gradient, an imaginary part that is zero may have a derivative that is not.
-    if tensor.is_complex() and (real or not (tensor.requires_grad or tensor.imag.any())):
+    # An imaginary part that is zero may have a derivative that is not.
+    differentiated = tensor.requires_grad or is_traced()
+    if tensor.is_complex() and (real or not (differentiated or tensor.imag.any())):
         tensor = tensor.real
     return tensor.to(device, complex_type(dtype) if tensor.is_complex() else dtype)
 
@@ -179,7 +181,9 @@ def replaced(state: Tensor, part: Tensor, place: tuple[slice | Tensor, ...]) -> 
     """A copy of the state with one part replaced, which may have become complex or a batch."""
     batch = torch.broadcast_shapes(state.shape[1:2], part.shape[1:2])
     state = state.to(torch.promote_types(state.dtype, part.dtype))
-    state = state.expand(state.shape[0], *batch, *state.shape[LEAD:]).clone()
+    # The sum is a copy, which torch.func.vmap batches where it batches the part.
+    nothing = part.new_zeros((), dtype=state.dtype)
+    state = state.expand(state.shape[0], *batch, *state.shape[LEAD:]) + nothing
     state[place] = part.to(state.dtype)
     return state
 
