@@ -7,6 +7,7 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
+    device_resolve_dynamic_wires,
     null_postprocessing,
     validate_device_wires,
     validate_measurements,
@@ -98,6 +99,7 @@ def measured_circuits(
     A batch of parameters and observables that do not commute are then yet to be divided.
     """
     pipeline = CompilePipeline()
+    pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(
         validate_measurements,
