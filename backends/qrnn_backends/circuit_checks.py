@@ -5,8 +5,14 @@ from typing import Any
 
 import numpy as np
 import pennylane as qml
+from pennylane.measurements import MeasurementProcess
+from pennylane.operation import Operator
+from pennylane.ops import Prod, SProd, Sum, SymbolicOp
 from pennylane.tape import QuantumScript
 from scipy.sparse import issparse
+
+from qrnn_circuits.circuits.unitary import is_unitary, matrix_of, numbers
+from qrnn_circuits.tracing import is_traced
 
 
 def check_measured(tapes: Iterable[QuantumScript]) -> None:
@@ -28,9 +34,74 @@ def check_finite(parameters: Iterable[Any]) -> None:
     Raises:
         ValueError: If one is infinite or NaN.
     """
-    for value in qml.math.unwrap(list(parameters)):
+    for value in parameters:
         # A sparse matrix holds its numbers there.
-        numbers = np.asarray(value.data if issparse(value) else value)
-        if not np.isfinite(numbers).all():
-            wrong = numbers[~np.isfinite(numbers)].flat[0]
+        found = numbers(value.data if issparse(value) else value)
+        if not np.isfinite(found).all():
+            wrong = found[~np.isfinite(found)].flat[0]
             raise ValueError(f"parameters of gates must be finite, got {wrong}")
+
+
+def check_unitary(operations: Iterable[Operator]) -> None:
+    """Checks gates of a device that can project states besides.
+
+    Others change the norms of branches, of which shots know nothing. Where transforms of PyTorch
+    follow, tensors hold no numbers to be checked.
+
+    Raises:
+        ValueError: If an operation is neither unitary nor a projector.
+    """
+    for operation in () if is_traced() else operations:
+        if not is_unitary(operation, or_projector=True):
+            raise ValueError(
+                f"{operation.name} on wires {operation.wires.tolist()} must be unitary or a "
+                "projector: give a unitary matrix, and real numbers for angles"
+            )
+
+
+def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
+    """Checks observables: shots have no values that are not real.
+
+    Raises:
+        ValueError: If one is not Hermitian.
+    """
+    for measurement in () if is_traced() else measurements:
+        if measurement.obs is not None and not _is_hermitian(measurement.obs):
+            observable = " ".join(str(measurement.obs).split())
+            raise ValueError(f"observables must be Hermitian, got {observable}")
+
+
+# Of entries that may be in single precision, relative to the largest.
+_HERMITIAN = 1e-5
+
+
+def _is_hermitian(observable: Operator) -> bool:
+    if observable.pauli_rep is not None:
+        return _are_real(observable.pauli_rep.values())
+    if isinstance(observable, Sum):
+        return all(map(_is_hermitian, observable.operands))
+    if isinstance(observable, Prod) and not observable.has_overlapping_wires:
+        return all(map(_is_hermitian, observable.operands))
+    if isinstance(observable, SProd) and _are_real([observable.scalar]):
+        return _is_hermitian(observable.base)
+    if isinstance(observable, qml.SparseHamiltonian):
+        return _is_self_adjoint(observable.sparse_matrix())
+    given = qml.Hermitian | Prod | SymbolicOp
+    return not isinstance(observable, given) or _is_self_adjoint(matrix_of(observable))
+
+
+def _is_self_adjoint(matrices: Any) -> bool:  # noqa: ANN401
+    """Whether matrices, dense or sparse, are their own adjoints."""
+    adjoint = matrices.T if issparse(matrices) else matrices.swapaxes(-1, -2)
+    return _largest(matrices - adjoint.conj()) <= _HERMITIAN * _largest(matrices)
+
+
+def _are_real(values: Iterable[Any]) -> bool:
+    found = [numbers(value) for value in values]
+    # Those that cancel leave rounding.
+    largest = max(map(_largest, found), default=0.0)
+    return all(_largest(value.imag) <= _HERMITIAN * largest for value in found)
+
+
+def _largest(values: Any) -> float:  # noqa: ANN401
+    return float(np.abs(values.data if issparse(values) else values).max(initial=0))

@@ -60,9 +60,11 @@ def _expanded_for(
     batch: list[QuantumScript] = []
     combines: list[tuple[PostprocessingFn, slice]] = []
     for entry in entries:
+        # First, as PennyLane's own expansions fail on adjoints of products.
+        entry = entry if has_rule is None else expanded(entry, has_rule)
         parts, combine = rule.expand_transform(entry, **options)
         combines.append((combine, slice(len(batch), len(batch) + len(parts))))
-        batch += parts if has_rule is None else [expanded(part, has_rule) for part in parts]
+        batch += parts
 
     def put_together(results: ResultBatch) -> Any:  # noqa: ANN401
         return stack(tuple(combine(results[place]) for combine, place in combines))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pennylane as qml
 from pennylane.devices import ExecutionConfig
+from pennylane.devices.preprocess import null_postprocessing
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
@@ -69,17 +70,38 @@ def unmeasured_hadamard_grad(
     Raises:
         ValueError: If the tape measures before its end.
     """
-    for operation in tape.operations:
-        neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
-        projected = holds(operation, qml.Projector)
-        if neuron or projected or isinstance(operation, MidMeasure | Conditional):
-            raise ValueError(
-                "diff_method must not be 'hadamard' for circuits with mid-circuit measurements, "
-                f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
-                f"postselected {WAY_OUT}"
-            )
+    for operation in filter(_measures, tape.operations):
+        raise ValueError(
+            "diff_method must not be 'hadamard' for circuits with mid-circuit measurements, "
+            f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
+            f"postselected {WAY_OUT}"
+        )
     batch, combine = qml.gradients.hadamard_grad(tape, **options)
     return batch, combine
+
+
+def _measures(operation: qml.operation.Operator) -> bool:
+    neuron = isinstance(operation, NeuronOperation) and operation.realisation.measures
+    projected = holds(operation, qml.Projector)
+    return neuron or projected or isinstance(operation, MidMeasure | Conditional)
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def unmeasured(tape: QuantumScript, rule: str) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Refuses mid-circuit measurements, which PennyLane's metrics of states leave out.
+
+    Args:
+        tape: Any tape.
+        rule: What messages call the metric.
+
+    Raises:
+        ValueError: If the tape measures before its end.
+    """
+    for operation in filter(_measures, tape.operations):
+        raise ValueError(
+            f"qml.{rule} is of pure states and takes no mid-circuit measurements, got {operation}"
+        )
+    return (tape,), null_postprocessing
 
 
 _DEVICES = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")
@@ -117,3 +139,20 @@ for _given, _right in (
     (qml.gradients.param_shift_hessian, unpostselected_param_shift_hessian),
 ):
     _apply_right_rule(_given, _right)
+
+
+def _apply_without_measurements(given: Transform) -> None:
+    """Has a metric of PennyLane's look at a QNode of these devices for measurements first."""
+    own = given._custom_qnode_transform or Transform.default_qnode_transform
+
+    @given.custom_qnode_transform  # type: ignore[untyped-decorator]
+    def applied(
+        rule: Transform, qnode: qml.QNode, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> qml.QNode:
+        if qnode.device.name in _DEVICES:
+            qnode = unmeasured(qnode, rule.tape_transform.__name__)
+        return own(rule, qnode, arguments, options)
+
+
+for _given in (qml.metric_tensor, qml.adjoint_metric_tensor, qml.gradients.quantum_fisher):
+    _apply_without_measurements(_given)

@@ -47,11 +47,13 @@ def refuse_postselection(tape: QuantumScript, rule: str) -> None:
 
 
 def _has_rule(operation: Operator) -> bool:
-    if any(recipe is not None for recipe in operation.grad_recipe or ()):
+    # Adjoints of what is no gate have none.
+    recipes = getattr(operation, "grad_recipe", None)
+    if any(recipe is not None for recipe in recipes or ()):
         return True
     try:
         return bool(operation.parameter_frequencies)
-    except OperatorPropertyUndefined:
+    except (AttributeError, OperatorPropertyUndefined):
         return False
 
 

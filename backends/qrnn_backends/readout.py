@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from typing import Any
 
@@ -286,6 +287,22 @@ def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
         return []
     values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
     return [measured for value in values for measured in value.measurements]
+
+
+def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:
+    """A measurement with the same result, whose function of outcomes runs once for each of them.
+
+    PennyLane's take milliseconds, and are asked for all values again and again.
+
+    Args:
+        measurement: Any measurement.
+    """
+    value = measurement.mv
+    if not isinstance(value, MeasurementValue) or not value.has_processing:
+        return measurement
+    known = MeasurementValue(value.measurements, cache(value.processing_fn))
+    with qml.QueuingManager.stop_recording():
+        return type(measurement)(obs=known, **_options(measurement))
 
 
 def with_wires(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,11 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from pennylane.exceptions import WireError
+from pennylane.exceptions import DeviceError, WireError
+from pennylane.operation import Operator
+from scipy.sparse import csr_matrix
+
+from qrnn_backends.circuit_checks import check_hermitian
 
 
 @pytest.mark.parametrize("angle", [np.nan, np.inf, torch.tensor(np.nan), np.array([0.1, np.nan])])
@@ -37,3 +42,94 @@ def test_what_has_nothing_to_measure_is_refused_in_one_line(name: str, shots: in
         tape = qml.tape.QuantumScript([qml.GlobalPhase(0.3)], [measurement], shots)
         with pytest.raises(WireError, match=r"must have wires, of which neither the circuit nor"):
             qml.execute([tape], device)
+
+
+@pytest.mark.parametrize(
+    ("name", "shots"),
+    [
+        ("qrnn.torch", None),
+        ("qrnn.torch", 10),
+        ("qrnn.aer", None),
+        ("qrnn.aer", 10),
+        ("qrnn.ibm", 10),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda first: qml.cond(first, qml.QubitUnitary)(np.diag([1.0, 2.0]), 1),
+        lambda _: qml.DiagonalQubitUnitary(np.array([1.0, 2.0]), 1),
+        lambda _: qml.RX(0.3j, 1),
+        lambda _: qml.RY(torch.tensor(0.2 + 0.3j), 1),
+        lambda _: qml.GlobalPhase(0.3j),
+        lambda _: qml.s_prod(2.0, qml.X(1)),
+    ],
+)
+def test_what_changes_the_norms_of_branches_is_refused_by_every_device(
+    make: Callable[[Any], Any], name: str, shots: int | None, tmp_path: Path
+) -> None:
+    def circuit() -> Any:  # noqa: ANN401
+        qml.Hadamard(0)
+        qml.Hadamard(1)
+        make(qml.measure(0))
+        return qml.expval(qml.Z(0))
+
+    options = {"backend": "fake_manila", "noise": False, "jobs": tmp_path / "jobs.sqlite"}
+    device = qml.device(name, **(options if name == "qrnn.ibm" else {}))
+    with pytest.raises((ValueError, DeviceError), match="unitary"):
+        qml.set_shots(qml.QNode(circuit, device), shots)()
+
+
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_angles_of_complex_type_may_be_real_and_states_sparse(name: str) -> None:
+    def circuit() -> Any:  # noqa: ANN401
+        qml.StatePrep(csr_matrix([[0.6, 0.8]]), 0)
+        qml.RX(0.3 + 0j, 1)
+        qml.ctrl(qml.GlobalPhase(0.4 + 0j), 0)
+        qml.Hadamard(0)
+        return qml.probs(wires=0), qml.probs(wires=1)
+
+    first, second = qml.QNode(circuit, qml.device(name))()
+    assert first[0] == pytest.approx(0.5 + 0.48 * np.cos(0.4))
+    assert second[0] == pytest.approx(np.cos(0.15) ** 2)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: qml.X(0) @ qml.Y(0),
+        lambda: qml.Hamiltonian([1j, 0.5], [qml.Z(0), qml.X(0)]),
+        lambda: qml.Hermitian(np.array([[1.0, 1j], [1j, 0.0]]), 0),
+        lambda: torch.tensor(1j) * qml.Hermitian(torch.eye(2), 0),
+        lambda: qml.Hermitian(np.diag([1.0, 2.0]), 0) @ qml.X(0),
+        lambda: qml.Hermitian(np.array([[0.0, 1.0], [0.0, 0.0]]), 0) + qml.Projector([1], 1),
+        lambda: qml.SparseHamiltonian(csr_matrix([[0.0, 1.0], [0.0, 0.0]]), 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_observables_that_are_not_hermitian_are_refused(
+    make: Callable[[], Operator], name: str
+) -> None:
+    for kind in (qml.expval, qml.var):
+        with qml.QueuingManager.stop_recording():
+            tape = qml.tape.QuantumScript([qml.RY(0.7, 0)], [kind(make())])
+        with pytest.raises(ValueError, match=r"^observables must be Hermitian, got .*$"):
+            qml.execute([tape], qml.device(name))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: qml.X(0) @ qml.Y(0) @ (1j * qml.Z(0)),
+        lambda: qml.Hamiltonian([0.5, 0.5, -1.0], [qml.Z(0), qml.Z(0), qml.Z(0)]),
+        lambda: 0.3j * qml.X(0) - 0.1j * qml.X(0) - 0.2j * qml.X(0) + qml.Z(1),
+        lambda: qml.Hermitian(np.array([[1.0, 1j / 3], [-1j / 3, 0.0]], np.complex64), 0),
+        lambda: qml.pow(qml.Projector([1], 0) + qml.Hadamard(1), 2),
+        lambda: qml.Hermitian(np.diag([1.0, 2.0]), 0) @ qml.Z(0) @ qml.X(1),
+        lambda: qml.SparseHamiltonian(qml.Y(0).sparse_matrix(), 0),
+    ],
+)
+def test_hermitian_observables_are_taken_however_they_are_written(
+    make: Callable[[], Operator],
+) -> None:
+    check_hermitian([qml.expval(make())])

@@ -1,6 +1,7 @@
 """Every rule for gradients is right on dynamic circuits, or refuses and names one that is."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -322,3 +323,30 @@ def test_what_no_branch_depends_on_has_derivatives_of_0_of_any_order(interface: 
         second = qml.jacobian(qml.grad(node))(trainable)
     np.testing.assert_allclose(first, [-np.sin(ANGLE), 0], atol=1e-12)
     np.testing.assert_allclose(second, [[-np.cos(ANGLE), 0], [0, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize(
+    "metric", [qml.metric_tensor, qml.adjoint_metric_tensor, qml.gradients.quantum_fisher]
+)
+def test_metrics_of_states_are_refused_where_a_measurement_would_be_left_out(
+    metric: Any,  # noqa: ANN401
+    device: str,
+) -> None:
+    def circuit(angles: TensorLike, measures: bool) -> Any:  # noqa: ANN401
+        qml.RX(angles[0], 0)
+        qml.RY(angles[1], 1)
+        qml.CNOT([0, 1])
+        if measures:
+            qml.measure(1, postselect=1)
+        qml.RY(angles[2], 0)
+        return qml.expval(qml.Z(0))
+
+    angles = qml.numpy.array([0.4, 0.7, 1.1], requires_grad=True)
+    found = metric(qml.QNode(circuit, qml.device(device, wires=3)))(angles, measures=False)
+    # Of the first layer 1/4 each; of the last one (1 - <Y>**2) / 4, where <Y> is sin(0.7) sin(0.4).
+    factor = 4 if metric is qml.gradients.quantum_fisher else 1
+    last = 1 - (np.sin(0.7) * np.sin(0.4)) ** 2
+    np.testing.assert_allclose(np.diag(found), factor * np.array([1, 1, last]) / 4, atol=1e-9)
+    with pytest.raises(ValueError, match="pure states and takes no mid-circuit measurements"):
+        metric(qml.QNode(circuit, qml.device(device, wires=3)))(angles, measures=True)

@@ -66,3 +66,18 @@ def test_second_derivatives_go_through_conditions(device: str) -> None:
     # The value is 1 - sin(first / 2)**2 * (1 - cos(second)).
     right = -np.cos(0.5) / 2 * (1 - np.cos(1.3)), -(np.sin(0.25) ** 2) * np.cos(1.3)
     np.testing.assert_allclose(found, right, atol=1e-9)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_adjoints_of_products_are_differentiated_gate_by_gate(device: str) -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.Hadamard(0)
+        qml.Reflection(qml.RY(angle, 0) @ qml.RX(0.2, 1), 0.7)
+        qml.adjoint(qml.RX(angle, 0) @ qml.CNOT([0, 1]))
+        return qml.expval(qml.Z(0))
+
+    exact = qml.QNode(circuit, qml.device("default.qubit"))
+    node = qml.QNode(circuit, qml.device(device), diff_method="parameter-shift")
+    angle = qml.numpy.array(0.4, requires_grad=True)
+    differences = (exact(0.4 + 1e-5) - exact(0.4 - 1e-5)) / 2e-5
+    assert qml.grad(node)(angle) == pytest.approx(differences, abs=1e-8)

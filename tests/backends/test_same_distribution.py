@@ -110,3 +110,34 @@ def test_simulators_agree_on_a_circuit_that_drops_rotations(
     assert np.abs(expected - run("default.qubit", 0.0)).max() > 1e-3
     for name in ("qrnn.torch", "qrnn.aer"):
         np.testing.assert_allclose(run(make_device(name), 0.4), expected, rtol=0, atol=1e-10)
+
+
+def allocating_circuit() -> ProbabilityMP:
+    qml.RY(0.7, "a")
+    with qml.allocate(1, state="zero") as (borrowed,):
+        qml.CNOT(["a", borrowed])
+        first = qml.measure(borrowed)
+    qml.cond(first, qml.Hadamard)("b")
+    return qml.probs(wires=["a", "b"])
+
+
+@pytest.mark.parametrize("wires", [None, ["b", "c", "a"]])
+@pytest.mark.parametrize(
+    ("name", "shots"),
+    [
+        ("qrnn.torch", None),
+        ("qrnn.torch", SHOTS),
+        ("qrnn.aer", None),
+        ("qrnn.aer", SHOTS),
+        ("qrnn.ibm", SHOTS),
+    ],
+)
+def test_every_device_finds_wires_for_those_that_are_allocated(
+    name: str, shots: int | None, wires: list[str] | None, tmp_path: Path
+) -> None:
+    options = {"backend": "fake_manila", "noise": False, "jobs": tmp_path / "jobs.sqlite"}
+    device = qml.device(name, wires=wires, **(options if name == "qrnn.ibm" else {}))
+    found = qml.set_shots(qml.QNode(allocating_circuit, device), shots)()
+    one = np.sin(0.35) ** 2
+    tolerance = 1e-9 if shots is None else 0.03
+    np.testing.assert_allclose(found, [1 - one, 0, one / 2, one / 2], atol=tolerance)

@@ -153,7 +153,7 @@ def _unitary(tape: QuantumScript) -> _Unitary:
             basics = list(basic_operations(operation))
         for basic in basics:
             if basic.name == "GlobalPhase":
-                phase += float(basic.data[0])
+                phase += float(np.real(basic.data[0]))
             else:
                 operations.append(basic)
     return _Unitary(QuantumScript(operations), phase, projected)

@@ -30,7 +30,7 @@ class MeasurementErrors:
         self._everywhere: NDArray[np.float64] | None = None
         self._local: dict[int, NDArray[np.float64]] = {}
         for error in noise_model.to_dict()["errors"] if noise_model is not None else []:
-            if error["type"] == "qerror":
+            if error["type"] != "roerror":
                 self.of_state = self.of_state or "measure" in error["operations"]
                 continue
             table = np.asarray(error["probabilities"], dtype=np.float64)

@@ -114,7 +114,8 @@ class DirectSimulation:
         basis = sorted(names & set(get_standard_gate_name_mapping()))
         self._known = {*basis, "barrier", "if_else", "measure", "reset"}
         if noise_model is not None:
-            _check_gates(noise_model, {*basis, "measure", "reset"})
+            # Circuits wait for nothing.
+            _check_gates(noise_model, {*basis, "measure", "reset"} - {"delay"})
             # Refuses those of several qubits.
             MeasurementErrors(noise_model)
         self._chip = Chip(self.name, None, tuple(basis))

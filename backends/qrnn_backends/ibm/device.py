@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -130,10 +131,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             raise TypeError(
                 f"noise must be True or False on qrnn.ibm, whose backend is the chip, got {noise!r}"
             )
-        if max_usage is not None and not max_usage > 0:
-            raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage}")
-        if optimization_level not in range(4):
-            raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
+        if max_usage is not None and not (isinstance(max_usage, Real) and max_usage > 0):
+            raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage!r}")
+        if not (isinstance(optimization_level, int) and optimization_level in range(4)):
+            raise ValueError(
+                f"optimization_level must be a whole number from 0 to 3, got {optimization_level!r}"
+            )
         self._mitigation = check_mitigation(mitigation, noisy=noise)
         mitigated_by = self._mitigation.name if self._mitigation else None
         if mitigated_by:

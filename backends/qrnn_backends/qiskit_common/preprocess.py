@@ -7,6 +7,7 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
+    device_resolve_dynamic_wires,
     null_postprocessing,
     validate_device_wires,
     validate_measurements,
@@ -25,6 +26,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import (
@@ -35,7 +37,7 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import stacked, with_identity_on_wires
+from qrnn_backends.readout import stacked, with_identity_on_wires, with_known_values
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
@@ -97,6 +99,7 @@ def measured_circuits(
     A batch of parameters and observables that do not commute are then yet to be divided.
     """
     pipeline = CompilePipeline()
+    pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(
         validate_measurements,
@@ -151,11 +154,15 @@ def measure_all_wires(
     So it does to identities without wires. Snapshots, which have no part in results, are left out.
 
     Raises:
+        ValueError: If an observable is not Hermitian.
         WireError: If the tape has wires that the device has not.
     """
+    check_hermitian(tape.measurements)
     if wires is None:
         wires = ordered_wires(tape)
-    measurements = [with_identity_on_wires(measured, wires) for measured in tape.measurements]
+    measurements = [
+        with_known_values(with_identity_on_wires(measured, wires)) for measured in tape.measurements
+    ]
     tape = tape.copy(
         operations=[part for part in tape.operations if not isinstance(part, qml.Snapshot)],
         measurements=measurements,

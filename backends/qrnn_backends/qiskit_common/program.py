@@ -132,7 +132,8 @@ def _program(
         ),
         shots=tuple(tape.shots),
     )
-    values = [float(value) for operation in distinct for value in operation.data]
+    # Of complex type, all are real: they are unitary.
+    values = [float(np.real(value)) for operation in distinct for value in operation.data]
     check_finite(values)
     return Program(circuit, np.array(values, dtype=np.float64), readout, structure)
 

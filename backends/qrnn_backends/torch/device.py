@@ -14,7 +14,7 @@ from pennylane.typing import Result
 from pennylane.wires import WiresLike
 from torch import Tensor
 
-from qrnn_backends.circuit_checks import check_measured
+from qrnn_backends.circuit_checks import check_measured, check_unitary
 from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
 from qrnn_backends.torch.exact import exact_results
@@ -161,6 +161,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> tuple[Result, int | None]:
         """The result of a circuit, and how many shots are kept if there are any."""
         check_width(circuit)
+        check_unitary(circuit.operations)
         parameters = circuit.get_parameters(trainable_only=False)
         wants_torch = wants_torch or any(isinstance(value, Tensor) for value in parameters)
         if circuit.shots:

@@ -26,6 +26,7 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
@@ -126,7 +127,8 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
 def _identities_on_wires(
     tape: QuantumScript, wires: Wires | None
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Gives a wire to the identities that act on none."""
+    """Gives a wire to the identities that act on none, and checks observables."""
+    check_hermitian(tape.measurements)
     measurements = [
         with_identity_on_wires(measured, wires or tape.wires) for measured in tape.measurements
     ]

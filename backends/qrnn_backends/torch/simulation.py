@@ -28,6 +28,7 @@ from qrnn_backends.torch.state import (
     squared_norms,
 )
 from qrnn_circuits import ZeroProbabilityError
+from qrnn_circuits.tracing import is_traced
 
 # Of all branches together: 1 GiB of float64.
 MAX_AMPLITUDES = 2**27
@@ -207,15 +208,22 @@ class ExactBranches(Branches):
         return float(super()._negligible ** self._representation.rounding)
 
     def _split(self) -> None:
-        weights = self._representation.weights(self.state.detach())
-        alive = (weights > self._negligible * weights.sum(0)).any(1)
-        self._keep(alive.cpu().numpy())
-        if self.mixed or (self.state.requires_grad and len(self.state) > _MIN_MERGED):
+        # Where transforms of PyTorch follow, nothing may be chosen by numbers.
+        differentiated = self.state.requires_grad or is_traced()
+        if not is_traced():
+            weights = self._representation.weights(self.state.detach())
+            alive = (weights > self._negligible * weights.sum(0)).any(1)
+            self._keep(alive.cpu().numpy())
+        if self.mixed or (differentiated and len(self.state) > _MIN_MERGED):
             self._mix()
-        elif len(self.state) >= self._merge_at and not self.state.requires_grad:
+        elif len(self.state) >= self._merge_at and not differentiated:
             self._merge()
 
     def _postselected(self, operation: Operator) -> None:
+        if is_traced():
+            kept = self._representation.weights(self.state).sum(0).detach()
+            self.state = self._representation.divided(self.state, kept)
+            return
         norms = self._representation.weights(self.state.detach())
         kept = norms.sum(0)
         # What a projection leaves may be rounding; a neuron's block is small and exact.

@@ -11,11 +11,13 @@ import numpy as np
 import pennylane as qml
 import torch
 from pennylane.operation import Operator
+from scipy.sparse import issparse
 from torch import Tensor
 
 from qrnn_backends.conditions import holds
 from qrnn_backends.torch.neuron import apply_neuron, is_native
 from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.tracing import is_traced
 
 # In front of the axes of the wires.
 LEAD = 2
@@ -24,6 +26,9 @@ LEAD = 2
 _REAL_ROTATIONS = frozenset({"DoubleExcitation", "OrbitalRotation", "SingleExcitation"})
 
 _NOTHING = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
+
+# Of a state that is given in single precision.
+_NORM = 1e-4
 
 # Beyond, a dense matrix costs more than the gates that it can be decomposed to.
 _MAX_MATRIX_WIRES = 8
@@ -41,9 +46,14 @@ def is_supported(operator: Operator) -> bool:
             return is_native(operator)
         case qml.ops.Conditional() | qml.ops.Controlled():
             return is_supported(operator.base)
-        case qml.ops.Pow():
+        case qml.ops.Prod() | qml.ops.op_math.ChangeOpBasis():
+            # PennyLane multiplies matrices in the type of the first, which may be of integers.
+            return False
+        case qml.ops.Pow() if any(qml.math.requires_grad(value) for value in operator.data):
             # PennyLane's power of a matrix is not differentiable.
-            if any(qml.math.requires_grad(value) for value in operator.data):
+            return False
+        case qml.ops.Adjoint() | qml.ops.Pow() if not is_supported(operator.base):
+            if operator.has_decomposition:
                 return False
         case _ if isinstance(operator, (*_NOTHING, qml.GlobalPhase)):
             return True
@@ -78,6 +88,9 @@ def initial_state(
 
     Returns:
         Shape ``(1, batch, 2, ..., 2)``, real where all amplitudes are.
+
+    Raises:
+        ValueError: If the norm of a state is not 1.
     """
     shape = (1, -1, *(2,) * wires)
     if preparation is None:
@@ -85,7 +98,14 @@ def initial_state(
         state[0] = 1
         return state.reshape(shape)
     vector = preparation.state_vector(wire_order=range(wires))
-    return as_tensor(vector, dtype, device).reshape(shape)
+    state = as_tensor(vector.toarray() if issparse(vector) else vector, dtype, device)
+    norms = squared_norms(state.detach().reshape(shape)).sqrt()
+    if not is_traced() and bool(((norms - 1).abs() > _NORM).any()):
+        raise ValueError(
+            f"the state of {preparation.name} must have norm 1, got {norms.max().item():.6g}: "
+            "normalize=True makes it so"
+        )
+    return state.reshape(shape)
 
 
 def as_tensor(
@@ -100,8 +120,9 @@ def as_tensor(
         real: Whether the imaginary parts are known to be zero.
     """
     tensor = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
-    # With a gradient, an imaginary part that is zero may have a derivative that is not.
-    if tensor.is_complex() and (real or not (tensor.requires_grad or tensor.imag.any())):
+    # An imaginary part that is zero may have a derivative that is not.
+    differentiated = tensor.requires_grad or is_traced()
+    if tensor.is_complex() and (real or not (differentiated or tensor.imag.any())):
         tensor = tensor.real
     return tensor.to(device, complex_type(dtype) if tensor.is_complex() else dtype)
 
@@ -160,7 +181,9 @@ def replaced(state: Tensor, part: Tensor, place: tuple[slice | Tensor, ...]) -> 
     """A copy of the state with one part replaced, which may have become complex or a batch."""
     batch = torch.broadcast_shapes(state.shape[1:2], part.shape[1:2])
     state = state.to(torch.promote_types(state.dtype, part.dtype))
-    state = state.expand(state.shape[0], *batch, *state.shape[LEAD:]).clone()
+    # The sum is a copy, which torch.func.vmap batches where it batches the part.
+    nothing = part.new_zeros((), dtype=state.dtype)
+    state = state.expand(state.shape[0], *batch, *state.shape[LEAD:]) + nothing
     state[place] = part.to(state.dtype)
     return state
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pennylane as qml
 from pennylane.operation import Operator
-from pennylane.ops import Adjoint, Conditional, Controlled, Exp, MidMeasure, Pow, SProd, Sum
+from pennylane.ops import Conditional, Controlled, MidMeasure
+from scipy.sparse import issparse
 
+from qrnn_circuits.circuits.unitary import is_unitary
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 # What Qiskit writes into a circuit otherwise.
 _NO_GATES = ("GlobalPhase", "Barrier")
-
-# What users give as gates for their matrices, which may be of any kind.
-_ANY_MATRIX = (qml.Hermitian, qml.Projector, qml.QubitUnitary, Exp, SProd, Sum)
-# Of the products of a matrix's columns, which may be in single precision.
-_UNITARY = 1e-5
 
 
 def basic_operations(operation: Operator) -> Iterator[Operator]:
@@ -39,6 +35,11 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
             if isinstance(basic, MidMeasure):
                 raise TypeError(f"{operation} holds a measurement, which cannot be conditioned")
             yield operation if basic is operation.base else Conditional(operation.meas_val, basic)
+    elif not is_unitary(operation):
+        raise TypeError(
+            f"{operation.name} on wires {operation.wires.tolist()} is not unitary, and Qiskit's "
+            "gates are, of real angles: postselect by qml.measure(wire, postselect=...)"
+        )
     elif name == "Identity":
         # One for each wire, as Qiskit has it: a noisy one may do something.
         single = len(operation.wires) == 1
@@ -47,11 +48,9 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
         return
     elif isinstance(operation, MidMeasure) or name in _NO_GATES or _has_gate(operation):
         yield operation
-    elif not _is_unitary(operation):
-        raise TypeError(
-            f"{operation.name} on wires {operation.wires.tolist()} is not unitary, and Qiskit's "
-            "gates are: postselect by qml.measure(wire, postselect=...)"
-        )
+    elif isinstance(operation, qml.StatePrep) and issparse(operation.data[0]):
+        state = operation.data[0].toarray()[0]
+        yield from basic_operations(qml.StatePrep(state, wires=operation.wires))
     elif operation.has_decomposition:
         for part in operation.decomposition():
             yield from basic_operations(part)
@@ -60,20 +59,6 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
         yield from basic_operations(unitary)
     else:
         raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
-
-
-def _is_unitary(operation: Operator) -> bool:
-    """Whether what PennyLane also applies where it keeps no norm, such as a projector, does."""
-    while isinstance(operation, Adjoint | Controlled | Pow):
-        operation = operation.base
-    if isinstance(operation, Exp) and operation.base.is_verified_hermitian:
-        return not np.any(np.real(operation.coeff))
-    if not isinstance(operation, _ANY_MATRIX):
-        return True
-    # Whatever interface the entries are of.
-    matrix = np.asarray(qml.math.toarray(qml.matrix(operation)))
-    product = np.conj(np.swapaxes(matrix, -1, -2)) @ matrix
-    return bool(np.allclose(product, np.eye(matrix.shape[-1]), atol=_UNITARY))
 
 
 def _has_gate(operation: Operator) -> bool:

@@ -9,7 +9,8 @@ import pytest
 from pennylane.tape import QuantumScript
 
 pytest.importorskip("qiskit_aer")
-from qiskit_aer.noise import NoiseModel, ReadoutError, pauli_error
+from qiskit.quantum_info import Pauli
+from qiskit_aer.noise import NoiseModel, PauliLindbladError, ReadoutError, pauli_error
 
 SHOTS = [None, 50]
 
@@ -188,7 +189,19 @@ def general_rotation() -> Any:  # noqa: ANN401
     return qml.probs(wires=0)
 
 
-@pytest.mark.parametrize("name", ["iswap", "unitary", "if_else", "barrier", "unknown"])
+@pytest.mark.parametrize("shots", [None, 4000])
+def test_errors_may_be_generated_by_pauli_operators(shots: int | None) -> None:
+    model = NoiseModel()
+    error = PauliLindbladError([Pauli("X"), Pauli("Z")], [0.2, 0.4])
+    model.add_all_qubit_quantum_error(error, ["x"])
+    model.add_all_qubit_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]))
+    node = qml.set_shots(qml.QNode(one_flip, qml.device("qrnn.aer", noise=model, seed=3)), shots)
+    flipped = (1 - np.exp(-2 * 0.2)) / 2
+    expected = flipped * np.array([0.9, 0.1]) + (1 - flipped) * np.array([0.2, 0.8])
+    assert np.allclose(node(), expected, rtol=0, atol=1e-9 if shots is None else 0.04)
+
+
+@pytest.mark.parametrize("name", ["iswap", "unitary", "if_else", "barrier", "delay", "unknown"])
 def test_errors_of_what_no_circuit_is_written_in_are_refused(name: str) -> None:
     model = NoiseModel()
     model.add_all_qubit_quantum_error(pauli_error([("X", 0.3), ("I", 0.7)]), [name])

@@ -346,3 +346,75 @@ def test_a_gate_of_several_angles_has_gradients_beside_constants(
     node(*angles[:place], traced, *angles[place + 1 :]).backward()
     assert traced.grad is not None
     assert traced.grad.item() == pytest.approx(right, abs=1e-8)
+
+
+def test_products_of_tensors_and_matrices_of_integers_act_as_their_factors() -> None:
+    def circuit(angle: Any) -> Any:  # noqa: ANN401
+        qml.Hadamard(0)
+        qml.prod(qml.CNOT([0, 1]), qml.RX(angle, 1))
+        qml.adjoint(qml.prod(qml.X(1), qml.RY(angle, 1)))
+        qml.cond(qml.measure(0), lambda: qml.prod(qml.X(1), qml.RX(angle, 1)))()
+        angles = qml.math.stack([angle, 2 * angle])
+        qml.SelectPauliRot(angles, control_wires=[0], target_wire=1, rot_axis="Y")
+        return qml.probs(wires=[0, 1])
+
+    # Of numbers, PennyLane's products are right.
+    exact = qml.QNode(circuit, qml.device("default.qubit"))
+    tensor = torch.tensor(0.4, dtype=torch.float64)
+    node = qml.QNode(circuit, qml.device("qrnn.torch"))
+    np.testing.assert_allclose(node(tensor), exact(0.4), atol=1e-12)
+    gradient = torch.autograd.functional.jacobian(node, tensor)
+    differences = (exact(0.4 + 1e-5) - exact(0.4 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(gradient, differences, atol=1e-8)
+
+
+def imaginary_parts(angle: Any) -> Any:  # noqa: ANN401
+    """At an angle of 0, all amplitudes are real."""
+    qml.RX(angle, 0)
+    return qml.expval(qml.Y(0))
+
+
+def conditioned_gates(angle: Any) -> Any:  # noqa: ANN401
+    qml.X(1)
+    qml.CRY(angle, [1, 0])
+    first = qml.measure(0)
+    qml.cond(first, qml.CRX)(angle, [1, 2])
+    return qml.expval(qml.Y(2) @ qml.Z(1))
+
+
+def many_measurements(angle: Any) -> Any:  # noqa: ANN401
+    for _ in range(6):
+        qml.RX(angle, 0)
+        qml.measure(0)
+    return qml.expval(qml.Z(0))
+
+
+def postselected(angle: Any) -> Any:  # noqa: ANN401
+    qml.RX(angle, 0)
+    qml.CNOT([0, 1])
+    qml.RY(0.4, 1)
+    qml.measure(1, postselect=0)
+    return qml.expval(qml.Z(0))
+
+
+# PyTorch itself compiles its rules for forward mode by torch.jit.script, which it deprecates.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    "circuit", [imaginary_parts, conditioned_gates, many_measurements, postselected]
+)
+def test_torch_func_follows_circuits_forwards_backwards_and_entry_by_entry(
+    circuit: Callable[[Any], Any],
+) -> None:
+    node = qml.QNode(circuit, qml.device("qrnn.torch"))
+    exact = qml.QNode(circuit, qml.device("default.qubit"))
+    angles = torch.tensor([0.0, 0.4], dtype=torch.float64)
+    slope = torch.func.jacrev(node)
+    values = torch.tensor([exact(float(angle)) for angle in angles])
+    torch.testing.assert_close(torch.func.vmap(node)(angles), values)
+    slopes = torch.stack([torch.autograd.functional.jacobian(exact, angle) for angle in angles])
+    torch.testing.assert_close(torch.func.vmap(slope)(angles), slopes)
+    for derivative in (torch.func.jacfwd(node), torch.func.grad(node)):
+        torch.testing.assert_close(torch.stack(list(map(derivative, angles))), slopes)
+    for angle in angles:
+        step = (slope(angle + 1e-5) - slope(angle - 1e-5)) / 2e-5
+        torch.testing.assert_close(torch.func.hessian(node)(angle), step, atol=1e-6, rtol=0)

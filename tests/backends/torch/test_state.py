@@ -137,6 +137,12 @@ def test_a_prepared_state_is_real_where_its_amplitudes_are() -> None:
     assert batch.dtype == torch.complex64
 
 
+@pytest.mark.parametrize("vector", [[2.0, 0.0], [[1.0, 0.0], [0.3, 0.4]]])
+def test_a_prepared_state_has_norm_one(vector: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"the state of StatePrep must have norm 1, got (2|1)"):
+        initial_state(qml.StatePrep(vector, 0), 1, torch.float64, CPU)
+
+
 def test_squared_norms_are_of_each_branch_and_entry() -> None:
     generator = torch.Generator().manual_seed(1)
     state = torch.randn(3, 2, 2, 2, dtype=torch.complex128, generator=generator)
@@ -147,6 +153,9 @@ def test_what_needs_decomposing_is_not_supported() -> None:
     assert is_supported(qml.ctrl(qml.RX(0.1, 20), range(20)))
     assert not is_supported(qml.QFT(range(9)))
     assert not is_supported(qml.StatePrep([1, 0], 0))
+    assert not is_supported(qml.adjoint(qml.prod(qml.X(0), qml.RX(0.1, 0))))
+    assert not is_supported(qml.change_op_basis(qml.Hadamard(0), qml.RZ(0.1, 0)))
+    assert is_supported(qml.pow(qml.prod(qml.X(0), qml.RX(0.1, 1)), 0.5))
     assert not is_supported(qml.ops.Conditional(qml.measure(0), qml.ops.MidMeasure(1)))
     assert not is_unitary(qml.Projector([1], 0))
     assert is_unitary(qml.ctrl(qml.RX(0.1, 1), 0))
