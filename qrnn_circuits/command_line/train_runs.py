@@ -120,6 +120,8 @@ def _run(trainer: Trainer) -> None:
     if trainer.step > 0:
         title += f" after step {trainer.step}"
     console.print(plain(title), soft_wrap=True)
+    if trainer.task.found:
+        console.print(plain(f"data: {trainer.task.found}"), soft_wrap=True)
     with run_errors(trainer.ranks), resumable(folder.resume_command(config)):
         result = trainer.run(progress_for(console) if first else Progress())
     console.print(plain(_summary(trainer, result)), soft_wrap=True)
