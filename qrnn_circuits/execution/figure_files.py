@@ -1,7 +1,9 @@
 """Files of figures: checked before anything that takes long, written wholly or not at all."""
 
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -42,6 +44,21 @@ def write_figure(
         OSError: If the file cannot be written.
         ValueError: If matplotlib does not know the ending.
     """
+    ending = path.suffix.removeprefix(".")
+    write_atomically(path, figure_bytes(figure, ending, dpi=dpi, metadata=metadata))
+
+
+def figure_bytes(figure: Figure, ending: str, **options: Any) -> bytes:  # noqa: ANN401
+    """A figure as the bytes of a file.
+
+    Args:
+        figure: The figure.
+        ending: Of such a file, without a dot.
+        options: Of ``Figure.savefig``.
+    """
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
-    write_atomically(path, content.getvalue())
+    with warnings.catch_warnings():
+        # Names from the user's data may have any signs; those that no font has are boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        figure.savefig(content, format=ending, **options)
+    return content.getvalue()

@@ -90,6 +90,11 @@ class RunConfig(RunSettings):
             if self.lane is None:
                 object.__setattr__(self, "lane", task.lane)
             check_integer("lane", self.lane, task.lane)
+            if self.stop_error is not None and self.stop_error > 1:
+                raise ValueError(
+                    f"stop_error must be a share of the answers, from 0 to 1, got "
+                    f"{self.stop_error:g}: 0.02 stands for 2 %"
+                )
         if self.curriculum is not None:
             self._check_curriculum()
         _ = self.schedule
