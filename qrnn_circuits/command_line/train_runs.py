@@ -137,9 +137,14 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
             f"{result.step}. Go on with: {folder.resume_command(trainer.config)}"
         )
     if result.step == result.first_step:
+        text = f"Nothing to do, this run is finished: {result.reason}. "
+        laid_out = ", ".join(trainer.config.laid_out_over_steps)
+        if not laid_out:
+            return text + "A larger --steps, or other limits of early stopping, extend it"
+        if result.step < trainer.config.steps:
+            return text + "Other limits of early stopping extend it"
         return (
-            f"Nothing to do, this run is finished: {result.reason}. A larger --steps, or other "
-            "limits of early stopping, extend it"
+            text + f"For more, start another run: {laid_out} of this one is laid out over all steps"
         )
     text = f"Finished after step {result.step}: {result.reason}."
     best = result.standing.best

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.training.atomic import check_writable, write_atomically
 
 
 def check_chart_path(path: Path) -> None:
@@ -15,7 +15,7 @@ def check_chart_path(path: Path) -> None:
 
     Raises:
         FileNotFoundError: If the folder does not exist.
-        OSError: If there can be no such file, or a folder has its name.
+        OSError: If no such file can be made, or a folder has its name.
         ValueError: If matplotlib does not know the ending.
     """
     known = Figure().canvas.get_supported_filetypes()
@@ -27,6 +27,7 @@ def check_chart_path(path: Path) -> None:
         raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
     if path.is_dir():
         raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
+    check_writable(path.parent)
 
 
 def write_figure(
