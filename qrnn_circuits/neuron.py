@@ -13,6 +13,7 @@ from qrnn_circuits.choices import Semantics as Semantics
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
+from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tracing import is_traced
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
@@ -247,7 +248,7 @@ def apply_blocks(state: Tensor, cos: Tensor, sin: Tensor, target: int) -> Tensor
     return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -3).reshape(state.shape)
 
 
-class QuantumNeuron(nn.Module):
+class QuantumNeuron(SavedOptions):
     """One quantum neuron of trainable coefficients.
 
     The rotation angle is a Boolean polynomial ``phi`` of the controls, sharpened by the order
@@ -352,6 +353,15 @@ class QuantumNeuron(nn.Module):
             raise ValueError(f"target must be between 0 and {wires - 1}, got {target}")
         cos, sin = block_amplitudes(self.angles(), self.order, self.semantics)
         return apply_blocks(state.T, cos[:, None], sin[:, None], target).T
+
+    def sizes(self) -> dict[str, int | str]:
+        """Controls, degree, order and semantics."""
+        return {
+            "controls": self.polynomial.variables,
+            "degree": self.polynomial.degree,
+            "order": self.order,
+            "semantics": self.semantics,
+        }
 
     def extra_repr(self) -> str:
         """Shows the options in ``repr``."""

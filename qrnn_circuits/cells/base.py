@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.saved_options import SavedOptions
 
 if TYPE_CHECKING:
     from pennylane.operation import Operator
@@ -35,7 +36,7 @@ class CircuitStage(NamedTuple):
     operations: "list[Operator]"
 
 
-class Cell(nn.Module, ABC):
+class Cell(SavedOptions, ABC):
     """One step of a recurrent network, from an input symbol to a lane that can be read.
 
     A new cell says what a step does to a state (:meth:`forward`) and, if it is to run on devices,
@@ -174,7 +175,7 @@ class Cell(nn.Module, ABC):
         )
 
     def sizes(self) -> Mapping[str, int | str]:
-        """What tells the cell from others of its class, as reports show it."""
+        """What tells the cell from others of its class, in reports and in a ``state_dict``."""
         return {"lane": self.lane, "workspace": self.workspace}
 
     def circuit(

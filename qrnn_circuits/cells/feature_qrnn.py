@@ -153,10 +153,10 @@ class FeatureQRNNCell(NeuronCell):
             coefficients.shape, generator=generator, dtype=torch.float64, device="cpu"
         )
         self.coefficients.copy_(torch.where(featured, spread * shifts, coefficients))
-        readout = drawn(self.readout_coefficients.shape, self.order, generator)
-        if self.order == 0:
-            # The slope of an expectation by the angle is 0 at angle 0.
-            readout[:, 0] += pi / 2
+        # With weights, as of order 0, since a fresh cell would else return constants; and the slope
+        # of an expectation by the angle is 0 at angle 0.
+        readout = drawn(self.readout_coefficients.shape, 0, generator)
+        readout[:, 0] += pi / 2
         self.readout_coefficients.copy_(readout)
         self.theta.copy_(self.initialisation.theta(self.theta.shape, generator))
         check_parameters(self)

@@ -27,9 +27,14 @@ def load_network(
         FileNotFoundError: There is no run in the folder.
         ValueError: There is no such network, it has no such checkpoint, or the task no such option.
     """
-    from qrnn_circuits.training import load_pretrained, load_run
+    from qrnn_circuits.training import load_pretrained, load_run, pretrained_names
 
     if not is_pretrained(place):
+        if not place.exists() and str(place) in pretrained_names():
+            raise FileNotFoundError(
+                f"there is no run in {place}; the network of that name that comes with the package "
+                f"is {PRETRAINED}{place}"
+            )
         return load_run(place, checkpoint.value, task_options)
     if checkpoint is not CheckpointChoice.BEST:
         raise ValueError(

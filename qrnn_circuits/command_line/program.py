@@ -1,6 +1,7 @@
 """The ``qrnn`` command and its subcommands."""
 
 import gc
+import io
 import os
 import sys
 from contextlib import nullcontext
@@ -132,6 +133,10 @@ def run() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Names and alphabets of the user may have signs that the terminal's encoding lacks.
+            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
     slow = words and words[0] in WATCHED and not {"-h", "--help"} & set(words)
     if slow:

@@ -26,15 +26,19 @@ def check_page(file: Path) -> None:
 
     Raises:
         FileNotFoundError: There is no folder for the page.
+        PermissionError: No file can be made in it.
         IsADirectoryError: The file is a folder.
         ValueError: The file is not named as a page.
     """
+    from qrnn_circuits.training.atomic import check_writable
+
     if file.suffix not in (".html", ".htm"):
         raise ValueError(f"out must end in .html, got {file}")
     if file.is_dir():
         raise IsADirectoryError(f"out must name a file, but {file} is a folder")
     if not file.absolute().parent.is_dir():
         raise FileNotFoundError(f"there is no folder {file.parent} for {file.name}")
+    check_writable(file.parent)
 
 
 def load_members(place: Path) -> list["Member"]:

@@ -17,6 +17,7 @@ from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.train_seeds import parse_seeds
 from qrnn_circuits.settings.run_settings import merge
+from qrnn_circuits.tasks.forecast import Forecast
 from qrnn_circuits.training import (
     Progress,
     SeedResult,
@@ -26,7 +27,7 @@ from qrnn_circuits.training import (
     TrainingResult,
     progress_for,
 )
-from qrnn_circuits.training.task_options import with_located_data
+from qrnn_circuits.training.task_options import task_class, with_located_data
 
 
 def run_sweep(
@@ -117,9 +118,13 @@ def _print_table(book: Sweep) -> None:
     """Prints the runs, the best first, and why some have failed."""
     console = table_console()
     table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
-    figures: tuple[str, ...] = ("sampled error", "error", "loss", "step")
+    of_series = issubclass(task_class(book.space.task), Forecast)
+    judged_by = "normalised error" if of_series else "sampled error"
+    figures = [judged_by, "error", "loss", "step"]
     if book.seeds is not None:
-        figures = ("median sampled error", "best", "worst", "diverged", "error", "loss")
+        figures = [f"median {judged_by}", "best", "worst", "diverged", "error", "loss"]
+    if of_series:
+        figures.remove("error")  # Both are the same one.
     for name in ("trial", *book.space.varied, *figures, "state"):
         table.add_column(plain(name), justify="right")
     runs = book.trials()
@@ -127,7 +132,7 @@ def _print_table(book: Sweep) -> None:
         table.add_row(
             str(run.number),
             *(plain(_text(run.settings.get(name))) for name in book.space.varied),
-            *_figures(run),
+            *_figures(run, of_series=of_series),
             run.state,
         )
     console.print(table)
@@ -136,17 +141,19 @@ def _print_table(book: Sweep) -> None:
             console.print(plain(f"trial {run.number} has failed: {run.reason}"), soft_wrap=True)
 
 
-def _figures(run: SweepTrial) -> list[str]:
+def _figures(run: SweepTrial, *, of_series: bool) -> list[str]:
     """The cells of a run's figures."""
+    shown = _text if of_series else _share
+    error = [] if of_series else [_share(run.error)]
     if run.spread is None:
-        return [_share(run.sampled_error), _share(run.error), _text(run.loss), _text(run.step)]
+        return [shown(run.sampled_error), *error, _text(run.loss), _text(run.step)]
     best, worst, diverged = run.spread.best, run.spread.worst, run.spread.diverged
     return [
-        _share(run.sampled_error),
-        _share(best),
-        "diverged" if diverged else _share(worst),
+        shown(run.sampled_error),
+        shown(best),
+        "diverged" if diverged else shown(worst),
         _text(diverged),
-        _share(run.error),
+        *error,
         _text(run.loss),
     ]
 

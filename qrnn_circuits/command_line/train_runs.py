@@ -120,6 +120,8 @@ def _run(trainer: Trainer) -> None:
     if trainer.step > 0:
         title += f" after step {trainer.step}"
     console.print(plain(title), soft_wrap=True)
+    if trainer.task.found:
+        console.print(plain(f"data: {trainer.task.found}"), soft_wrap=True)
     with run_errors(trainer.ranks), resumable(folder.resume_command(config)):
         result = trainer.run(progress_for(console) if first else Progress())
     console.print(plain(_summary(trainer, result)), soft_wrap=True)
@@ -135,9 +137,14 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
             f"{result.step}. Go on with: {folder.resume_command(trainer.config)}"
         )
     if result.step == result.first_step:
+        text = f"Nothing to do, this run is finished: {result.reason}. "
+        laid_out = ", ".join(trainer.config.laid_out_over_steps)
+        if not laid_out:
+            return text + "A larger --steps, or other limits of early stopping, extend it"
+        if result.step < trainer.config.steps:
+            return text + "Other limits of early stopping extend it"
         return (
-            f"Nothing to do, this run is finished: {result.reason}. A larger --steps, or other "
-            "limits of early stopping, extend it"
+            text + f"For more, start another run: {laid_out} of this one is laid out over all steps"
         )
     text = f"Finished after step {result.step}: {result.reason}."
     best = result.standing.best

@@ -95,12 +95,14 @@ def run_seeds(runs: EnsembleTrainer) -> None:
     """Trains, and prints a table of the results."""
     console = Console(highlight=False)
     config, trainers = runs.config, runs.trainers
-    model = next(iter(trainers.values())).model
+    first = next(iter(trainers.values()))
     title = (
-        f"{config.task}: {len(trainers)} networks of {size_text(config, model)}, "
+        f"{config.task}: {len(trainers)} networks of {size_text(config, first.model)}, "
         f"{config.optimizer}, into {runs.folder}. Shown are the mean loss and the best validation"
     )
     console.print(plain(title), soft_wrap=True)
+    if first.task.found:
+        console.print(plain(f"data: {first.task.found}"), soft_wrap=True)
     command = RunFolder(runs.folder).resume_command(config)
     with run_errors(), resumable(command):
         results = runs.run(progress_for(console))

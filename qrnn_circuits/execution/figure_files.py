@@ -1,11 +1,13 @@
 """Files of figures: checked before anything that takes long, written wholly or not at all."""
 
 import io
+import warnings
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.training.atomic import check_writable, write_atomically
 
 
 def check_chart_path(path: Path) -> None:
@@ -13,7 +15,7 @@ def check_chart_path(path: Path) -> None:
 
     Raises:
         FileNotFoundError: If the folder does not exist.
-        OSError: If there can be no such file, or a folder has its name.
+        OSError: If no such file can be made, or a folder has its name.
         ValueError: If matplotlib does not know the ending.
     """
     known = Figure().canvas.get_supported_filetypes()
@@ -25,6 +27,7 @@ def check_chart_path(path: Path) -> None:
         raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
     if path.is_dir():
         raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
+    check_writable(path.parent)
 
 
 def write_figure(
@@ -42,6 +45,21 @@ def write_figure(
         OSError: If the file cannot be written.
         ValueError: If matplotlib does not know the ending.
     """
+    ending = path.suffix.removeprefix(".")
+    write_atomically(path, figure_bytes(figure, ending, dpi=dpi, metadata=metadata))
+
+
+def figure_bytes(figure: Figure, ending: str, **options: Any) -> bytes:  # noqa: ANN401
+    """A figure as the bytes of a file.
+
+    Args:
+        figure: The figure.
+        ending: Of such a file, without a dot.
+        options: Of ``Figure.savefig``.
+    """
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.removeprefix("."), dpi=dpi, metadata=metadata)
-    write_atomically(path, content.getvalue())
+    with warnings.catch_warnings():
+        # Names from the user's data may have any signs; those that no font has are boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        figure.savefig(content, format=ending, **options)
+    return content.getvalue()

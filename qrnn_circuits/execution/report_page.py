@@ -1,6 +1,5 @@
 """A report on a run as one HTML page, which loads nothing and trusts no text."""
 
-import io
 import math
 import re
 from base64 import b64encode
@@ -14,6 +13,7 @@ import qrnn_circuits
 from qrnn_circuits.circuits.draw import draw_step
 from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.execution.curve_chart import curve_figure
+from qrnn_circuits.execution.figure_files import figure_bytes
 from qrnn_circuits.execution.forecast_chart import forecast_figure
 from qrnn_circuits.execution.inspection_rows import (
     column_names,
@@ -133,10 +133,9 @@ def _curves(report: RunReport) -> str | None:
 
 def picture(figure: Figure) -> str:
     """A figure as the address of an image that is in the page."""
-    content = io.BytesIO()
     # Without a date a report on the same run is the same.
-    figure.savefig(content, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{b64encode(content.getvalue()).decode()}"
+    content = figure_bytes(figure, "svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
 
 
 def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str, str]]:

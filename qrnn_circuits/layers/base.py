@@ -18,6 +18,7 @@ from qrnn_circuits.checks import (
 )
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.neuron import check_types
+from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_tensor
 from qrnn_circuits.tracing import is_traced
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Reading = Literal["every", "last"]
 
 
-class RecurrentLayer(nn.Module, ABC):
+class RecurrentLayer(SavedOptions, ABC):
     """Cells stacked in layers and directions, with the call and the shapes of ``torch.nn.RNN``.
 
     A subclass makes its cells and says how one runs along sequences (:meth:`_run`).
@@ -95,7 +96,8 @@ class RecurrentLayer(nn.Module, ABC):
 
         Args:
             device: A PennyLane device or the name of one.
-            shots: Number of shots of each circuit; none for an exact device.
+            shots: Number of shots of each circuit, by default those of the device itself; none for
+                an exact device.
 
         Returns:
             A layer that shares its parameters with this one.
@@ -124,6 +126,13 @@ class RecurrentLayer(nn.Module, ABC):
                 "device must be a PennyLane device, its name, such as 'qrnn.aer', or where "
                 f"parameters live, such as 'cpu', got a {type(device).__name__}"
             )
+        own = self._device.shots
+        if shots is None and own:
+            if own.has_partitioned_shots:
+                raise ValueError(
+                    f"device must have one number of shots, got {own.shot_vector}: give shots"
+                )
+            shots = own.total_shots
         self.shots = shots
 
     def _home(
@@ -150,6 +159,25 @@ class RecurrentLayer(nn.Module, ABC):
     def directions(self) -> int:
         """1, or 2 of a bidirectional layer."""
         return 2 if self.bidirectional else 1
+
+    def sizes(self) -> dict[str, int | str]:
+        """What parameters mean nothing without: numbers of values, layers and directions."""
+        return {
+            "input_size": self.input_size,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "bidirectional": self.bidirectional,
+        }
+
+    def extra_repr(self) -> str:
+        """Shows the options in ``repr``."""
+        options = self.sizes() | {
+            name: getattr(self, name) for name in ("batch_first", "dropout", "reading", "shots")
+        }
+        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+    def flatten_parameters(self) -> None:
+        """Does nothing: scripts call it of layers of PyTorch, whose parameters it rearranges."""
 
     def input_sizes(self) -> list[int]:
         """How many features each cell takes in, in the order of :attr:`cells`."""
@@ -311,7 +339,7 @@ class RecurrentLayer(nn.Module, ABC):
             batch = "(B, T, input_size)" if self.batch_first else "(T, B, input_size)"
             raise ValueError(
                 f"input must have shape {batch} or (T, input_size) with input_size "
-                f"{self.input_size} and at least one step, got {tuple(given.shape)}"
+                f"{self.input_size}, at least one sequence and one step, got {tuple(given.shape)}"
             )
         if not is_traced() and not torch.isfinite(given).all():
             raise ValueError("input must be finite, but holds NaN or infinity")

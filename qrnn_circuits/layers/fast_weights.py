@@ -126,6 +126,10 @@ class FastWeightProgrammer(RecurrentLayer):
         """Number of angles of the circuit."""
         return self.depth * self.qubits
 
+    def sizes(self) -> dict[str, int | str]:
+        """Those of every layer, and of the circuit."""
+        return super().sizes() | {"qubits": self.qubits, "depth": self.depth}
+
     def _run(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:

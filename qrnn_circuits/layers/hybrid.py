@@ -82,6 +82,11 @@ class CircuitBank(nn.Module):
                 draw_uniform(weights, bound, generator)
                 draw_uniform(bias, bound, generator)
 
+    def extra_repr(self) -> str:
+        """Shows the sizes in ``repr``."""
+        circuits, depth = self.angles.shape[:2]
+        return f"{circuits} circuits, qubits={self.qubits}, depth={depth}, linear={self.linear}"
+
     def forward(self, values: Tensor, evaluate: Evaluate) -> Tensor:
         """What the circuits return of values.
 

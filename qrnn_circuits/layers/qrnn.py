@@ -173,6 +173,10 @@ class QRNNLayer(RecurrentLayer):
         """Number of amplitudes of a cell's workspace, ``2**W``."""
         return 1 << self._cell.workspace
 
+    def sizes(self) -> dict[str, int | str]:
+        """Those of every layer, and the read-out."""
+        return super().sizes() | {"readout": self.readout}
+
     @property
     def _cell(self) -> FeatureQRNNCell:
         return cast(FeatureQRNNCell, self.cells[0])
@@ -212,11 +216,3 @@ class QRNNLayer(RecurrentLayer):
                 return blocks.expectations(populations), states
             weights = populations @ blocks.amplitudes().square().T
             return weights / weights.sum(-1, keepdim=True), states
-
-    def extra_repr(self) -> str:
-        """Shows the options in ``repr``."""
-        return (
-            f"{self.input_size}, {self.hidden_size}, num_layers={self.num_layers}, "
-            f"batch_first={self.batch_first}, dropout={self.dropout}, "
-            f"bidirectional={self.bidirectional}, readout={self.readout!r}"
-        )

@@ -149,6 +149,15 @@ class RecurrentCircuitLayer(RecurrentLayer):
         """Number of entries of the density matrix of the wires that are kept."""
         return int(4**self.memory)
 
+    def sizes(self) -> dict[str, int | str]:
+        """Those of every layer, and of the register and its read-out."""
+        return super().sizes() | {
+            "memory": self.memory,
+            "depth": self.depth,
+            "staggered": self.staggered,
+            "readout": self.readout,
+        }
+
     def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
         state = super()._initial_state(cell, batch)
         state[:, 0] = 1

@@ -74,6 +74,11 @@ class BaseTask(TaskOptions, ABC, Generic[BatchT_co]):
 
     name: ClassVar[str]
 
+    @property
+    def found(self) -> str:
+        """What a file of the user's own was found to hold; empty for other sources."""
+        return ""
+
     @abstractmethod
     def batch(self, size: int, generator: torch.Generator) -> BatchT_co:
         """Draws a training batch.

@@ -31,6 +31,8 @@ _IDX_NAMES = (
 _ARRAY_LIMIT = 2**26
 _FILE_LIMIT = 2**28
 _CHUNK = 10_000
+# Of a coordinate, against that of the widest: less is rounding.
+_LEAST_SPAN = 1e-6
 _EMBEDDED_SEED = 0
 _EMBEDDED_SHARES = {"train": 0.6, "validation": 0.15}
 
@@ -104,10 +106,20 @@ def to_levels(points: NDArray[np.floating], train: NDArray[np.floating]) -> NDAr
 
     Args:
         points: Shape ``(N, dims)``; what lies beyond is cut off.
-        train: The training points, which differ in each coordinate, shape ``(M, dims)``.
+        train: The training points, shape ``(M, dims)``.
+
+    Raises:
+        ValueError: The training points do not differ in each coordinate by more than rounding.
     """
     lowest, highest = train.min(axis=0), train.max(axis=0)
-    scaled = (points - lowest) / (highest - lowest)
+    spans = highest - lowest
+    told = int((spans > _LEAST_SPAN * spans.max()).sum())
+    if told < len(spans):
+        raise ValueError(
+            f"training images must differ in {len(spans)} coordinates, but do in {told}: take "
+            "more, or other ones"
+        )
+    scaled = (points - lowest) / spans
     levels: NDArray[np.uint8] = np.clip(256 * scaled, 0, 255).astype(np.uint8)
     return levels
 
@@ -245,7 +257,10 @@ def read_raw_digits(
     images, digits = _read_images(paths[0], paths[1])
     kept = len(digits) - validation
     if kept < 1:
-        raise ValueError(f"{paths[0]} must hold more than {validation} images, got {len(digits)}")
+        raise ValueError(
+            f"{paths[0]} must hold more than the {validation} images of the validation, got "
+            f"{len(digits)}"
+        )
     return {
         "train": (images[:kept], digits[:kept]),
         "validate": (images[kept:], digits[kept:]),

@@ -100,10 +100,10 @@ def prepare_coordinates(
 def _pca(train: NDArray[np.float64], dims: int) -> Callable[..., NDArray[np.float64]]:
     from sklearn.decomposition import PCA
 
-    # Of many images with few pixels each.
-    found: Callable[..., NDArray[np.float64]] = (
-        PCA(dims, svd_solver="covariance_eigh").fit(train).transform
-    )
+    # Of many images with few pixels each. Shares of a variance of 0 are NaN, and not asked for.
+    with np.errstate(invalid="ignore"):
+        fitted = PCA(dims, svd_solver="covariance_eigh").fit(train)
+    found: Callable[..., NDArray[np.float64]] = fitted.transform
     return found
 
 

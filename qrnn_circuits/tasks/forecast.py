@@ -20,8 +20,9 @@ from qrnn_circuits.tasks.sequence_files import PARTS
 from qrnn_circuits.tasks.series_data import (
     Columns,
     Scaling,
+    Table,
     cut_windows,
-    read_columns,
+    read_table,
     split_ends,
     window_count,
 )
@@ -175,6 +176,10 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
                     )
         else:
             object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            if self.series_seed:
+                raise ValueError(
+                    f"series_seed is for a generated series, got {self.series_seed!r} with data"
+                )
         if self.points is not None:
             check_integer("points", self.points, 3, _MOST_POINTS)
         check_integer("window", self.window, 1)
@@ -209,6 +214,21 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         """Whether the values that are forecast are those that are known."""
         return self._contents.inputs == self._contents.targets
 
+    @property
+    def found(self) -> str:
+        """How many points of which columns the file holds, and which columns are left out."""
+        if not self.data:
+            return ""
+        points, contents = len(self._series[0].values), self._contents
+        counts = (len(self._parts[part]) for part in PARTS)
+        text = f"{points:,} points of {brief(', '.join(contents.inputs))}"
+        if not self.forecasts_its_inputs:
+            text += f", to forecast {brief(', '.join(contents.targets))}"
+        text += "; windows to train on, validate by and test by: {}, {} and {}".format(*counts)
+        if left_out := [name for name in self._file.names if name and name not in contents.inputs]:
+            text += f"; left out: {brief(', '.join(left_out))}"
+        return text
+
     def unscaled(self, targets: Tensor) -> Tensor:
         """Forecasts in the units of the series.
 
@@ -218,9 +238,8 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         return torch.from_numpy(self._contents.scaling.undo(targets.double().cpu().numpy()))
 
     @cached_property
-    def _file(self) -> tuple[Columns, str]:
-        """The columns of the file, and its checksum."""
-        return read_columns(Path(self.data))
+    def _file(self) -> Table:
+        return read_table(Path(self.data))
 
     @cached_property
     def _series(self) -> tuple[Columns, Columns]:
@@ -228,17 +247,17 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         if self.series:
             made = GENERATORS[self.series](self.points or _POINTS, self.series_seed)
             return Columns(made.input_names, made.inputs), Columns(made.target_names, made.targets)
-        table = self._file[0]
-        table = Columns(table.names, table.values[: self.points])
-        inputs = table.chosen("columns", self.columns)
-        return inputs, inputs if self.targets is None else table.chosen("targets", self.targets)
+        inputs = self._file.chosen("columns", self.columns, self.points)
+        if self.targets is None:
+            return inputs, inputs
+        return inputs, self._file.chosen("targets", self.targets, self.points)
 
     @cached_property
     def _found(self) -> SeriesContents:
         """What the series holds now."""
         inputs, targets = self._series
         low, span = (each.tolist() for each in (self._scalings[1].low, self._scalings[1].span))
-        checksum = self._file[1] if self.data else ""
+        checksum = self._file.checksum if self.data else ""
         return SeriesContents(list(inputs.names), list(targets.names), low, span, checksum)
 
     @cached_property

@@ -109,7 +109,7 @@ def _check_sizes(path: Path, sequences: Sequence[NDArray[np.int64]], target: Tar
         if len(sequence) < least:
             raise ValueError(
                 f"{path}: sequence {number} must have at least {least} symbol(s) with "
-                f"target={target!r}, got {len(sequence)}"
+                f"target={target!r}, got {len(sequence)}: each line or row is a sequence"
             )
     longest = max(map(len, sequences))
     if longest * len(sequences) > MOST_CELLS:

@@ -101,17 +101,19 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
     table = ((number, [field.strip() for field in row]) for number, row in table_rows(path, text))
     begun = next(table, None)
     first = begun[1] if begun else []
-    header = [] if any(_NUMBER.fullmatch(field) for field in first) else first
-    _check_header(path, header)
+    # Libraries number the columns that have no name.
+    is_named = any(field.casefold() in ("split", "label") for field in first)
+    header = first if is_named or not any(map(is_number, first)) else []
+    if not is_named:
+        _check_header(path, header)
     begun = next(table, None) if header else begun
     if begun is None:
         raise ValueError(f"{path} holds no sequence{', only a header' if header else ''}")
     width = len(first)
-    split = header.index("split") if "split" in header else None
-    label = None
+    split, label = (_column(path, header, name) for name in ("split", "label"))
     if target == "label":
-        label = header.index("label") if "label" in header else width - 1
-    elif "label" in header:
+        label = width - 1 if label is None else label
+    elif label is not None:
         raise ValueError(f"{path} has a column label: give target='label', or leave it out")
     if label is not None and label == split:
         raise ValueError(f"{path} needs a column label beside split with target='label'")
@@ -143,6 +145,14 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
     return Rows(sequences, None if label is None else labels, None if split is None else parts)
 
 
+def _column(path: Path, header: Sequence[str], name: str) -> int | None:
+    """The place of a column that a header names, in small letters or capitals, if there is one."""
+    places = [place for place, field in enumerate(header) if field.casefold() == name]
+    if len(places) > 1:
+        raise ValueError(f"{path} must have one column {name}, but names {len(places)} so")
+    return places[0] if places else None
+
+
 def _check_header(path: Path, header: Sequence[str]) -> None:
     """Raises where the first line is no header, but numbers that are not whole."""
     for name in header:
@@ -156,7 +166,8 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _number(where: str, field: str) -> int:
     if not _NUMBER.fullmatch(field):
         raise ValueError(
-            f"{where}: symbols must be whole numbers separated by commas, got {short(field)}"
+            f"{where}: symbols must be whole numbers separated by commas, semicolons or "
+            f"tabulators, got {short(field)}"
         )
     return int(field)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.cells.base import PADDING
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.settings.built_in_tasks import SequencesOptions
@@ -23,7 +24,7 @@ from qrnn_circuits.tasks.sequence_data import (
     read_sequences,
     split_sequences,
 )
-from qrnn_circuits.tasks.sequence_files import MOST_SEQUENCES, PARTS, Target
+from qrnn_circuits.tasks.sequence_files import MOST_SEQUENCES, PARTS, Target, short
 from qrnn_circuits.tasks.task import (
     Batch,
     Prompt,
@@ -240,6 +241,19 @@ class Sequences(SequencesOptions, Task):
         labels = torch.from_numpy(part.labels)[:, None]
         outcomes = torch.where(last, labels, 0).masked_fill(step >= lengths[:, None], PADDING)
         return _Part(Batch(symbols, outcomes, last).read(self.reading), lengths)
+
+    @property
+    def found(self) -> str:
+        """How many sequences and which symbols and classes the file holds."""
+        contents = self._contents
+        counts = (len(self._batches[part].lengths) for part in PARTS)
+        text = "sequences to train on, validate by and test by: {}, {} and {}".format(*counts)
+        text += f"; of at most {contents.longest} step(s) and {contents.symbols} symbols"
+        if contents.alphabet:
+            text += f", {short(contents.alphabet)}"
+        if contents.classes:
+            text += f"; {len(contents.classes)} classes, {brief(', '.join(contents.classes))}"
+        return text
 
     @property
     def answer_unit(self) -> str:

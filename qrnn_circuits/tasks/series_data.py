@@ -4,7 +4,7 @@ import hashlib
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,51 +26,97 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Columns:
-    """A table of numbers.
+    """Series beside each other.
 
     Attributes:
-        names: Of its columns.
+        names: Of the columns.
         values: Shape ``(N, C)``, finite.
     """
 
     names: tuple[str, ...]
     values: Values
 
-    def chosen(self, option: str, wanted: str | None) -> "Columns":
+
+@dataclass(frozen=True)
+class _Gap:
+    """The first place of a column without a finite number."""
+
+    point: int
+    row: int
+    field: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a file, of which only those that are asked for must be without gaps.
+
+    Attributes:
+        path: The file.
+        names: Of all columns.
+        values: Shape ``(N, C)``, NaN where there is no number.
+        text: The places of the columns without any number, such as one of dates.
+        gaps: The first gap of each other column that has one, by its place.
+        checksum: SHA-256 of the file, in hexadecimal.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    values: Values
+    text: frozenset[int]
+    gaps: Mapping[int, _Gap]
+    checksum: str
+
+    def chosen(self, option: str, wanted: str | None, points: int | None) -> Columns:
         """Some of the columns.
 
         Args:
             option: That names them, for messages.
-            wanted: Their names or numbers, from 1, separated by commas; None for all.
+            wanted: Their names or numbers in the file, from 1, separated by commas; None for all
+                that hold numbers.
+            points: Number of points that are read, None for all.
 
         Raises:
-            ValueError: If there is no such column, or one is named twice.
+            ValueError: If there is no such column, one is named twice, or a number is missing.
         """
         if wanted is None:
-            return self
-        places = [self._place(option, name.strip()) for name in wanted.split(",")]
+            places = [place for place in range(len(self.names)) if place not in self.text]
+        else:
+            places = [self._place(option, name.strip()) for name in wanted.split(",")]
         if len(set(places)) < len(places):
-            raise ValueError(f"{option} must name every column once, got {short(wanted)}")
-        return Columns(tuple(self.names[place] for place in places), self.values[:, places])
+            raise ValueError(f"{option} must name every column once, got {short(wanted or '')}")
+        names = tuple(self.names[place] for place in places)
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(f"{self.path} names two columns {short(min(repeated))}")
+        values = self.values[:points, places]
+        for place, name in zip(places, names, strict=True):
+            gap = self.gaps.get(place)
+            if gap is not None and gap.point < len(values):
+                found = short(gap.field.strip()) if gap.field.strip() else "nothing"
+                raise ValueError(
+                    f"{self.path}: row {gap.row} must have a finite number in column "
+                    f"{short(name)}, got {found}: fill the gap, or leave the column out by {option}"
+                )
+        return Columns(names, values)
 
     def _place(self, option: str, name: str) -> int:
         if name in self.names:
-            return self.names.index(name)
-        if name.isdecimal() and 1 <= int(name) <= len(self.names):
-            return int(name) - 1
-        raise ValueError(
-            brief(f"{option} names no column {short(name)}{similar(name, self.names)}")
-        )
+            place = self.names.index(name)
+        elif name.isdecimal() and 1 <= int(name) <= len(self.names):
+            place = int(name) - 1
+        else:
+            known = [name for at, name in enumerate(self.names) if at not in self.text]
+            raise ValueError(brief(f"{option} names no column {short(name)}{similar(name, known)}"))
+        if place in self.text:
+            raise ValueError(
+                f"{option} names the column {short(self.names[place])}, which holds no number"
+            )
+        return place
 
 
-def read_columns(path: Path) -> tuple[Columns, str]:
+def read_table(path: Path) -> Table:
     """Reads a CSV file with a point in each row and a name for each column in the first one.
 
-    Without such a row the columns are named by their numbers, from 1. A column of other text, such
-    as one of dates, is left out.
-
-    Returns:
-        The columns, and the SHA-256 of the file, in hexadecimal.
+    Without such a row the columns are named by their numbers, from 1.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -79,9 +125,7 @@ def read_columns(path: Path) -> tuple[Columns, str]:
     if path.suffix.lower() not in (".csv", ".txt", ".tsv"):
         raise ValueError(f"data must be a .csv file with a number in each column, got {path}")
     content = read_content(path, "a .csv file of numbers")
-    text = decoded(path, content)
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-    table = table_rows(path, text, delimiter=delimiter)
+    table = table_rows(path, decoded(path, content))
     begun = next(table, None)
     if begun is None:
         raise ValueError(f"{path} has no row of numbers")
@@ -90,15 +134,12 @@ def read_columns(path: Path) -> tuple[Columns, str]:
     names = first if has_header else [str(place + 1) for place in range(len(first))]
     if has_header:
         begun = next(table, None)
-        if repeated := [name for name, count in Counter(names).items() if count > 1]:
-            raise ValueError(f"{path} names two columns {short(min(repeated))}")
     if begun is None:
         raise ValueError(f"{path} has no row of numbers")
-    kept = [place for place, field in enumerate(begun[1]) if _is_number(field)]
-    if not kept:
-        raise ValueError(f"{path} has no column of numbers: row {begun[0]} has none")
     values = array("d")
-    for number, row in chain([begun], table):
+    gaps: dict[int, _Gap] = {}
+    text = set(range(len(names)))
+    for point, (number, row) in enumerate(chain([begun], table)):
         if len(values) >= _MOST_VALUES:
             raise ValueError(f"{path} must have at most {_MOST_VALUES:,} numbers, but has more")
         if len(row) != len(names):
@@ -106,11 +147,28 @@ def read_columns(path: Path) -> tuple[Columns, str]:
                 f"{path}: row {number} must have {len(names)} columns, as the first one, got "
                 f"{len(row)}"
             )
-        values.extend(_number(path, number, names[place], row[place]) for place in kept)
-    columns = Columns(
-        tuple(names[place] for place in kept), np.array(values).reshape(-1, len(kept))
+        for place, field in enumerate(row):
+            is_number = _is_number(field)
+            value = float(field) if is_number else math.nan
+            values.append(value)
+            if is_number:
+                text.discard(place)
+            if not math.isfinite(value):
+                gaps.setdefault(place, _Gap(point, number, field))
+    if len(text) == len(names):
+        raise ValueError(
+            f"{path} has no column of numbers: there must be decimal points, and commas, "
+            f"semicolons or tabulators between columns, but row {begun[0]} is "
+            f"{short(' '.join(begun[1]))}"
+        )
+    return Table(
+        path,
+        tuple(names),
+        np.array(values).reshape(-1, len(names)),
+        frozenset(text),
+        gaps,
+        hashlib.sha256(content).hexdigest(),
     )
-    return columns, hashlib.sha256(content).hexdigest()
 
 
 def _is_number(field: str) -> bool:
@@ -123,17 +181,6 @@ def _is_number(field: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _number(path: Path, line: int, name: str, field: str) -> float:
-    value = float(field) if _is_number(field) else math.nan
-    if not math.isfinite(value):
-        found = short(field.strip()) if field.strip() else "nothing"
-        raise ValueError(
-            f"{path}: row {line} must have a finite number in column {short(name)}, got {found}: "
-            "fill the gap, or leave the column out by columns"
-        )
-    return value
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ MOST_BYTES = 2**25
 
 _MOST_OF_A_LINE = 2**22
 _MOST_LINES = 2**22
+_QUOTED = re.compile('"[^"]*"')
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
@@ -58,17 +60,21 @@ def decoded(path: Path, content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def table_rows(path: Path, text: str, *, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV text that are not blank, one at a time, each after its number from 1.
+
+    Fields are separated by what the first line has outside quotes: semicolons or tabulators, else
+    commas.
 
     Args:
         path: Of the file, for messages.
         text: Its text.
-        delimiter: Between two fields.
 
     Raises:
         ValueError: If it is no CSV, or has a line too long to be a row.
     """
+    first = _QUOTED.sub("", text.lstrip("\n").partition("\n")[0])
+    delimiter = next((mark for mark in ";\t" if mark in first), ",")
     table = csv.reader(_lines(path, text), delimiter=delimiter, strict=True)
     try:
         for number, row in enumerate(table, 1):

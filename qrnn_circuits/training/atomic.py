@@ -1,5 +1,6 @@
 """Files that are either wholly there or not there at all, whatever happens while writing."""
 
+import errno
 import json
 import os
 import re
@@ -39,6 +40,12 @@ def write_atomically(path: Path, data: bytes) -> None:
                 temporary.unlink(missing_ok=True)
                 raise
         _sync_folder(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises a ``PermissionError`` where a file cannot be made, before anything that takes long."""
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -91,6 +91,11 @@ class RunConfig(RunSettings):
             if self.lane is None:
                 object.__setattr__(self, "lane", task.lane)
             check_integer("lane", self.lane, task.lane)
+            if self.stop_error is not None and self.stop_error > 1:
+                raise ValueError(
+                    f"stop_error must be a share of the answers, from 0 to 1, got "
+                    f"{self.stop_error:g}: 0.02 stands for 2 %"
+                )
         if self.curriculum is not None:
             self._check_curriculum()
         _ = self.schedule
@@ -235,9 +240,12 @@ class RunConfig(RunSettings):
         config = dataclasses.replace(self, **{**values, "task_options": options})
         config._check_used(values)
         if differences := self.contradictions(config):
+            names = [name for name, _, _ in differences]
+            laid_out = ", ".join(self.laid_out_over_steps)
             raise ValueError(
                 "a resumed run goes on with its own settings, and these differ: "
                 + "; ".join(f"{name} is {old!r}, got {new!r}" for name, old, new in differences)
+                + (f" ({laid_out} of this run is laid out over all steps)" * ("steps" in names))
                 + ". Leave them out, or start another run in another folder"
             )
         return config
@@ -252,6 +260,17 @@ class RunConfig(RunSettings):
             if mine.get(name) != others.get(name)
             and not (name in words and not {mine.get(name), others.get(name)} & {*words[name]})
         ]
+
+    @property
+    def laid_out_over_steps(self) -> list[str]:
+        """The settings that a run of more or fewer steps would follow otherwise from the start."""
+        used = {
+            "decay": self.decay != "none",
+            "curriculum": self.curriculum is not None,
+            "prune_tolerance": self.prune_tolerance is not None,
+            "sparsity_weight": self.sparsity_weight > 0,
+        }
+        return [name for name, is_used in used.items() if is_used]
 
     def _check_used(self, given: Mapping[str, Any]) -> None:
         """Raises a ``ValueError`` where a given field has no effect."""
@@ -361,10 +380,9 @@ def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
 def _flat(config: RunConfig) -> dict[str, object]:
     """The fields and task options that stay the same for the whole of a run."""
     changeable = set(_CHANGEABLE)
-    # Where a decay, a curriculum or pruning is laid out over all steps, or validations can lead to
-    # a retreat or to the trial that goes on, they decide what a step does.
-    laid_out = config.curriculum is not None or config.prune_tolerance is not None
-    if config.decay != "none" or laid_out or config.sparsity_weight:
+    # Where validations can lead to a retreat or to the trial that goes on, they decide what a step
+    # does, as the number of steps does where something is laid out over all of them.
+    if config.laid_out_over_steps:
         changeable.remove("steps")
     if config.retreat is not None or config.restarts:
         changeable.remove("validate_every")

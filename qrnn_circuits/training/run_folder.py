@@ -164,8 +164,10 @@ class RunFolder:
         try:
             content = read_bytes(self.config_path, _CONFIG_LIMIT)
         except (FileNotFoundError, NotADirectoryError):
+            inside = sorted(self.path.glob(f"*/{self.config_path.name}"))
+            way_out = f"; name one of the runs in it, such as {inside[0].parent}" if inside else ""
             raise FileNotFoundError(
-                f"there is no run in {self.path}: it has no config.json"
+                f"there is no run in {self.path}: it has no config.json{way_out}"
             ) from None
         values = parse_json(str(self.config_path), content)
         if not isinstance(values, dict):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,3 +94,25 @@ def test_a_command_without_standard_output_runs(arguments: str, closed: str) -> 
     ended = subprocess.run(["sh", "-c", program], stderr=subprocess.PIPE, text=True)
     assert ended.returncode == (2 if "evaluate" in arguments else 0)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_signs_that_a_terminal_does_not_know_are_printed_as_their_numbers(
+    tmp_path: Path, encoding: str
+) -> None:
+    (tmp_path / "greek.txt").write_text("äж\nжä\n" * 6, encoding="utf-8")
+    train = "train sequences --data greek.txt --out run --workspace 1 --degree 1 --steps 1"
+    told = ""
+    for arguments in (train, "sample run", "evaluate β"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "qrnn_circuits", *arguments.split()],
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == (2 if "evaluate" in arguments else 0), ended.stderr
+        told += (ended.stdout + ended.stderr).decode("utf-8", errors="replace")
+    symbols = {"ascii": r"\xe4\u0436", "latin-1": "\N{REPLACEMENT CHARACTER}" + r"\u0436"}
+    assert f"2 symbols, '{symbols[encoding]}'" in told
+    assert r"there is no run in \u03b2" in told

@@ -22,6 +22,15 @@ def test_a_network_of_the_package_is_evaluated_sampled_inspected_and_run(qrnn: Q
     assert report["circuits"]
 
 
+@pytest.mark.parametrize("command", ["evaluate", "sample", "inspect", "run"])
+def test_a_name_of_the_package_without_its_prefix_is_refused_by_the_whole_name(
+    qrnn: Qrnn, command: str
+) -> None:
+    result = qrnn(command, "xor-chip")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("that comes with the package is pretrained:xor-chip\n")
+
+
 def test_a_job_remembers_the_name_of_the_network(
     qrnn: Qrnn, store: JobStore, no_account: None
 ) -> None:

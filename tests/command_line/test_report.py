@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -209,6 +210,26 @@ def test_a_wrong_argument_is_one_line(
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert message in line
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "--out", "page.html"),
+        ("inspect", "--draw", "step.png"),
+        ("run", "--chart", "chart.png"),
+    ],
+)
+def test_a_folder_that_takes_no_file_is_refused_before_anything_that_takes_long(
+    qrnn: Qrnn, trained: Path, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda at, mode: str(at) != "." and access(at, mode))
+    command, *options = arguments
+    result = qrnn(command, trained, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert "Permission denied: '.'" in line
 
 
 def test_a_folder_without_a_run_is_one_line(qrnn: Qrnn, tmp_path: Path) -> None:

@@ -77,6 +77,26 @@ def test_without_its_file_a_run_is_sampled_and_not_evaluated(qrnn: Qrnn, tmp_pat
     assert "is not the file that the run began with" in result.stderr
 
 
+def test_the_first_lines_of_a_run_say_what_the_file_was_found_to_hold(
+    qrnn: Qrnn, tmp_path: Path
+) -> None:
+    data = tmp_path / "a.csv"
+    data.write_text("label,a,b\n" + "yes,1,0\nno,0,2\n" * 10, encoding="utf-8")
+    found = (
+        "data: sequences to train on, validate by and test by: 16, 2 and 2; of at most 2 step(s) "
+        "and 3 symbols; 2 classes, no, yes"
+    )
+    of_label = ("train", "sequences", "--data", data, "--target", "label", *TINY)
+    for options in (("--out", tmp_path / "run"), ("--out", tmp_path / "runs", "--seeds", "0-1")):
+        result = qrnn(*of_label, *options)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.splitlines()[1] == found
+    data = tmp_path / "a.txt"
+    data.write_text("ab\x1b\nba\n" * 10, encoding="utf-8")
+    result = qrnn("train", "sequences", "--data", data, "--out", tmp_path / "text", *TINY)
+    assert r"and 3 symbols, '\x1bab'" in result.stdout.splitlines()[1]
+
+
 def test_a_bad_file_is_one_line_and_nothing_is_written(qrnn: Qrnn, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("1,2\n3,nan\n", encoding="utf-8")
     for name in ("bad.csv", "none.csv", "."):

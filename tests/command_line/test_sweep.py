@@ -222,3 +222,23 @@ def test_seeds_that_the_file_varies_too_are_refused_in_a_line(qrnn: Qrnn, tmp_pa
     assert result.exit_code == 2
     assert "seed and seeds exclude each other" in result.stderr
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("seeds", [(), ("--seeds", "0-1")])
+def test_a_sweep_of_forecasts_is_judged_by_the_normalised_error(
+    qrnn: Qrnn, tmp_path: Path, seeds: tuple[str, ...]
+) -> None:
+    settings = 'steps = [1, 2]\ncell = "rnn"\noptimizer = "adam"\n'
+    (tmp_path / "sweep.toml").write_text(
+        settings + 'decay = "none"\n[task_options]\nseries = "bessel"\npoints = 60\n'
+    )
+    out = ("--out", tmp_path / "sweep")
+    result = qrnn("sweep", "forecast", "--config", tmp_path / "sweep.toml", *out, *seeds)
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(qrnn("sweep", "forecast", *out, "--json").stdout)["trials"]
+    table = " ".join(result.stdout.split())
+    assert "normalised error" in table
+    assert "%" not in table
+    assert "sampled" not in table
+    for run in figures:
+        assert f"{run['sampled_error']:.4g}" in table

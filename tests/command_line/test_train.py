@@ -275,6 +275,25 @@ def test_a_finished_run_says_so_and_a_larger_number_of_steps_extends_it(
     assert "Finished after step 8: all 8 steps are done" in result.stdout
 
 
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--decay", "cosine"),
+        ("--prune-tolerance", "0.01", "--order", "0"),
+        ("--curriculum", "3,6"),
+    ],
+)
+def test_no_more_steps_are_offered_where_something_is_laid_out_over_all_of_them(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    folder, name = tmp_path / "run", option[0].removeprefix("--").replace("-", "_")
+    assert qrnn(*TRAIN, *tiny, *option, "--out", folder).exit_code == 0
+    resume = ("train", "xor", "--out", folder, "--resume")
+    assert f"For more, start another run: {name} of this one" in qrnn(*resume).stdout
+    refused = message(qrnn(*resume, "--steps", 8))
+    assert f"steps is 6, got 8 ({name} of this run is laid out over all steps)" in refused
+
+
 def test_a_run_killed_before_it_wrote_anything_starts(
     qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
 ) -> None:

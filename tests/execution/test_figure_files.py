@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
-from qrnn_circuits.execution.figure_files import check_chart_path
+from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
 
 
 @pytest.mark.parametrize(
@@ -14,3 +15,11 @@ def test_a_chart_that_cannot_be_written_is_refused_at_once(
 ) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         check_chart_path(tmp_path / name)
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_names_of_any_script_are_drawn_without_a_warning(tmp_path: Path, ending: str) -> None:
+    figure = Figure()
+    figure.subplots().set_title("温度")
+    write_figure(figure, tmp_path / f"chart.{ending}")
+    assert (tmp_path / f"chart.{ending}").stat().st_size

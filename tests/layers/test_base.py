@@ -1,4 +1,5 @@
 import copy
+import io
 from functools import partial
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
-from qrnn_circuits.layers import QLSTM, RecurrentCircuitLayer
+from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
 from qrnn_circuits.layers.hybrid import HybridLayer
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from tests.circuits.known_warnings import TREE_TRAVERSAL
@@ -129,6 +130,52 @@ def test_parameters_are_loaded_moved_copied_and_drawn_anew(make_layer: Make) -> 
     assert layer.float()(inputs.float())[0].dtype == torch.float32
     other.reset_parameters(torch.Generator().manual_seed(2))
     assert not torch.equal(other(inputs)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        ({"num_layers": 2}, {"bidirectional": True}),
+        ({"hidden_size": 4, "input_size": 2}, {"hidden_size": 2, "input_size": 4}),
+    ],
+)
+def test_parameters_of_other_sizes_are_refused_also_where_shapes_agree(
+    options: dict[str, int], others: dict[str, int], make_layer: Make
+) -> None:
+    saved = io.BytesIO()
+    torch.save(make_layer(**options).state_dict(), saved)
+    saved.seek(0)
+    with pytest.raises(RuntimeError, match=r"it was saved with .*, but has"):
+        make_layer(**others).load_state_dict(torch.load(saved, weights_only=True))
+
+
+@pytest.mark.parametrize(
+    ("layer", "options", "others"),
+    [
+        (QRNNLayer, {"order": 1}, {"order": 2}),
+        (QRNNLayer, {"order": 1}, {"order": 1, "semantics": "postselected"}),
+        (RecurrentCircuitLayer, {}, {"staggered": True}),
+        (RecurrentCircuitLayer, {"memory": 3}, {"memory": 3, "readout": "populations"}),
+    ],
+)
+def test_parameters_of_other_options_are_refused_unless_a_copy_tells_of_none(
+    layer: Make, options: dict[str, object], others: dict[str, object]
+) -> None:
+    made, other = layer(2, 4, **options), layer(2, 4, **others)
+    with pytest.raises(RuntimeError, match=r"was saved with .*, but has"):
+        other.load_state_dict(made.state_dict(), strict=False)
+    other.load_state_dict(dict(made.state_dict()))
+    for one, loaded in zip(made.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, loaded)
+
+
+def test_what_scripts_call_of_a_layer_of_pytorch_does_nothing(make_layer: Make) -> None:
+    layer = make_layer()
+    before = copy.deepcopy(layer.state_dict())
+    layer.flatten_parameters()
+    for name, parameter in layer.state_dict().items():
+        assert torch.equal(parameter, before[name])
+    assert "hidden_size=4" in repr(layer)
 
 
 def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
@@ -263,6 +310,18 @@ def test_shots_estimate_what_is_expected(make_layer: Make) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::pennylane.exceptions.PennyLaneDeprecationWarning")
+def test_a_device_with_shots_of_its_own_runs_as_many(make_layer: Make) -> None:
+    inputs = random(1, 1, 2)
+    layer = make_layer(hidden_size=2, reading="last").on(qml.device("default.qubit", shots=8))
+    assert layer.shots == 8
+    assert make_layer().on(qml.device("default.qubit", shots=8), shots=2).shots == 2
+    with torch.no_grad():
+        assert len({tuple(layer(inputs)[0].flatten().tolist()) for _ in range(9)}) > 1
+    with pytest.raises(ValueError, match="device must have one number of shots"):
+        make_layer().on(qml.device("default.qubit", shots=(8, 9)))
+
+
 def test_a_transform_follows_a_device_or_says_that_it_does_not(make_layer: Make) -> None:
     layer, inputs = make_layer(1, 2), random(2, 2, 1)
     try:
@@ -325,6 +384,7 @@ def test_sizes_of_numpy_are_sizes(make_layer: Make) -> None:
         (torch.zeros(3, 2), None, TypeError, "got torch.float32"),
         (random(3, 2, 5), None, ValueError, r"got \(3, 2, 5\)"),
         (random(0, 2, 2), None, ValueError, r"got \(0, 2, 2\)"),
+        (random(3, 0, 2), None, ValueError, r"at least one sequence and one step, got \(3, 0, 2\)"),
         (random(3, 2, 2) * torch.inf, None, ValueError, "input must be finite"),
         (random(3, 2, 2), random(1, 3, 99), ValueError, r"hx must be a tensor of shape \(1, 2, "),
         (pack_sequence([random(3, 5)]), None, ValueError, "input_size 2"),

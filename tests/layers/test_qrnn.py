@@ -36,6 +36,18 @@ def test_an_exact_device_gives_the_same_values_and_gradients(
 
 
 @pytest.mark.parametrize("readout", ["expectations", "populations"])
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_what_a_fresh_layer_returns_depends_on_its_inputs(
+    order: int, readout: str, make_layer: Make
+) -> None:
+    layer = make_layer(order=order, readout=readout)
+    returned = layer(random(4, 20, 2))[0][-1]
+    assert returned.std(0).max() > 1e-3
+    (slope,) = torch.autograd.grad(returned.square().sum(), next(layer.parameters()))
+    assert slope.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("readout", ["expectations", "populations"])
 def test_shots_estimate_what_is_expected(readout: str, make_layer: Make) -> None:
     layer = make_layer(readout=readout, reading="last")
     device = qml.device("qrnn.aer", seed=3)

@@ -154,3 +154,11 @@ def test_what_cannot_be_reduced_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=expected):
         prepare_coordinates(blobs({"train": count}), embedding, dims)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("differing", "told"), [(0, 0), (4, 3)])
+def test_coordinates_that_are_rounding_alone_are_refused(differing: int, told: int) -> None:
+    images, digits = blobs({"train": 40})["train"]
+    few = {"train": (images[np.arange(40) % max(differing, 1)], digits)}
+    with pytest.raises(ValueError, match=f"must differ in 8 coordinates, but do in {told}: "):
+        prepare_coordinates(few, "pca")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qrnn_circuits.tasks import Forecast, SeriesBatch
 from qrnn_circuits.tasks.forecast import ScaledBy
-from qrnn_circuits.tasks.series_data import read_columns
+from qrnn_circuits.tasks.series_data import read_table
 
 
 @pytest.fixture
@@ -116,6 +116,7 @@ def test_another_file_than_the_one_of_the_run_is_refused(ramp: Path) -> None:
         ({"series": "henon", "data": "a.csv"}, "series or data must say .* got both"),
         ({"series": "hennon"}, "series must be one of henon, .* got 'hennon'"),
         ({"series": "bessel", "columns": "x"}, "columns is for columns of a file, got 'x'"),
+        ({"data": "a.csv", "series_seed": 3}, "series_seed is for a generated series, got 3"),
         ({"series": "bessel", "window": 0}, "window must be at least 1, got 0"),
         ({"series": "bessel", "horizon": -1}, "horizon must be at least 1, got -1"),
         ({"series": "bessel", "points": 2}, "points must be from 3 to 1000000, got 2"),
@@ -169,10 +170,62 @@ def test_a_file_that_is_no_series_is_refused_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_column_of_text_is_left_out(tmp_path: Path) -> None:
+@pytest.fixture
+def weather(tmp_path: Path) -> Path:
+    """Dates, numbers with a gap in the first row, numbers without gaps, and an empty column."""
     path = tmp_path / "weather.csv"
-    path.write_text("day,rain\n" + "".join(f"2026-01-{d:02},{d % 5}\n" for d in range(1, 31)))
-    assert Forecast(data=str(path)).target_names == ("rain",)
+    rows = [f"2026-01-{d:02},{'' if d == 1 else d},{d % 5}," for d in range(1, 31)]
+    path.write_text("\n".join(["day,sun,rain,", *rows]))
+    return path
+
+
+def test_columns_without_any_number_are_left_out_and_named(weather: Path) -> None:
+    weather.write_text(weather.read_text().replace(",,1,", ",1,1,"))
+    task = Forecast(data=str(weather))
+    assert task.target_names == ("sun", "rain")
+    sizes = "{}, {} and {}".format(*map(len, parts(task)))
+    assert task.found == (
+        f"30 points of sun, rain; windows to train on, validate by and test by: {sizes}; "
+        "left out: day"
+    )
+
+
+def test_a_gap_in_the_first_row_is_one_as_in_any_other(weather: Path) -> None:
+    with pytest.raises(ValueError, match="row 2 must have a finite number in column 'sun', got no"):
+        Forecast(data=str(weather))
+
+
+def test_only_the_columns_and_points_that_are_asked_for_must_be_without_gaps(weather: Path) -> None:
+    assert Forecast(data=str(weather), columns="rain").target_names == ("rain",)
+    text = weather.read_text().replace(",,1,", ",1,1,").replace(",30,", ",nan,")
+    weather.write_text(text)
+    assert Forecast(data=str(weather), points=29).target_names == ("sun", "rain")
+    with pytest.raises(ValueError, match=r"row 31 must have .* 'sun', got 'nan'"):
+        Forecast(data=str(weather))
+
+
+def test_numbers_of_columns_are_those_of_the_file(weather: Path) -> None:
+    assert Forecast(data=str(weather), columns="3").target_names == ("rain",)
+    with pytest.raises(ValueError, match="columns names the column 'day', which holds no number"):
+        Forecast(data=str(weather), columns="1")
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_semicolons_and_tabulators_separate_columns_as_commas_do(mark: str, ramp: Path) -> None:
+    expected = Forecast(data=str(ramp)).test()
+    ramp.write_text(ramp.read_text().replace(",", mark).replace("up", '"up, in m"'))
+    task = Forecast(data=str(ramp))
+    assert task.target_names == ("up, in m", "down")
+    assert torch.equal(task.test().inputs, expected.inputs)
+
+
+def test_a_comma_in_a_number_is_no_separator_where_semicolons_are(tmp_path: Path) -> None:
+    path = tmp_path / "decimal.csv"
+    path.write_text("0,5;1\n" + "1,25;2\n" * 20)
+    assert Forecast(data=str(path), scaling="none").target_names == ("2",)
+    path.write_text("0,5;1,5\n" + "1,25;2,5\n" * 20)
+    with pytest.raises(ValueError, match="there must be decimal points, and commas, semicolons"):
+        Forecast(data=str(path))
 
 
 @given(
@@ -202,8 +255,8 @@ def test_shares_are_those_asked_for_to_one_window(
 
 def test_a_date_with_underscores_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "months.csv"
-    path.write_text("month,rain\n2020_01,1.5\n2020_02,0\n")
-    assert read_columns(path)[0].names == ("rain",)
+    path.write_text("month,rain\n" + "2020_01,1.5\n2020_02,0\n" * 5)
+    assert Forecast(data=str(path), window=1).target_names == ("rain",)
 
 
 def test_a_table_of_many_columns_is_read_as_fast_as_its_bytes(tmp_path: Path) -> None:
@@ -211,6 +264,6 @@ def test_a_table_of_many_columns_is_read_as_fast_as_its_bytes(tmp_path: Path) ->
     row = ",".join(map(str, range(50_000)))
     header = ",".join(f"c{place}" for place in range(50_000))
     path.write_text("\n".join([header, row, row]))
-    columns, _ = read_columns(path)
+    columns = read_table(path)
     assert columns.values.shape == (2, 50_000)
     assert columns.names[-1] == "c49999"

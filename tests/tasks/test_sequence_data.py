@@ -65,10 +65,16 @@ def test_rows_of_a_table_are_sequences_of_any_length(write: Write) -> None:
     assert (data.symbols, data.alphabet) == (5, "")
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_semicolons_and_tabulators_separate_symbols_as_commas_do(mark: str, write: Write) -> None:
+    assert symbols(write("a.csv", "1,2,0\n3,4\n".replace(",", mark))) == [[1, 2, 0], [3, 4]]
+
+
 def test_the_last_column_of_a_table_or_that_of_the_name_is_the_label(write: Write) -> None:
     last = read_sequences(write("a.csv", "1,2,10\n3,,9\n"), "label")
     named = read_sequences(write("b.csv", "label,first,second\n10,1,2\n9,3,\n"), "label")
-    for data in (last, named):
+    of_a_library = read_sequences(write("c.csv", "0,1,Label\n1,2,10\n3,,9\n"), "label")
+    for data in (last, named, of_a_library):
         assert [row.tolist() for row in data.sequences] == [[1, 2], [3]]
         assert data.classes == ("9", "10")
         assert data.labels is not None
@@ -76,7 +82,7 @@ def test_the_last_column_of_a_table_or_that_of_the_name_is_the_label(write: Writ
 
 
 def test_a_file_may_split_its_sequences_itself(write: Write) -> None:
-    table = "s,split,t\n1,test,2\n3,train,4\n5,validation,6\n7,train,0\n"
+    table = "s,Split,t\n1,test,2\n3,train,4\n5,validation,6\n7,train,0\n"
     x = {f"x_{name}": np.array(rows) for name, rows in _SPLIT.items()}
     for path in (write("a.csv", table), write("a.npz", arrays(**x))):
         data = read_sequences(path, "next")
@@ -155,6 +161,8 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
     ("a.csv", '1,"2\n', "next", "is not CSV: unexpected end of data"),
     ("a.csv", "s,split\n1,dev\n", "next", "split must be one of train, .* got 'dev'"),
     ("a.csv", "s,t,split\n1,2,train\n", "next", "splits its .*, but has none for validation"),
+    ("a.csv", "label,a,Label\n1,2,3\n", "label", "must have one column label, but names 2 so"),
+    ("a.csv", "Split,a,split\n1,2,3\n", "next", "must have one column split, but names 2 so"),
     ("a.csv", "s,label\n1,2\n", "next", "has a column label: give target='label'"),
     ("a.csv", "s,split\n1,train\n", "label", "needs a column label beside split"),
     ("a.npz", "1,2", "next", "is not an .npz file"),

@@ -126,6 +126,7 @@ def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
         ("patience", 0, "patience must be at least 1"),
         ("stop_loss", float("inf"), "stop_loss must be finite"),
         ("stop_error", "1%", "stop_error must be a number"),
+        ("stop_error", 2, "stop_error must be a share of the answers, from 0 to 1, got 2"),
         ("task_options", {"lenth": 3}, "has no option 'lenth'; did you mean length?"),
         (
             "task_options",

@@ -1,3 +1,4 @@
+import re
 import shutil
 import signal
 import subprocess
@@ -93,6 +94,11 @@ def test_a_checkpoint_of_another_network_is_refused_with_every_difference(
     assert "cell.theta is (1, 3)" in message
     assert f"workspace is 3 in the checkpoint and 2 in {run.config_path}" in message
     assert "still loads" in message
+
+
+def test_a_folder_of_runs_is_refused_by_the_name_of_one(run: RunFolder) -> None:
+    with pytest.raises(FileNotFoundError, match=re.escape(f"in it, such as {run.path}")):
+        RunFolder(run.path.parent).read_config()
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
