@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.checks import (
     as_integer,
@@ -17,6 +17,7 @@ from qrnn_circuits.checks import (
     plain,
 )
 from qrnn_circuits.circuits.tapes import Readout
+from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_tensor
@@ -270,17 +271,7 @@ class RecurrentLayer(SavedOptions, ABC):
             output, state = self._along(padded, self._checked_hx(hx, padded, one=False), lengths)
             if self.reading == "last":
                 return (output.transpose(0, 1) if self.batch_first else output), state
-            order = input.sorted_indices
-            if order is None:
-                packed = pack_padded_sequence(output, lengths)
-            else:
-                packed = pack_padded_sequence(
-                    output.index_select(1, order), lengths[order.to(lengths.device)]
-                )
-            again = PackedSequence(
-                packed.data, input.batch_sizes, input.sorted_indices, input.unsorted_indices
-            )
-            return again, state
+            return packed_like(input, output, lengths), state
         one = self._check_input(input)
         inputs = input[:, None] if one else input
         if self.batch_first and not one:
@@ -309,19 +300,19 @@ class RecurrentLayer(SavedOptions, ABC):
                 state = states[len(finals)] if states is not None else None
                 if state is None:
                     state = self._initial_state(cell, inputs.shape[1])
-                ordered = _turned(inputs, lengths) if direction else inputs
+                ordered = turned(inputs, lengths) if direction else inputs
                 read = present
                 if self.reading == "last" and layer + 1 == self.num_layers:
                     read = (places == 0) & present if direction else last_step
                 run_cell = self._run if self._device is None else self._run_on_device
                 output, run = run_cell(cell, ordered, state, read, present)
-                finals.append(run[-1] if lengths is None else _at_ends(run, lengths))
-                outputs.append(_turned(output, lengths) if direction else output)
+                finals.append(run[-1] if lengths is None else at_ends(run, lengths))
+                outputs.append(turned(output, lengths) if direction else output)
             inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]
             if self.dropout and layer + 1 < self.num_layers:
                 inputs = nn.functional.dropout(inputs, self.dropout, self.training)
         if self.reading == "last":
-            inputs = inputs[-1:] if lengths is None else _at_ends(inputs, lengths)[None]
+            inputs = inputs[-1:] if lengths is None else at_ends(inputs, lengths)[None]
         return inputs, torch.stack(finals)
 
     def _check_input(self, given: object) -> bool:
@@ -399,20 +390,3 @@ def _is_of_torch(device: object) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def _turned(values: Tensor, lengths: Tensor | None) -> Tensor:
-    """Sequences ``(T, B, ...)`` from back to front; each one's end stays behind its last step."""
-    if lengths is None:
-        return values.flip(0)
-    places = torch.arange(len(values), device=values.device)[:, None]
-    ends = lengths.to(values.device)
-    places = torch.where(places < ends, ends - 1 - places, places)
-    return values.gather(0, places[..., None].expand_as(values))
-
-
-def _at_ends(values: Tensor, lengths: Tensor) -> Tensor:
-    """Of each sequence in ``(T, B, ...)`` what belongs to its last step."""
-    batch = torch.arange(values.shape[1], device=values.device)
-    last: Tensor = values[lengths.to(values.device) - 1, batch]
-    return last
