@@ -6,16 +6,7 @@ import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.operation import Operator
-from pennylane.ops import (
-    Adjoint,
-    CompositeOp,
-    Conditional,
-    Controlled,
-    Exp,
-    Pow,
-    SProd,
-    Sum,
-)
+from pennylane.ops import CompositeOp, Exp, SProd, Sum, SymbolicOp
 from scipy.sparse import issparse
 
 # What users give as gates for their matrices, which may be of any kind.
@@ -46,8 +37,6 @@ def is_unitary(operation: Operator, *, or_projector: bool = False) -> bool:
         (True, False, False)
     """
     match operation:
-        case Adjoint() | Conditional() | Controlled() | Pow():
-            return is_unitary(operation.base, or_projector=or_projector)
         case CompositeOp() if not isinstance(operation, Sum):
             return all(is_unitary(part, or_projector=or_projector) for part in operation.operands)
         case qml.Projector() if or_projector:
@@ -61,6 +50,8 @@ def is_unitary(operation: Operator, *, or_projector: bool = False) -> bool:
             matrix = matrix_of(operation)
             product = np.conj(np.swapaxes(matrix, -1, -2)) @ matrix
             return bool(np.allclose(product, np.eye(matrix.shape[-1]), atol=_UNITARY))
+        case SymbolicOp():
+            return is_unitary(operation.base, or_projector=or_projector)
     return not any(
         np.any(numbers(value).imag)
         for value, axes in zip(operation.data, operation.ndim_params, strict=False)

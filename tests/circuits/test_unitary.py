@@ -30,6 +30,7 @@ STRETCHED = np.diag([1.0, 2.0])
         lambda: qml.RX(0.3j, 0),
         lambda: qml.adjoint(qml.Rot(0.1, 0.2, torch.tensor(0.3j), 0)),
         lambda: qml.ctrl(qml.GlobalPhase(np.array([0.1, 0.2j])), 1),
+        lambda: qml.ControlledSequence(qml.RX(0.3j, 0), [1, 2]),
     ],
 )
 def test_stretching_matrices_and_complex_angles_are_not_unitary(
@@ -48,6 +49,8 @@ def test_stretching_matrices_and_complex_angles_are_not_unitary(
         lambda: qml.StatePrep(np.array([0.6, 0.8j]), 0),
         lambda: qml.ctrl(qml.prod(qml.RX(torch.tensor(0.3), 0), qml.X(0)), 1),
         lambda: qml.BlockEncode(np.array([[0.3j]]), [0]),
+        # Symbolic operators of PennyLane need not have all attributes of others.
+        lambda: qml.ControlledSequence(qml.RX(0.3, 0), [1, 2]),
     ],
 )
 def test_unitary_matrices_and_real_angles_are_unitary(make: Callable[[], Operator]) -> None:
