@@ -154,10 +154,10 @@ def check_nesting(name: str, value: object, *, bits: int | None = 64) -> None:
     raise ValueError(f"{name} is not accepted: {_too_deep()}")
 
 
-def brief(value: object) -> str:
-    """The beginning of what an error or another value says, in one line."""
+def brief(value: object, shown: int = _SHOWN) -> str:
+    """The beginning of what an error or another value says, in one line of some characters."""
     text = " ".join(str(value).split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= shown else f"{text[:shown]}..."
 
 
 def _too_deep() -> str:

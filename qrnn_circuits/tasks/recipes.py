@@ -13,8 +13,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.settings.recipe_files import recipe_tables
 from qrnn_circuits.tasks.base import BaseTask
+
+# So many characters of why a recipe is refused are shown.
+_REASON = 400
 
 
 def read_recipes(task: type[BaseTask]) -> dict[str, dict[str, Any]]:
@@ -52,8 +56,11 @@ def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
     for chosen in (own,) if name in (None, "default") else (f"{name}-{own}", name):
         if chosen in recipes:
             if reason := recipes[chosen].get("refused"):
-                raise ValueError(f"recipe {name or own!r} is refused for {task.name}: {reason}")
+                raise ValueError(
+                    f"recipe {name or own!r} is refused for {task.name}: {brief(reason, _REASON)}"
+                )
             return recipes[chosen]
     if name is None:
         return {}
-    raise ValueError(f"recipe must be one of {', '.join(recipes)} for {task.name}, got {name!r}")
+    known = brief(", ".join(recipes))
+    raise ValueError(f"recipe must be one of {known} for {task.name}, got {name!r}")

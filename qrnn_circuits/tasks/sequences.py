@@ -66,12 +66,12 @@ class Contents:
         """
         for name in ("alphabet", "checksum"):
             if not isinstance(getattr(self, name), str):
-                raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
+                raise TypeError(f"{name} must be a string, got {brief(repr(getattr(self, name)))}")
         check_integer("symbols", self.symbols, 2, MOST_SYMBOLS)
         check_integer("longest", self.longest, 1)
         for name in ("classes", "starts"):
             if not isinstance(getattr(self, name), list):
-                raise TypeError(f"{name} must be a list, got {getattr(self, name)!r}")
+                raise TypeError(f"{name} must be a list, got {brief(repr(getattr(self, name)))}")
         for start in self.starts:
             check_integer("starts", start, 0, self.symbols - 1)
         if self.alphabet and len(self.alphabet) != self.symbols:
@@ -204,7 +204,7 @@ class Sequences(SequencesOptions, Task):
         if self.contents is not None and data.checksum != self._contents.checksum:
             raise ValueError(
                 f"{self.data} is not the file that the run began with: its SHA-256 is "
-                f"{data.checksum}, not {self._contents.checksum}"
+                f"{data.checksum}, not {brief(self._contents.checksum)}"
             )
         return data
 

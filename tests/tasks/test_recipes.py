@@ -38,6 +38,16 @@ def test_a_recipe_that_names_no_table_is_refused(
     assert len(str(caught.value)) < 1000
 
 
+def test_why_a_recipe_is_refused_is_told_in_a_short_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f'[default]\nrefused = "{"why " * 5000}"'
+    task = task_with_recipes(text, tmp_path, monkeypatch)
+    with pytest.raises(ValueError, match=r"recipe 'default' is refused for xor: why") as caught:
+        choose_recipe(task())
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_task_chooses_among_recipes_of_one_purpose_by_its_default() -> None:
     recipes = read_recipes(Digits)
     assert choose_recipe(Digits(), "chip") == recipes["chip-embedded"] == recipes["embedded"]

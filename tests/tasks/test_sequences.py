@@ -131,6 +131,20 @@ def test_a_file_that_has_changed_is_refused(make_task: MakeTask) -> None:
         Sequences(**options).test()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("alphabet", 7 * ["x" * 999]), ("classes", "x" * 9999), ("checksum", "9" * 9999)],
+)
+def test_what_is_wrong_with_recorded_contents_is_told_in_a_short_line(
+    name: str, value: object, make_task: MakeTask
+) -> None:
+    options = dataclasses.asdict(make_task(*LINES))
+    options["contents"] |= {name: value}
+    with pytest.raises((TypeError, ValueError)) as caught:
+        Sequences(**options).test()
+    assert len(str(caught.value)) < 1000
+
+
 def test_numbers_are_described_apart(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("1,2,11\n2,1\n", encoding="utf-8")
