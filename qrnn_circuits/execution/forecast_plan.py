@@ -16,7 +16,7 @@ from qrnn_circuits.checks import check_integer, check_number, check_positive_int
 from qrnn_circuits.circuits.expectations import expectation_circuits
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
-from qrnn_circuits.execution.plan import predictions, shots_advice, spread_rows
+from qrnn_circuits.execution.plan import MOST_SHOTS, predictions, shots_advice, spread_rows
 from qrnn_circuits.layers import QRNNLayer
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training import TrainedRun
@@ -128,7 +128,7 @@ def plan_forecast(
     Args:
         run: A network that forecasts real values, and its task.
         windows: How many, spread evenly over the test; None for 10, or for all of a smaller test.
-        shots: Of each circuit; None for exact numbers, of simulators.
+        shots: Of each circuit, at most ``MOST_SHOTS``; None for exact numbers, of simulators.
         realisation: How neurons are built, of layers that have any.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
 
@@ -151,7 +151,7 @@ def plan_forecast(
             f"to build, got {realisation!r}"
         )
     if shots is not None:
-        check_positive_integer("shots", shots)
+        check_integer("shots", shots, 1, MOST_SHOTS)
     elif mitigation is not None:
         raise ValueError(
             f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"

@@ -23,6 +23,8 @@ from qrnn_circuits.training import TrainedRun
 _USEFUL_SHOTS = 100
 # No number of shots makes up for a smaller share.
 LEAST_SHARE = 1e-12
+# Simulators hold the bits of all shots of a circuit: a gigabyte or so.
+MOST_SHOTS = 10_000_000
 _SEQUENCES = 10
 
 
@@ -178,7 +180,8 @@ def plan_run(
         sequences: How many sequences, spread evenly over the test set; None for 10, or for all of a
             smaller test set.
         steps: How many steps of each, from the first; by default all.
-        shots: Of each circuit; by default none, for devices that give exact distributions.
+        shots: Of each circuit, at most ``MOST_SHOTS``; by default none, for devices that give exact
+            distributions.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
         tolerance: Up to which angle neurons drop rotations, in radians, as for ``compile_circuit``.
         encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
@@ -204,7 +207,7 @@ def plan_run(
         [0, 1]
     """
     if shots is not None:
-        check_integer("shots", shots, 1)
+        check_integer("shots", shots, 1, MOST_SHOTS)
     elif mitigation is not None:
         raise ValueError(
             f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
@@ -261,7 +264,7 @@ def plan_run(
 
 def shots_advice(share: float) -> str:
     """How many shots would leave a useful number of them, given the predicted share."""
-    if share < LEAST_SHARE:
+    if share < _USEFUL_SHOTS / MOST_SHOTS:
         return "no number of shots will do"
     return f"{ceil(_USEFUL_SHOTS / share):,} shots would keep about {_USEFUL_SHOTS}"
 
