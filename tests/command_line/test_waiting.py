@@ -207,7 +207,7 @@ def test_ctrl_c_ends_qrnn_submit_in_a_transpilation_and_nothing_was_sent(
     qrnn_terminal: Callable[..., Terminal], large: Path, store: JobStore
 ) -> None:
     pytest.importorskip("qiskit_ibm_runtime")
-    run = qrnn_terminal("submit", large, *AMPLIFIED, "--shots", 10**9, *ONE)
+    run = qrnn_terminal("submit", large, *AMPLIFIED, "--shots", 10**7, *ONE)
     run.read("transpiling 1 circuit(s)  0:00:02")
     line = run.interrupt()
     assert line == "Interrupted (SIGINT) while transpiling 1 circuit(s). Nothing was sent."
