@@ -10,7 +10,7 @@ from qrnn_circuits.command_line.options import ChartOption, JsonOption
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run import show_report
 from qrnn_circuits.command_line.run_forecast import fetch_forecast, show_forecast
-from qrnn_circuits.command_line.submission import advice_on
+from qrnn_circuits.command_line.submission import advice_on, fetch_job
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.job_store import JobStatus, JobStore
 
@@ -53,8 +53,6 @@ def results(
         wires = plan.wires if isinstance(plan, Plan) else None
         device: Any = make_device(record.device, wires)
     with device_errors():
-        import pennylane as qml
-
         backend = plain(record.backend).plain
         if wait and record.status in (JobStatus.RECORDED, JobStatus.SUBMITTED):
             clear()
@@ -64,8 +62,6 @@ def results(
             forecast = fetch_forecast(plan, device, job, title=title, wait=wait)
             show_forecast(forecast, chart, as_json=as_json)
             return
-        with qml.Tracker(device) as tracker:
-            fetched = device.fetch(job, wait=wait)
-        kept = tracker.history.get("kept_shots")
+        fetched, kept = fetch_job(device, job, wait=wait)
         result = make_report(plan, fetched, device=title, kept=kept)
     show_report(result, chart, as_json=as_json)

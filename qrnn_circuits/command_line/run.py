@@ -30,7 +30,7 @@ from qrnn_circuits.command_line.options import (
     ToleranceOption,
 )
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, run_forecast_on
-from qrnn_circuits.command_line.submission import advice_on, submit_plan
+from qrnn_circuits.command_line.submission import show_waiting, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ def run(
         if hasattr(chosen, "submit"):
             sent = submit_plan(plan, chosen, folder, err=True)
             title = sent.device
-            clear()
-            typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
-            doing(f"waiting for job {sent.job} on {sent.backend}", advice_on(sent.job))
+            show_waiting(sent)
         else:
             doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
         with qml.Tracker(chosen) as tracker:

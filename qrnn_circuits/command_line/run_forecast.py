@@ -15,7 +15,7 @@ from rich.text import Text
 from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import EncodingChoice
-from qrnn_circuits.command_line.submission import advice_on, submit_plan
+from qrnn_circuits.command_line.submission import fetch_job, show_waiting, submit_plan
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -99,18 +99,15 @@ def run_forecast_on(
     with device_errors():
         from qrnn_circuits.execution.forecast_run import run_forecast
 
-        windows = f"{len(plan.rows):,} window(s)"
         if keeps_jobs:
             start = time.perf_counter()
             sent = submit_plan(plan, chosen, folder, err=True)
-            clear()
-            typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
-            doing(f"waiting for job {sent.job} on {sent.backend}", advice_on(sent.job))
+            show_waiting(sent)
             report = fetch_forecast(plan, chosen, sent.job, title=sent.device, start=start)
         else:
             names = {name: device_options.get(name) for name in ("backend", "noise")}
             title = device_title(device, **names)
-            doing(f"forecasting from {windows} on {title}")
+            doing(f"forecasting from {len(plan.rows):,} window(s) on {title}")
             report = run_forecast(plan, run, chosen, title=title)
     show_forecast(report, chart, as_json=as_json)
 
@@ -169,20 +166,18 @@ def fetch_forecast(
         wait: Whether to wait until the service has run the job.
         start: When it was begun, on the clock of ``time.perf_counter``, or None.
     """
-    import pennylane as qml
     import torch
 
     from qrnn_circuits.circuits.tapes import read_row
     from qrnn_circuits.execution.forecast_report import make_forecast_report
 
-    with qml.Tracker(device) as tracker:
-        fetched = device.fetch(job, wait=wait)
+    fetched, kept = fetch_job(device, job, wait=wait)
     return make_forecast_report(
         plan,
         torch.stack([read_row(result) for result in fetched]),
         device=title,
         seconds=None if start is None else time.perf_counter() - start,
-        kept=tracker.history.get("kept_shots"),
+        kept=kept,
     )
 
 

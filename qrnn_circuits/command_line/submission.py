@@ -1,5 +1,6 @@
 """Sends a plan to a device that keeps jobs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,33 @@ def submit_plan(
     job = device.submit(plan.tapes, context=context)
     doing("finishing", advice_on(job))
     return Submission(job, usage.backend, usage.seconds, title)
+
+
+def show_waiting(sent: Submission) -> None:
+    """Says that a job is waited for, and how its report can be had later as well."""
+    clear()
+    typer.echo(f"waiting  (qrnn results {sent.job} does so later as well)", err=True)
+    doing(f"waiting for job {sent.job} on {sent.backend}", advice_on(sent.job))
+
+
+def fetch_job(
+    device: Any,  # noqa: ANN401
+    job: str,
+    *,
+    wait: bool = True,
+) -> tuple[Sequence[Any], Sequence[int] | None]:
+    """The results of a job, and how many shots postselection left each circuit, if that is known.
+
+    Args:
+        device: One with ``fetch``.
+        job: The device's name of it.
+        wait: Whether to wait until the service has run the job.
+    """
+    import pennylane as qml
+
+    with qml.Tracker(device) as tracker:
+        fetched: Sequence[Any] = device.fetch(job, wait=wait)
+    return fetched, tracker.history.get("kept_shots")
 
 
 def advice_on(job: str) -> str:
