@@ -99,6 +99,11 @@ class DigitsOptions(TaskOptions):
     reduce: Reduction | None = option(None, "Read coordinates in place of pixels: umap or pca.")
     dims: int | None = option(None, "Number of coordinates with --reduce, by default 2.")
     resolution: int | None = option(None, "Bits of each coordinate with --reduce, by default 4.")
+    jitter: float = option(
+        0.0,
+        "Noise on coordinates of training images, drawn anew at each step: its standard deviation "
+        "as a share of a coordinate's range.",
+    )
     data: str = option(
         "embedded",
         f"Folder with MNIST files, by default ${DATA_VARIABLE}; or download; or embedded, the 8x8 "

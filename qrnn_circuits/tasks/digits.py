@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 import torch
 from torch import Tensor
 
-from qrnn_circuits.checks import check_bool, check_integer
+from qrnn_circuits.checks import check_bool, check_integer, check_number
 from qrnn_circuits.choices import Labels, Reduction
 from qrnn_circuits.settings.built_in_tasks import NO_FOLDERS, DigitsOptions
 from qrnn_circuits.tasks.digit_data import (
@@ -70,6 +70,10 @@ class Digits(DigitsOptions, Task):
         dims: Number of coordinates with ``reduce``: 2 to 4 for UMAP and 1 to 8 for PCA, by
             default 2.
         resolution: Number of bits of each coordinate with ``reduce``, 1 to 8, by default 4.
+        jitter: Standard deviation of the normal numbers that each batch adds to the coordinates of
+            its training images before their bits are taken, as a share of a coordinate's range;
+            needs ``reduce``. Points on the two sides of a border of cells have unlike bits, and
+            with it training sees both.
         data: ``"embedded"``: 8x8 digits that come with scikit-learn; ``"download"``: MNIST,
             10x10; else a folder with MNIST files, or ``"$QRNN_DATA_DIR"`` for the folder that this
             environment variable names.
@@ -119,6 +123,8 @@ class Digits(DigitsOptions, Task):
             for name in ("dims", "resolution"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} needs reduce='umap' or reduce='pca'")
+            if check_number("jitter", self.jitter):
+                raise ValueError("jitter needs reduce='umap' or reduce='pca'")
         else:
             self._check_reduce(self.reduce)
         if self.deskewed and self.data in NO_FOLDERS:
@@ -151,6 +157,8 @@ class Digits(DigitsOptions, Task):
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
         check_integer("dims", self.dims, *_DIMS[reduce])
         check_integer("resolution", self.resolution, 1, 8)
+        if check_number("jitter", self.jitter) > 1:
+            raise ValueError(f"jitter must be at most 1, got {self.jitter}")
         if self.data in NO_FOLDERS and (reduce, self.data) != ("pca", "embedded"):
             raise ValueError(
                 f"reduce needs data to be a folder with the prepared files, got {self.data!r} with "
@@ -208,16 +216,14 @@ class Digits(DigitsOptions, Task):
         return DigitSplits(*map(self._select, (splits.train, splits.validation, splits.test)))
 
     def _select(self, split: DigitSplit) -> DigitSplit:
-        """The task's digits, as data symbols."""
+        """The task's digits."""
         wanted = torch.tensor(list(self._class_of_digit))
         rows = torch.isin(split.digits, wanted)
-        features = split.features[rows]
-        symbols = features if self.resolution is None else quantise(features, self.resolution)
         found = split.digits[rows]
         missing = set(wanted.tolist()) - set(found.tolist())
         if missing:
             raise ValueError(f"digits {sorted(missing)} do not occur in the data {self.data!r}")
-        return DigitSplit(symbols, found)
+        return DigitSplit(split.features[rows], found)
 
     @cached_property
     def _first_rows(self) -> Tensor:
@@ -227,7 +233,9 @@ class Digits(DigitsOptions, Task):
 
     def _sequences(self, split: DigitSplit) -> Batch:
         """Puts data symbols and classes in place."""
-        data = split.features[:, : self.data_steps].long()
+        features = split.features
+        symbols = features if self.resolution is None else quantise(features, self.resolution)
+        data = symbols[:, : self.data_steps].long()
         class_table = torch.zeros(10, dtype=torch.int64)
         for digit, number in self._class_of_digit.items():
             class_table[digit] = number
@@ -248,7 +256,11 @@ class Digits(DigitsOptions, Task):
         fraction = torch.rand(size, generator=generator, dtype=torch.float64)
         rows = first + (fraction * (end - first)).long()
         train = self._splits.train
-        return self._sequences(DigitSplit(train.features[rows], train.digits[rows]))
+        features = train.features[rows]
+        if self.jitter:
+            noise = torch.randn(features.shape, generator=generator, dtype=torch.float64)
+            features = (features + 256 * self.jitter * noise).round().clamp(0, 255).byte()
+        return self._sequences(DigitSplit(features, train.digits[rows]))
 
     def validation(self) -> Batch:
         """The whole validation split of the chosen digits."""

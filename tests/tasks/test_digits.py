@@ -201,6 +201,27 @@ def test_reduced_digits_are_the_top_bits_of_their_coordinates(reduced_folder: Pa
             assert int("".join(f"{s:03b}"[place] for s in symbols), 2) == coordinate >> 3
 
 
+def test_jitter_moves_coordinates_of_training_images_alone(tmp_path: Path) -> None:
+    points = np.array([[100, 1], [100, 255]], np.uint8)
+    parts = {f"x_{part}": points for part in ("train", "validate", "test")}
+    parts |= {f"y_{part}": np.arange(2, dtype=np.uint8) for part in ("train", "validate", "test")}
+    np.savez(tmp_path / "mnist-umap-2.npz", **parts)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"reduce": "umap", "resolution": 8, "data": str(tmp_path)}
+    task = Digits(**options, jitter=0.05)
+    batch = task.batch(4000, torch.Generator().manual_seed(0))
+    bits = torch.stack((batch.inputs[:, :8] >> 1, batch.inputs[:, :8] & 1), 2)
+    first, second = (bits * 2 ** torch.arange(7, -1, -1)[:, None]).sum(1).double().T
+    assert_close(first.mean().item(), 100.0, atol=1, rtol=0)
+    assert_close(first.std().item(), 0.05 * 256, rtol=0.05, atol=0)
+    # What would leave the range stays at its ends: half of all.
+    digits = batch.outcomes[:, -1]
+    assert 0.4 < (second[digits == 0] <= 1).double().mean() < 0.6
+    assert 0.4 < (second[digits == 1] == 255).double().mean() < 0.6
+    still = Digits(**options)
+    for name in ("validation", "test"):
+        assert torch.equal(getattr(task, name)().inputs, getattr(still, name)().inputs)
+
+
 @pytest.mark.parametrize(
     ("digits", "labels", "dims", "wider"),
     [
@@ -350,6 +371,9 @@ def test_outcomes_of_reading_are_described_by_the_class_they_spell() -> None:
         ({"reduce": "pca", "data": "download"}, "reduce needs data to be a folder"),
         ({"dims": 2}, "dims needs reduce"),
         ({"resolution": 4}, "resolution needs reduce"),
+        ({"jitter": 0.1}, "jitter needs reduce"),
+        ({"reduce": "pca", "jitter": 1.5}, "jitter must be at most 1, got 1.5"),
+        ({"reduce": "pca", "jitter": -0.1}, "jitter must be finite and at least 0, got -0.1"),
         ({"reduce": "umap", "dims": 1, "data": "."}, "dims must be from 2 to 4, got 1"),
         ({"reduce": "pca", "dims": 9, "data": "."}, "dims must be from 1 to 8, got 9"),
         ({"reduce": "pca", "resolution": 0, "data": "."}, "resolution must be from 1 to 8, got 0"),
