@@ -117,9 +117,9 @@ class DigitsOptions(TaskOptions):
 
     @property
     def default_recipe(self) -> str:
-        """``"coordinates"``, ``"embedded"``, and of MNIST ``"drawing"`` or ``"pixels"``."""
+        """``"embedded"``, and of MNIST ``"drawing"`` or ``"pixels"``; or ``...coordinates``."""
         if self.reduce is not None:
-            return "coordinates"
+            return "embedded-coordinates" if self.data == "embedded" else "coordinates"
         if self.data == "embedded":
             return "embedded"
         return "drawing" if self.generate else "pixels"

@@ -52,4 +52,7 @@ def test_a_task_chooses_among_recipes_of_one_purpose_by_its_default() -> None:
     recipes = read_recipes(Digits)
     assert choose_recipe(Digits(), "chip") == recipes["chip-embedded"] == recipes["embedded"]
     reduced = Digits(reduce="pca")
-    assert choose_recipe(reduced, "chip") == recipes["chip-coordinates"] != recipes["coordinates"]
+    assert choose_recipe(reduced, "chip") == recipes["chip-embedded-coordinates"]
+    assert choose_recipe(reduced, "paper") == recipes["paper-coordinates"]
+    prepared = Digits(reduce="pca", data="$QRNN_DATA_DIR")
+    assert choose_recipe(prepared, "chip") == recipes["chip-coordinates"] != recipes["coordinates"]
