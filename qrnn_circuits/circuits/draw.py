@@ -8,6 +8,7 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 from qrnn_circuits.circuits.stages import StagedOperation
@@ -67,8 +68,8 @@ def draw_text(circuit: CompiledCircuit) -> str:
     return text
 
 
-def draw_step(circuit: CompiledCircuit) -> "Figure":
-    """Draws the first step of a compiled circuit.
+def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
+    """Draws one step of a compiled circuit.
 
     Above, every neuron with the wires that control it, on the colour of its stage. Below, the gates
     of the first neuron, before transpilation; those that wait for a measurement are dashed. A long
@@ -76,9 +77,14 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
 
     Args:
         circuit: Any compiled circuit.
+        step: From 0. An unread one has no output stage; the last is one that is read.
 
     Returns:
         A matplotlib figure.
+
+    Raises:
+        TypeError: If ``step`` is not an integer.
+        ValueError: If the circuit has no such step.
 
     Example:
         >>> from qrnn_circuits import QRNN, compile_circuit
@@ -88,7 +94,8 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    staged = [item for item in circuit.staged_operations() if item.step == 0]
+    check_integer("step", step, 0, len(circuit.inputs) - 1)
+    staged = [item for item in circuit.staged_operations() if item.step == step]
     neuron = next((item.operation for item in staged if item.neuron is not None), None)
     overview = _overview_columns(staged)
     gates = [] if neuron is None else _packed(list(basic_operations(neuron)))
@@ -104,7 +111,7 @@ def draw_step(circuit: CompiledCircuit) -> "Figure":
     width = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
     figure = Figure(figsize=(width, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
-    symbol, realisation = circuit.inputs[0], circuit.realisation
+    symbol, realisation = circuit.inputs[step], circuit.realisation
     given = f"input symbol {symbol}" if isinstance(symbol, int) else "real features"
     cell = circuit.model.cell
     kept = ("order", "degree") if "order" in cell.sizes() else ("lane", "workspace")
@@ -246,8 +253,9 @@ def _draw_gate(axes: "Axes", place: int, operation: Operator) -> None:
         return
     text = _LETTERS.get(gate.name, gate.name)
     if gate.data:
-        # Adding zero turns -0.00 into 0.00.
-        text += f"\n{round(float(qml.math.unwrap(gate.data)[0]), 2) + 0.0:.2f}"
+        # Adding zero turns -0.0 into 0.0.
+        angle = round(float(qml.math.unwrap(gate.data)[0]), 6) + 0.0
+        text += f"\n{angle:.2f}" if abs(angle) >= 0.005 else f"\n{angle:.1g}"
     for wire in controls:
         axes.plot([place] * 2, [wire, target], color="black", zorder=2)
         axes.plot(place, wire, "o", color="black", markersize=5, zorder=3)

@@ -53,7 +53,7 @@ def inspect(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write a picture of one step in the first realisation (.png, .svg, .pdf).",
+            help="Write a picture of the last step in the first realisation (.png, .svg, .pdf).",
         ),
     ] = None,
     sequence: Annotated[
@@ -128,7 +128,7 @@ def inspect(
         if draw is not None:
             doing("drawing")
             circuit = representative(asked.network, result)
-            write_figure(draw_step(circuit), draw)
+            write_figure(draw_step(circuit, len(circuit.inputs) - 1), draw)
     clear()
     if as_json:
         figures = result.to_json()

@@ -26,9 +26,9 @@ def realisation_table(inspection: Inspection) -> Table:
     notes = "\n".join(inspection_notes(inspection))
     shown = plain(notes, "table.caption") if notes else None
     table = Table(title=inspection_title(inspection), caption=shown)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in column_names(inspection):
-        table.add_column(plain(name), justify="right")
+        table.add_column(plain(name), justify="right", overflow="fold")
     for name, texts in count_rows(inspection):
         table.add_row(name, *texts)
     table.add_section()
@@ -44,9 +44,9 @@ def stage_table(inspection: Inspection, entry: RealisationInspection) -> Table:
         caption = "transpiled with barriers between stages, which costs a few gates"
     names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
     table = Table(title=plain(f"{entry.realisation}, by stage", "table.title"), caption=caption)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     for stage in entry.stages:
         table.add_row(
             stage.stage,

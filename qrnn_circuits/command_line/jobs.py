@@ -11,6 +11,7 @@ from rich.table import Table
 from qrnn_circuits.command_line.errors import run_errors
 from qrnn_circuits.command_line.options import JsonOption
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.job_store import DamagedRecord, JobRecord, JobStore
 
 
@@ -31,7 +32,7 @@ def jobs(
             _show(store.get(job), as_json=as_json)
             return
         entries = store.entries()
-    console = Console(highlight=False)
+    console = table_console()
     if as_json:
         typer.echo(json.dumps([entry.to_json() for entry in entries]))
     elif not entries:

@@ -49,8 +49,8 @@ RealisationOption = Annotated[
     str | None,
     typer.Option(
         help="How neurons are built: postselect, repeat_until_success, amplified or multiplexed, "
-        "with options after commas (amplified,length=5; repeat_until_success,attempts=2), or "
-        "module:attribute. By default exactly, as the network's semantics ask.",
+        "with options after commas (amplified,length=5), or module:attribute. By default exactly, "
+        "as the network's semantics ask.",
         show_default=False,
     ),
 ]
@@ -108,9 +108,22 @@ MitigationOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def check_seed(value: int | None) -> int | None:
+    """A seed, or an error: a range in the option's type would take half of the help's width.
+
+    Raises:
+        typer.BadParameter: If it is negative, or has more than 63 bits.
+    """
+    if value is not None and not 0 <= value < 2**63:
+        raise typer.BadParameter(f"seed must be from 0 to {2**63 - 1}, got {value}")
+    return value
+
+
 SeedOption = Annotated[
     int | None,
-    typer.Option(min=0, max=2**63 - 1, help="Of the shots of a simulator.", show_default=False),
+    typer.Option(callback=check_seed, help="Of the shots of a simulator.", show_default=False),
 ]
 ChartOption = Annotated[
     Path | None,

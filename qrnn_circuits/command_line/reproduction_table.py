@@ -31,7 +31,7 @@ def print_list(quick: bool) -> None:
     Args:
         quick: Whether with few seeds, steps and cases.
     """
-    console = table_console()
+    console = table_console(piped=200)
     table = Table(box=None)
     for name in ("name", "what is run"):
         table.add_column(name)
@@ -54,7 +54,7 @@ def print_tables(experiments: list[Experiment], out: Path, quick: bool) -> None:
         out: Folder of the results.
         quick: Whether those of few seeds, steps and cases.
     """
-    console = table_console()
+    console = table_console(piped=200)
     for experiment in experiments:
         with usage_errors():
             runs = stored_runs(experiment, out, quick=quick)

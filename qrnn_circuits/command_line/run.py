@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
@@ -31,6 +30,7 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, run_forecast_on
 from qrnn_circuits.command_line.submission import show_waiting, submit_plan
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
         found = None if findings is None else findings.to_json()
         typer.echo(json.dumps({**result.to_json(), "findings": found}))
     else:
-        console = Console()
+        console = table_console()
         console.print(report_table(result))
         console.print(accuracy_text(result), highlight=False, soft_wrap=True)
         for text in () if findings is None else findings.texts:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from qrnn_circuits.command_line.devices import device_title, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import EncodingChoice
 from qrnn_circuits.command_line.submission import fetch_job, show_waiting, submit_plan
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def show_forecast(report: "ForecastReport", chart: Path | None, *, as_json: bool
 
 
 def _show(report: "ForecastReport") -> None:
-    console = Console()
+    console = table_console()
     console.print(_table(report))
     shots = "exact numbers" if report.shots is None else f"{report.shots:,} shots of each circuit"
     if report.mitigation is not None:

@@ -6,7 +6,12 @@ import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
-from qrnn_circuits.command_line.options import CheckpointChoice, CheckpointOption, RunArgument
+from qrnn_circuits.command_line.options import (
+    CheckpointChoice,
+    CheckpointOption,
+    RunArgument,
+    check_seed,
+)
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -14,7 +19,7 @@ def sample(
     folder: RunArgument,
     count: Annotated[int, typer.Option(min=1, max=2**20, help="How many sequences to draw.")] = 1,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Of prompts and measurements.")
+        int, typer.Option(callback=check_seed, help="Of prompts and measurements.")
     ] = 0,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
 ) -> None:

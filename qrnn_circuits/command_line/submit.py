@@ -50,8 +50,8 @@ def submit(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="An option of Qiskit Runtime's sampler, such as dynamical_decoupling.enable=true "
-            "or twirling.enable_measure=true; may be given several times.",
+            help="An option of Qiskit Runtime's sampler, such as "
+            "twirling.enable_gates=true; may be given several times.",
             show_default=False,
         ),
     ] = None,

@@ -116,7 +116,7 @@ def _json(run: SweepTrial) -> dict[str, Any]:
 
 def _print_table(book: Sweep) -> None:
     """Prints the runs, the best first, and why some have failed."""
-    console = table_console()
+    console = table_console(piped=200)
     table = Table(title=plain(f"{book.space.task}, in {book.folder}", "table.title"), box=None)
     of_series = issubclass(task_class(book.space.task), Forecast)
     judged_by = "normalised error" if of_series else "sampled error"

@@ -2,13 +2,16 @@
 
 from rich.console import Console
 
-# Of a file or a pipe, which has no width of its own.
-_WIDTH = 200
+# Tables are made to fit; on a narrower terminal, their lines go on in the next one.
+_LEAST_WIDTH = 80
 
 
-def table_console() -> Console:
-    """The standard output, as wide as a table of many columns where it is no terminal."""
+def table_console(piped: int = _LEAST_WIDTH) -> Console:
+    """The standard output, so wide that no figure is cut.
+
+    Args:
+        piped: The least width of a file or a pipe, which has none of its own.
+    """
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console.width = max(console.width, _LEAST_WIDTH if console.is_terminal else piped)
     return console

@@ -143,8 +143,8 @@ class _Display:
             self._status.update(Text(f"{self.text}  {timedelta(seconds=int(seconds))}"))
 
     def clear(self) -> None:
-        """Shows nothing until there is something new."""
-        self._hidden = True
+        """Shows nothing until there is something new: the results are being printed."""
+        self.text, self._hidden = "printing", True
         if self._status is not None:
             self._status.stop()
             self._status = None
@@ -173,8 +173,8 @@ def _watch(worker: int, connection: "Connection") -> NoReturn:
             signal.signal(number, signal.SIG_IGN)
         os.kill(worker, signal.SIGKILL)
         os.waitpid(worker, 0)
-        display.clear()
         text = f"Interrupted ({stopped.signal.name}) while {display.text}. {display.advice}"
+        display.clear()
         print(text.strip(), file=sys.stderr)
         sys.exit(128 + stopped.signal)
     display.clear()

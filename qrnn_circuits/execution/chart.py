@@ -64,9 +64,9 @@ def _draw_circuit(axes: Axes, circuit: CircuitReport) -> None:
         {"edgecolor": _RIGHT_COLOUR, "facecolor": "none", "boxstyle": "square,pad=0.25"}
     )
     axes.spines[["top", "right"]].set_visible(False)
-    noise = "" if circuit.kept is None else f" (noise {circuit.noise:.3f})"
+    by_chance = "" if circuit.kept is None else f" (by chance {circuit.noise:.3f})"
     axes.set_title(
-        f"sequence {planned.sequence}, step {planned.step}\nTVD {circuit.distance:.3f}{noise}",
+        f"sequence {planned.sequence}, step {planned.step}\nTVD {circuit.distance:.3f}{by_chance}",
         fontsize=8,
     )
 

@@ -70,8 +70,7 @@ def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) ->
         right.set_ylabel(f"forecast of {name}", parse_math=False)
     axes[-1, 0].set_xlabel("test window")
     axes[-1, 1].set_xlabel("truth")
-    lines, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(lines, labels, loc="outside lower center", ncols=2)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -109,5 +108,5 @@ def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
         axis.plot(report.rows, device, label="device", **_MARKS)
         axis.set_ylabel(name, parse_math=False)
     axes[-1].set_xlabel("test window")
-    axes[0].legend()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     write_figure(figure, path)

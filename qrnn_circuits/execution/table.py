@@ -13,7 +13,7 @@ _COLUMNS = (
     "exact",
     "device",
     "TVD",
-    "noise",
+    "chance",
     "kept",
     "predicted",
     "z",
@@ -37,7 +37,7 @@ def report_table(report: Report) -> Table:
             style="table.title",
         ),
         caption="exact, device: the most probable symbol and its probability\n"
-        "TVD: total variation distance to exact; noise: TVD by shots alone\n"
+        "TVD: total variation distance to exact; chance: TVD by shots alone\n"
         "kept: share of the shots; predicted: the same by the model\n"
         "z: standard errors between them; all: share right, and means"
         + (note if left_out else "")

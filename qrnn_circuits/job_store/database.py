@@ -84,7 +84,9 @@ class Database:
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except OSError as error:
-            raise JobStoreError(f"cannot record jobs in {self.path}: {error}") from error
+            raise JobStoreError(
+                f"cannot record jobs in {self.path}: {error}; name another file in QRNN_JOBS"
+            ) from error
         self._holds_data()
         with self._connection() as connection:
             if _is_new(connection):

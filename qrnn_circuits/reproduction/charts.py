@@ -253,7 +253,11 @@ def _bars(axes: Axes, settings: ChartSettings, results: Results) -> bool:
                     continue
                 ends = [left - width / 2, left + width / 2]
                 axes.plot(ends, [each.value] * 2, color="black", linewidth=2, linestyle=":")
-    axes.set_xticks(range(len(rows)), list(rows), rotation=20 if len(rows) > 3 else 0)
+    # Slanted names end at their bars.
+    slant: dict[str, Any] = (
+        {"rotation": 20, "ha": "right", "rotation_mode": "anchor"} if len(rows) > 3 else {}
+    )
+    axes.set_xticks(range(len(rows)), list(rows), **slant)
     if drawn and len(kinds) > 1:
         names = dict.fromkeys(name.rpartition(".")[2] for case in cases for name in case.varied)
         _legend(axes, ", ".join(names))

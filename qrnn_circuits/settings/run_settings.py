@@ -161,7 +161,12 @@ class RunSettings:
         None, "Greatest norm of the gradients; a huge one clips none.", positive=True
     )
     history: int = _optimisation(40, "Past updates that lbfgs remembers.", least=1, greatest=2**16)
-    loss: Loss = _optimisation("nll", "nll or paper.", choices=get_args(Loss))
+    loss: Loss = _optimisation(
+        "nll",
+        "nll: the negative log-likelihood; paper: the paper's, which takes probabilities for "
+        "logits.",
+        choices=get_args(Loss),
+    )
     acceptance_weight: float = _optimisation(
         0.0,
         "Adds so many times the mean of -log(acceptance) for each step to the loss, so that the "

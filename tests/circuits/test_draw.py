@@ -2,8 +2,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from qrnn_circuits import QRNN
+from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.realisations import (
     Amplified,
@@ -39,6 +40,27 @@ def test_a_picture_of_order_0_names_no_realisation(make_model: Callable[..., QRN
     figure = draw_step(compile_circuit(make_model(lane=1, workspace=2, order=0), [1]))
     assert figure.get_suptitle() == "One step, input symbol 1: order 0, degree 2"
     assert "ancilla 0" not in {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_a_later_step_is_drawn_with_its_own_stages(make_model: Callable[..., QRNN]) -> None:
+    model = make_model(lane=1, workspace=1, stages=0, order=0, degree=1)
+    circuit = compile_circuit(model, [0, 1], [UNREAD, None])
+    first, last = (draw_step(circuit, step) for step in range(2))
+    assert "output stage" not in {text.get_text() for text in first.axes[0].texts}
+    assert "output stage" in {text.get_text() for text in last.axes[0].texts}
+    assert "input symbol 1" in last.get_suptitle()
+    with pytest.raises(ValueError, match="step must be from 0 to 1, got 2"):
+        draw_step(circuit, 2)
+
+
+def test_an_angle_that_is_not_zero_is_not_drawn_as_zero(make_model: Callable[..., QRNN]) -> None:
+    model = make_model(lane=1, workspace=1, stages=0, order=0, degree=1)
+    with torch.no_grad():
+        # Of the constant and of the only parity: 0.002 and, to rounding, 0.
+        next(model.parameters()).zero_()[..., 0] = 0.002
+    figure = draw_step(compile_circuit(model, [0]))
+    angles = [text.get_text() for text in figure.axes[1].texts if "RY" in text.get_text()]
+    assert angles == ["RY\n0.002", "RY\n0"]
 
 
 def test_a_long_neuron_is_cut_and_says_so(make_model: Callable[..., QRNN]) -> None:

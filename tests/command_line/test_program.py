@@ -18,14 +18,16 @@ def test_the_version_is_that_of_the_package(qrnn: Qrnn) -> None:
     assert result.stdout == f"qrnn-circuits {qrnn_circuits.__version__}\n"
 
 
-@pytest.mark.parametrize(
-    "command", ["train", "evaluate", "sample", "inspect", "run", "submit", "jobs", "results"]
-)
-def test_every_command_has_a_help_page(qrnn: Qrnn, command: str) -> None:
+@pytest.mark.usefixtures("eighty_columns")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_page_of_which_eighty_columns_cut_nothing(
+    qrnn: Qrnn, command: str
+) -> None:
     assert command in qrnn("--help").stdout
     result = qrnn(command, "--help")
     assert result.exit_code == 0
     assert f"qrnn {command}" in result.stdout
+    assert "…" not in result.stdout
 
 
 def test_an_unknown_command_is_a_usage_error(qrnn: Qrnn) -> None:

@@ -121,6 +121,12 @@ def test_a_signal_ends_native_code_that_keeps_pythons_lock(program: Program, num
     assert run.process.returncode == 128 + number
 
 
+def test_work_that_is_done_is_not_said_to_be_interrupted(program: Program) -> None:
+    run = program("doing('drawing')\nclear()\nprint('done', file=sys.stderr)\ntime.sleep(60)")
+    run.read("done")
+    assert run.interrupt() == "Interrupted (SIGINT) while printing."
+
+
 @pytest.mark.parametrize(("ending", "code"), [("sys.exit(3)", 3), ("pass", 0), ("1 / 0", 1)])
 def test_the_exit_code_and_the_output_are_the_workers(
     program: Program, ending: str, code: int

@@ -1,11 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pennylane as qml
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from qrnn_circuits.circuits import compile_circuit
+from qrnn_circuits.execution import forecast_chart
 from qrnn_circuits.execution.forecast_plan import plan_forecast
 from qrnn_circuits.execution.forecast_run import run_forecast, window_circuit
 from qrnn_circuits.training import RunConfig, TrainedRun
@@ -95,3 +98,16 @@ def test_the_circuit_of_a_window_is_of_one_cell() -> None:
         window_circuit(untrained("qrnn", num_layers=2))
     with pytest.raises(ValueError, match="needs the cell 'qrnn', but the run has 'qlstm'"):
         window_circuit(untrained("qlstm"))
+
+
+def test_the_legend_of_a_chart_of_forecasts_hides_no_forecast(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(forecast_chart, "write_figure", lambda figure, _: drawn.append(figure))
+    run = untrained("qrnn")
+    report = run_forecast(plan_forecast(run, windows=2), run, qml.device("default.qubit"))
+    forecast_chart.draw_device_forecasts(report, tmp_path / "chart.png")
+    (figure,) = drawn
+    assert [axes.get_legend() for axes in figure.axes] == [None]
+    assert len(figure.legends) == 1

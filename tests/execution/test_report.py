@@ -287,6 +287,7 @@ def test_a_table_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> No
 
 def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:
     figure = draw_report(sampled)
+    assert "by chance" in figure.axes[0].get_title()
     panels = figure.axes
     titles = [panel.get_title() for panel in panels]
     assert [title.splitlines()[0] for title in titles] == [

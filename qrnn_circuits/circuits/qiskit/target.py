@@ -170,11 +170,11 @@ def fake_backend(name: str) -> Any:  # noqa: ANN401
     }
     wanted = name.lower().replace("_", "")
     if wanted not in classes:
-        near = get_close_matches(wanted, classes, n=3, cutoff=0.5)
+        near = get_close_matches(wanted.replace("ibm", "fake"), classes, n=3, cutoff=0.5)
         names = [f"fake_{near_name.removeprefix('fake')}" for near_name in near]
         raise ValueError(
             f"there is no backend {name!r} in qiskit_ibm_runtime.fake_provider"
             + (f"; close names are {', '.join(names)}" if names else "")
-            + ". For a real chip, pass the backend that QiskitRuntimeService gives."
+            + ". A real chip is given in Python, as the backend of QiskitRuntimeService."
         )
     return getattr(fake_provider, classes[wanted])()

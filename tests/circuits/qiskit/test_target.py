@@ -56,6 +56,8 @@ def test_missing_instructions_and_qubits_are_named() -> None:
 
 
 def test_what_is_no_target_is_rejected() -> None:
+    with pytest.raises(ValueError, match=r"no backend 'ibm_fez' .* close names are fake_fez"):
+        fake_backend("ibm_fez")
     with pytest.raises(ValueError, match=r"no backend 'fake_fex' .* close names are fake_fez"):
         resolve_target("fake_fex")
     with pytest.raises(ValueError, match="must list names of Qiskit's gates, got 'cxx'"):
