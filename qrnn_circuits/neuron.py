@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan, pi
-from typing import get_args
+from typing import cast, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from qrnn_circuits.checks import as_integer, check_number, plain
 from qrnn_circuits.choices import Semantics as Semantics
@@ -113,13 +114,17 @@ def check_parameters(module: nn.Module) -> None:
     Nothing is asked of parameters without numbers: those of the meta device, or that are traced.
 
     Args:
-        module: Its own parameters are checked, not those of its parts.
+        module: Its own parameters are checked, not those of its parts; of those that
+            ``torch.nn.utils.parametrize`` computes from others, what it computes.
 
     Raises:
         TypeError: If they are not all of type float32, or all of float64.
         ParameterRangeError: See :func:`check_angles`.
     """
-    named = [(name, p.detach()) for name, p in module.named_parameters(recurse=False)]
+    names = [name for name, _ in module.named_parameters(recurse=False)]
+    if is_parametrized(module):
+        names += cast(nn.ModuleDict, module.parametrizations)
+    named = [(name, getattr(module, name).detach()) for name in names]
     if is_traced() or any(parameter.is_meta for _, parameter in named):
         return
     check_types(parameter for _, parameter in named)

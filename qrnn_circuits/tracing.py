@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def is_traced() -> bool:
@@ -94,3 +95,23 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
     if torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
+
+
+def widened(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Values as another type where ``torch.autocast`` may have narrowed them, else as they are.
+
+    Args:
+        values: What the operations before may have returned.
+        dtype: That of the parameters.
+
+    Example:
+        >>> narrow = torch.ones(2, dtype=torch.bfloat16)
+        >>> widened(narrow, torch.float32).dtype
+        torch.bfloat16
+        >>> with torch.autocast("cpu"):
+        ...     widened(narrow, torch.float32).dtype
+        torch.float32
+    """
+    if values.dtype not in (torch.float16, torch.bfloat16):
+        return values
+    return values.to(dtype) if torch.is_autocast_enabled(values.device.type) else values

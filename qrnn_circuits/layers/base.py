@@ -21,7 +21,7 @@ from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_tensor
-from qrnn_circuits.tracing import is_traced
+from qrnn_circuits.tracing import is_traced, widened
 
 if TYPE_CHECKING:
     import pennylane as qml
@@ -261,8 +261,12 @@ class RecurrentLayer(SavedOptions, ABC):
             ValueError: If a shape is wrong, or a number is not finite.
             TypeError: If a type is not that of the parameters.
         """
+        dtype = next(self.parameters()).dtype
+        if isinstance(hx, Tensor):
+            hx = widened(hx, dtype)
         if isinstance(input, PackedSequence):
             padded, lengths = pad_packed_sequence(input)
+            padded = widened(padded, dtype)
             if self._check_input(padded):
                 raise ValueError(
                     f"input must be packed sequences of shape (T, {self.input_size}) each, got one "
@@ -272,6 +276,8 @@ class RecurrentLayer(SavedOptions, ABC):
             if self.reading == "last":
                 return (output.transpose(0, 1) if self.batch_first else output), state
             return packed_like(input, output, lengths), state
+        if isinstance(input, Tensor):
+            input = widened(input, dtype)
         one = self._check_input(input)
         inputs = input[:, None] if one else input
         if self.batch_first and not one:

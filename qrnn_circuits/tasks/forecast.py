@@ -215,6 +215,12 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         return self._contents.inputs == self._contents.targets
 
     @property
+    def known_targets(self) -> Sequence[int] | None:
+        """The place of each target among the values that are known, or None if one is not."""
+        inputs, targets = list(self._contents.inputs), self._contents.targets
+        return [inputs.index(n) for n in targets] if set(targets) <= set(inputs) else None
+
+    @property
     def found(self) -> str:
         """How many points of which columns the file holds, and which columns are left out."""
         if not self.data:
@@ -284,11 +290,11 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
             known = self._ends[0] + self.window - 1
             forecast = known + self.horizon
         inputs, targets = self._series
-        if inputs is targets:
-            known = forecast
+        # A column that is both is scaled once.
+        ends = [forecast if name in targets.names else known for name in inputs.names]
         return (
-            Scaling.fitted(Columns(inputs.names, inputs.values[:known])),
-            Scaling.fitted(Columns(targets.names, targets.values[:forecast])),
+            Scaling.fitted(inputs, ends),
+            Scaling.fitted(targets, [forecast] * len(targets.names)),
         )
 
     @cached_property

@@ -196,13 +196,19 @@ class Scaling:
     span: Values
 
     @classmethod
-    def fitted(cls, columns: Columns) -> "Scaling":
-        """The scaling by all points of some columns.
+    def fitted(cls, columns: Columns, ends: Sequence[int | None]) -> "Scaling":
+        """The scaling by the first points of each column.
+
+        Args:
+            columns: The series.
+            ends: For each column the number of points that it goes by, None for all.
 
         Raises:
             ValueError: If a column is constant.
         """
-        low, high = columns.values.min(0), columns.values.max(0)
+        firsts = [values[:end] for values, end in zip(columns.values.T, ends, strict=True)]
+        low = np.array([values.min() for values in firsts])
+        high = np.array([values.max() for values in firsts])
         with np.errstate(over="ignore"):
             span = high - low
         for name, value, width in zip(columns.names, low, span, strict=True):

@@ -94,8 +94,8 @@ def evaluate_forecast(
     errors = (run.task.unscaled(found) - run.task.unscaled(batch.targets)).square().mean(0).sqrt()
     names = run.task.target_names
     persistence = None
-    if run.task.forecasts_its_inputs:
-        persistence = normalised_error(batch.inputs[:, -1], batch.targets)
+    if (known := run.task.known_targets) is not None:
+        persistence = normalised_error(batch.inputs[:, -1, known], batch.targets)
     return ForecastEvaluation(
         mean_squared_error=float((found - batch.targets).square().mean()),
         normalised_error=normalised_error(found, batch.targets),

@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
-from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
+from torch.nn.utils.parametrize import register_parametrization
+from torch.nn.utils.rnn import (
+    PackedSequence,
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+)
 
 from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
 from qrnn_circuits.layers.hybrid import HybridLayer
@@ -429,6 +435,48 @@ def test_values_that_are_not_finite_are_refused() -> None:
         next(p for name, p in layer.named_parameters() if "after" in name).fill_(torch.nan)
     with pytest.raises(ParameterRangeError, match="values of a layer"):
         layer(torch.rand(3, 2, 2))
+
+
+def test_parameters_that_others_compute_are_taken_and_checked(make_layer: Make) -> None:
+    class Halves(nn.Module):
+        def forward(self, doubled: Tensor) -> Tensor:
+            return doubled / 2
+
+        def right_inverse(self, values: Tensor) -> Tensor:
+            return 2 * values
+
+    layer = make_layer(num_layers=2)
+    inputs = random(3, 2, 2)
+    expected = layer(inputs)[0]
+
+    for module in list(layer.modules()):
+        for name, _ in list(module.named_parameters(recurse=False)):
+            register_parametrization(module, name, Halves())
+
+    assert torch.allclose(layer(inputs)[0], expected, rtol=0, atol=1e-12)
+    with torch.no_grad():
+        next(layer.parameters()).fill_(torch.nan)
+    with pytest.raises(ParameterRangeError):
+        layer(inputs)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_mixed_precision_takes_in_what_it_has_narrowed(packed: bool, make_layer: Make) -> None:
+    layer = make_layer(dtype=torch.float32)
+    narrow = random(4, 3, 2).bfloat16()
+    state = layer(narrow.float())[1].detach()
+    expected, end = layer(narrow.float(), state)
+
+    inputs = pack_padded_sequence(narrow, torch.tensor([4, 4, 4])) if packed else narrow
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, found_end = layer(inputs, state)
+
+    if packed:
+        found, _ = pad_packed_sequence(found)
+    assert torch.equal(found, expected)
+    assert torch.equal(found_end, end)
+    with pytest.raises(TypeError, match=r"torch\.float32, or .*, got torch\.bfloat16"):
+        layer(narrow)
 
 
 def test_parameters_of_several_types_are_refused(make_layer: Make) -> None:

@@ -5,6 +5,8 @@ from torch import Tensor
 
 from qrnn_circuits import FastWeightProgrammer
 from qrnn_circuits.layers import RecurrentLayer
+from qrnn_circuits.simulation import fast_weights
+from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from tests.layers.cases import Make, assert_alike, maker, random
 
 
@@ -64,6 +66,41 @@ def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
 
     expected = by_hand(layer, inputs, options["depth"], qubits)
     assert_alike((output, state[0]), expected, [inputs, *layer.parameters()])
+
+
+@pytest.mark.parametrize("asked", [("inputs",), ("angles",), ("inputs", "angles")])
+def test_circuits_that_run_some_after_some_are_those_that_run_at_once(
+    asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {"inputs": random(5, 3, 2), "angles": random(5, 3, 2, 4)}
+    wanted = [values[name].requires_grad_() for name in asked]
+
+    def derivatives() -> list[Tensor]:
+        found = programmed_expectations(*values.values())
+        first = torch.autograd.grad(found.square().sum(), wanted, create_graph=True)
+        slopes = torch.stack([each.square().sum() for each in first])
+        second = torch.autograd.grad(slopes.sum(), wanted)
+        plain = torch.autograd.grad(programmed_expectations(*values.values()).sin().sum(), wanted)
+        return [found, *first, *second, *plain]
+
+    expected = derivatives()
+    monkeypatch.setattr(fast_weights, "_MOST_AMPLITUDES", 4 * 2**4)
+    for one, other in zip(derivatives(), expected, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-12)
+
+
+def test_states_are_not_kept_for_the_backward_pass() -> None:
+    rows, wires = 2 * fast_weights._MOST_AMPLITUDES >> 8, 8
+    kept: list[int] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    angles = torch.rand(rows, 2, wires, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        programmed_expectations(torch.rand(rows, 1), angles)
+    assert sum(kept) == rows * (2 * wires + 1)
 
 
 def test_no_step_depends_on_later_ones(make_layer: Make) -> None:

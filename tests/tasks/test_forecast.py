@@ -57,6 +57,25 @@ def test_the_scaling_goes_by_the_points_of_the_training_alone(ramp: Path) -> Non
     assert both.test().targets[-1].tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("targets", [None, "up,down", "down", "2,1"])
+@pytest.mark.parametrize("scaling", ["training", "all", "none"])
+def test_a_column_that_is_known_and_forecast_is_scaled_once(
+    ramp: Path, scaling: ScaledBy, targets: str | None
+) -> None:
+    task = Forecast(data=str(ramp), window=3, horizon=5, targets=targets, scaling=scaling)
+    test, places = task.test(), task.known_targets
+    assert places is not None
+    assert [task.contents["inputs"][place] for place in places] == list(task.target_names)  # type: ignore[index]
+    ahead = test.inputs[5:, -1, places]
+    assert torch.equal(ahead, test.targets[: len(ahead)])
+
+
+def test_a_column_that_is_known_alone_is_scaled_by_the_training_windows_alone(ramp: Path) -> None:
+    inputs = Forecast(data=str(ramp), targets="down", horizon=5).training().inputs
+    assert inputs[..., 0].amax() == 1
+    assert inputs[..., 1].amin() > 0
+
+
 @pytest.mark.parametrize("scaling", ["training", "all", "none"])
 def test_unscaled_targets_are_those_of_the_file(ramp: Path, scaling: ScaledBy) -> None:
     task = Forecast(data=str(ramp), scaling=scaling)

@@ -83,6 +83,21 @@ def test_figures_are_those_of_the_forecasts_in_scaled_and_own_units(
     np.testing.assert_allclose(own_units.found - own_units.truth, errors * spans, atol=1e-12)
 
 
+def test_the_last_value_is_that_of_each_column_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "columns.csv"
+    rows = [f"{time},{time % 3},{time % 7 * 10}" for time in range(60)]
+    path.write_text("\n".join(["time,short,long", *rows]))
+    found = {}
+    for targets in ("long", "short,long", "long,short"):
+        options = {"data": str(path), "targets": targets, "horizon": 7}
+        trained = RunConfig.resolve("forecast", {"cell": "rnn"}, {"task_options": options})
+        run = TrainedRun[Any, Any](trained, trained.build_task(), trained.build_model(), 0)
+        found[targets] = evaluate_forecast(run).persistence
+    assert found["long"] == 0
+    assert found["short,long"] == pytest.approx(found["long,short"])
+    assert found["short,long"] != pytest.approx(0, abs=0.1)
+
+
 def test_what_is_not_known_has_no_last_value() -> None:
     options = {"task_options": {"series": "narma5", "points": 60}}
     trained = config(**options)
