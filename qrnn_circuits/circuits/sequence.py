@@ -51,6 +51,7 @@ def compile_circuit(
 
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
+        TypeError: If symbols are no integers.
         ValueError: If an argument is out of range, the realisation is unknown or not of the
             model's semantics, or there is a tolerance but its realisation can drop nothing, or a
             tolerance or inputs in angles but the circuit is symbolic.

@@ -1,7 +1,8 @@
 """The operations of a whole sequence: steps one after another on the same wires."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
+from typing import Any
 
 import pennylane as qml
 import torch
@@ -9,6 +10,7 @@ from pennylane.operation import Operator
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD, Cell, check_unread
+from qrnn_circuits.checks import plain
 from qrnn_circuits.circuits.cell import cell_stages, condition_lane
 from qrnn_circuits.circuits.encoding import Encoding, encode_in_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
@@ -99,6 +101,7 @@ def checked_inputs(
 
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
+        TypeError: If symbols are no integers.
         ValueError: If there is no input, another number of outcomes, a symbol out of range, or
             features of another shape or that are not finite.
     """
@@ -106,14 +109,12 @@ def checked_inputs(
     if cell.features:
         steps = list(_checked_features(cell, inputs))
     else:
-        steps = _checked_symbols(cell, "inputs", [int(symbol) for symbol in inputs])
+        steps = _checked_symbols(cell, "inputs", _integers("inputs", inputs))
     if not steps:
         raise ValueError("inputs must hold at least one step, got none")
-    chosen: list[int | None] = (
-        [None] * len(steps)
-        if outcomes is None
-        else [None if symbol is None else int(symbol) for symbol in outcomes]
-    )
+    chosen: list[int | None] = [None] * len(steps)
+    if outcomes is not None:
+        chosen = _integers("outcomes", outcomes, or_none=True)
     if len(chosen) == len(steps) - 1:
         chosen.append(None)
     if len(chosen) != len(steps):
@@ -126,6 +127,17 @@ def checked_inputs(
     if UNREAD in chosen:
         check_unread(cell)
     return steps, chosen
+
+
+def _integers(name: str, symbols: object, *, or_none: bool = False) -> list[Any]:
+    """Symbols as integers of Python, from those of NumPy and PyTorch too."""
+    if not isinstance(symbols, Iterable):
+        raise TypeError(f"{name} must be a sequence of symbols, got {symbols!r}")
+    numbers = [plain(symbol) for symbol in symbols]
+    for number in numbers:
+        if not (number is None and or_none) and type(number) is not int:
+            raise TypeError(f"{name} must hold integers, got {number!r}")
+    return numbers
 
 
 def _checked_symbols(

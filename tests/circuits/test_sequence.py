@@ -1,5 +1,6 @@
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -191,3 +192,19 @@ def test_what_a_compiled_circuit_cannot_do_is_refused(make_model: MakeModel) -> 
     other = make_model(lane=1, workspace=2, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match="workspace is 2, not 1"):
         compile_circuit(model, [0], symbolic=True).parameter_values(other)
+
+
+@pytest.mark.parametrize("symbols", ["01", ["0", "1"], [0.0, 1.5], [True, 0], [0, [1]], 3])
+def test_symbols_that_are_no_integers_are_refused(make_model: MakeModel, symbols: Any) -> None:
+    model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+    for arguments in ((symbols,), ([0, 1], symbols)):
+        name = "inputs" if len(arguments) == 1 else "outcomes"
+        with pytest.raises(TypeError, match=f"{name} must (hold integers|be a sequence)"):
+            compile_circuit(model, *arguments)
+
+
+def test_symbols_of_numpy_and_torch_are_taken(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+    circuit = compile_circuit(model, torch.tensor([0, 1]), np.array([1]))
+    assert (circuit.inputs, circuit.outcomes) == ((0, 1), (1, None))
+    assert all(type(symbol) is int for symbol in circuit.inputs)
