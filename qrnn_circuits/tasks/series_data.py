@@ -79,6 +79,8 @@ class Table:
             ValueError: If there is no such column, one is named twice, or a number is missing.
         """
         if wanted is None:
+            for place in sorted(self.text):
+                self._check_commas(place, option)
             places = [place for place in range(len(self.names)) if place not in self.text]
         else:
             places = [self._place(option, name.strip()) for name in wanted.split(",")]
@@ -98,6 +100,16 @@ class Table:
                 )
         return Columns(names, values)
 
+    def _check_commas(self, place: int, option: str) -> None:
+        """Raises where a column without any number begins with one but for its commas."""
+        field = self.gaps[place].field.strip()
+        if "," in field and any(_is_number(field.replace(",", mark)) for mark in (".", "")):
+            raise ValueError(
+                f"{self.path}: column {short(self.names[place])} has commas in its numbers, such "
+                f"as {short(field)}: write decimal points and no other marks, or leave the column "
+                f"out by {option}"
+            )
+
     def _place(self, option: str, name: str) -> int:
         if name in self.names:
             place = self.names.index(name)
@@ -107,6 +119,7 @@ class Table:
             known = [name for at, name in enumerate(self.names) if at not in self.text]
             raise ValueError(brief(f"{option} names no column {short(name)}{similar(name, known)}"))
         if place in self.text:
+            self._check_commas(place, option)
             raise ValueError(
                 f"{option} names the column {short(self.names[place])}, which holds no number"
             )

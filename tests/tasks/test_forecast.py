@@ -241,10 +241,22 @@ def test_semicolons_and_tabulators_separate_columns_as_commas_do(mark: str, ramp
 def test_a_comma_in_a_number_is_no_separator_where_semicolons_are(tmp_path: Path) -> None:
     path = tmp_path / "decimal.csv"
     path.write_text("0,5;1\n" + "1,25;2\n" * 20)
-    assert Forecast(data=str(path), scaling="none").target_names == ("2",)
+    assert Forecast(data=str(path), columns="2", scaling="none").target_names == ("2",)
     path.write_text("0,5;1,5\n" + "1,25;2,5\n" * 20)
     with pytest.raises(ValueError, match="there must be decimal points, and commas, semicolons"):
         Forecast(data=str(path))
+
+
+@pytest.mark.parametrize("number", ["21,5", "-0,25", "1,000", "1,000.5", "1,234,567"])
+@pytest.mark.parametrize("columns", [None, "rain"])
+def test_a_column_of_numbers_with_commas_is_not_left_out_in_silence(
+    number: str, columns: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "decimal.csv"
+    path.write_text("day;rain;note\n" + "".join(f"{n};{number};a, b\n" for n in range(20)))
+    with pytest.raises(ValueError, match=rf"column 'rain' has commas .* '{number}': write decimal"):
+        Forecast(data=str(path), columns=columns)
+    assert Forecast(data=str(path), columns="day").target_names == ("day",)
 
 
 @given(
