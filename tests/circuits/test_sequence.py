@@ -205,6 +205,6 @@ def test_symbols_that_are_no_integers_are_refused(make_model: MakeModel, symbols
 
 def test_symbols_of_numpy_and_torch_are_taken(make_model: MakeModel) -> None:
     model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
-    circuit = compile_circuit(model, torch.tensor([0, 1]), np.array([1]))
+    circuit = compile_circuit(model, torch.tensor([0, 1]), list(np.array([1])))
     assert (circuit.inputs, circuit.outcomes) == ((0, 1), (1, None))
     assert all(type(symbol) is int for symbol in circuit.inputs)
