@@ -12,10 +12,12 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 
+import qrnn_backends.corrected_operators  # noqa: F401
 from qrnn_backends.conditions import holds
 from qrnn_backends.differentiable import in_place_of
 from qrnn_backends.parameter_shift import (
     WAY_OUT,
+    refuse_functions_of_states,
     unpostselected_param_shift,
     unpostselected_param_shift_hessian,
 )
@@ -35,11 +37,11 @@ def _numerical(rule: Transform) -> Transform:
         **options: Any,  # noqa: ANN401
     ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
         for place in range(len(tape.trainable_params)):
-            operation, index, _ = tape.get_operation(place)
-            if index < len(tape.operations) and not _is_scalar(operation):
+            operation, index, parameter = tape.get_operation(place)
+            if index < len(tape.operations) and not _is_number(operation, parameter):
                 raise ValueError(
                     f"{operation} cannot be differentiated by {rule.tape_transform.__name__}, "
-                    f"which takes numbers for parameters, and has no decomposition: {WAY_OUT}"
+                    f"which takes real numbers for parameters, and has no decomposition: {WAY_OUT}"
                 )
         batch, combine = rule(tape, **(options | {"validate_params": False}))
         return batch, combine
@@ -48,8 +50,23 @@ def _numerical(rule: Transform) -> Transform:
 
 
 def _is_scalar(operation: qml.operation.Operator) -> bool:
-    # A batch has an axis more than the parameter.
-    return not any(operation.ndim_params) or not operation.data
+    return all(
+        _is_number(operation, place)
+        for place, value in enumerate(operation.data)
+        if qml.math.requires_grad(value)
+    )
+
+
+def _is_number(operation: qml.operation.Operator, place: int) -> bool:
+    """Whether a parameter is a real number, or a batch of them, that can be changed a little."""
+    value = operation.data[place]
+    try:
+        axes = operation.ndim_params
+    except AttributeError:
+        axes = None
+    # Exponentials and sums do not say.
+    axes = qml.math.ndim(value) if axes is None else axes[place]
+    return axes == 0 and "complex" not in qml.math.get_dtype_name(value)
 
 
 finite_difference = _numerical(qml.gradients.finite_diff)
@@ -68,8 +85,9 @@ def unmeasured_hadamard_grad(
         options: Those of PennyLane's ``hadamard_grad``.
 
     Raises:
-        ValueError: If the tape measures before its end.
+        ValueError: If the tape measures before its end, or a result is no expectation value.
     """
+    refuse_functions_of_states(tape, "the Hadamard test")
     for operation in filter(_measures, tape.operations):
         raise ValueError(
             "diff_method must not be 'hadamard' for circuits with mid-circuit measurements, "

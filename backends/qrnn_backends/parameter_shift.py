@@ -1,12 +1,20 @@
 """PennyLane's parameter-shift rule, for circuits without postselection only."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from typing import Any, TypeAlias
 
+import numpy as np
 import pennylane as qml
 from pennylane.exceptions import OperatorPropertyUndefined
-from pennylane.measurements import ExpectationMP, MeasurementProcess, VarianceMP
+from pennylane.measurements import (
+    ExpectationMP,
+    MeasurementProcess,
+    SampleMeasurement,
+    StateMeasurement,
+    VarianceMP,
+)
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
@@ -46,10 +54,37 @@ def refuse_postselection(tape: QuantumScript, rule: str) -> None:
             )
 
 
+def refuse_functions_of_states(tape: QuantumScript, rule: str) -> None:
+    """Refuses a rule that holds for expectation values, where results are not linear in the state.
+
+    PennyLane refuses some of them, and gives 0 for the derivative of a purity.
+
+    Args:
+        tape: The circuit to differentiate.
+        rule: What messages call it.
+
+    Raises:
+        ValueError: If the tape returns a function of the state that is no distribution.
+    """
+    for measurement in tape.measurements:
+        if isinstance(measurement, StateMeasurement) and not isinstance(
+            measurement, SampleMeasurement
+        ):
+            raise ValueError(
+                f"{rule} is of expectation values, and wrong for {measurement}: differentiate "
+                "without shots on qrnn.torch, which backpropagates, or take "
+                "diff_method='finite-diff'"
+            )
+
+
+def _has_recipe(operation: Operator) -> bool:
+    recipes = getattr(operation, "grad_recipe", None)
+    return any(recipe is not None for recipe in recipes or ())
+
+
 def _has_rule(operation: Operator) -> bool:
     # Adjoints of what is no gate have none.
-    recipes = getattr(operation, "grad_recipe", None)
-    if any(recipe is not None for recipe in recipes or ()):
+    if _has_recipe(operation):
         return True
     try:
         return bool(operation.parameter_frequencies)
@@ -72,9 +107,10 @@ def unpostselected_param_shift(
         options: Those of PennyLane's ``param_shift``.
 
     Raises:
-        ValueError: If the tape postselects an outcome.
+        ValueError: If the tape postselects an outcome, or a result is no expectation value.
     """
     refuse_postselection(tape, "the parameter-shift rule")
+    refuse_functions_of_states(tape, "the parameter-shift rule")
     tape = _with_shift_rules(tape)
     varied = [isinstance(measurement, VarianceMP) for measurement in tape.measurements]
     if not (any(varied) and tape.trainable_params):
@@ -111,9 +147,10 @@ def unpostselected_param_shift_hessian(
         options: Those of PennyLane's ``param_shift_hessian``.
 
     Raises:
-        ValueError: If the tape postselects an outcome.
+        ValueError: If the tape postselects an outcome, or a result is no expectation value.
     """
     refuse_postselection(tape, "the parameter-shift rule")
+    refuse_functions_of_states(tape, "the parameter-shift rule")
     batch, combine = qml.gradients.param_shift_hessian(_with_shift_rules(tape), **options)
     return [_plain(part) for part in batch], combine
 
@@ -144,14 +181,37 @@ class _ShiftedConditional(Conditional):  # type: ignore[misc]
 
 
 def _with_shift_rules(tape: QuantumScript) -> QuantumScript:
-    """The tape with conditioned gates that have shift rules."""
+    """The tape with conditioned gates that have shift rules, and with rules that can be solved."""
     operations = [
-        _ShiftedConditional(operation.meas_val, operation.base)
+        _ShiftedConditional(operation.meas_val, _with_solvable_rule(operation.base))
         if isinstance(operation, Conditional)
-        else operation
+        else _with_solvable_rule(operation)
         for operation in tape.operations
     ]
     return tape.copy(operations=operations, trainable_params=tape.trainable_params)
+
+
+def _with_solvable_rule(operation: Operator) -> Operator:
+    """An operation with a rule of its own where its frequencies are not evenly spaced.
+
+    PennyLane's shifts are odd multiples of one that the smallest frequency sets, where others may
+    look the same as this one. Those that the largest sets tell all of them apart.
+    """
+    try:
+        (given,) = operation.parameter_frequencies
+    except (AttributeError, OperatorPropertyUndefined, ValueError):
+        return operation
+    # PennyLane rounds the eigenvalues so, but not their differences.
+    frequencies = sorted({round(float(frequency), 8) for frequency in given})
+    count, odd = len(frequencies), np.arange(1, 2 * len(frequencies), 2)
+    evenly = np.arange(1, len(given) + 1) * max(given, default=0.0) / max(len(given), 1)
+    if count < 2 or _has_recipe(operation) or np.allclose(sorted(given), evenly):
+        return operation
+    shifts = tuple(np.pi / (2 * frequencies[-1]) * odd)
+    factors, shifted = qml.gradients.generate_shift_rule(tuple(frequencies), shifts).T
+    with_rule = copy(operation)
+    with_rule.grad_recipe = [np.stack([factors, np.ones_like(factors), shifted], 1).tolist()]
+    return with_rule
 
 
 def _plain(tape: QuantumScript) -> QuantumScript:

@@ -350,3 +350,26 @@ def test_metrics_of_states_are_refused_where_a_measurement_would_be_left_out(
     np.testing.assert_allclose(np.diag(found), factor * np.array([1, 1, last]) / 4, atol=1e-9)
     with pytest.raises(ValueError, match="pure states and takes no mid-circuit measurements"):
         metric(qml.QNode(circuit, qml.device(device, wires=3)))(angles, measures=True)
+
+
+@pytest.mark.parametrize("method", ["best", "parameter-shift", "hadamard"])
+def test_functions_of_states_have_no_rule_of_expectation_values(method: str) -> None:
+    def purity(angle: TensorLike) -> object:
+        qml.RX(angle, 0)
+        qml.CNOT([0, 1])
+        return qml.purity([0])
+
+    with pytest.raises(ValueError, match="wrong for purity"):
+        gradient(purity, "qrnn.aer", method)
+    # The purity is 1 - sin(angle)**2 / 2.
+    for device, rule in [("qrnn.aer", "finite-diff"), ("qrnn.torch", "backprop")]:
+        assert np.isclose(gradient(purity, device, rule), -np.sin(2 * ANGLE) / 2, atol=1e-6)
+
+
+def test_numerical_differences_refuse_parameters_that_are_not_real() -> None:
+    def exponential(angle: TensorLike) -> object:
+        qml.exp(0.3 * qml.X(0) @ qml.Z(1) + qml.Z(0), -1j * angle)
+        return qml.expval(qml.X(0))
+
+    with pytest.raises(ValueError, match="takes real numbers"):
+        gradient(exponential, "qrnn.aer", "finite-diff")

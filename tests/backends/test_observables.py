@@ -17,6 +17,12 @@ SHOTS = 10_000
 HERMITIAN = np.array([[1.0, 0.3 - 0.2j], [0.3 + 0.2j, -0.5]])
 WIRES = [0, 1, 2]
 
+
+def simplified(observable: Operator) -> Operator:
+    observable.pauli_rep.simplify()
+    return observable
+
+
 OBSERVABLES: dict[str, Callable[[], Operator]] = {
     "identity": lambda: qml.I(0),
     "of two wires": lambda: qml.I([0, 1]),
@@ -35,6 +41,8 @@ OBSERVABLES: dict[str, Callable[[], Operator]] = {
     "anticommuting sum": lambda: qml.Z(0) + qml.X(0),
     "equal eigenvalues": lambda: qml.Z(0) @ qml.Y(1) + qml.X(0) @ qml.Z(1),
     "nothing": lambda: qml.Z(0) - qml.Z(0),
+    "nothing, as whoever simplifies it leaves it": lambda: simplified(qml.Z(0) - qml.Z(0)),
+    "of complex type": lambda: qml.Hamiltonian([1 + 0j, 0.5 + 0j], [qml.X(0), qml.Z(1)]),
     "scaled by 0": lambda: 0 * qml.Z(0),
     "product of paulis": lambda: -2.0 * qml.X(0) @ qml.Y(1),
     "factor": lambda: 2 * qml.Hermitian(HERMITIAN, 1),
@@ -43,7 +51,7 @@ OBSERVABLES: dict[str, Callable[[], Operator]] = {
     "square": lambda: qml.Z(0) ** 2,
 }
 # PennyLane has no distribution of these.
-HAMILTONIANS = {"Hamiltonian", "Hamiltonian of an identity"}
+HAMILTONIANS = {"Hamiltonian", "Hamiltonian of an identity", "of complex type"}
 
 DEVICES: dict[str, dict[str, Any]] = {
     "qrnn.torch": {},

@@ -23,6 +23,7 @@ from qrnn_backends.ibm.jobs import ServiceJobs, SubmittedJob
 from qrnn_backends.ibm.limits import Division, divide
 from qrnn_backends.ibm.options import (
     check_circuits,
+    check_repetition_delay,
     executed_shots,
     sampler_options,
     with_time_limit,
@@ -323,6 +324,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             qubits = max(program.circuit.num_qubits for program in batch)
             self._chip = open_chip(self._backend, self._service, qubits=qubits, level=self._level)
         chip = self._chip
+        check_repetition_delay(self._options, chip.backend)
 
         def transpile(program: Program) -> "QuantumCircuit":
             if program.structure not in self._transpiled:
@@ -331,7 +333,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
 
         pubs = sampling.bundle(batch, transpile)
         division = divide(pubs, lambda shots: executed_shots(self._options, shots))
-        return _Prepared(chip, batch, division, usage(division.jobs, chip))
+        return _Prepared(chip, batch, division, usage(division.jobs, chip, self._options))
 
     def _submit(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from itertools import chain
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 from qrnn_backends.ibm.sampler import (
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # IBM's gates for any angle, which a chip has if it is opened with use_fractional_gates.
 _FRACTIONAL = {"rx", "rzz"}
+_ROUNDING = 1e-9
 
 
 def sampler_options(
@@ -41,8 +42,9 @@ def sampler_options(
     Raises:
         ImportError: If qiskit-ibm-runtime is not installed.
         TypeError: If ``options`` is none of these.
-        ValueError: If there is no option of a name, a value is not acceptable, results would not
-            be bits, or measurements are twirled, but to be mitigated.
+        ValueError: If there is no option of a name, a value is not acceptable, a time is of less
+            than a second or negative, results would not be bits, or measurements are twirled, but
+            to be mitigated.
     """
     if options is None:
         return {}
@@ -58,6 +60,7 @@ def sampler_options(
                 f"{options!r}"
             )
     accepted = check_accepted(_with_mappings(options), kind)
+    _check_times(accepted)
     if "simulator" in accepted:
         raise ValueError("options must not hold 'simulator': the device's noise and seed decide")
     if accepted.get("execution", {}).get("meas_type", "classified") != "classified":
@@ -83,9 +86,65 @@ def with_time_limit(
         max_usage: Seconds that a batch may take; None for any.
         share: Of the job in the batch.
     """
-    if max_usage is None or options.get("environment", {}).get("max_execution_time"):
+    if max_usage is None or any(_time_limits(options).values()):
         return dict(options)
-    return {"max_execution_time": max(1, ceil(max_usage * share))} | dict(options)
+    return dict(options) | {"max_execution_time": max(1, ceil(max_usage * share))}
+
+
+def _time_limits(options: Mapping[str, Any]) -> dict[str, int | None]:
+    """What the options say of when the service stops a job, by their names."""
+    return {
+        "max_execution_time": options.get("max_execution_time"),
+        "environment.max_execution_time": options.get("environment", {}).get("max_execution_time"),
+    }
+
+
+def _check_times(options: Mapping[str, Any]) -> None:
+    for name, limit in _time_limits(options).items():
+        if limit is not None and limit < 1:
+            raise ValueError(
+                f"option {name!r} must be at least 1 second, got {limit}: Qiskit Runtime would not "
+                "send it, and the job would have no limit; leave it out for none"
+            )
+    delay = repetition_delay(options)
+    if delay is not None and not 0 <= delay < inf:
+        raise ValueError(
+            f"option 'execution.rep_delay' must be a number of seconds from 0 on, got {delay}"
+        )
+
+
+def repetition_delay(options: Mapping[str, Any]) -> float | None:
+    """Seconds between one shot and the next, if the options say how many."""
+    delay: float | None = options.get("execution", {}).get("rep_delay")
+    return delay
+
+
+def check_repetition_delay(options: Mapping[str, Any], backend: Any) -> None:  # noqa: ANN401
+    """Refuses a delay between shots that a chip fails to run, once the job has waited.
+
+    Args:
+        options: Of the sampler.
+        backend: Qiskit Runtime's backend.
+
+    Raises:
+        ValueError: If the delay is out of the chip's range, or the chip has one delay only.
+    """
+    delay = repetition_delay(options)
+    if delay is None:
+        return
+    chip = backend.configuration()
+    if not getattr(chip, "dynamic_reprate_enabled", False):
+        raise ValueError(
+            f"option 'execution.rep_delay' must be left out on {backend.name}, which has one delay "
+            f"only, got {delay}"
+        )
+    least, most = getattr(chip, "rep_delay_range", None) or (0.0, inf)
+    # Qiskit has it from microseconds, with rounding.
+    if not least * (1 - _ROUNDING) <= delay <= most * (1 + _ROUNDING):
+        raise ValueError(
+            f"option 'execution.rep_delay' must be from {least:g} to {most:g} seconds on "
+            f"{backend.name}, got {delay}"
+        )
 
 
 def executed_shots(options: Mapping[str, Any], shots: int) -> int:

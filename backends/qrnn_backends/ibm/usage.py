@@ -1,9 +1,11 @@
 """How much of a chip's time a job takes, estimated before it is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from qrnn_backends.ibm.chip import RuntimeChip
+from qrnn_backends.ibm.options import executed_shots, repetition_delay
 from qrnn_backends.ibm.sampling import Pub
 from qrnn_circuits.circuits.qiskit.mid_circuit import described, mid_circuit_instructions
 from qrnn_circuits.circuits.qiskit.resources import estimate
@@ -66,15 +68,18 @@ class UsageEstimate:
             )
 
 
-def usage(jobs: Sequence[Sequence[Pub]], chip: RuntimeChip) -> UsageEstimate:
+def usage(
+    jobs: Sequence[Sequence[Pub]], chip: RuntimeChip, options: Mapping[str, Any]
+) -> UsageEstimate:
     """Estimates what a batch takes.
 
     Args:
         jobs: What each of its jobs is to run, on the chip's qubits.
         chip: The chip.
+        options: Of the sampler.
     """
-    delay = getattr(chip.backend, "default_rep_delay", None)
-    delay = _DEFAULT_DELAY if delay is None else delay
+    delays = repetition_delay(options), getattr(chip.backend, "default_rep_delay", None)
+    delay = next((delay for delay in delays if delay is not None), _DEFAULT_DELAY)
     longest = 0.0
     durations: dict[int, float] = {}
     seconds = []
@@ -86,7 +91,8 @@ def usage(jobs: Sequence[Sequence[Pub]], chip: RuntimeChip) -> UsageEstimate:
                 durations[id(pub.circuit)] = 0.0 if known is None else known.duration
             duration = durations[id(pub.circuit)]
             longest = max(longest, duration)
-            seconds[-1] += len(pub.places) * pub.shots * (duration + delay)
+            runs = len(pub.places) * executed_shots(options, pub.shots)
+            seconds[-1] += runs * (duration + delay)
     pubs = [pub for job in jobs for pub in job]
     return UsageEstimate(
         backend=chip.name,

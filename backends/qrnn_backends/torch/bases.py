@@ -77,9 +77,14 @@ class ShotPlan:
             elif isinstance(measurement, ExpectationMP) and isinstance(
                 measurement.obs, LinearCombination | Sum
             ):
+                with qml.QueuingManager.stop_recording():
+                    # Nothing is left of a sum that cancels.
+                    summands = list(zip(*measurement.obs.terms(), strict=True)) or [
+                        (0.0, qml.Identity())
+                    ]
                 self.terms[place] = [
-                    self._observed(ExpectationMP(term), float(coefficient))
-                    for coefficient, term in zip(*measurement.obs.terms(), strict=True)
+                    self._observed(ExpectationMP(term), float(qml.math.real(coefficient)))
+                    for coefficient, term in summands
                 ]
             else:
                 self.terms[place] = [self._observed(measurement)]

@@ -161,9 +161,14 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> tuple[Result, int | None]:
         """The result of a circuit, and how many shots are kept if there are any."""
         check_width(circuit)
-        check_unitary(circuit.operations)
         parameters = circuit.get_parameters(trainable_only=False)
-        wants_torch = wants_torch or any(isinstance(value, Tensor) for value in parameters)
+        tensors = any(isinstance(value, Tensor) for value in parameters)
+        if not (tensors or is_traced(parameters)):
+            # PennyLane's matrices of what autograd could trace are others than those of numbers.
+            (circuit,), _ = qml.transforms.convert_to_numpy_parameters(circuit)
+            parameters = circuit.get_parameters(trainable_only=False)
+        wants_torch = wants_torch or tensors
+        check_unitary(circuit.operations)
         if circuit.shots:
             with torch.no_grad():
                 sampled, kept = sampled_results(
@@ -174,8 +179,8 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         if is_traced(parameters):
             results = self._traced(circuit, parameters)
         else:
-            tensors = _tied(self._exact(circuit), parameters)
-            results = tensors if wants_torch else tuple(map(to_array, tensors))
+            exact = _tied(self._exact(circuit), parameters)
+            results = exact if wants_torch else tuple(map(to_array, exact))
         return results if len(results) > 1 else results[0], None
 
     def _exact(self, circuit: QuantumScript) -> tuple[Tensor, ...]:

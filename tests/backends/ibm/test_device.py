@@ -236,6 +236,19 @@ def test_the_estimate_follows_ibms_formula(device: MakeDevice, path: Path) -> No
     assert JobStore(path).records() == []
 
 
+def test_the_estimate_follows_the_options(device: MakeDevice, path: Path) -> None:
+    tapes = [flip(shots=1000)]
+    usual = device().estimate(tapes)
+    slow = device(options={"execution": {"rep_delay": 500e-6}}).estimate(tapes)
+    assert slow.seconds == pytest.approx(2 + 1000 * (500e-6 + usual.longest))
+    twirling = {"enable_gates": True, "num_randomizations": 30, "shots_per_randomization": 100}
+    twirled = device(options={"twirling": twirling}).estimate(tapes)
+    assert twirled.seconds - 2 == pytest.approx(3 * (usual.seconds - 2))
+    with pytest.raises(ValueError, match=r"rep_delay' must be from 0 to 0\.0005 seconds"):
+        device(options={"execution": {"rep_delay": 0.1}}).execute(tapes)
+    assert JobStore(path).records() == []
+
+
 def test_the_usage_limit_holds_for_local_models_too(device: MakeDevice, path: Path) -> None:
     with pytest.raises(ValueError, match="more than max_usage=3 s; nothing was sent"):
         device(max_usage=3).execute([flip(shots=100_000)])

@@ -1,4 +1,5 @@
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from qiskit import QuantumCircuit
 
 from qrnn_backends.ibm.options import (
     check_circuits,
+    check_repetition_delay,
     executed_shots,
     sampler_options,
     with_time_limit,
@@ -134,6 +136,49 @@ def test_a_time_limit_among_the_options_of_the_environment_is_one() -> None:
     options = {"environment": {"max_execution_time": 30}}
     assert with_time_limit(options, 60, 1.0) == options
     assert with_time_limit({"environment": {"private": True}}, 60, 1.0)["max_execution_time"] == 60
+
+
+def test_a_time_limit_of_none_does_not_lift_the_usage_limit() -> None:
+    options = sampler_options({"max_execution_time": None, "environment": {"log_level": "ERROR"}})
+    assert with_time_limit(options, 60, 1.0)["max_execution_time"] == 60
+
+
+@pytest.mark.parametrize(
+    ("options", "limit"),
+    [
+        ({"max_execution_time": 0}, 0),
+        ({"max_execution_time": -5}, -5),
+        ({"environment": {"max_execution_time": 0}}, 0),
+    ],
+)
+def test_time_limits_that_the_client_would_not_send_are_refused(
+    options: dict[str, Any], limit: int
+) -> None:
+    with pytest.raises(ValueError, match=f"must be at least 1 second, got {limit}: "):
+        sampler_options(options)
+
+
+@pytest.mark.parametrize("delay", [-1.0, np.inf, np.nan])
+def test_delays_between_shots_that_are_no_time_are_refused(delay: float) -> None:
+    with pytest.raises(ValueError, match="rep_delay' must be a number of seconds from 0 on, got"):
+        sampler_options({"execution": {"rep_delay": delay}})
+
+
+def test_delays_between_shots_are_in_the_range_of_the_chip() -> None:
+    from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+    def backend(**other: object) -> Any:  # noqa: ANN401
+        chip = FakeManilaV2().configuration()
+        vars(chip).update(other)
+        return SimpleNamespace(name="fake_manila", configuration=lambda: chip)
+
+    for delay in (None, 0.0, 250e-6, 500e-6):
+        check_repetition_delay({"execution": {"rep_delay": delay}}, backend())
+    options = {"execution": {"rep_delay": 1e-3}}
+    with pytest.raises(ValueError, match=r"from 0 to 0\.0005 seconds on fake_manila, got 0\.001"):
+        check_repetition_delay(options, backend())
+    with pytest.raises(ValueError, match="left out on fake_manila, which has one delay only"):
+        check_repetition_delay(options, backend(dynamic_reprate_enabled=False))
 
 
 def test_options_must_be_a_dictionary() -> None:

@@ -1,0 +1,45 @@
+"""What PennyLane 0.45 gets wrong of operators by themselves, put right where all of it looks.
+
+Importing this registers the corrections with PennyLane, whose own transforms need them before a
+tape comes to a device.
+"""
+
+from collections.abc import Sequence
+from copy import copy
+
+import pennylane as qml
+from pennylane.ops import Evolution, Exp
+from pennylane.ops.functions import bind_new_parameters
+from pennylane.typing import TensorLike
+
+
+@bind_new_parameters.register  # type: ignore[untyped-decorator]
+def _bind_controlled_unitary(
+    operation: qml.ControlledQubitUnitary, parameters: Sequence[TensorLike]
+) -> qml.ControlledQubitUnitary:
+    """With the control values, which PennyLane takes for ones."""
+    return qml.ControlledQubitUnitary(
+        *parameters,
+        wires=operation.wires,
+        control_values=operation.control_values,
+        work_wires=operation.work_wires,
+        work_wire_type=operation.work_wire_type,
+    )
+
+
+@bind_new_parameters.register  # type: ignore[untyped-decorator]
+def _bind_evolution(operation: Evolution, parameters: Sequence[TensorLike]) -> Evolution:
+    """With the generator, whose coefficients PennyLane looks for among the parameters."""
+    return Evolution(operation.base, *parameters)
+
+
+def _has_decomposition(exponential: Exp) -> bool:
+    """Of a copy, whose coefficient PennyLane multiplies in place by that of the base."""
+    copied = copy(exponential)
+    copied.scalar = 1 * exponential.scalar
+    found: bool = _given.fget(copied)
+    return found
+
+
+_given = Exp.has_decomposition
+Exp.has_decomposition = property(_has_decomposition, doc=_given.__doc__)

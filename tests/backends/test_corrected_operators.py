@@ -1,0 +1,137 @@
+"""Operators are the same whatever their parameters are made of, and have the right derivatives."""
+
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from scipy.linalg import expm
+
+pytest.importorskip("qiskit_aer")
+
+DEVICES = ["qrnn.torch", "qrnn.aer"]
+TIME = 0.512
+X = np.array([[0, 1], [1, 0]])
+Y = np.array([[0, -1j], [1j, 0]])
+Z = np.diag([1, -1])
+ID = np.eye(2)
+UNITARY = qml.RY(0.9, 0).matrix() @ qml.RZ(0.3, 0).matrix()
+
+# Generators with their matrices on wires 0 and 1.
+GENERATORS: dict[str, tuple[Callable[[], qml.operation.Operator], Any]] = {
+    "scaled": (lambda: 0.3 * qml.X(0), 0.3 * np.kron(X, ID)),
+    "scaled twice": (lambda: 2 * (0.3 * qml.X(0)), 0.6 * np.kron(X, ID)),
+    "a word": (lambda: qml.X(0) @ qml.Z(1), np.kron(X, Z)),
+    "a sum": (
+        lambda: 0.3 * qml.X(0) @ qml.Z(1) + 0.2 * qml.Z(0),
+        0.3 * np.kron(X, Z) + 0.2 * np.kron(Z, ID),
+    ),
+    # Its frequencies .2, .6, .8 and 1.4 look alike to shifts that the smallest of them sets.
+    "commuting": (
+        lambda: 0.3 * qml.Z(0) + 0.4 * qml.Z(1) @ qml.Z(0),
+        0.3 * np.kron(Z, ID) + 0.4 * np.kron(Z, Z),
+    ),
+    # Two differences of its eigenvalues are equal but for rounding.
+    "evenly spaced": (
+        lambda: qml.Hermitian(np.diag([0.1, 0.4, 0.7, 0.1]), [0, 1]),
+        np.diag([0.1, 0.4, 0.7, 0.1]),
+    ),
+    "a matrix": (lambda: 0.5 * qml.Hermitian(X + Y, 0), 0.5 * np.kron(X + Y, ID)),
+}
+
+
+def rotated(generator: str, evolve: Callable[[Any, Any], object], time: Any) -> object:  # noqa: ANN401
+    qml.RX(0.3, 0)
+    qml.RY(0.8, 1)
+    evolve(GENERATORS[generator][0](), time)
+    return qml.expval(qml.X(0) @ qml.Z(1) + 0.3 * qml.Y(0))
+
+
+def by_hand(generator: str, time: float) -> float:
+    prepared = np.kron(expm(-0.15j * X), expm(-0.4j * Y))[:, 0]
+    state = expm(-1j * time * GENERATORS[generator][1]) @ prepared
+    observable = np.kron(X, Z) + 0.3 * np.kron(Y, ID)
+    return float((state.conj() @ observable @ state).real)
+
+
+def slope(generator: str) -> float:
+    return (by_hand(generator, TIME + 1e-5) - by_hand(generator, TIME - 1e-5)) / 2e-5
+
+
+def exponential(generator: qml.operation.Operator, time: Any) -> None:  # noqa: ANN401
+    qml.exp(generator, -1j * time)
+
+
+@pytest.mark.parametrize("make", [float, np.array, qml.numpy.array, torch.tensor])
+@pytest.mark.parametrize("evolve", [qml.evolve, exponential])
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", DEVICES)
+def test_exponentials_are_the_same_for_numbers_of_any_kind(
+    name: str, generator: str, evolve: Callable[[Any, Any], object], make: Callable[[float], object]
+) -> None:
+    node = qml.QNode(rotated, qml.device(name))
+    assert np.isclose(float(node(generator, evolve, make(TIME))), by_hand(generator, TIME))
+
+
+@pytest.mark.parametrize("method", ["best", "parameter-shift", "finite-diff"])
+@pytest.mark.parametrize("generator", GENERATORS)
+@pytest.mark.parametrize("name", DEVICES)
+def test_evolutions_have_the_derivative_of_finite_differences(
+    name: str, generator: str, method: str
+) -> None:
+    node = qml.QNode(rotated, qml.device(name), diff_method=method)
+    time = qml.numpy.array(TIME, requires_grad=True)
+    found = qml.grad(lambda time: node(generator, qml.evolve, time))(time)
+    assert np.isclose(found, slope(generator), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_trotter_products_can_be_differentiated(name: str) -> None:
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+    def circuit(time: object) -> object:
+        qml.Hadamard(1)
+        generator = qml.dot([0.3, 0.4], [qml.X(0), qml.Z(0) @ qml.Y(1)])
+        qml.TrotterProduct(generator, time, n=2)
+        return qml.expval(qml.Z(0))
+
+    def exact(time: float) -> float:
+        first, second = 0.3 * np.kron(X, ID), 0.4 * np.kron(Z, Y)
+        step = expm(-0.5j * time * second) @ expm(-0.5j * time * first)
+        state = step @ step @ np.array([1, 1, 0, 0]) / np.sqrt(2)
+        return float((state.conj() @ np.kron(Z, ID) @ state).real)
+
+    time = qml.numpy.array(TIME, requires_grad=True)
+    found = qml.grad(circuit)(time)
+    assert np.isclose(found, (exact(TIME + 1e-5) - exact(TIME - 1e-5)) / 2e-5, atol=1e-6)
+
+
+def test_looking_for_a_decomposition_leaves_a_coefficient_alone() -> None:
+    coefficient = torch.tensor(-0.5j)
+    operation = qml.exp(0.3 * qml.X(0), coefficient)
+    assert operation.has_decomposition
+    assert coefficient == -0.5j
+
+
+@pytest.mark.parametrize("make", [np.array, qml.numpy.array, torch.tensor])
+@pytest.mark.parametrize("values", [[0, 1], [1, 0], [0, 0], [1, 1]])
+@pytest.mark.parametrize("name", DEVICES)
+def test_matrices_of_any_kind_are_controlled_by_the_values_given(
+    name: str, values: list[int], make: Callable[[Any], Any]
+) -> None:
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+    def circuit(unitary: object) -> object:
+        qml.RY(0.7, 0)
+        qml.RY(1.1, 1)
+        qml.ControlledQubitUnitary(unitary, wires=[0, 1, 2], control_values=values)
+        return qml.probs(wires=[0, 1, 2])
+
+    controls = [np.diag([1.0, 0.0]) if value == 0 else np.diag([0.0, 1.0]) for value in values]
+    where = reduce(np.kron, controls)
+    whole = np.kron(where, UNITARY) + np.kron(np.eye(4) - where, ID)
+    state = whole @ np.kron(np.kron(expm(-0.35j * Y), expm(-0.55j * Y)), ID)[:, 0]
+    assert np.allclose(np.asarray(circuit(make(UNITARY))), np.abs(state) ** 2)
+    batch = make(np.stack([UNITARY, UNITARY]))
+    assert np.allclose(np.asarray(circuit(batch)), np.abs(state) ** 2)
