@@ -195,7 +195,10 @@ def test_what_a_compiled_circuit_cannot_do_is_refused(make_model: MakeModel) -> 
 
 
 @pytest.mark.parametrize("symbols", ["01", ["0", "1"], [0.0, 1.5], [True, 0], [0, [1]], 3])
-def test_symbols_that_are_no_integers_are_refused(make_model: MakeModel, symbols: Any) -> None:
+def test_symbols_that_are_no_integers_are_refused(
+    make_model: MakeModel,
+    symbols: Any,  # noqa: ANN401
+) -> None:
     model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
     for arguments in ((symbols,), ([0, 1], symbols)):
         name = "inputs" if len(arguments) == 1 else "outcomes"
