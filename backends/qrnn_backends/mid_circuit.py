@@ -8,7 +8,7 @@ from pennylane.devices import MCMConfig
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.exceptions import DeviceError
 from pennylane.measurements import StateMP
-from pennylane.ops import MidMeasure
+from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
@@ -111,7 +111,10 @@ def defer_where_needed(
     measured = {part.meas_uid for part in tape.operations if isinstance(part, MidMeasure)}
     for measurement in tape.measurements:
         if any(part.meas_uid not in measured for part in mid_circuit(measurement)):
-            raise ValueError(f"{measurement} is of a measurement that is not in the circuit")
+            raise ValueError(
+                f"{measurement} is of a measurement that is not in the circuit: return a value of "
+                "this circuit's, and take mcm_method='deferred' in place of qml.defer_measurements"
+            )
     if resolve_mcm_method(tape, method, without_shots) == "device":
         return (tape,), null_postprocessing
     projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)
@@ -121,7 +124,7 @@ def defer_where_needed(
                 f"mcm_method must not be 'deferred' where an outcome is postselected, got {part}: "
                 "leave mcm_method out, and the device postselects by itself"
             )
-    tape = _with_pure_states(tape)
+    tape = _without_work_wires(_with_pure_states(tape))
     batch, combine = qml.defer_measurements(tape, allow_postselect=projects)
     for deferred in batch:
         wires = len(deferred.wires)
@@ -170,6 +173,19 @@ class PureStateMP(StateMP):  # type: ignore[misc]
 
 # Of amplitudes: larger ones are more than rounding in single precision.
 _ENTANGLED = 1e-5
+
+
+def _without_work_wires(tape: QuantumScript) -> QuantumScript:
+    """Takes from conditioned gates the wires that PennyLane may give to measurements."""
+    operations = []
+    for part in tape.operations:
+        base = part.base if isinstance(part, Conditional) else None
+        if isinstance(base, Controlled) and base.work_wires:
+            with qml.QueuingManager.stop_recording():
+                gate = qml.ctrl(base.base, base.control_wires, base.control_values)
+            part = Conditional(part.meas_val, gate)
+        operations.append(part)
+    return tape.copy(operations=operations, trainable_params=tape.trainable_params)
 
 
 def _with_pure_states(tape: QuantumScript) -> QuantumScript:

@@ -94,6 +94,28 @@ def test_angles_of_complex_type_may_be_real_and_states_sparse(name: str) -> None
     assert second[0] == pytest.approx(np.cos(0.15) ** 2)
 
 
+SPARSE = qml.RY(0.8, 0).sparse_matrix()
+
+
+@pytest.mark.parametrize(
+    ("queue", "expected"),
+    [
+        (lambda: qml.QubitUnitary(SPARSE, 0), 1.2),
+        (lambda: qml.adjoint(qml.QubitUnitary(SPARSE, 0)), -0.4),
+        (lambda: qml.ctrl(qml.QubitUnitary(SPARSE, 0), 1, control_values=[0]), 1.2),
+        (lambda: qml.cond(qml.measure(1), qml.QubitUnitary)(SPARSE, 0), 0.4),
+    ],
+)
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_unitaries_may_be_sparse(name: str, queue: Callable[[], object], expected: float) -> None:
+    def circuit() -> object:
+        qml.RY(0.4, 0)
+        queue()
+        return qml.expval(qml.Z(0))
+
+    assert float(qml.QNode(circuit, qml.device(name))()) == pytest.approx(np.cos(expected))
+
+
 @pytest.mark.parametrize(
     "make",
     [

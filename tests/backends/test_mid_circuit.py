@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import pytest
 from pennylane.devices import MCMConfig
@@ -96,3 +97,23 @@ def test_values_of_another_circuit_cannot_be_read(
     tape = tape_of(lambda: qml.X(0), shots).copy(measurements=[qml.expval(other)])
     with pytest.raises(ValueError, match="is of a measurement that is not in the circuit"):
         defer_where_needed(tape, None, without_shots)
+
+
+@pytest.mark.parametrize("method", [None, "deferred"])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_conditioned_gates_may_have_work_wires(name: str, method: str | None) -> None:
+    pytest.importorskip("qiskit_aer")
+
+    @qml.qnode(qml.device(name), mcm_method=method)  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.RY(0.7, 0)
+        qml.RY(1.1, 1)
+        value = qml.measure(0)
+        # Wire 4 is the first that no gate acts on.
+        qml.cond(value, qml.MultiControlledX)(
+            [0, 1, 2, 3], control_values=[1, 0, 0], work_wires=[4]
+        )
+        return qml.expval(qml.Z(3))
+
+    turned = np.sin(0.35) ** 2 * np.cos(0.55) ** 2
+    assert float(circuit()) == pytest.approx(1 - 2 * turned)

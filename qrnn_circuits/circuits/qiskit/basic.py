@@ -9,7 +9,7 @@ from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from scipy.sparse import issparse
 
-from qrnn_circuits.circuits.unitary import is_unitary
+from qrnn_circuits.circuits.unitary import is_unitary, matrix_of
 from qrnn_circuits.optional_packages import require_qiskit
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
     elif operation.has_decomposition:
         for part in operation.decomposition():
             yield from basic_operations(part)
-    elif operation.has_matrix:
-        unitary = qml.QubitUnitary(qml.matrix(operation), wires=operation.wires)
+    elif operation.has_matrix or operation.has_sparse_matrix:
+        unitary = qml.QubitUnitary(matrix_of(operation), wires=operation.wires)
         yield from basic_operations(unitary)
     else:
         raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
