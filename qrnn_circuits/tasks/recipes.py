@@ -62,5 +62,5 @@ def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
             return recipes[chosen]
     if name is None:
         return {}
-    known = brief(", ".join(recipes))
+    known = brief(", ".join(recipes), _REASON)
     raise ValueError(f"recipe must be one of {known} for {task.name}, got {name!r}")
