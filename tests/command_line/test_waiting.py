@@ -123,7 +123,7 @@ def test_a_signal_ends_native_code_that_keeps_pythons_lock(program: Program, num
 
 def test_work_that_is_done_is_not_said_to_be_interrupted(program: Program) -> None:
     run = program("doing('drawing')\nclear()\nprint('done', file=sys.stderr)\ntime.sleep(60)")
-    run.read("done")
+    run.read("done\r\n")
     assert run.interrupt() == "Interrupted (SIGINT) while printing."
 
 
