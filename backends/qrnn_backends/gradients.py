@@ -60,11 +60,8 @@ def _is_scalar(operation: qml.operation.Operator) -> bool:
 def _is_number(operation: qml.operation.Operator, place: int) -> bool:
     """Whether a parameter is a real number, or a batch of them, that can be changed a little."""
     value = operation.data[place]
-    try:
-        axes = operation.ndim_params
-    except AttributeError:
-        axes = None
     # Exponentials and sums do not say.
+    axes = getattr(operation, "ndim_params", None)
     axes = qml.math.ndim(value) if axes is None else axes[place]
     return axes == 0 and "complex" not in qml.math.get_dtype_name(value)
 

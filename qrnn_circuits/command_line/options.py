@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from qrnn_circuits.checks import check_integer
+
 
 class CheckpointChoice(StrEnum):
     """The two checkpoints of a run."""
@@ -116,8 +118,11 @@ def check_seed(value: int | None) -> int | None:
     Raises:
         typer.BadParameter: If it is negative, or has more than 63 bits.
     """
-    if value is not None and not 0 <= value < 2**63:
-        raise typer.BadParameter(f"seed must be from 0 to {2**63 - 1}, got {value}")
+    if value is not None:
+        try:
+            check_integer("seed", value, 0, 2**63 - 1)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
     return value
 
 

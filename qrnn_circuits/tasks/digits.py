@@ -119,11 +119,13 @@ class Digits(DigitsOptions, Task):
         check_reading(self.reading)
         if self.labels not in get_args(Labels):
             raise ValueError(f"labels must be one of {get_args(Labels)}, got {self.labels!r}")
+        if check_number("jitter", self.jitter) > 1:
+            raise ValueError(f"jitter must be at most 1, got {self.jitter}")
         if self.reduce is None:
             for name in ("dims", "resolution"):
                 if getattr(self, name) is not None:
                     raise ValueError(f"{name} needs reduce='umap' or reduce='pca'")
-            if check_number("jitter", self.jitter):
+            if self.jitter:
                 raise ValueError("jitter needs reduce='umap' or reduce='pca'")
         else:
             self._check_reduce(self.reduce)
@@ -157,8 +159,6 @@ class Digits(DigitsOptions, Task):
             object.__setattr__(self, "resolution", _DEFAULT_RESOLUTION)
         check_integer("dims", self.dims, *_DIMS[reduce])
         check_integer("resolution", self.resolution, 1, 8)
-        if check_number("jitter", self.jitter) > 1:
-            raise ValueError(f"jitter must be at most 1, got {self.jitter}")
         if self.data in NO_FOLDERS and (reduce, self.data) != ("pca", "embedded"):
             raise ValueError(
                 f"reduce needs data to be a folder with the prepared files, got {self.data!r} with "

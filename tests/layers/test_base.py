@@ -1,13 +1,10 @@
 import copy
 import io
-from functools import partial
 
 import numpy as np
-import pennylane as qml
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad
 from torch.nn.utils.parametrize import register_parametrization
 from torch.nn.utils.rnn import (
     PackedSequence,
@@ -19,8 +16,7 @@ from torch.nn.utils.rnn import (
 from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
 from qrnn_circuits.layers.hybrid import HybridLayer
 from qrnn_circuits.numerical_errors import ParameterRangeError
-from tests.circuits.known_warnings import TREE_TRAVERSAL
-from tests.layers.cases import CLASSICAL_STATES, LAYERS, Make, assert_alike, random
+from tests.layers.cases import Make, random
 
 # Of the options of nn.RNN those that change shapes.
 SHAPES = [
@@ -192,150 +188,6 @@ def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
     empty.load_state_dict(layer.state_dict())
 
     assert torch.equal(empty(random(3, 2, 2))[0], layer(random(3, 2, 2))[0])
-
-
-@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
-def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
-    layer = make_layer()
-    compiled = torch.compile(layer, backend="eager")
-    inputs = random(3, 2, 2)
-
-    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
-
-
-def test_an_exported_layer_takes_batches_of_other_sizes(make_layer: Make) -> None:
-    layer = make_layer(1, 2)
-    batch = {1: torch.export.Dim("batch", min=2, max=64)}
-    exported = torch.export.export(layer, (random(2, 2, 1),), dynamic_shapes=(batch,))
-    inputs = random(2, 5, 1)
-    assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        partial(QLSTM, linear=True, depth=2),
-        partial(RecurrentCircuitLayer, readout="populations"),
-    ],
-)
-def test_an_exported_layer_takes_batches_of_any_size(make: Make) -> None:
-    layer = make(2, 4, dtype=torch.float64)
-    batch = {1: torch.export.Dim("batch", min=2)}
-    exported = torch.export.export(layer, (random(1, 2, 2),), dynamic_shapes=(batch,))
-    for size in (2, 9, 300):
-        inputs = random(1, size, 2)
-        assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_a_recorded_layer_returns_the_same_of_other_numbers(make_layer: Make) -> None:
-    layer, inputs = make_layer(), random(3, 2, 2)
-    recorded = torch.jit.trace(layer, (random(3, 2, 2),), check_trace=False)
-    assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
-
-
-def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) -> None:
-    layer, inputs = make_layer(1, 2), random(2, 2, 1)
-    values = {name: value.detach() for name, value in layer.named_parameters()}
-    directions = {name: random(*value.shape) for name, value in values.items()}
-
-    def slopes(at: dict[str, Tensor]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = grad(
-            lambda values: functional_call(layer, values, (inputs,))[0].square().sum()
-        )(at)
-        return found
-
-    def along(at: dict[str, Tensor]) -> Tensor:
-        return torch.stack([(slopes(at)[name] * directions[name]).sum() for name in at]).sum()
-
-    above, below = (
-        slopes({name: value + step * directions[name] for name, value in values.items()})
-        for step in (1e-5, -1e-5)
-    )
-    for name, bend in grad(along)(values).items():
-        expected = (above[name] - below[name]) / 2e-5
-        assert torch.allclose(bend, expected, rtol=1e-5, atol=1e-7)
-
-
-def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:
-    layer = make_layer(num_layers=2)
-    packed = pack_sequence([random(2, 2), random(1, 2)])
-    with torch.no_grad():
-        found, expected = layer.on("qrnn.torch")(packed)[0], layer(packed)[0]
-    assert torch.allclose(found.data, expected.data, rtol=0, atol=1e-10)
-
-
-def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make) -> None:
-    layer = make_layer()
-    on_device = layer.on("qrnn.torch")
-    inputs = random(2, 1, 2)
-    with torch.no_grad():
-        next(layer.parameters()).add_(0.1)
-        assert torch.allclose(on_device(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
-        named = make_layer(device="qrnn.torch")
-        named.load_state_dict(layer.state_dict())
-        assert torch.allclose(named(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-10)
-
-
-@TREE_TRAVERSAL
-@pytest.mark.parametrize("device", ["default.qubit", "qrnn.torch"])
-def test_an_exact_device_gives_the_same_values_and_gradients(device: str, make_layer: Make) -> None:
-    layer = make_layer(hidden_size=2, bidirectional=True)
-    inputs = random(2, 2, 2).requires_grad_()
-    assert_alike(layer.on(device)(inputs)[:1], layer(inputs)[:1], [inputs, *layer.parameters()])
-
-
-@pytest.mark.parametrize("make_layer", CLASSICAL_STATES, indirect=True)
-def test_a_classical_state_is_the_same_on_a_device(make_layer: Make) -> None:
-    layer = make_layer(hidden_size=2)
-    inputs, start = random(2, 1, 2), random(1, 1, layer.state_size)
-    with torch.no_grad():
-        found, expected = layer.on("qrnn.torch")(inputs, start), layer(inputs, start)
-    for one, other in zip(found, expected, strict=True):
-        assert torch.allclose(one, other, rtol=0, atol=1e-10)
-
-
-@pytest.mark.parametrize("make_layer", sorted(LAYERS.keys() - {*CLASSICAL_STATES}), indirect=True)
-def test_a_device_does_not_tell_a_quantum_state(make_layer: Make) -> None:
-    layer = make_layer().on("qrnn.torch")
-    with torch.no_grad():
-        state = layer(random(1, 1, 2))[1]
-    assert state.isnan().all()
-    with pytest.raises(ValueError, match="hx must be None on a quantum device"):
-        layer(random(1, 1, 2), state)
-
-
-def test_shots_estimate_what_is_expected(make_layer: Make) -> None:
-    layer = make_layer(hidden_size=2, reading="last")
-    device = qml.device("qrnn.torch", seed=3)
-    inputs = random(2, 2, 2)
-    with torch.no_grad():
-        found, expected = layer.on(device, shots=20000)(inputs)[0], layer(inputs)[0]
-    assert not torch.equal(found, expected)
-    assert torch.allclose(found, expected, rtol=0, atol=0.1)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.filterwarnings("ignore::pennylane.exceptions.PennyLaneDeprecationWarning")
-def test_a_device_with_shots_of_its_own_runs_as_many(make_layer: Make) -> None:
-    inputs = random(1, 1, 2)
-    layer = make_layer(hidden_size=2, reading="last").on(qml.device("default.qubit", shots=8))
-    assert layer.shots == 8
-    assert make_layer().on(qml.device("default.qubit", shots=8), shots=2).shots == 2
-    with torch.no_grad():
-        assert len({tuple(layer(inputs)[0].flatten().tolist()) for _ in range(9)}) > 1
-    with pytest.raises(ValueError, match="device must have one number of shots"):
-        make_layer().on(qml.device("default.qubit", shots=(8, 9)))
-
-
-def test_a_transform_follows_a_device_or_says_that_it_does_not(make_layer: Make) -> None:
-    layer, inputs = make_layer(1, 2), random(2, 2, 1)
-    try:
-        found = torch.func.vmap(lambda one: layer.on("qrnn.torch")(one)[0], in_dims=1)(inputs)
-    except RuntimeError as error:
-        assert "torch.func does not follow what a quantum device computes" in str(error)  # noqa: PT017
-    else:
-        assert torch.allclose(found.transpose(0, 1), layer(inputs)[0], rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize(

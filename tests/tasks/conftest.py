@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,3 +18,17 @@ def data_folder() -> Path:
 @pytest.fixture
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def reduced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared files with a few random points of each digit."""
+    folder = tmp_path_factory.mktemp("reduced")
+    rng = np.random.default_rng(0)
+    for name, columns in (("umap-2", 2), ("umap-3", 3), ("pca-8", 8)):
+        contents = {}
+        for suffix, count in (("train", 60), ("validate", 30), ("test", 30)):
+            contents[f"x_{suffix}"] = rng.integers(0, 256, (count, columns), np.uint8)
+            contents[f"y_{suffix}"] = np.arange(count, dtype=np.uint8) % 10
+        np.savez(folder / f"mnist-{name}.npz", **contents)  # type: ignore[arg-type]
+    return folder

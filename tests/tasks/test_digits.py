@@ -16,20 +16,6 @@ from qrnn_circuits.tasks.digit_data import load_embedded
 from qrnn_circuits.tasks.digits import parse_digits
 
 
-@pytest.fixture(scope="module")
-def reduced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared files with a few random points of each digit."""
-    folder = tmp_path_factory.mktemp("reduced")
-    rng = np.random.default_rng(0)
-    for name, columns in (("umap-2", 2), ("umap-3", 3), ("pca-8", 8)):
-        contents = {}
-        for suffix, count in (("train", 60), ("validate", 30), ("test", 30)):
-            contents[f"x_{suffix}"] = rng.integers(0, 256, (count, columns), np.uint8)
-            contents[f"y_{suffix}"] = np.arange(count, dtype=np.uint8) % 10
-        np.savez(folder / f"mnist-{name}.npz", **contents)  # type: ignore[arg-type]
-    return folder
-
-
 @given(digits=st.sets(st.integers(0, 9), min_size=1))
 def test_digits_are_read_back_from_their_list(digits: set[int]) -> None:
     assert parse_digits(",".join(map(str, digits))) == sorted(digits)
@@ -165,61 +151,6 @@ def test_labels_are_spelt_in_as_few_steps_as_hold_them(
     ]
     shown = sorted(i % 10 for i in range(30) if i % 10 in parse_digits(digits))
     assert spelt == [d % 2 if labels == "even-odd" else d for d in shown]
-
-
-def test_embedded_digits_are_reduced_to_their_principal_components() -> None:
-    from sklearn.datasets import load_digits
-
-    task = Digits(digits="0,1", reduce="pca", dims=2, resolution=3)
-    batch = task.test()
-    assert batch.inputs.shape == (90, 3)
-    bits = torch.stack((batch.inputs >> 1, batch.inputs & 1), 2)
-    levels = (bits * torch.tensor([4, 2, 1])[:, None]).sum(1).double()
-    # Components are uncorrelated, the first has the larger variance, and both span their range.
-    images, digits = load_digits(return_X_y=True)
-    chosen = images[digits < 2]
-    variances = np.sort(np.linalg.eigvalsh(np.cov(chosen.T)))[::-1]
-    first, second = levels.var(0).tolist()
-    assert first > second * variances[1] / variances[0]
-    assert abs(np.corrcoef(levels.T.numpy())[0, 1]) < 0.25
-    assert levels.amin(0).tolist() == [0, 0]
-    assert levels.amax(0).max() == 7
-    # What the digits are can be told from the first component alone.
-    right = batch.outcomes[:, -1]
-    errors = [((levels[:, 0] >= cut).long() != right).double().mean() for cut in range(8)]
-    assert min(*errors, *(1 - error for error in errors)) < 0.1
-
-
-def test_reduced_digits_are_the_top_bits_of_their_coordinates(reduced_folder: Path) -> None:
-    task = Digits(reduce="umap", dims=3, resolution=5, data=str(reduced_folder))
-    with np.load(reduced_folder / "mnist-umap-3.npz") as arrays:
-        points = arrays["x_test"][arrays["y_test"] == 1]
-    data = task.test().inputs[-len(points) :, :5]
-    assert task.lane == 3
-    for point, symbols in zip(points, data.tolist(), strict=True):
-        for place, coordinate in enumerate(point):
-            assert int("".join(f"{s:03b}"[place] for s in symbols), 2) == coordinate >> 3
-
-
-def test_jitter_moves_coordinates_of_training_images_alone(tmp_path: Path) -> None:
-    points = np.array([[100, 1], [100, 255]], np.uint8)
-    parts = {f"x_{part}": points for part in ("train", "validate", "test")}
-    parts |= {f"y_{part}": np.arange(2, dtype=np.uint8) for part in ("train", "validate", "test")}
-    np.savez(tmp_path / "mnist-umap-2.npz", **parts)  # type: ignore[arg-type]
-    options: dict[str, Any] = {"reduce": "umap", "resolution": 8, "data": str(tmp_path)}
-    task = Digits(**options, jitter=0.05)
-    batch = task.batch(4000, torch.Generator().manual_seed(0))
-    bits = torch.stack((batch.inputs[:, :8] >> 1, batch.inputs[:, :8] & 1), 2)
-    first, second = (bits * 2 ** torch.arange(7, -1, -1)[:, None]).sum(1).double().T
-    assert_close(first.mean().item(), 100.0, atol=1, rtol=0)
-    assert_close(first.std().item(), 0.05 * 256, rtol=0.05, atol=0)
-    # What would leave the range stays at its ends: half of all.
-    digits = batch.outcomes[:, -1]
-    assert 0.4 < (second[digits == 0] <= 1).double().mean() < 0.6
-    assert 0.4 < (second[digits == 1] == 255).double().mean() < 0.6
-    still = Digits(**options)
-    for name in ("validation", "test"):
-        assert torch.equal(getattr(task, name)().inputs, getattr(still, name)().inputs)
 
 
 @pytest.mark.parametrize(
@@ -392,12 +323,6 @@ def test_options_that_do_not_go_together_are_refused(
 def test_options_of_another_type_are_refused(option: str) -> None:
     with pytest.raises(TypeError, match=f"{option} must be .*, got 1"):
         Digits(**{option: 1})  # type: ignore[arg-type]
-
-
-def test_reduced_digits_have_no_images(reduced_folder: Path) -> None:
-    task = Digits(reduce="umap", data=str(reduced_folder))
-    with pytest.raises(ValueError, match="reduce='umap' keeps no pixels"):
-        task.images(task.test().inputs)
 
 
 def test_digits_that_the_data_lack_are_named(tmp_path: Path) -> None:

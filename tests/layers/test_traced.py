@@ -1,0 +1,74 @@
+"""Layers that PyTorch compiles, exports, records and differentiates twice."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad
+
+from qrnn_circuits.layers import QLSTM, RecurrentCircuitLayer
+from tests.layers.cases import Make, random
+
+
+@pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
+def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
+    layer = make_layer()
+    compiled = torch.compile(layer, backend="eager")
+    inputs = random(3, 2, 2)
+
+    assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_an_exported_layer_takes_batches_of_other_sizes(make_layer: Make) -> None:
+    layer = make_layer(1, 2)
+    batch = {1: torch.export.Dim("batch", min=2, max=64)}
+    exported = torch.export.export(layer, (random(2, 2, 1),), dynamic_shapes=(batch,))
+    inputs = random(2, 5, 1)
+    assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        partial(QLSTM, linear=True, depth=2),
+        partial(RecurrentCircuitLayer, readout="populations"),
+    ],
+)
+def test_an_exported_layer_takes_batches_of_any_size(make: Make) -> None:
+    layer = make(2, 4, dtype=torch.float64)
+    batch = {1: torch.export.Dim("batch", min=2)}
+    exported = torch.export.export(layer, (random(1, 2, 2),), dynamic_shapes=(batch,))
+    for size in (2, 9, 300):
+        inputs = random(1, size, 2)
+        assert torch.allclose(exported.module()(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_recorded_layer_returns_the_same_of_other_numbers(make_layer: Make) -> None:
+    layer, inputs = make_layer(), random(3, 2, 2)
+    recorded = torch.jit.trace(layer, (random(3, 2, 2),), check_trace=False)
+    assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) -> None:
+    layer, inputs = make_layer(1, 2), random(2, 2, 1)
+    values = {name: value.detach() for name, value in layer.named_parameters()}
+    directions = {name: random(*value.shape) for name, value in values.items()}
+
+    def slopes(at: dict[str, Tensor]) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = grad(
+            lambda values: functional_call(layer, values, (inputs,))[0].square().sum()
+        )(at)
+        return found
+
+    def along(at: dict[str, Tensor]) -> Tensor:
+        return torch.stack([(slopes(at)[name] * directions[name]).sum() for name in at]).sum()
+
+    above, below = (
+        slopes({name: value + step * directions[name] for name, value in values.items()})
+        for step in (1e-5, -1e-5)
+    )
+    for name, bend in grad(along)(values).items():
+        expected = (above[name] - below[name]) / 2e-5
+        assert torch.allclose(bend, expected, rtol=1e-5, atol=1e-7)
