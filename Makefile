@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 .PHONY: demo notebooks test conformance conformance-torch conformance-aer docs docs-links lint types package release clean
 
-# Learn to tell handwritten zeros from ones, then run a trained cell as a gate-level circuit.
+# Train three small networks, on digits and on XOR, and run them as circuits, also under the noise of a chip.
 demo: .venv/installed
 	$(BIN)/python examples/demo.py --out demo
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _REGISTER_COLOURS = {"lane": "#1f78b4", "workspace": "#33a02c", "ancillas": "#ff7f00"}
 _STAGE_COLOURS = {"input": "#deebf7", "work": "#e5f5e0", "output": "#fee6ce", "other": "#f0f0f0"}
 _COLUMNS_PER_LINE, _MOST_LINES = 40, 4
-# In inches.
-_LEAST_WIDTH, _MOST_WIDTH = 8, 16
+# In inches. The title is as wide as the narrowest picture.
+_LEAST_WIDTH, _MOST_WIDTH = 6, 16
 
 _LETTERS = {
     "PauliX": "X",
@@ -72,7 +72,8 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     """Draws one step of a compiled circuit.
 
     Above, every neuron with the wires that control it, on the colour of its stage. Below, the gates
-    of the first neuron, before transpilation; those that wait for a measurement are dashed. A long
+    of the first neuron, before transpilation; those that wait for a measurement are dashed. ``M``
+    is a measurement, ``M=0`` one that must read 0, and ``→|0⟩`` resets the wire after it. A long
     circuit is cut, and the picture says so.
 
     Args:
@@ -109,6 +110,7 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     # An inch for a column, as far as the page goes.
     widest = max(len(overview), len(shown[:_COLUMNS_PER_LINE]))
     width = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
+    places = min(widest, _MOST_WIDTH)
     figure = Figure(figsize=(width, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
     rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
     symbol, realisation = circuit.inputs[step], circuit.realisation
@@ -118,10 +120,10 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     sizes = [f"{name} {cell.sizes()[name]}" for name in kept]
     if cell.order:
         sizes.append(f"realisation {realisation}")
-    figure.suptitle(f"One step, {given}: {', '.join(sizes)}", fontsize=13)
-    _draw_overview(rows[0], overview, circuit, max(len(overview), width))
+    figure.suptitle(f"One step, {given}: {', '.join(sizes)}", fontsize=11)
+    _draw_overview(rows[0], overview, circuit, max(len(overview), places))
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
-        _draw_gates(axes, line, circuit, max(len(lines[0]), width))
+        _draw_gates(axes, line, circuit, max(len(lines[0]), places))
         if place == 0:
             title = "Gates of neuron f0"
             if len(shown) < len(gates):
@@ -234,7 +236,9 @@ def _draw_gate(axes: "Axes", place: int, operation: Operator) -> None:
     gate = operation.base if dashed else operation
     if isinstance(gate, MidMeasure):
         text = "M" if gate.postselect is None else f"M={gate.postselect}"
-        _box(axes, place, gate.wires[0], "|0⟩" if gate.reset else text, colour="#d9d9d9")
+        if gate.reset:
+            text += "\n→|0⟩"
+        _box(axes, place, gate.wires[0], text, colour="#d9d9d9")
         return
     *controls, target = gate.wires
     if gate.name in ("CNOT", "CZ"):

@@ -12,9 +12,13 @@ from qrnn_circuits.command_line.options import (
     PRETRAINED,
     CheckpointChoice,
     DataOption,
+    EncodingChoice,
+    EncodingOption,
     NoiseOption,
     RunArgument,
     SeedOption,
+    StepsOption,
+    ToleranceOption,
 )
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -55,6 +59,9 @@ def report(
     sequences: Annotated[
         int, typer.Option(min=1, help="How many test sequences run on the device.")
     ] = 3,
+    steps: StepsOption = None,
+    tolerance: ToleranceOption = 0.0,
+    encoding: EncodingOption = EncodingChoice.LANE,
     seed: SeedOption = None,
 ) -> None:
     """Write all about a run into one HTML page, which reads without a network.
@@ -76,14 +83,24 @@ def report(
         check_page(file)
         run.task.test()  # reads the data, which may be missing
         curves = {} if is_pretrained(folder) else read_curves(folder)
-        if device is None and (noise is not None or shots is not None):
-            name = "noise" if noise is not None else "shots"
-            raise ValueError(f"{name} is for a device: name one, as --device qrnn.aer")
+        if device is None:
+            of_a_device = {"noise": noise, "shots": shots, "steps": steps}
+            for name in (name for name, value in of_a_device.items() if value is not None):
+                raise ValueError(f"{name} is for a device: name one, as --device qrnn.aer")
+        if tolerance or encoding is not EncodingChoice.LANE:
+            run.of_symbols()  # circuits of forecasts take neither
         asked = None if device is None else min(sequences, len(run.task.test()))
         plan = None
         if asked is not None:
             doing("compiling the circuits")
-            plan = plan_run(run.of_symbols(), sequences=asked, shots=shots)
+            plan = plan_run(
+                run.of_symbols(),
+                sequences=asked,
+                steps=steps,
+                shots=shots,
+                tolerance=tolerance,
+                encoding=encoding.value,
+            )
             chosen_device = make_device(str(device), plan.wires, noise=noise, seed=seed)
             if hasattr(chosen_device, "submit"):
                 raise ValueError(f"device {device!r} keeps jobs: send it one with qrnn submit")
@@ -96,7 +113,16 @@ def report(
 
             measured = run_and_report(plan, chosen_device, title)
     with run_errors():
-        found = make_run_report(run, folder, chosen.value, curves, device=measured, progress=doing)
+        found = make_run_report(
+            run,
+            folder,
+            chosen.value,
+            curves,
+            tolerance=tolerance,
+            encoding=encoding.value,
+            device=measured,
+            progress=doing,
+        )
     doing("drawing")
     page = report_page(found)
     with usage_errors():

@@ -23,7 +23,12 @@ def sample(
     ] = 0,
     checkpoint: CheckpointOption = CheckpointChoice.BEST,
 ) -> None:
-    """Draw sequences from a trained network, one measurement at a time."""
+    """Draw sequences from a trained network, one measurement at a time.
+
+    Of tasks that predict each next symbol, a sequence is the first symbol, which is given, and what
+    the network goes on with. Of tasks with random inputs it is these, and below each what the step
+    tells; of classes it is the name of the class.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -39,7 +44,7 @@ def sample(
             autoregressive=prompt.autoregressive,
             generator=generator,
         )
-    texts = run.task.describe(output.outcomes)
+    texts = run.task.describe_sample(prompt, output.outcomes)
     clear()
-    # A drawing has many lines: keep it apart from the next.
+    # What has many lines is kept apart from the next.
     typer.echo(("\n\n" if any("\n" in text for text in texts) else "\n").join(texts))

@@ -81,7 +81,7 @@ def inspection_notes(inspection: Inspection) -> list[str]:
     if inspection.target is not None:
         notes.append(f"before -> after transpilation to {inspection.target}")
     if names := sorted({name for entry in entries for name in entry.mid_circuit}):
-        notes.append(f"instructions inside of circuits: {', '.join(names)}")
+        notes.append(f"mid-circuit measurements and resets by: {', '.join(names)}")
     if any(entry.realisation.semantics != cell["semantics"] for entry in entries):
         notes.append(
             f"* other semantics than the model's ({cell['semantics']}): costs only, "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.circuits.compiled import CompiledCircuit
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.circuits.sequence import compile_circuit
@@ -119,6 +120,8 @@ def make_run_report(
     checkpoint: str,
     curves: dict[str, Curve],
     *,
+    tolerance: float = 0.0,
+    encoding: Encoding = "lane",
     device: Report | None = None,
     progress: Callable[[str], None] = lambda doing: None,
 ) -> RunReport:
@@ -129,6 +132,8 @@ def make_run_report(
         place: Folder of the run, or ``pretrained:NAME``.
         checkpoint: Of which the network is: ``"best"`` or ``"last"``.
         curves: What was logged, as :func:`read_curves` reads it.
+        tolerance: Neurons of the circuit drop rotations by at most this angle, in radians.
+        encoding: Whether the circuit's inputs are on the ``"lane"`` or in ``"angles"``.
         device: How it did on a device, to be shown as well.
         progress: Is told what is being done.
 
@@ -158,9 +163,13 @@ def make_run_report(
     else:
         figures, examples = evaluate(run), find_examples(run)
         try:
-            circuit = compile_circuit(run.model, [0])
+            circuit = compile_circuit(run.model, [0], tolerance=tolerance, encoding=encoding)
             inspection = inspect_circuit(
-                run.model, realisations=REALISATIONS.names(), progress=progress
+                run.model,
+                realisations=REALISATIONS.names(),
+                tolerance=tolerance,
+                encoding=encoding,
+                progress=progress,
             )
         except ImportError as error:
             circuit, missing = None, str(error)

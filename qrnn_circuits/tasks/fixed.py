@@ -42,3 +42,7 @@ class FixedTask(Task):
         return Prompt(
             every.inputs[rows], every.outcomes[rows], every.scored[rows], autoregressive=True
         )
+
+    def describe_sample(self, prompt: Prompt, symbols: torch.Tensor) -> list[str]:
+        """The first symbol, which the prompt gives, and those that follow."""
+        return self.describe(torch.cat([prompt.inputs[:, :1], symbols], 1))

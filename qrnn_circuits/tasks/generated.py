@@ -23,3 +23,8 @@ class GeneratedTask(Task):
         """Random sequences: all inputs are given, the scored outcomes are for the network."""
         batch = self.batch(count, generator)
         return Prompt(batch.inputs, batch.outcomes, batch.scored, autoregressive=False)
+
+    def describe_sample(self, prompt: Prompt, symbols: torch.Tensor) -> list[str]:
+        """The inputs, which the prompt gives, and each step's outcome under its input."""
+        lines = zip(self.describe(prompt.inputs), self.describe(symbols), strict=True)
+        return [f"{given}\n{told}" for given, told in lines]

@@ -293,6 +293,12 @@ class Sequences(SequencesOptions, Task):
         everywhere = torch.ones_like(inputs, dtype=torch.bool)
         return Prompt(inputs, torch.zeros_like(inputs), everywhere, autoregressive=True)
 
+    def describe_sample(self, prompt: Prompt, symbols: Tensor) -> list[str]:
+        """The first symbol, which the prompt gives, and those that follow, or the classes."""
+        if self.target == "next":
+            symbols = torch.cat([prompt.inputs[:, :1], symbols], 1)
+        return self.describe(symbols)
+
     def describe(self, symbols: Tensor) -> list[str]:
         """The characters or numbers that follow, or the names of the classes."""
         contents = self._contents

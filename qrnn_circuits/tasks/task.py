@@ -194,6 +194,18 @@ class Task(BaseTask[Batch]):
             One text per sequence.
         """
 
+    def describe_sample(self, prompt: Prompt, symbols: Tensor) -> list[str]:
+        """Writes sampled sequences for a human reader: by default, what was sampled.
+
+        Args:
+            prompt: What the network was given.
+            symbols: Outcomes of the prompt's steps, int64, shape ``(B, T)``.
+
+        Returns:
+            One text per sequence.
+        """
+        return self.describe(symbols)
+
     @torch.no_grad()
     def answers(self, model: "RecurrentNetwork", batch: Batch, chunk: int = 500) -> Answers:
         """Asks a network every scored step of a batch, all earlier outcomes being right.

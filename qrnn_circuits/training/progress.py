@@ -205,8 +205,13 @@ def _figures(validation: Validation, of_series: bool) -> str:
         return f"mean squared error {validation.loss:.3g}  normalised error {validation.error:.3g}"
     return (
         f"error {validation.error:.2%} (sampled {validation.sampled_error:.2%})  "
-        f"acceptance 10^{validation.log10_acceptance:.1f}"
+        f"acceptance {_share(validation.log10_acceptance)}"
     )
+
+
+def _share(log10: float) -> str:
+    """A share in percent, or as a power of ten where it is below a thousandth."""
+    return f"{10**log10:.1%}" if log10 >= -3 else f"10^{log10:.1f}"
 
 
 def _retreat_text(step: int, best_step: int) -> str:

@@ -53,6 +53,43 @@ def test_a_later_step_is_drawn_with_its_own_stages(make_model: Callable[..., QRN
         draw_step(circuit, 2)
 
 
+def test_the_wires_reach_over_most_of_a_picture(make_model: Callable[..., QRNN]) -> None:
+    model = make_model(lane=1, workspace=1, stages=0, order=0, degree=1)
+    for figure in (
+        draw_step(compile_circuit(model, [0])),
+        draw_step(
+            compile_circuit(
+                make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary"),
+                [1],
+                realisation="amplified,length=3",
+            )
+        ),
+    ):
+        ends = [
+            (line.get_xdata()[-1] + 0.4) / axes.get_xlim()[1]
+            for axes in figure.axes
+            for line in axes.lines
+        ]
+        assert max(ends) == pytest.approx(1)
+        # A column is about an inch wide, or the letters in it overlap.
+        overview = figure.axes[0]
+        assert overview.get_xlim()[1] <= max(figure.get_figwidth(), len(overview.patches))
+
+
+def test_a_measurement_that_resets_its_wire_still_tells_what_it_must_read(
+    make_model: Callable[..., QRNN],
+) -> None:
+    model = make_model(lane=1, workspace=1, stages=0, order=0, degree=1)
+    circuit = compile_circuit(model, [0, 0, 0], [1, None, None])
+    boxes = [
+        text.get_text()
+        for step in range(3)
+        for text in draw_step(circuit, step).axes[0].texts
+        if text.get_text().startswith("M")
+    ]
+    assert boxes == ["M=1", "M\n→|0⟩", "M"]
+
+
 def test_an_angle_that_is_not_zero_is_not_drawn_as_zero(make_model: Callable[..., QRNN]) -> None:
     model = make_model(lane=1, workspace=1, stages=0, order=0, degree=1)
     with torch.no_grad():

@@ -15,7 +15,7 @@ XOR = "pretrained:xor-chip"
 def test_a_network_of_the_package_is_evaluated_sampled_inspected_and_run(qrnn: Qrnn) -> None:
     figures = json.loads(qrnn("evaluate", XOR, "--json").stdout)
     assert figures == pytest.approx(pretrained_figures("xor-chip")["figures"], abs=1e-6)
-    assert len(qrnn("sample", XOR, "--count", "2").stdout.splitlines()) == 2
+    assert len(qrnn("sample", XOR, "--count", "2").stdout.split("\n\n")) == 2
     inspected = json.loads(qrnn("inspect", XOR, "--json").stdout)
     assert inspected["realisations"]
     report = json.loads(qrnn("run", XOR, "--steps", "6", "--sequences", "2", "--json").stdout)

@@ -76,6 +76,20 @@ def test_the_answers_of_a_device_stand_beside_the_exact_ones(
     assert "--device qrnn.aer" in refused.stderr
 
 
+def test_a_device_runs_the_circuits_that_qrnn_run_runs(
+    write: Callable[..., str], qrnn: Qrnn, tmp_path: Path
+) -> None:
+    circuits = ("--encoding", "angles", "--tolerance", 0.05, "--steps", 6)
+    device = ("--device", "qrnn.torch", "--sequences", 1)
+    shown = qrnn("run", "pretrained:xor-chip", *device, *circuits).stdout
+    text = write(Path("pretrained:xor-chip"), "--out", tmp_path / "page.html", *device, *circuits)
+    accuracy = re.search(r"accuracy +(.*)", shown)
+    assert accuracy is not None
+    assert accuracy[1] in text
+    # The gates of a step are those of the same circuits.
+    assert "rotations up to 0.05 rad are dropped" in text
+
+
 def test_options_in_sentences_are_not_wrapped_at_their_hyphens() -> None:
     shown = str(TEMPLATES.filters["unbroken"]("Give --learning-rate <b> anew"))
     assert '<span class="option">--learning-rate</span>' in shown
@@ -201,6 +215,7 @@ def test_a_run_that_was_still_learning_is_told_how_to_go_on(
         (("--out", "page.pdf"), "out must end in .html, got page.pdf"),
         (("--out", "absent/page.html"), "there is no folder absent for page.html"),
         (("--data", "/data"), "'xor' has no option 'data'"),
+        (("--steps", "6"), "steps is for a device"),
     ],
 )
 def test_a_wrong_argument_is_one_line(

@@ -12,7 +12,18 @@ def test_samples_are_lines_that_the_seed_decides(qrnn: Qrnn, run: Path) -> None:
         qrnn("sample", run, "--count", 20, "--seed", seed).stdout for seed in (1, 1, 2)
     )
     assert first == again != other
-    assert [len(line) for line in first.splitlines()] == [6] * 20
+    sequences = first.rstrip("\n").split("\n\n")
+    assert [[len(line) for line in text.splitlines()] for text in sequences] == [[6, 6]] * 20
+
+
+def test_a_sample_tells_what_the_network_was_given(qrnn: Qrnn) -> None:
+    given, answers = qrnn("sample", "pretrained:xor-chip").stdout.splitlines()
+    bits = [int(bit) for bit in given]
+    # The network has learnt it: every second bit is answered by the XOR of both.
+    assert answers[1::3] == "".join(str(a ^ b) for a, b in zip(bits[::3], bits[1::3], strict=True))
+    counted, same = qrnn("sample", "pretrained:memorise", "--count", 2).stdout.splitlines()
+    assert counted.startswith("0123")
+    assert same.startswith("4444")
 
 
 def test_drawings_are_kept_apart_by_an_empty_line(qrnn: Qrnn, tmp_path: Path) -> None:

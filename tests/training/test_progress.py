@@ -61,6 +61,16 @@ def test_a_terminal_gets_a_live_display_with_every_figure(tiny: Tiny) -> None:
     )
 
 
+def test_a_share_that_many_shots_keep_is_told_in_percent(tiny: Tiny) -> None:
+    file = io.StringIO()
+    progress = LineProgress(Console(file=file))
+    progress.start(tiny(), 0, None)
+    for log10_acceptance in (0.0, -0.25):
+        progress.validation(Validation(4, 0.3, 0.0625, 0.25, log10_acceptance))
+    progress.stop()
+    assert re.findall(r"acceptance (\S+)", file.getvalue()) == ["100.0%", "56.2%"]
+
+
 def test_a_dumb_terminal_gets_lines(tiny: Tiny) -> None:
     console = Console(file=Terminal(), force_terminal=True, _environ={"TERM": "dumb"})
     assert isinstance(progress_for(console), LineProgress)

@@ -52,7 +52,7 @@ class UsageEstimate:
             f"circuit{'s' * (self.circuits != 1)}, {self.shots:,} shots, the longest circuit "
             f"{1e6 * self.longest:.1f} us"
             + (f", {len(self.jobs)} jobs" if len(self.jobs) > 1 else "")
-            + (f", inside of circuits {described(self.mid_circuit)}" if self.mid_circuit else "")
+            + (f", mid-circuit by {described(self.mid_circuit)}" if self.mid_circuit else "")
         )
 
     def check(self, max_usage: float | None) -> None:
