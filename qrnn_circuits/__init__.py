@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "PADDING",
     "QGRU",
     "QLSTM",
     "QRNN",
+    "UNREAD",
     "BooleanPolynomial",
     "Cell",
     "Ensemble",

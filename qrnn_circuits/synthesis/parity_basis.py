@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Parity = tuple[int, ...]
+"""A set of controls, in ascending order: the parity of their bits."""
 
 
 def parities_up_to(controls: int, degree: int) -> tuple[Parity, ...]:

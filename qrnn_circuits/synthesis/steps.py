@@ -56,6 +56,7 @@ class Mix:
 
 
 Step = Rotate | Toggle | Mix
+"""A step of a walk along parities, and of the circuit that it becomes."""
 
 
 def two_qubit_gates(steps: Iterable[Step]) -> int:

@@ -140,7 +140,10 @@ class _RowsLoss(nn.Module):
 
     def __init__(self, model: RecurrentNetwork | Forecaster, kind: Loss) -> None:
         super().__init__()
-        self.parameters_of_model = nn.ParameterList(model.parameters())
+        # One without elements, such as the angles of no work stage, gets no gradient to wait for.
+        self.parameters_of_model = nn.ParameterList(
+            parameter for parameter in model.parameters() if parameter.numel()
+        )
         self.failure: Exception | None = None
         # Not as a module: it is one of the parameters' already.
         self._network = (model,)

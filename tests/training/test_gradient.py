@@ -53,6 +53,30 @@ def test_the_shares_of_two_processes_add_up_to_the_gradient_of_one(
     check_gradient(on_both, task, rows, stages, "cpu", 0.0, 0.2)
 
 
+def two_gradients(ranks: Ranks) -> list[float]:
+    """The losses of two batches by one DataParallelLoss, of a network without work stages."""
+    settings = {"workspace": 2, "stages": 0, "strategy": "state"}
+    config = generic(RunConfig.resolve("xor", settings))
+    model = network_of(config)
+    generator = config.batch_generator()
+    shared = DataParallelLoss(model, "nll", ranks)
+    device = torch.device("cpu")
+    losses = []
+    for _ in range(2):
+        model.zero_grad()
+        batch = task_of(config).batch(4, generator)
+        losses.append(shared.backward(shared.share(batch, device), None).loss.item())
+    return losses
+
+
+def test_a_parameter_of_no_elements_does_not_end_a_shared_run_at_its_second_step(
+    on_both: Pair,
+) -> None:
+    expected = two_gradients(Ranks())
+    for found in on_both(two_gradients):
+        assert found == pytest.approx(expected)
+
+
 def test_the_acceptance_of_a_padded_sequence_counts_by_its_own_steps() -> None:
     config = generic(RunConfig.resolve("xor", {"workspace": 2, "degree": 2}, recipe="paper"))
     model = network_of(config)

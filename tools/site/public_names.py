@@ -5,10 +5,13 @@ once, under the first of its names, and follows the other ones there. Names of w
 and of other packages, stay text; names of nothing are left to Sphinx, which warns of them.
 """
 
+import inspect
 import sys
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sphinx.pycode import ModuleAnalyzer
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -36,6 +39,7 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     """Gives the templates of the reference the names, and follows links to them."""
     app.connect("config-inited", _name_doubles, priority=100)
     app.connect("autodoc-process-docstring", _keep_returns, priority=100)
+    app.connect("autodoc-process-docstring", _tell_values, priority=50)
     app.connect("missing-reference", _follow)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -54,6 +58,42 @@ def public_names() -> dict[int, str]:
         for name in package.__all__:
             names.setdefault(id(getattr(package, name)), f"{package.__name__}.{name}")
     return names
+
+
+def exported_values(package: str) -> list[str]:
+    """The exported names that are neither classes nor functions: constants and types.
+
+    Example:
+        >>> exported_values("qrnn_circuits")
+        ['PADDING', 'UNREAD']
+    """
+    module = import_module(package)
+    return [
+        name
+        for name in module.__all__
+        if not (inspect.isclass(getattr(module, name)) or inspect.isroutine(getattr(module, name)))
+    ]
+
+
+def words_on(name: str, value: object) -> list[str]:
+    """What stands below a value's name in the module that defines it; else its own docstring.
+
+    Raises:
+        LookupError: If nobody says what it is.
+
+    Example:
+        >>> from qrnn_circuits import UNREAD
+        >>> words_on("UNREAD", UNREAD)[0][:24]
+        'In place of an outcome: '
+    """
+    for key, module in sorted(sys.modules.items()):
+        if key.startswith(("qrnn_circuits", "qrnn_backends")) and vars(module).get(name) is value:
+            words = ModuleAnalyzer.for_module(key).find_attr_docs().get(("", name))
+            if words:
+                return list(words)
+    if value.__doc__ and value.__doc__ != type(value).__doc__:
+        return inspect.cleandoc(value.__doc__).splitlines()
+    raise LookupError(f"nothing says what {name} is")
 
 
 def find(name: str, module: str) -> Any:  # noqa: ANN401 - whatever has the name
@@ -113,20 +153,32 @@ def _name_doubles(app: "Sphinx", config: Any) -> None:  # noqa: ANN401
         for name in import_module(package).__all__
     }
     doubles = {name: place for name, place in named.items() if name != place}
-    config.autosummary_context = {"documented_at": doubles}
+    values = {
+        package: [name for name in exported_values(package) if f"{package}.{name}" not in doubles]
+        for package in EXPORTING
+    }
+    config.autosummary_context = {"documented_at": doubles, "values": values}
 
 
 def _keep_returns(
     app: "Sphinx", what: str, name: str, item: object, options: object, lines: list[str]
 ) -> None:
     """Types stand in signatures: what stands before a docstring's colon is no type."""
-    if what in ("attribute", "property") and lines and ":" in lines[0]:
+    if what in ("attribute", "data", "property") and lines and ":" in lines[0]:
         lines[0] = f": {lines[0]}"
     for number, line in enumerate(lines[:-1]):
         following = lines[number + 1]
         if line.strip() in ("Returns:", "Yields:") and ":" in following:
             indent = len(following) - len(following.lstrip())
             lines[number + 1] = f"{following[:indent]}: {following[indent:]}"
+
+
+def _tell_values(
+    app: "Sphinx", what: str, name: str, item: object, options: object, lines: list[str]
+) -> None:
+    """An exported value is described where it is defined, which autodoc does not look up."""
+    if what == "data":
+        lines[:] = words_on(name.rpartition(".")[2], item)
 
 
 def _follow(

@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 REALISATIONS = Registry[Realisation]("realisation", "qrnn_circuits.realisations", Realisation)
+"""Every realisation by its name on the command line."""
 
 for _built_in in (Postselect, RepeatUntilSuccess, Amplified, Multiplexed):
     REALISATIONS.register(_built_in.name, _built_in)

@@ -2,7 +2,7 @@ from importlib import import_module
 
 import pytest
 
-from tools.site.public_names import EXPORTING, find, public_names
+from tools.site.public_names import EXPORTING, exported_values, find, public_names, words_on
 
 
 def test_every_exported_object_has_one_name() -> None:
@@ -32,3 +32,12 @@ def test_names_are_found_as_docstrings_write_them(name: str, module: str, found:
 @pytest.mark.parametrize("name", ["QRNNN", "qrnn_circuits.nothing", "the result"])
 def test_names_of_nothing_are_not_found(name: str) -> None:
     assert find(name, "qrnn_circuits") is None
+
+
+def test_every_exported_constant_says_what_it_is() -> None:
+    for package in EXPORTING:
+        for name in exported_values(package):
+            assert words_on(name, getattr(import_module(package), name))
+    assert {"UNREAD", "PADDING"} <= set(exported_values("qrnn_circuits"))
+    with pytest.raises(LookupError, match="nothing says what SEVEN is"):
+        words_on("SEVEN", 7)
