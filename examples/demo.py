@@ -6,12 +6,14 @@
    postselected. Prints the test error, runs some answers as circuits with shots on Qiskit Aer, and
    draws the loss curve and these answers beside the exact ones.
 2. Trains two networks for a chip, on digits by two principal components and on XOR, and runs both
-   as circuits: with shots beside the exact answers, then under a chip's noise.
+   as circuits: with shots beside the exact answers, then under a chip's noise. Draws a step of the
+   one, and answers of the other.
 """
 
 import argparse
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution import Report, make_report, plan_run, question, run_plan
+from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.tasks import Digits
 from qrnn_circuits.training import (
     RunConfig,
@@ -35,7 +38,7 @@ from qrnn_circuits.training import (
     read_scalars,
 )
 
-SHOWN_DIGITS = 4
+SHOWN_DIGITS, SHOWN_ANSWERS = 4, 8
 CHIP = "fake_fez"
 SHOTS = 1000
 # Rotations of the circuits for the chip that are smaller, in radians, are left out.
@@ -51,7 +54,8 @@ def train(task: str, folder: Path, console: Console, **options: Any) -> TrainedR
     result = evaluate(run)
     console.print(
         f"Test error: {result.test_error:.1%} by the most probable answer, "
-        f"{result.sampled_error:.1%} by one measurement ({result.count} {result.unit})."
+        f"{result.sampled_error:.1%} by one measurement ({result.count:,} "
+        f"{result.unit.replace('_', ' ')})."
     )
     return run
 
@@ -125,8 +129,8 @@ def show_answers(report: Report, name: str, console: Console) -> None:
 
 def run_on_chip(
     run: TrainedRun, console: Console, *, sequences: int, steps: int | None = None
-) -> None:
-    """Runs a network with shots, without noise and with that of a chip."""
+) -> Report:
+    """Runs a network with shots, without noise and with that of a chip: the report on the last."""
     asked = question(run.task, 0, steps)
     with console.status(f"transpiling a circuit to {CHIP}"):
         inspection = inspect_circuit(
@@ -141,8 +145,9 @@ def run_on_chip(
     (entry,) = inspection.realisations
     if entry.transpiled is not None:
         console.print(
-            f"The circuit of {len(asked.inputs)} steps on {CHIP}: {entry.transpiled.qubits} qubits,"
-            f" {entry.transpiled.two_qubit_gates:,} two-qubit gates.",
+            f"The circuit up to the last answer, after {len(asked.inputs)} steps, on {CHIP}: "
+            f"{entry.transpiled.qubits} qubits, {entry.transpiled.two_qubit_gates:,} two-qubit "
+            "gates.",
             highlight=False,
         )
     for noise, name in ((None, "qrnn.aer"), (CHIP, f"qrnn.aer with the noise of {CHIP}")):
@@ -156,6 +161,7 @@ def run_on_chip(
                 noise=noise,
             )
         show_answers(report, name, console)
+    return report
 
 
 def main() -> None:
@@ -166,6 +172,10 @@ def main() -> None:
     console = Console()
     started = time.monotonic()
 
+    console.print(
+        "Three small networks learn exactly, on this computer, and then answer as circuits: what "
+        "one measurement (a shot) says, and what most of them say."
+    )
     console.rule("Handwritten digits 0 and 1, 64 pixels, two bits a step, one read-out")
     run = train("digits", out / "digits", console, data="embedded")
     with console.status(f"running {SHOWN_DIGITS} test sequences on qrnn.aer"):
@@ -177,15 +187,27 @@ def main() -> None:
     console.rule("Digits by two principal components, for a chip")
     run = train("digits", out / "components", console, data="embedded", reduce="pca")
     run_on_chip(run, console, sequences=30)
-    inputs = run.task.test().inputs[0].tolist()
-    circuit = compile_circuit(run.model, inputs, tolerance=TOLERANCE, encoding="angles")
-    draw_step(circuit).savefig(out / "step.png", dpi=150)
-    console.print(f"One step as a circuit: {out / 'step.png'}")
+    asked = question(run.task, 0)
+    circuit = compile_circuit(
+        run.model, asked.inputs, asked.outcomes, tolerance=TOLERANCE, encoding="angles"
+    )
+    draw_step(circuit, len(asked.inputs) - 1).savefig(out / "step.png", dpi=150)
+    console.print(f"The last step as a circuit: {out / 'step.png'}")
 
     console.rule("XOR, for a chip")
     run = train("xor", out / "xor", console)
-    run_on_chip(run, console, sequences=10, steps=12)
-    console.print(f"Done in {time.monotonic() - started:.0f} s.")
+    report = run_on_chip(run, console, sequences=10, steps=12)
+    first = report.circuits[:SHOWN_ANSWERS]
+    shown = replace(report, circuits=first, device=f"qrnn.aer with the noise of {CHIP}")
+    draw_report(shown).savefig(out / "answers.png", dpi=150)
+    console.print(f"Answers under the noise beside the exact ones: {out / 'answers.png'}")
+    console.rule()
+    console.print(
+        f"Done in {time.monotonic() - started:.0f} s. {out / 'xor'}, {out / 'digits'} and "
+        f"{out / 'components'} are folders as of qrnn train, for every command that takes one: "
+        f".venv/bin/qrnn report {out / 'xor'} writes a page about the one that was trained last.",
+        highlight=False,
+    )
 
 
 if __name__ == "__main__":

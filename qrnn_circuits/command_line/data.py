@@ -25,7 +25,7 @@ class EmbeddingChoice(StrEnum):
 
 
 def data(
-    action: Annotated[DataAction, typer.Argument(help="What to do.")],
+    action: Annotated[DataAction, typer.Argument(metavar="prepare", help="The only action.")],
     folder: Annotated[
         Path,
         typer.Argument(

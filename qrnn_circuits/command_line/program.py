@@ -159,4 +159,7 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Train quantum recurrent neural networks, see what they have learnt, and run them."""
+    """Train quantum recurrent neural networks, see what they have learnt, and run them.
+
+    To begin with: qrnn train xor --out runs/xor, then qrnn report runs/xor.
+    """

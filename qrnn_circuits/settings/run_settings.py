@@ -111,21 +111,37 @@ class RunSettings:
     )
     num_layers: int = _network(1, "Recurrent layers, for forecasts.", least=1, greatest=2**10)
     lane: int | None = _network(
-        None, "Lane wires, where more than the task needs are wanted.", number=False
+        None,
+        "Lane wires, which hold a symbol of the task, where more than it needs are wanted.",
+        number=False,
     )
-    stages: int = _network(1, "Work stages of the cell.", least=0, greatest=2**12)
-    order: int = _network(2, "Order of the neurons; 0 does not sharpen.", least=0)
-    degree: int = _network(2, "Degree of the neurons' polynomials.", least=1)
+    stages: int = _network(
+        1,
+        "Work stages: how often a step puts a further neuron onto each workspace wire.",
+        least=0,
+        greatest=2**12,
+    )
+    order: int = _network(
+        2, "How often a neuron's angle is sharpened towards 0 or pi; 0: not at all.", least=0
+    )
+    degree: int = _network(
+        2, "Most bits that are multiplied in a term of a neuron's angle.", least=1
+    )
     semantics: Semantics = _network(
-        "postselected", "postselected or unitary.", choices=get_args(Semantics)
+        "postselected",
+        "postselected: shots are dropped where a neuron fails; unitary: none is lost in a neuron.",
+        choices=get_args(Semantics),
     )
     basis: Basis = _network(
         "monomials",
-        "What is trained: the neurons' coefficients of monomials or of parities.",
+        "Whose coefficients are trained: monomials, products of bits; or parities, of signs.",
         choices=get_args(Basis),
     )
     strategy: Strategy = _network(
-        "auto", "How it is simulated: auto, transfer or state.", choices=get_args(Strategy)
+        "auto",
+        "How it is simulated: transfer, a matrix for each symbol; state, gate by gate; auto, the "
+        "faster one.",
+        choices=get_args(Strategy),
     )
     dtype: str = _network("float32", "float32 or float64.", choices=DTYPES)
     device: str = _network(
@@ -133,15 +149,17 @@ class RunSettings:
     )
     bias_spread: float | None = _network(
         None,
-        "Standard deviation of the initial biases, around pi/2, with order 0 around 0.",
+        "Standard deviation of a neuron's initial constant, around pi/2, with order 0 around 0.",
         shown="0.1, with order 0 0.05",
     )
     weight_spread: float | None = _network(
         None,
-        "Standard deviation of the initial weights.",
+        "Standard deviation of a neuron's other initial coefficients.",
         shown="0, with order 0 0.02",
     )
-    theta_spread: float = _network(0.01, "Standard deviation of the initial angles theta.")
+    theta_spread: float = _network(
+        0.01, "Standard deviation of the initial angles of the work stages' rotations."
+    )
     optimizer: str = _optimisation("adam", "adam, sgd, rmsprop or lbfgs.", choices=OPTIMIZERS)
     learning_rate: float = _optimisation(
         0.005,
@@ -195,7 +213,7 @@ class RunSettings:
     prune_tolerance: float | None = _schedule(
         None,
         "In radians: after three quarters of the steps, rotations under control by at most this "
-        "angle are set to none, and the others trained on without sparsity_weight.",
+        "angle are set to none, and the others trained on without --sparsity-weight.",
     )
     restarts: int = _schedule(
         0,

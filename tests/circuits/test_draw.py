@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,7 +67,7 @@ def test_the_wires_reach_over_most_of_a_picture(make_model: Callable[..., QRNN])
         ),
     ):
         ends = [
-            (line.get_xdata()[-1] + 0.4) / axes.get_xlim()[1]
+            (float(np.max(np.asarray(line.get_xdata()))) + 0.4) / axes.get_xlim()[1]
             for axes in figure.axes
             for line in axes.lines
         ]
