@@ -23,7 +23,7 @@ from typing import Any
 import pennylane as qml
 import torch
 
-from benchmarks.seeds import PERTURBATION, perturb
+from benchmarks.perturbation import PerturbedConfig
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.execution import make_report, plan_run, run_plan
 from qrnn_circuits.execution.verdict import question
@@ -73,17 +73,16 @@ class Figures:
     right: float
 
 
-def trained(goal: Goal, seed: int, perturbation: float) -> TrainedRun:
+def trained(goal: Goal, seed: int, perturbed: bool) -> TrainedRun:
     """A network of the recipe for a chip."""
     from qrnn_circuits.training.task_options import environment_options
 
     options = environment_options(goal.task) | goal.options
     settings = {"seed": seed, "task_options": options}
-    config = RunConfig.resolve(goal.task, settings, recipe="chip")
+    kind = PerturbedConfig if perturbed else RunConfig
+    config = kind.resolve(goal.task, settings, recipe="chip")
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer.start(config, Path(folder) / "run")
-        perturb(trainer.model, seed, perturbation)
-        trainer.run()
+        Trainer.start(config, Path(folder) / "run").run()
         return load_run(Path(folder) / "run")
 
 
@@ -165,7 +164,7 @@ def main() -> None:
             for seed in range(arguments.seeds):
                 key = (goal.task, str(goal.options), seed)
                 if key not in runs:
-                    runs[key] = trained(goal, seed, PERTURBATION * arguments.perturbed)
+                    runs[key] = trained(goal, seed, arguments.perturbed)
                 seeds.append(measure(goal, runs[key], encoding))
                 print(f"{name}, inputs on {encoding}, seed {seed}: {seeds[-1]}", file=sys.stderr)
             print(row(name, encoding, seeds), flush=True)

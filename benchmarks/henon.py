@@ -18,21 +18,19 @@ from typing import Any
 
 import torch
 
-from benchmarks.seeds import PERTURBATION, perturb
+from benchmarks.perturbation import PerturbedConfig
 from benchmarks.settings import SET_HELP, python_values
 from qrnn_circuits import load_run
 from qrnn_circuits.training import RunConfig, Trainer, evaluate_forecast
 
 
-def test_error(cell: str, seed: int, perturbation: float, settings: dict[str, Any]) -> float:
+def test_error(cell: str, seed: int, perturbed: bool, settings: dict[str, Any]) -> float:
     """Trains a network and returns the mean squared error of its best checkpoint."""
     options = {"task_options": {"series": "henon", "scaling": "all"}}
-    config = RunConfig.resolve("forecast", options, {"cell": cell, "seed": seed, **settings})
+    kind = PerturbedConfig if perturbed else RunConfig
+    config = kind.resolve("forecast", options, {"cell": cell, "seed": seed, **settings})
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer.start(config, Path(folder) / "run")
-        if perturbation:
-            perturb(trainer.model, seed, perturbation)
-        trainer.run()
+        Trainer.start(config, Path(folder) / "run").run()
         return evaluate_forecast(load_run(Path(folder) / "run")).mean_squared_error
 
 
@@ -53,7 +51,7 @@ def main() -> None:
         found = []
         for seed in arguments.seeds:
             started = time.process_time()
-            pair = [test_error(cell, seed, moved, settings) for moved in (0.0, PERTURBATION)]
+            pair = [test_error(cell, seed, moved, settings) for moved in (False, True)]
             seconds = (time.process_time() - started) / 2
             found += pair
             print(

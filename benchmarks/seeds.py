@@ -1,12 +1,12 @@
 """How many of ten seeds reach the goal of a recipe, also from initial parameters moved by 1e-6.
 
 A recipe that works for one seed may work by luck: training is chaotic, and another processor rounds
-otherwise. Every seed is trained twice, as it is and with its initial parameters moved by normal
-numbers of standard deviation 1e-6, in place of another machine. The figures are those of the best
-checkpoint on the task's test set; *sampled* is the median error of one measurement, and a circuit
-that reads the last step keeps the *least share kept*. Prints Markdown, a row for each recipe. Those
-of MNIST, which take minutes a seed, need the folder of its files in the variable QRNN_DATA_DIR and
-are skipped without it.
+otherwise. Every seed is trained twice, as it is and with the initial parameters of each of its
+trials moved by normal numbers of standard deviation 1e-6, in place of another machine. The figures
+are those of the best checkpoint on the task's test set; *sampled* is the median error of one
+measurement, and a circuit that reads the last step keeps the *least share kept*. Prints Markdown,
+a row for each recipe. Those of MNIST, which take minutes a seed, need the folder of its files in
+the variable QRNN_DATA_DIR and are skipped without it.
 
     python -m benchmarks.seeds [--recipes xor:default digits:chip] [--seeds 10] [--processes 2]
 """
@@ -49,14 +49,12 @@ GOALS: dict[str, tuple[float, dict[str, Any]]] = {
     "digits:chip+pca": (1 / 90, {"reduce": "pca"}),
     "digits:default+mnist": (0.009, {"digits": "0,1", "data": "$QRNN_DATA_DIR"}),
     "digits:default+mnist-3-6": (0.015, {"digits": "3,6", "data": "$QRNN_DATA_DIR"}),
-    # What 15 nearest neighbours get from four components of four bits.
     "digits:default+ten+pca": (0.14, {"digits": "0-9", "reduce": "pca", "dims": 8}),
     "digits:default+ten+umap": (
         0.05,
         {"digits": "0-9", "reduce": "umap", "dims": 4, "data": "$QRNN_DATA_DIR"},
     ),
 }
-PERTURBATION = 1e-6
 # Of the test set, for the share of shots.
 SEQUENCES = 128
 
@@ -81,28 +79,28 @@ class Outcome:
     seconds: float
 
 
-def train(name: str, options: dict[str, Any], seed: int, perturbation: float) -> Outcome:
+def train(name: str, options: dict[str, Any], seed: int, perturbed: bool) -> Outcome:
     """Trains one seed in a folder that does not stay.
 
     Args:
         name: ``task:recipe``, with anything after a plus sign.
         options: Of the task.
         seed: Of the run.
-        perturbation: Standard deviation of what is added to the initial parameters.
+        perturbed: Whether it begins with its parameters moved.
     """
     import torch
 
+    from benchmarks.perturbation import PerturbedConfig
     from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
 
     torch.set_num_threads(1)
     task, recipe = name.split("+")[0].split(":")
     settings = {"seed": seed, "task_options": options}
-    config = RunConfig.resolve(task, settings, recipe=recipe)
+    kind = PerturbedConfig if perturbed else RunConfig
+    config = kind.resolve(task, settings, recipe=recipe)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        trainer = Trainer.start(config, Path(folder) / "run")
-        perturb(trainer.model, seed, perturbation)
-        trainer.run()
+        Trainer.start(config, Path(folder) / "run").run()
         seconds = time.perf_counter() - start
         run = load_run(Path(folder) / "run")
     found, log_kept = evaluate(run), log_share(run)
@@ -128,23 +126,6 @@ def as_share(log_kept: float) -> str:
     """A share as a percentage, or as a power of ten where it is small."""
     power = log_kept / math.log(10)
     return f"{10**power:.1%}" if power > -3 else f"1e{power:.0f}"
-
-
-def perturb(model: Any, seed: int, deviation: float) -> None:  # noqa: ANN401
-    """Moves all parameters of a network by normal numbers.
-
-    Args:
-        model: The network.
-        seed: Of the numbers.
-        deviation: Their standard deviation.
-    """
-    import torch
-
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-            parameter.add_(noise, alpha=deviation)
 
 
 def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:
@@ -192,9 +173,9 @@ def main() -> None:
                     continue
                 options = options | {"data": data}
             jobs = [
-                pool.submit(train, name, options, seed, perturbation)
+                pool.submit(train, name, options, seed, perturbed)
                 for seed in range(arguments.seeds)
-                for perturbation in (0.0, PERTURBATION)
+                for perturbed in (False, True)
             ]
             print(row(name, goal, [job.result() for job in jobs]), flush=True)
 

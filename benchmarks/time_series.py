@@ -39,7 +39,7 @@ STRETCH = 200
 
 # Name of the row: the cell with its options, and how many values it returns.
 CELLS = {
-    "qrnn": ("qrnn,workspace=4,stages=1", 8),
+    "qrnn": ("qrnn,workspace=4,stages=1,degree=3", 8),
     "rnn": ("rnn", 8),
     "gru": ("gru", 8),
     "lstm": ("lstm", 8),
