@@ -25,18 +25,38 @@ def check_measured(tapes: Iterable[QuantumScript]) -> None:
         raise ValueError("tapes must measure something each, got one without measurements")
 
 
+def check_parameters(tape: QuantumScript) -> None:
+    """Checks parameters of all gates, as :func:`check_finite` does.
+
+    Where transforms of PyTorch follow, tensors hold no numbers to be checked.
+
+    Raises:
+        TypeError: If one is no number.
+        ValueError: If one is infinite or NaN, or a batch of them is empty.
+    """
+    for operation in () if is_traced() else tape.operations:
+        check_finite(operation.data)
+
+
 def check_finite(parameters: Iterable[Any]) -> None:
     """Checks parameters of gates, of which shots would be drawn all the same.
+
+    Without shots, measurements drop branches whose weight is no number.
 
     Args:
         parameters: Numbers, arrays or tensors.
 
     Raises:
-        ValueError: If one is infinite or NaN.
+        TypeError: If one is no number.
+        ValueError: If one is infinite or NaN, or a batch of them is empty.
     """
     for value in parameters:
         # A sparse matrix holds its numbers there.
         found = numbers(value.data if issparse(value) else value)
+        if found.dtype.kind not in "biufc":
+            raise TypeError(f"parameters of gates must be numbers, got {value!r}")
+        if not found.size:
+            raise ValueError("parameters of gates must not be an empty batch")
         if not np.isfinite(found).all():
             wrong = found[~np.isfinite(found)].flat[0]
             raise ValueError(f"parameters of gates must be finite, got {wrong}")

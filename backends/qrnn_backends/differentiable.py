@@ -1,9 +1,11 @@
 """Rules for gradients in place of PennyLane's, and decomposition of what they do not take."""
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any, TypeAlias
 
 import pennylane as qml
+import torch
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.operation import Operator
 from pennylane.ops import Conditional
@@ -11,6 +13,7 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms import broadcast_expand
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn, ResultBatch
+from torch import Tensor
 
 from qrnn_backends.conditions import conditions_outside
 
@@ -39,14 +42,59 @@ def in_place_of(
         return _expanded_for(rule, tape, options, has_rule)
 
     def decorate(gradient: Gradient) -> Transform:
+        @wraps(gradient)
+        def guarded(
+            tape: QuantumScript,
+            **options: Any,  # noqa: ANN401
+        ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+            batch, combine = gradient(tape, **options)
+            return batch, lambda results: _differentiable_once(combine(results), tape)
+
         return qml.transform(
-            gradient,
+            guarded,
             expand_transform=expand,
             classical_cotransform=rule.classical_cotransform,
             final_transform=True,
         )
 
     return decorate
+
+
+def _differentiable_once(jacobian: Any, tape: QuantumScript) -> Any:  # noqa: ANN401
+    """A Jacobian whose own derivatives are errors, where PyTorch's graph would say that they are 0.
+
+    By default PennyLane computes it without a graph.
+
+    Args:
+        jacobian: An array, a tensor, or tuples of them.
+        tape: The circuit.
+    """
+    # PyTorch has no public question for whether it is going backwards, and then for a graph.
+    graph = torch.is_grad_enabled() and torch._C._current_graph_task_id() >= 0
+    parameters = [value for value in tape.get_parameters() if isinstance(value, Tensor)]
+    if not graph or not any(value.requires_grad for value in parameters):
+        return jacobian
+    if isinstance(jacobian, tuple | list):
+        return type(jacobian)(_differentiable_once(part, tape) for part in jacobian)
+    found = torch.as_tensor(jacobian)
+    if found.requires_grad:
+        return found
+    return _Once.apply(found, *parameters)  # type: ignore[no-untyped-call]
+
+
+class _Once(torch.autograd.Function):
+    """Depends on parameters, but not by a graph."""
+
+    @staticmethod
+    def forward(ctx: Any, jacobian: Tensor, *parameters: Tensor) -> Tensor:  # noqa: ANN401
+        return jacobian.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ANN401
+        raise ValueError(
+            "max_diff must be 2 for second derivatives by a rule of PennyLane's, got 1: give it to "
+            "the QNode, or take qrnn.torch without shots, which backpropagates to any order"
+        )
 
 
 def _expanded_for(

@@ -7,6 +7,7 @@ from typing import Any
 import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.preprocess import null_postprocessing
+from pennylane.math import Interface
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
@@ -22,6 +23,7 @@ from qrnn_backends.parameter_shift import (
     unpostselected_param_shift_hessian,
 )
 from qrnn_circuits.circuits.neuron import NeuronOperation
+from qrnn_circuits.tracing import is_traced
 
 
 def _numerical(rule: Transform) -> Transform:
@@ -135,6 +137,33 @@ def right_rule(config: ExecutionConfig) -> ExecutionConfig:
         if config.gradient_method is given:
             return replace(config, gradient_method=right)
     return config
+
+
+def check_interface(config: ExecutionConfig, circuit: QuantumScript | None) -> None:
+    """Refuses derivatives that PennyLane's interfaces to rules for gradients do not have.
+
+    Args:
+        config: As PennyLane's QNode has it.
+        circuit: The circuit, if it is known.
+
+    Raises:
+        ValueError: If autograd is to differentiate several results twice, whose second derivatives
+            are 0 there, or a transform of PyTorch follows.
+    """
+    if circuit is None or config.gradient_method in (None, "backprop"):
+        return
+    results = len(circuit.measurements) * (2 if circuit.shots.has_partitioned_shots else 1)
+    if config.interface == Interface.AUTOGRAD and config.derivative_order > 1 and results > 1:
+        raise ValueError(
+            f"max_diff must be 1 for a circuit of {results} results with autograd's numbers, got "
+            f"{config.derivative_order}: PennyLane's second derivatives of several are 0; return "
+            "one result, or take tensors of PyTorch"
+        )
+    if config.interface == Interface.TORCH and is_traced():
+        raise ValueError(
+            "transforms of PyTorch, such as torch.func.grad and vmap, take qrnn.torch without "
+            "shots and with diff_method='backprop': PennyLane's rules for gradients have none"
+        )
 
 
 def _apply_right_rule(given: Transform, right: Transform) -> None:

@@ -1,6 +1,7 @@
 """Which method runs a tape's mid-circuit measurements: the device itself, or deferral."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import pennylane as qml
@@ -8,6 +9,7 @@ from pennylane.devices import MCMConfig
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.exceptions import DeviceError
 from pennylane.measurements import StateMP
+from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
@@ -15,6 +17,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.readout import mid_circuit
 from qrnn_backends.wires import ordered_wires
+from qrnn_circuits.checks import plain
 
 WithoutShots: TypeAlias = Literal["branches", "state", "distribution"]
 """How a device gets results without shots.
@@ -104,10 +107,13 @@ def defer_where_needed(
         without_shots: How the device gets results without shots.
 
     Raises:
-        ValueError: If one is postselected and the device cannot project the state, a result is of
-            one that the tape has not, or a tape without shots takes more than
-            ``MAX_DEFERRED_WIRES`` wires on a device that needs them.
+        ValueError: If one is postselected on what is no outcome, or the device cannot project the
+            state; a result is of one that the tape has not, or a condition of one that does not
+            come before it; or a tape without shots takes more than ``MAX_DEFERRED_WIRES`` wires on
+            a device that needs them.
     """
+    tape = _with_outcomes(tape)
+    _check_order(tape.operations)
     measured = {part.meas_uid for part in tape.operations if isinstance(part, MidMeasure)}
     for measurement in tape.measurements:
         if any(part.meas_uid not in measured for part in mid_circuit(measurement)):
@@ -173,6 +179,45 @@ class PureStateMP(StateMP):  # type: ignore[misc]
 
 # Of amplitudes: larger ones are more than rounding in single precision.
 _ENTANGLED = 1e-5
+
+
+def _with_outcomes(tape: QuantumScript) -> QuantumScript:
+    """Postselects the integers 0 and 1, which PennyLane leaves to its users."""
+    operations = [
+        _with_outcome(part) if isinstance(part, MidMeasure) else part for part in tape.operations
+    ]
+    if all(part is given for part, given in zip(operations, tape.operations, strict=True)):
+        return tape
+    return tape.copy(operations=operations, trainable_params=tape.trainable_params)
+
+
+def _with_outcome(measurement: MidMeasure) -> MidMeasure:
+    if measurement.postselect is None:
+        return measurement
+    outcome = plain(measurement.postselect)
+    if not (isinstance(outcome, Real) and outcome in (0, 1)):
+        raise ValueError(f"postselect must be 0, 1 or None, got {measurement.postselect!r}")
+    if type(measurement.postselect) is int:
+        return measurement
+    with qml.QueuingManager.stop_recording():
+        return MidMeasure(
+            measurement.wires, measurement.reset, int(outcome == 1), measurement.meas_uid
+        )
+
+
+def _check_order(operations: Iterable[Operator]) -> None:
+    """Raises a ``ValueError`` where a condition asks for what is not measured before it."""
+    measured = set()
+    for part in operations:
+        if isinstance(part, MidMeasure):
+            measured.add(part.meas_uid)
+        elif isinstance(part, Conditional):
+            asked = {measurement.meas_uid for measurement in part.meas_val.measurements}
+            if not asked <= measured:
+                raise ValueError(
+                    f"{part} depends on a measurement that does not come before it: condition on "
+                    "a value of this circuit's"
+                )
 
 
 def _without_work_wires(tape: QuantumScript) -> QuantumScript:

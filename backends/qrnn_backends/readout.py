@@ -289,6 +289,23 @@ def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
     return [measured for value in values for measured in value.measurements]
 
 
+def check_distinct(measurements: Iterable[MeasurementProcess]) -> None:
+    """Checks that results list each mid-circuit measurement once, as those of bits do.
+
+    PennyLane's deferral leaves the others out of the list in silence.
+
+    Raises:
+        ValueError: If one is listed twice.
+    """
+    for measurement in measurements:
+        listed = [part.meas_uid for part in mid_circuit(measurement)]
+        if len(set(listed)) < len(listed):
+            raise ValueError(
+                f"a result must list each measured value once, got {measurement}: list it once, or "
+                "take qrnn.torch"
+            )
+
+
 def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:
     """A measurement with the same result, whose function of outcomes runs once for each of them.
 

@@ -30,6 +30,36 @@ def test_no_shots_are_drawn_of_angles_that_are_not_finite(
             device.submit([tape])
 
 
+@pytest.mark.parametrize(
+    ("angle", "error", "message"),
+    [
+        (np.inf, ValueError, "must be finite, got inf"),
+        (torch.tensor(np.nan), ValueError, "must be finite, got nan"),
+        (qml.numpy.array(np.nan, requires_grad=True), ValueError, "must be finite, got nan"),
+        (np.zeros(0), ValueError, "must not be an empty batch"),
+        ("a", TypeError, "must be numbers, got 'a'"),
+        (None, TypeError, "must be numbers, got None"),
+    ],
+)
+@pytest.mark.parametrize("shots", [None, 10])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_parameters_without_meaning_are_refused_by_every_device(
+    name: str,
+    shots: int | None,
+    angle: Any,  # noqa: ANN401
+    error: type[Exception],
+    message: str,
+) -> None:
+    @qml.qnode(qml.device(name), shots=shots)  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.RY(angle, 0)
+        qml.measure(0)
+        return qml.expval(qml.Z(0))
+
+    with pytest.raises(error, match=f"^parameters of gates {message}$"):
+        circuit()
+
+
 @pytest.mark.parametrize("shots", [None, 10])
 @pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
 def test_what_has_nothing_to_measure_is_refused_in_one_line(name: str, shots: int | None) -> None:

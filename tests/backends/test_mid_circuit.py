@@ -117,3 +117,68 @@ def test_conditioned_gates_may_have_work_wires(name: str, method: str | None) ->
 
     turned = np.sin(0.35) ** 2 * np.cos(0.55) ** 2
     assert float(circuit()) == pytest.approx(1 - 2 * turned)
+
+
+@pytest.mark.parametrize("outcome", [True, np.bool_(True), 1.0, np.int64(1), np.array(1)])
+@pytest.mark.parametrize("shots", [None, 20])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_the_outcome_1_may_be_of_any_type(
+    name: str,
+    shots: int | None,
+    outcome: Any,  # noqa: ANN401
+) -> None:
+    pytest.importorskip("qiskit_aer")
+
+    @qml.qnode(qml.device(name), shots=shots)  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.Hadamard(0)
+        qml.measure(0, postselect=outcome)
+        return qml.probs(wires=0)
+
+    assert np.allclose(circuit(), [0, 1])
+
+
+@pytest.mark.parametrize("outcome", [2, -1, 0.5, "1", [1], np.array([1]), float("nan")])
+@pytest.mark.parametrize("without_shots", ["branches", "state", "distribution"])
+@pytest.mark.parametrize("shots", [None, 10])
+def test_nothing_else_than_0_and_1_is_postselected(
+    without_shots: WithoutShots,
+    shots: int | None,
+    outcome: Any,  # noqa: ANN401
+) -> None:
+    tape = tape_of(once, shots).copy(operations=[MidMeasure(0, postselect=outcome)])
+    with pytest.raises(ValueError, match=r"^postselect must be 0, 1 or None, got "):
+        defer_where_needed(tape, None, without_shots)
+
+
+@pytest.mark.parametrize("without_shots", ["branches", "state", "distribution"])
+@pytest.mark.parametrize("shots", [None, 10])
+def test_a_condition_asks_for_what_was_measured_before(
+    without_shots: WithoutShots, shots: int | None
+) -> None:
+    other = qml.measure(0)
+
+    def queue() -> object:
+        qml.measure(0)
+        qml.cond(other, qml.X)(1)
+        return qml.probs(wires=1)
+
+    with pytest.raises(ValueError, match="depends on a measurement that does not come before it"):
+        defer_where_needed(tape_of(queue, shots), None, without_shots)
+
+
+def values_listed_twice() -> object:
+    qml.RY(0.7, 0)
+    first, second = qml.measure(0), qml.measure(1)
+    return qml.probs(op=[first, second, first])
+
+
+@pytest.mark.parametrize("shots", [None, 2000])
+def test_values_that_are_listed_twice_are_read_twice_or_refused(shots: int | None) -> None:
+    pytest.importorskip("qiskit_aer")
+    one = np.sin(0.35) ** 2
+    circuit = qml.set_shots(qml.QNode(values_listed_twice, qml.device("qrnn.torch", seed=1)), shots)
+    assert np.allclose(circuit(), [1 - one, 0, 0, 0, 0, one, 0, 0], atol=0.03 if shots else 1e-9)
+    circuit = qml.set_shots(qml.QNode(values_listed_twice, qml.device("qrnn.aer", seed=1)), shots)
+    with pytest.raises(ValueError, match="must list each measured value once, got probs"):
+        circuit()

@@ -116,7 +116,9 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        return resolve_config(config or ExecutionConfig(), self.name, ("hw-like", "fill-shots"))
+        return resolve_config(
+            config or ExecutionConfig(), self.name, circuit, ("hw-like", "fill-shots")
+        )
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None

@@ -26,6 +26,8 @@ _NO_MEMORY = re.compile(
     r"bad_alloc|vector::reserve|length_error|Insufficient memory", re.IGNORECASE
 )
 
+_NOT_RUN = re.compile(r'contains invalid (?:instructions|parameters).* for "(\w+)" method')
+
 
 class SimulationError(RuntimeError):
     """Aer gave up on a circuit."""
@@ -56,6 +58,11 @@ def run(
         text = "; ".join(sorted(reasons)) or str(result.status)
         if _NO_MEMORY.search(text):
             text += " (there is not enough memory: take fewer shots or fewer wires)"
+        elif unknown := _NOT_RUN.search(text):
+            text = (
+                f"method {unknown.group(1)!r} does not run gates, angles or conditions of the "
+                "circuit: take method='automatic'"
+            )
         raise SimulationError(f"Aer failed: {text}")
     return result
 

@@ -38,6 +38,7 @@ from qrnn_backends.qiskit_common import preprocess
 from qrnn_backends.qiskit_common.program import Program, programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.seeds import random_generator
+from qrnn_circuits.checks import plain
 from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             )
         if max_usage is not None and not (isinstance(max_usage, Real) and max_usage > 0):
             raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage!r}")
-        if not (isinstance(optimization_level, int) and optimization_level in range(4)):
+        level = plain(optimization_level)
+        if not (isinstance(level, int) and level in range(4)):
             raise ValueError(
                 f"optimization_level must be a whole number from 0 to 3, got {optimization_level!r}"
             )
@@ -151,7 +153,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self._generator = random_generator(seed)
         self._max_usage = max_usage
         self._options = sampler_options(options, mitigated_by)
-        self._level = optimization_level
+        self._level = level
         self._store = JobStore(jobs)
         self._service = RuntimeService(
             channel, instance, backoff, service=getattr(backend, "service", None)
@@ -177,7 +179,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        return preprocess.resolve_config(config or ExecutionConfig(), self.name)
+        return preprocess.resolve_config(config or ExecutionConfig(), self.name, circuit)
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None

@@ -26,9 +26,9 @@ from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
-from qrnn_backends.circuit_checks import check_hermitian
+from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
-from qrnn_backends.gradients import right_rule
+from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.mid_circuit import (
     WithoutShots,
     check_mcm_config,
@@ -37,26 +37,37 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import stacked, with_identity_on_wires, with_known_values
+from qrnn_backends.readout import (
+    check_distinct,
+    stacked,
+    with_identity_on_wires,
+    with_known_values,
+)
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 
 
 def resolve_config(
-    config: ExecutionConfig, name: str, postselect_modes: Sequence[str] = ("hw-like",)
+    config: ExecutionConfig,
+    name: str,
+    circuit: QuantumScript | None = None,
+    postselect_modes: Sequence[str] = ("hw-like",),
 ) -> ExecutionConfig:
     """Checks how a QNode wants its circuit run; gradients are PennyLane's.
 
     Args:
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
+        circuit: The circuit, if it is known.
         postselect_modes: What the device does about shots that postselection drops.
 
     Raises:
         UnsupportedMethodError: If the device lacks the method for mid-circuit measurements or the
             mode of postselection.
+        ValueError: If PennyLane's interface has no such derivatives.
     """
+    check_interface(config, circuit)
     check_mcm_config(
         config.mcm_config,
         name,
@@ -154,10 +165,14 @@ def measure_all_wires(
     So it does to identities without wires. Snapshots, which have no part in results, are left out.
 
     Raises:
-        ValueError: If an observable is not Hermitian.
+        TypeError: If a parameter is no number.
+        ValueError: If an observable is not Hermitian, a parameter is not finite, or a result lists
+            a measured value twice.
         WireError: If the tape has wires that the device has not.
     """
+    check_parameters(tape)
     check_hermitian(tape.measurements)
+    check_distinct(tape.measurements)
     if wires is None:
         wires = ordered_wires(tape)
     measurements = [

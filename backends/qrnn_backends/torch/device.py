@@ -14,7 +14,7 @@ from pennylane.typing import Result
 from pennylane.wires import WiresLike
 from torch import Tensor
 
-from qrnn_backends.circuit_checks import check_measured, check_unitary
+from qrnn_backends.circuit_checks import check_measured, check_parameters, check_unitary
 from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
 from qrnn_backends.torch.exact import exact_results
@@ -160,6 +160,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         self, circuit: QuantumScript, wants_torch: bool, fill_shots: bool
     ) -> tuple[Result, int | None]:
         """The result of a circuit, and how many shots are kept if there are any."""
+        check_parameters(circuit)
         check_width(circuit)
         parameters = circuit.get_parameters(trainable_only=False)
         tensors = any(isinstance(value, Tensor) for value in parameters)

@@ -28,7 +28,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
-from qrnn_backends.gradients import right_rule
+from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.readout import with_identity_on_wires
 from qrnn_backends.torch.simulation import runs
@@ -50,6 +50,7 @@ def resolve_config(
     Raises:
         DeviceError: If a device option is given, or the device lacks the method for mid-circuit
             measurements or the mode of postselection.
+        ValueError: If PennyLane's interface has no such derivatives.
     """
     if config.device_options:
         raise DeviceError(f"{name} takes no device options, got {list(config.device_options)}")
@@ -61,6 +62,7 @@ def resolve_config(
     )
     if config.gradient_method == "best" and backpropagates(config, circuit):
         config = replace(config, gradient_method="backprop")
+    check_interface(config, circuit)
     given = config.use_device_gradient
     return replace(
         right_rule(config),

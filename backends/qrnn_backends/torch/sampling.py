@@ -12,7 +12,6 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
-from qrnn_backends.circuit_checks import check_finite
 from qrnn_backends.readout import Readout, stacked
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
@@ -60,10 +59,8 @@ def sampled_results(
 
     Raises:
         NoShotsKeptError: If postselection keeps no shot of a copy.
-        ValueError: If the states do not fit into memory, or a parameter is not finite.
+        ValueError: If the states do not fit into memory.
     """
-    for operation in tape.operations:
-        check_finite(operation.data)
     plan = ShotPlan(tape.map_to_standard_wires())
     entries = [_Shots(plan) for _ in range(tape.batch_size or 1)]
     for branches, counts in _parts(tape, dtype, device, random, fill_shots):

@@ -7,7 +7,7 @@ measure their ancillas are no gates; :func:`quantum_neuron_circuit` gives them a
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import comb
+from math import comb, isfinite
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from pennylane.math import unwrap
 from pennylane.ops import MidMeasure
 
+from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.angles import activation_table, angle_table, table_parity_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
@@ -310,8 +311,7 @@ def _neuron_converter(num_controls: int, wires: range) -> Converter:
 def _checked(
     coefficients: Sequence[Coefficient], num_controls: int, degree: int
 ) -> list[Coefficient]:
-    if num_controls < 1:
-        raise ValueError(f"num_controls must be at least 1, got {num_controls}")
+    check_integer("num_controls", num_controls, 1)
     if not 1 <= degree <= num_controls:
         raise ValueError(
             f"degree must be between 1 and num_controls ({num_controls}), got {degree}"
@@ -322,7 +322,19 @@ def _checked(
             f"coefficients must be {expected} for {num_controls} controls and degree {degree}, got "
             f"{len(coefficients)}"
         )
-    return [c if isinstance(c, ParameterExpression) else float(c) for c in coefficients]
+    return [c if isinstance(c, ParameterExpression) else _number(c) for c in coefficients]
+
+
+def _number(coefficient: Coefficient) -> float:
+    try:
+        number = float(coefficient)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"coefficients must be numbers or Qiskit parameters, got {coefficient!r}"
+        ) from error
+    if not isfinite(number):
+        raise ValueError(f"coefficients must be finite, got {number}")
+    return number
 
 
 def _combinations(

@@ -77,6 +77,13 @@ def test_a_failure_of_aer_is_an_error_that_it_does_not_log_as_well(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("method", ["stabilizer", "extended_stabilizer"])
+def test_a_method_that_does_not_run_a_circuit_is_named(method: str) -> None:
+    turned = program(qml.RY(0.3, 0), wires=[0])
+    with pytest.raises(SimulationError, match=f"method '{method}' does not run gates"):
+        sample(DirectSimulation(method), [turned], shots=10, seed=0)
+
+
 def test_filled_shots_have_the_kept_distribution() -> None:
     errors = NoiseModel()
     errors.add_readout_error(ReadoutError([[0.9, 0.1], [0.2, 0.8]]), [1])

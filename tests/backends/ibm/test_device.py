@@ -287,6 +287,11 @@ def test_a_wrong_argument_is_an_error_at_once(
         device(**options)
 
 
+def test_levels_of_optimisation_may_be_numbers_of_numpy(device: MakeDevice) -> None:
+    (result,) = device(optimization_level=np.int64(1)).execute([flip()])
+    assert np.sum(result) == pytest.approx(1)
+
+
 def test_noise_is_not_the_name_of_a_chip(device: MakeDevice) -> None:
     with pytest.raises(TypeError, match=r"noise must be True or False.*got 'fake_fez'"):
         device(noise="fake_fez")

@@ -159,6 +159,13 @@ def test_bad_arguments_are_rejected() -> None:
         PolynomialRYGate([0.1] * 4, 2, 3)
     with pytest.raises(ValueError, match=r"coefficients must be 3 for 2 controls .* got 4"):
         QuantumNeuronGate([0.1] * 4, 2, degree=1)
+    with pytest.raises(TypeError, match=r"num_controls must be an integer, got 1\.0"):
+        PolynomialRYGate([0.1, 0.2], 1.0, 1)  # type: ignore[arg-type]
+    for gate in (PolynomialRYGate, QuantumNeuronGate):
+        with pytest.raises(ValueError, match="coefficients must be finite, got nan"):
+            gate([0.1, float("nan")], 1, degree=1)
+        with pytest.raises(TypeError, match="must be numbers or Qiskit parameters, got 'a'"):
+            gate([0.1, "a"], 1, degree=1)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="must be numbers, got a Qiskit parameter"):
         QuantumNeuronGate([Parameter("a"), 0.1], 1, degree=1)
     with pytest.raises(ValueError, match="method must be 'parity' or 'textbook', got 'fast'"):
