@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def is_traced() -> bool:
@@ -29,6 +29,17 @@ def is_traced() -> bool:
     # torch.jit.trace records nothing of what Python computes, nor of a function's own backward.
     recorded: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     return transformed or forward or recorded or torch.compiler.is_compiling()
+
+
+class Unscripted(nn.Module):
+    """A module that ``torch.jit.script`` cannot read, and which says so."""
+
+    def __prepare_scriptable__(self) -> NoReturn:
+        """What ``torch.jit.script`` asks of each module in place of compiling it."""
+        raise RuntimeError(
+            f"torch.jit.script cannot read a {type(self).__name__}: take torch.compile, "
+            "torch.export.export, or torch.jit.trace, which records what is computed"
+        )
 
 
 def is_open(size: object) -> bool:
@@ -77,8 +88,8 @@ def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:
             raise RuntimeError(
                 "the strategies 'transfer' and 'state' of a QRNN have first derivatives only: for "
                 "create_graph=True, as Hessians and gradient penalties need it, build the network "
-                "with strategy='stepwise'; of a layer or cell, take the derivatives by torch.func, "
-                "for instance torch.func.hessian or torch.func.grad"
+                "with strategy='stepwise', or take the derivatives by torch.func, for instance "
+                "torch.func.hessian or torch.func.grad"
             )
         with full_precision(torch.device("cpu")), full_precision(torch.device("cuda")):
             return backward(ctx, *gradients)

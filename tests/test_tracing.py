@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 
-from qrnn_circuits import QRNN, UNREAD, Initialisation
+from qrnn_circuits import QRNN, UNREAD, Initialisation, QuantumNeuron
 from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tracing import is_traced
 
@@ -83,6 +83,13 @@ def test_strategies_of_first_derivatives_refuse_second_ones(
     loss = model.loss(SYMBOLS, OUTCOMES)
     with pytest.raises(RuntimeError, match="strategy='stepwise'"):
         torch.autograd.grad(loss, model.cell.coefficients, create_graph=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # That the compiler of scripts is deprecated.
+def test_the_compiler_of_scripts_is_refused_in_words(make: Callable[..., QRNN]) -> None:
+    for module in (make(), QuantumNeuron(2)):
+        with pytest.raises(RuntimeError, match=r"torch\.compile"):
+            torch.jit.script(module)
 
 
 def test_a_gradient_of_torch_func_is_that_of_backward(make: Callable[..., QRNN]) -> None:

@@ -21,7 +21,7 @@ from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_tensor
-from qrnn_circuits.tracing import is_traced, widened
+from qrnn_circuits.tracing import Unscripted, is_traced, widened
 
 if TYPE_CHECKING:
     import pennylane as qml
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Reading = Literal["every", "last"]
 
 
-class RecurrentLayer(SavedOptions, ABC):
+class RecurrentLayer(SavedOptions, Unscripted, ABC):
     """Cells stacked in layers and directions, with the call and the shapes of ``torch.nn.RNN``.
 
     A subclass makes its cells and says how one runs along sequences (:meth:`_run`).

@@ -70,8 +70,12 @@ class CircuitBank(nn.Module):
             self.weights_after, self.bias_after = empty(outputs, qubits), empty(outputs)
 
     @torch.no_grad()
-    def reset_parameters(self, generator: torch.Generator | None) -> None:
-        """Draws angles uniformly from a whole turn, and linear layers as ``torch.nn.Linear``."""
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draws angles uniformly from a whole turn, and linear layers as ``torch.nn.Linear``.
+
+        Args:
+            generator: Source of randomness, a CPU generator.
+        """
         draw_uniform(self.angles, pi, generator)
         if self.linear:
             for weights, bias in (

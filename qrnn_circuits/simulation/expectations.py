@@ -12,9 +12,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.feature_blocks import WorkspaceRotations
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
-from qrnn_circuits.gates import WorkspaceStages
-from qrnn_circuits.neuron import apply_blocks
-from qrnn_circuits.tracing import first_derivative, is_joint, is_traced
+from qrnn_circuits.tracing import full_precision, is_joint, is_traced
 
 
 def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tensor:
@@ -29,14 +27,9 @@ def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tens
         Normalised workspace amplitudes after each step, given that every ancilla has read 0, shape
         ``(T, B, 2**W)``.
     """
-    unitary = cell.order == 0 or cell.semantics == "unitary"
-    if is_traced() and not is_joint():
-        stages, _ = cell.stages_at(inputs.flatten(0, 1))
-        states = _gate_by_gate(stages, state, len(inputs), unitary=unitary)
-    else:
-        rotations = cell.rotations_at(inputs.transpose(0, 1).flatten(0, 1))
-        states = _run(rotations, cell.theta / 2, state, len(inputs))
-    if not unitary:
+    rotations = cell.rotations_at(inputs.transpose(0, 1).flatten(0, 1))
+    states = _run(rotations, cell.theta / 2, state, len(inputs))
+    if rotations.norms is not None:
         states = states / torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states
 
@@ -50,25 +43,36 @@ def _run(rotations: WorkspaceRotations, half_theta: Tensor, state: Tensor, steps
         return each.permute(3, 0, 1, 2, 4)
 
     norms = None if rotations.norms is None else by_step(rotations.norms)
+    gates = by_step(rotations.half_angles), norms, half_theta[..., None]
+    if is_traced() and not is_joint():
+        return _recorded(*gates, state)
     keep = torch.is_grad_enabled()
-    states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
-        by_step(rotations.half_angles), norms, half_theta[..., None], state, keep
-    )[0]
+    states: Tensor = _Recurrence.apply(*gates, state, keep)[0]  # type: ignore[no-untyped-call]
     return states
 
 
-def _gate_by_gate(stages: WorkspaceStages, state: Tensor, steps: int, *, unitary: bool) -> Tensor:
-    """As :class:`_Recurrence`, by PyTorch's own operations."""
+def _recorded(
+    half_angles: Tensor, norms: Tensor | None, half_theta: Tensor, state: Tensor
+) -> Tensor:
+    """The states of :class:`_Recurrence` by PyTorch's own operations, of any derivatives."""
     states = []
-    state = state.T
-    blocks = stages.blocks.unflatten(3, (steps, -1))
-    for step in range(steps):
-        for gate in WorkspaceStages(blocks[:, :, :, step], stages.theta):
-            state = apply_blocks(state, gate.cos.T, gate.sin.T, gate.target)
-        if not unitary:
-            state = state / torch.linalg.vector_norm(state.detach(), dim=0)
-        states.append(state.T)
+    for step, of_neurons in enumerate(half_angles):
+        for stage, of_stage in enumerate(of_neurons):
+            for angle in half_theta[stage - 1, :, :, None] if stage else ():
+                state = _turned(state, angle.cos(), angle.sin())
+            for wire, angle in enumerate(of_stage):
+                norm = 1 if norms is None else norms[step, stage, wire]
+                state = _turned(state, norm * angle.cos(), norm * angle.sin())
+        if norms is not None:
+            state = state / torch.linalg.vector_norm(state.detach(), dim=1, keepdim=True)
+        states.append(state)
     return torch.stack(states)
+
+
+def _turned(state: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Applies a gate to the first wire, which becomes the last."""
+    zero, one = state.tensor_split(2, 1)
+    return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -1).flatten(1)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -137,11 +141,11 @@ class _Recurrence(torch.autograd.Function):
         inputs: tuple[Any, ...],
         output: tuple[Tensor, ...],
     ) -> None:
-        half_angles, norms, half_theta, *_ = inputs
+        half_angles, _, half_theta, *_ = inputs
         ctx.mark_non_differentiable(*output[1:])
         # Zeros in place of gradients of what has none would be large.
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(norms, *output[1:])
+        ctx.save_for_backward(*inputs[:4], *output[1:])
         ctx.sizes, ctx.by_sequence = half_angles.shape, half_theta.shape[-1] > 1
 
     @staticmethod
@@ -178,7 +182,6 @@ class _Recurrence(torch.autograd.Function):
         return tuple(tensor.unflatten(dim, (count, batch)) for tensor, dim in split), dims
 
     @staticmethod
-    @first_derivative
     def backward(
         ctx: Any,  # noqa: ANN401
         gradient: Tensor | None,
@@ -186,7 +189,28 @@ class _Recurrence(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         if gradient is None:
             return None, None, None, None, None
-        norms, lengths, gates, pairs = ctx.saved_tensors
+        with full_precision(gradient.device):
+            # Within a backward pass, only create_graph=True turns this on.
+            if torch.is_grad_enabled():
+                return _Recurrence._recorded_backward(ctx, gradient)
+            return _Recurrence._backward(ctx, gradient)
+
+    @staticmethod
+    def _recorded_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        """The same with derivatives of its own, of states that are computed once more."""
+        inputs = ctx.saved_tensors[:4]
+        needed = ctx.needs_input_grad[:4]
+        asked = [each for each, need in zip(inputs, needed, strict=True) if need]
+        states = _recorded(*inputs)
+        # Without work stages no rotation is used.
+        found = iter(
+            torch.autograd.grad(states, asked, gradient, create_graph=True, allow_unused=True)
+        )
+        return (*(next(found) if need else None for need in needed), None)
+
+    @staticmethod
+    def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        norms, lengths, gates, pairs = (ctx.saved_tensors[place] for place in (1, 4, 5, 6))
         steps, count, batch, half = gates.shape
         stages, wires = ctx.sizes[1:3]
         # In the pairs that come out of each gate of a step, and as the next gate pairs them.

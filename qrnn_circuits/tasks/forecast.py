@@ -231,7 +231,8 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         if not self.forecasts_its_inputs:
             text += f", to forecast {brief(', '.join(contents.targets))}"
         text += "; windows to train on, validate by and test by: {}, {} and {}".format(*counts)
-        if left_out := [name for name in self._file.names if name and name not in contents.inputs]:
+        used = {"", *contents.inputs, *contents.targets}
+        if left_out := [name for name in self._file.names if name not in used]:
             text += f"; left out: {brief(', '.join(left_out))}"
         return text
 

@@ -129,7 +129,8 @@ class Table:
 def read_table(path: Path) -> Table:
     """Reads a CSV file with a point in each row and a name for each column in the first one.
 
-    Without such a row the columns are named by their numbers, from 1.
+    Without such a row, and where it has no name for numbers, columns are named by their places,
+    from 1.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -174,6 +175,8 @@ def read_table(path: Path) -> Table:
             f"semicolons or tabulators between columns, but row {begun[0]} is "
             f"{short(' '.join(begun[1]))}"
         )
+    # As the column of row numbers that pandas writes.
+    names = [n or ("" if place in text else str(place + 1)) for place, n in enumerate(names)]
     return Table(
         path,
         tuple(names),

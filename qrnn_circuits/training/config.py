@@ -53,8 +53,8 @@ _CHANGEABLE = {
 }
 
 _NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
-# What recipes say is for this optimiser.
-_FOR_ADAM = ("learning_rate", "readout_learning_rate", "decay")
+# What recipes say is for their optimiser.
+_FOR_ONE_OPTIMIZER = ("learning_rate", "readout_learning_rate", "decay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +148,11 @@ class RunConfig(RunSettings):
             layers: Field values that replace the defaults and those of the recipe; of two layers
                 that hold a field, the later one counts. ``task_options`` are merged.
             recipe: Name of the recipe, or ``"none"``; by default the one that the task names. Its
-                learning rates are Adam's, that of the read-out goes with the other, and settings
-                that the cell has no use for are left out, as are the spreads of biases and weights
-                where either the recipe's neurons or those of the run are of order 0, and pruning
-                where it is not for the neurons. A layer of which each value is a wire has a size of
-                its own.
+                learning rates go with its optimizer, that of the read-out with the other, and
+                settings that the cell has no use for are left out, as are the spreads of biases and
+                weights where either the recipe's neurons or those of the run are of order 0, and
+                pruning where it is not for the neurons. A layer of which each value is a wire has a
+                size of its own.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -167,8 +167,9 @@ class RunConfig(RunSettings):
         unsuited: tuple[str, ...] = ("task_options",)
         if given.get("optimizer") == "lbfgs":
             unsuited += _NOT_FOR_LBFGS
-        if given.get("optimizer", "adam") != "adam":
-            unsuited += _FOR_ADAM
+        optimizer = recommended.get("optimizer", cls.optimizer)
+        if given.get("optimizer", optimizer) != optimizer:
+            unsuited += _FOR_ONE_OPTIMIZER
         if "learning_rate" in given:
             unsuited += ("readout_learning_rate",)
         order = recommended.get("order", cls.order)

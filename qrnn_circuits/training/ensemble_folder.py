@@ -37,7 +37,8 @@ def check_optimizer(config: RunConfig) -> None:
     if config.optimizer == "lbfgs":
         raise ValueError(
             "optimizer must be adam, sgd or rmsprop to train several seeds together, got 'lbfgs', "
-            "whose line search takes other steps in each run: start a run for each seed"
+            "whose line search takes other steps in each run: start a run for each seed, or take "
+            "another optimizer, as the recipe 'batches' of forecasts does"
         )
 
 

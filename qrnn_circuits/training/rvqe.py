@@ -165,7 +165,11 @@ def _network(stored: TorchFile) -> RvqeNetwork:
     dataset = values.get("dataset")
     if not isinstance(dataset, str):
         raise TypeError("its options must say dataset, a string")
-    named = {str(name).removeprefix("module.cell."): t for name, t in parameters.items.items()}
+    # The first prefix is that of DistributedDataParallel, and missing where a network was alone.
+    named = {
+        str(name).removeprefix("module.").removeprefix("cell."): tensor
+        for name, tensor in parameters.items.items()
+    }
     sizes["lane"] = _lane(named, sizes)
     sizes["degree"] = min(sizes["degree"], sizes["lane"] + sizes["workspace"] - 1)
     found = _tensors(stored, named, sizes)

@@ -134,6 +134,15 @@ def test_parameters_are_loaded_moved_copied_and_drawn_anew(make_layer: Make) -> 
     assert not torch.equal(other(inputs)[0], expected)
 
 
+def test_each_part_is_drawn_anew_by_a_call_without_arguments(make_layer: Make) -> None:
+    layer, inputs = make_layer(), random(3, 2, 2)
+    before = layer(inputs)[0]
+    for part in layer.modules():
+        if draw := getattr(part, "reset_parameters", None):
+            draw()
+    assert not torch.equal(layer(inputs)[0], before)
+
+
 @pytest.mark.parametrize(
     ("options", "others"),
     [

@@ -51,6 +51,26 @@ def test_a_recorded_layer_returns_the_same_of_other_numbers(make_layer: Make) ->
     assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
 
 
+def test_a_gradient_that_is_kept_has_the_derivatives_of_finite_differences(
+    make_layer: Make,
+) -> None:
+    layer, inputs = make_layer(1, 2, num_layers=2), random(2, 2, 1).requires_grad_()
+    values = (inputs, *layer.parameters())
+
+    def of(inputs: Tensor, *_: Tensor) -> Tensor:
+        found: Tensor = layer(inputs)[0]
+        return found
+
+    assert torch.autograd.gradgradcheck(of, values, fast_mode=True)
+
+
+@pytest.mark.filterwarnings("ignore")  # That the compiler of scripts is deprecated.
+def test_the_compiler_of_scripts_is_refused_in_words(make_layer: Make) -> None:
+    around = torch.nn.Sequential(make_layer())
+    with pytest.raises(RuntimeError, match=r"torch\.compile"):
+        torch.jit.script(around)
+
+
 def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) -> None:
     layer, inputs = make_layer(1, 2), random(2, 2, 1)
     values = {name: value.detach() for name, value in layer.named_parameters()}

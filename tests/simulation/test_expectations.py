@@ -85,6 +85,7 @@ def test_gradients_are_those_of_finite_differences(
     one = inputs[:2, :1].clone().requires_grad_()
     arguments = (one, start.requires_grad_(), *cell.parameters())
     assert torch.autograd.gradcheck(run, arguments, fast_mode=True)
+    assert torch.autograd.gradgradcheck(run, arguments, fast_mode=True)
 
 
 def test_the_expectation_is_that_of_what_the_lane_reads(make_cell: Make, inputs: Tensor) -> None:

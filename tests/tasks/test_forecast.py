@@ -209,6 +209,21 @@ def test_columns_without_any_number_are_left_out_and_named(weather: Path) -> Non
     )
 
 
+def test_a_column_that_is_only_forecast_is_not_called_left_out(weather: Path) -> None:
+    weather.write_text(weather.read_text().replace(",,1,", ",1,1,"))
+    task = Forecast(data=str(weather), columns="sun", targets="rain")
+    assert task.found.startswith("30 points of sun, to forecast rain; ")
+    assert task.found.endswith("; left out: day")
+
+
+def test_numbers_without_a_name_are_called_by_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "with_row_numbers.csv"
+    path.write_text("\n".join([",rain", *(f"{n},{n % 5}" for n in range(30))]))
+    task = Forecast(data=str(path))
+    assert task.target_names == ("1", "rain")
+    assert Forecast(data=str(path), columns="1").target_names == ("1",)
+
+
 def test_a_gap_in_the_first_row_is_one_as_in_any_other(weather: Path) -> None:
     with pytest.raises(ValueError, match="row 2 must have a finite number in column 'sun', got no"):
         Forecast(data=str(weather))

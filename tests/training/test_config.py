@@ -180,6 +180,15 @@ def test_recommended_learning_rates_are_left_out_where_they_do_not_fit() -> None
         assert (other.learning_rate, other.decay) == (plain.learning_rate, plain.decay)
 
 
+def test_recommended_learning_rates_go_with_their_optimizer() -> None:
+    sines = {"task_options": {"series": "sines"}}
+    recommended = RunConfig.resolve("forecast", sines)
+    assert recommended.optimizer == "lbfgs"
+    assert RunConfig.resolve("forecast", sines, {"optimizer": "lbfgs"}) == recommended
+    other = RunConfig.resolve("forecast", sines, {"optimizer": "adam"})
+    assert other.learning_rate == RunConfig(task="xor").learning_rate != recommended.learning_rate
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.schedule.learning_rate(step) for step in range(4)]

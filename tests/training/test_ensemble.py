@@ -244,7 +244,7 @@ def test_progress_is_the_mean_loss_and_the_best_validation(tiny: Tiny, tmp_path:
 @pytest.mark.parametrize(
     ("changes", "seeds", "words"),
     [
-        ({"optimizer": "lbfgs"}, range(2), "optimizer must be adam, sgd or rmsprop"),
+        ({"optimizer": "lbfgs"}, range(2), "another optimizer, as the recipe 'batches'"),
         ({}, (), "seeds must be at least one"),
         ({}, (1, 1), "each once"),
         ({}, (-1,), "seeds must be"),

@@ -177,6 +177,16 @@ def test_a_degree_beyond_the_controls_is_that_of_all_controls(save: Save) -> Non
     assert read_rvqe(save(content)).model.cell.degree == 2
 
 
+def test_names_without_the_prefix_of_parallel_training_are_the_same(save: Save) -> None:
+    content = checkpoint()
+    expected = read_rvqe(save(content)).model.state_dict()
+    parameters = content["model_state_dict"]
+    content["model_state_dict"] = OrderedDict(
+        (name.removeprefix("module."), tensor) for name, tensor in parameters.items()
+    )
+    torch.testing.assert_close(read_rvqe(save(content)).model.state_dict(), expected)
+
+
 class Calls:
     """Whose pickle calls a function."""
 
