@@ -22,6 +22,7 @@ from qrnn_backends.torch.preprocess import backpropagates, resolve_config, simul
 from qrnn_backends.torch.sampling import sampled_results
 from qrnn_backends.torch.simulation import ExactBranches, check_width
 from qrnn_backends.torch.snapshots import add_snapshot, snapshot_tapes
+from qrnn_circuits.checks import check_choice
 
 _TYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -78,8 +79,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         torch_device: str | torch.device = "cpu",
         seed: int | None = None,
     ) -> None:
-        if dtype not in _TYPES:
-            raise ValueError(f"dtype must be one of {tuple(_TYPES)}, got {dtype!r}")
+        check_choice("dtype", dtype, _TYPES)
         try:
             # Allocates, so that a device that is not there is told here.
             self._torch_device = torch.empty(0, device=torch_device).device
