@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from qrnn_circuits.choices import CELL_NAMES, LAYER_NAMES
 from qrnn_circuits.settings.built_in_tasks import (
@@ -16,7 +16,6 @@ from qrnn_circuits.settings.recipe_files import built_in_recipes, recipe_tables
 from qrnn_circuits.settings.run_settings import (
     FOR_FORECASTS,
     NOT_FOR_FORECASTS,
-    RunSettings,
     settings,
 )
 from qrnn_circuits.settings.task_options import TaskOptions, description, option_fields
@@ -28,14 +27,12 @@ class Entry:
 
     Attributes:
         name: As it is written in files.
-        hint: Its type.
         text: What it does.
         panel: Heading under which it is listed.
         default: What it is for the task if it is left out, in words; empty for nothing.
     """
 
     name: str
-    hint: Any
     text: str
     panel: str
     default: str
@@ -146,7 +143,6 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
 def _options(
     found: object, options: type[TaskOptions], recommended: Mapping[str, Any]
 ) -> list[Entry]:
-    hints = get_type_hints(options)
     entries = []
     for field in given_fields(options):
         # What is named may be an object, whose own values count.
@@ -156,7 +152,6 @@ def _options(
         entries.append(
             Entry(
                 field.name,
-                hints[field.name],
                 field.metadata.get("help", ""),
                 "Task options",
                 "" if default is MISSING else _shown(default),
@@ -166,12 +161,10 @@ def _options(
 
 
 def _settings(options: type[TaskOptions], recommended: Mapping[str, Any]) -> list[Entry]:
-    hints = get_type_hints(RunSettings)
     unused = NOT_FOR_FORECASTS if issubclass(options, ForecastOptions) else FOR_FORECASTS
     return [
         Entry(
             field.name,
-            hints[field.name],
             field.metadata["help"],
             field.metadata["panel"],
             _shown(recommended.get(field.name, field.default)) or field.metadata["shown"],
