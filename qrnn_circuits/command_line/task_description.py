@@ -1,6 +1,5 @@
 """What there is to know of a task before it is trained, found without importing torch."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from functools import cache
@@ -18,7 +17,12 @@ from qrnn_circuits.settings.run_settings import (
     NOT_FOR_FORECASTS,
     settings,
 )
-from qrnn_circuits.settings.task_options import TaskOptions, description, option_fields
+from qrnn_circuits.settings.task_options import (
+    TaskOptions,
+    description,
+    environment_options,
+    option_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -143,12 +147,12 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
 def _options(
     found: object, options: type[TaskOptions], recommended: Mapping[str, Any]
 ) -> list[Entry]:
+    given = environment_options(options)
     entries = []
     for field in given_fields(options):
         # What is named may be an object, whose own values count.
         default = getattr(found, field.name, None) if not isinstance(found, type) else field.default
-        variable = field.metadata.get("variable")
-        default = recommended.get(field.name, os.environ.get(variable or "") or default)
+        default = recommended.get(field.name, given.get(field.name, default))
         entries.append(
             Entry(
                 field.name,
@@ -178,10 +182,8 @@ def _default_recipe(found: object, options: type[TaskOptions]) -> str:
     """The recipe of the task with the options that the environment gives."""
     if isinstance(found, TaskOptions):
         return found.default_recipe
-    variables = {field.name: field.metadata.get("variable") for field in option_fields(options)}
-    given = {n: os.environ[v] for n, v in variables.items() if v and os.environ.get(v)}
     try:
-        return options(**given).default_recipe
+        return options(**environment_options(options)).default_recipe
     except (OSError, TypeError, ValueError):
         # A task that cannot be made of defaults alone.
         return "default"
