@@ -28,8 +28,17 @@ SmallDisk = Callable[[int], AbstractContextManager[None]]
 Tiny = Callable[..., RunConfig]
 
 
-@pytest.mark.parametrize("decay", ["none", "cosine"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop", "lbfgs"])
+# How the rate decays does not depend on the optimiser: one pair each, and both for the default.
+@pytest.mark.parametrize(
+    ("optimizer", "decay"),
+    [
+        ("adam", "none"),
+        ("adam", "cosine"),
+        ("sgd", "none"),
+        ("rmsprop", "cosine"),
+        ("lbfgs", "cosine"),
+    ],
+)
 def test_a_run_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
     tiny: Tiny, tmp_path: Path, optimizer: str, decay: str
 ) -> None:
