@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
+from qrnn_circuits.checks import check_choice
 from qrnn_circuits.choices import Loss as Loss
 from qrnn_circuits.tracing import is_traced
 
@@ -61,7 +62,7 @@ def sequence_loss(
 
 def mean_loss(log_probs: Tensor, outcomes: Tensor, scored: Tensor | None, kind: Loss) -> Tensor:
     """The loss as :func:`sequence_loss` has it, of all steps where ``scored`` is None."""
-    _check_kind(kind)
+    check_choice("kind", kind, get_args(Loss))
     log_probs, outcomes = log_probs.flatten(0, -2), outcomes.flatten()
     if scored is not None and is_traced():
         # How many steps count is a number that tracing cannot ask for.
@@ -102,7 +103,7 @@ def group_losses(
     Raises:
         ValueError: If ``kind`` is unknown, or no step of a group is scored.
     """
-    _check_kind(kind)
+    check_choice("kind", kind, get_args(Loss))
     steps = scored.nonzero()[:, 0]
     groups = groups.index_select(0, steps)
     numbers = torch.bincount(groups, minlength=count)
@@ -110,11 +111,6 @@ def group_losses(
         raise ValueError("scored must mark at least one step of each network, but marks none")
     losses = _step_losses(log_probs.index_select(0, steps), outcomes.index_select(0, steps), kind)
     return losses.new_zeros(count).index_add(0, groups, losses) / numbers
-
-
-def _check_kind(kind: Loss) -> None:
-    if kind not in get_args(Loss):
-        raise ValueError(f"kind must be one of {get_args(Loss)}, got {kind!r}")
 
 
 def _step_losses(log_probs: Tensor, outcomes: Tensor, kind: Loss) -> Tensor:

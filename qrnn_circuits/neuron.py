@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from qrnn_circuits.checks import as_integer, check_number, plain
+from qrnn_circuits.checks import as_integer, check_choice, check_number, plain
 from qrnn_circuits.choices import Semantics as Semantics
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
@@ -192,8 +192,7 @@ def check_neuron_options(order: int, semantics: str) -> int:
     order = as_integer("order", order, -(2**63))
     if not 0 <= order <= MAX_ORDER:
         raise ValueError(f"order must be between 0 and {MAX_ORDER}, got {order}")
-    if semantics not in get_args(Semantics):
-        raise ValueError(f"semantics must be one of {get_args(Semantics)}, got {semantics!r}")
+    check_choice("semantics", semantics, get_args(Semantics))
     return order
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import as_integer
+from qrnn_circuits.checks import as_integer, check_choice
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
 from qrnn_circuits.synthesis import polynomial_to_parities
@@ -66,8 +66,7 @@ class BooleanPolynomial(nn.Module):
         super().__init__()
         variables = as_integer("variables", variables, 1, MOST_BITS)
         degree = check_degree(variables, degree)
-        if basis not in get_args(Basis):
-            raise ValueError(f"basis must be one of {get_args(Basis)}, got {basis!r}")
+        check_choice("basis", basis, get_args(Basis))
         self.variables = variables
         self.degree = degree
         self.basis: Basis = basis

@@ -1,35 +1,23 @@
 import sys
-from collections.abc import Callable
+from importlib.metadata import metadata
 
 import pytest
 
-from qrnn_circuits.optional_packages import (
-    require_mthree,
-    require_optuna,
-    require_qiskit,
-    require_reservoirpy,
-    require_umap,
-)
+from qrnn_circuits.optional_packages import EXTRAS, require_modules
 
 
-@pytest.mark.parametrize(
-    ("require", "module", "extra"),
-    [
-        (require_qiskit, "qiskit", "qiskit"),
-        (require_mthree, "mthree", "mitigation"),
-        (require_optuna, "optuna", "sweep"),
-        (require_umap, "umap", "umap"),
-        (require_reservoirpy, "reservoirpy", "series"),
-    ],
-)
+@pytest.mark.parametrize("module", EXTRAS)
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
-    require: Callable[[], None], module: str, extra: str, monkeypatch: pytest.MonkeyPatch
+    module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    extra = EXTRAS[module]
+    assert extra in (metadata("qrnn-circuits").get_all("Provides-Extra") or [])
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=rf'{module} .* pip install "qrnn-circuits\[{extra}\]"'):
-        require()
+        require_modules(module)
 
 
-def test_of_several_modules_the_missing_one_is_named() -> None:
-    with pytest.raises(ImportError, match="absent_module is needed"):
-        require_qiskit("qiskit", "absent_module")
+def test_of_several_modules_the_missing_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "qiskit_aer", None)
+    with pytest.raises(ImportError, match="qiskit_aer is needed"):
+        require_modules("qiskit", "qiskit_aer")

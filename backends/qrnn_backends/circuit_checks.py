@@ -26,7 +26,7 @@ def check_measured(tapes: Iterable[QuantumScript]) -> None:
 
 
 def check_parameters(tape: QuantumScript) -> None:
-    """Checks parameters of all gates, as :func:`check_finite` does.
+    """Checks parameters of all gates, as :func:`check_numbers` does.
 
     Where transforms of PyTorch follow, tensors hold no numbers to be checked.
 
@@ -35,10 +35,10 @@ def check_parameters(tape: QuantumScript) -> None:
         ValueError: If one is infinite or NaN, or a batch of them is empty.
     """
     for operation in () if is_traced() else tape.operations:
-        check_finite(operation.data)
+        check_numbers(operation.data)
 
 
-def check_finite(parameters: Iterable[Any]) -> None:
+def check_numbers(parameters: Iterable[Any]) -> None:
     """Checks parameters of gates, of which shots would be drawn all the same.
 
     Without shots, measurements drop branches whose weight is no number.

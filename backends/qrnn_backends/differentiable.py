@@ -79,10 +79,10 @@ def _differentiable_once(jacobian: Any, tape: QuantumScript) -> Any:  # noqa: AN
     found = torch.as_tensor(jacobian)
     if found.requires_grad:
         return found
-    return _Once.apply(found, *parameters)  # type: ignore[no-untyped-call]
+    return _OnceDifferentiable.apply(found, *parameters)  # type: ignore[no-untyped-call]
 
 
-class _Once(torch.autograd.Function):
+class _OnceDifferentiable(torch.autograd.Function):
     """Depends on parameters, but not by a graph."""
 
     @staticmethod

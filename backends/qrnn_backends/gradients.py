@@ -152,7 +152,7 @@ def check_interface(config: ExecutionConfig, circuit: QuantumScript | None) -> N
     """
     if circuit is None or config.gradient_method in (None, "backprop"):
         return
-    results = len(circuit.measurements) * (2 if circuit.shots.has_partitioned_shots else 1)
+    results = len(circuit.measurements) * max(circuit.shots.num_copies, 1)
     if config.interface == Interface.AUTOGRAD and config.derivative_order > 1 and results > 1:
         raise ValueError(
             f"max_diff must be 1 for a circuit of {results} results with autograd's numbers, got "

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_backends.mitigation import Mitigation, MitigationError, QuasiProbabilities
-from qrnn_circuits.optional_packages import require_mthree
+from qrnn_circuits.optional_packages import require_modules
 
 
 class M3(Mitigation):
@@ -28,7 +28,7 @@ class M3(Mitigation):
         Raises:
             ImportError: If it is not, with the command that installs it.
         """
-        require_mthree()
+        require_modules("mthree")
 
     def corrected(
         self, bits: NDArray[np.uint8], matrices: NDArray[np.float64]

@@ -66,28 +66,13 @@ def check_mcm_config(
             )
 
 
-def resolve_mcm_method(
-    tape: QuantumScript, method: str | None, without_shots: WithoutShots
-) -> Literal["device", "deferred"]:
-    """The method that runs a tape's mid-circuit measurements.
-
-    Args:
-        tape: Any tape.
-        method: The QNode's ``mcm_method``. Whatever is not ``"deferred"`` leaves measurements to
-            the device, which runs them as they are.
-        without_shots: How the device gets results without shots.
-    """
-    if not any(isinstance(operation, MidMeasure) for operation in tape.operations):
-        return "device"
-    return "deferred" if defers(tape, method, without_shots) else "device"
-
-
 def defers(tape: QuantumScript, method: str | None, without_shots: WithoutShots) -> bool:
     """Whether mid-circuit measurements, if there are any, are deferred.
 
     Args:
         tape: Any tape.
-        method: The QNode's ``mcm_method``.
+        method: The QNode's ``mcm_method``. Whatever is not ``"deferred"`` leaves measurements to
+            the device, which runs them as they are.
         without_shots: How the device gets results without shots.
     """
     return method == "deferred" or (without_shots == "state" and not tape.shots)
@@ -121,9 +106,10 @@ def defer_where_needed(
                 f"{measurement} is of a measurement that is not in the circuit: return a value of "
                 "this circuit's, and take mcm_method='deferred' in place of qml.defer_measurements"
             )
-    if resolve_mcm_method(tape, method, without_shots) == "device":
+    if not (measured and defers(tape, method, without_shots)):
         return (tape,), null_postprocessing
-    projects = without_shots == "branches" or (without_shots == "state" and not tape.shots)
+    from_state = without_shots == "state" and not tape.shots
+    projects = without_shots == "branches" or from_state
     for part in tape.operations:
         if isinstance(part, MidMeasure) and part.postselect is not None and not projects:
             raise ValueError(
@@ -134,7 +120,7 @@ def defer_where_needed(
     batch, combine = qml.defer_measurements(tape, allow_postselect=projects)
     for deferred in batch:
         wires = len(deferred.wires)
-        if without_shots == "state" and not tape.shots and wires > MAX_DEFERRED_WIRES:
+        if from_state and wires > MAX_DEFERRED_WIRES:
             raise ValueError(
                 "without shots, every mid-circuit measurement takes a wire of its own: the circuit "
                 f"needs {wires} wires, more than {MAX_DEFERRED_WIRES}. Give shots, which take no "

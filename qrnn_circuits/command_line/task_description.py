@@ -1,10 +1,9 @@
 """What there is to know of a task before it is trained, found without importing torch."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass
 from functools import cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from qrnn_circuits.choices import CELL_NAMES, LAYER_NAMES
 from qrnn_circuits.settings.built_in_tasks import (
@@ -16,10 +15,14 @@ from qrnn_circuits.settings.recipe_files import built_in_recipes, recipe_tables
 from qrnn_circuits.settings.run_settings import (
     FOR_FORECASTS,
     NOT_FOR_FORECASTS,
-    RunSettings,
     settings,
 )
-from qrnn_circuits.settings.task_options import TaskOptions, description, option_fields
+from qrnn_circuits.settings.task_options import (
+    TaskOptions,
+    description,
+    environment_options,
+    option_fields,
+)
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,12 @@ class Entry:
 
     Attributes:
         name: As it is written in files.
-        hint: Its type.
         text: What it does.
         panel: Heading under which it is listed.
         default: What it is for the task if it is left out, in words; empty for nothing.
     """
 
     name: str
-    hint: Any
     text: str
     panel: str
     default: str
@@ -146,17 +147,15 @@ def recipe_text(recipe: Mapping[str, Any]) -> str:
 def _options(
     found: object, options: type[TaskOptions], recommended: Mapping[str, Any]
 ) -> list[Entry]:
-    hints = get_type_hints(options)
+    given = environment_options(options)
     entries = []
     for field in given_fields(options):
         # What is named may be an object, whose own values count.
         default = getattr(found, field.name, None) if not isinstance(found, type) else field.default
-        variable = field.metadata.get("variable")
-        default = recommended.get(field.name, os.environ.get(variable or "") or default)
+        default = recommended.get(field.name, given.get(field.name, default))
         entries.append(
             Entry(
                 field.name,
-                hints[field.name],
                 field.metadata.get("help", ""),
                 "Task options",
                 "" if default is MISSING else _shown(default),
@@ -166,12 +165,10 @@ def _options(
 
 
 def _settings(options: type[TaskOptions], recommended: Mapping[str, Any]) -> list[Entry]:
-    hints = get_type_hints(RunSettings)
     unused = NOT_FOR_FORECASTS if issubclass(options, ForecastOptions) else FOR_FORECASTS
     return [
         Entry(
             field.name,
-            hints[field.name],
             field.metadata["help"],
             field.metadata["panel"],
             _shown(recommended.get(field.name, field.default)) or field.metadata["shown"],
@@ -185,10 +182,8 @@ def _default_recipe(found: object, options: type[TaskOptions]) -> str:
     """The recipe of the task with the options that the environment gives."""
     if isinstance(found, TaskOptions):
         return found.default_recipe
-    variables = {field.name: field.metadata.get("variable") for field in option_fields(options)}
-    given = {n: os.environ[v] for n, v in variables.items() if v and os.environ.get(v)}
     try:
-        return options(**given).default_recipe
+        return options(**environment_options(options)).default_recipe
     except (OSError, TypeError, ValueError):
         # A task that cannot be made of defaults alone.
         return "default"

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
-from qrnn_circuits.checks import check_integer, check_number, check_positive_integer
+from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.circuits.expectations import expectation_circuits
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
-from qrnn_circuits.execution.plan import MOST_SHOTS, predictions, shots_advice, spread_rows
+from qrnn_circuits.execution.plan import check_shots, predictions, shots_advice, spread_rows
 from qrnn_circuits.layers import QRNNLayer
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training import TrainedRun
@@ -95,7 +95,7 @@ class ForecastPlan:
         for row in self.rows:
             check_integer("a row", row, 0)
         if self.shots is not None:
-            check_positive_integer("shots", self.shots)
+            check_integer("shots", self.shots, 1)
         optional = self.realisation or "", self.mitigation or ""
         for name in (self.task, self.cell, *optional, *self.targets):
             if not isinstance(name, str):
@@ -150,12 +150,7 @@ def plan_forecast(
             f"realisation must be left out for the cell {cell!r}, whose circuits have no neurons "
             f"to build, got {realisation!r}"
         )
-    if shots is not None:
-        check_integer("shots", shots, 1, MOST_SHOTS)
-    elif mitigation is not None:
-        raise ValueError(
-            f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
-        )
+    check_shots(shots, mitigation)
     test = run.task.test()
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head

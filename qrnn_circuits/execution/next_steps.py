@@ -65,7 +65,7 @@ def next_steps(
     """
     steps = _on_training(run, place, figures, curves.get("validation/loss", ()))
     if isinstance(figures, ForecastEvaluation):
-        return (*steps, *_on_forecasts(run, place, figures))
+        return (*steps, *_on_forecasts(run, figures))
     if least_kept is not None and least_kept < FEW_KEPT:
         steps.append(NextStep(_keeping(run, least_kept)))
     if figures.sampled_error - figures.test_error > UNSHARP:
@@ -178,9 +178,7 @@ def _keeping(run: TrainedRun, least_kept: float) -> str:
     )
 
 
-def _on_forecasts(
-    run: TrainedRun[Forecast, Any], place: Path, figures: ForecastEvaluation
-) -> list[NextStep]:
+def _on_forecasts(run: TrainedRun[Forecast, Any], figures: ForecastEvaluation) -> list[NextStep]:
     last = figures.persistence
     if last is not None and figures.normalised_error >= last:
         return [

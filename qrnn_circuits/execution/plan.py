@@ -206,12 +206,7 @@ def plan_run(
         >>> [circuit.step for circuit in plan.circuits]
         [0, 1]
     """
-    if shots is not None:
-        check_integer("shots", shots, 1, MOST_SHOTS)
-    elif mitigation is not None:
-        raise ValueError(
-            f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
-        )
+    check_shots(shots, mitigation)
     model = deepcopy(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
@@ -260,6 +255,21 @@ def plan_run(
         **options,
         tapes=tuple(_tape(compiled[i], shots, mitigation) for i in order),
     )
+
+
+def check_shots(shots: int | None, mitigation: str | None) -> None:
+    """Checks the shots of a circuit, and that there are some for mitigation to correct.
+
+    Raises:
+        TypeError: If the number is not an integer.
+        ValueError: If it is out of range, or there is mitigation but no shots.
+    """
+    if shots is not None:
+        check_integer("shots", shots, 1, MOST_SHOTS)
+    elif mitigation is not None:
+        raise ValueError(
+            f"mitigation must be None without shots, got {mitigation!r}: it corrects shots"
+        )
 
 
 def shots_advice(share: float) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qrnn_circuits.bounded_readers.files import read_toml
-from qrnn_circuits.checks import check_integer, similar
+from qrnn_circuits.checks import check_choice, check_integer, similar
 from qrnn_circuits.reproduction.experiment import (
     TRAINING,
     Case,
@@ -128,7 +128,8 @@ def read_experiment_file(path: Path, *, quick: bool = False) -> Experiment:
 
 def _experiment(name: str, tables: Mapping[str, Any], quick: bool) -> Experiment:
     file = _filled(_File, "the experiment", tables)
-    _check_data(file.needs_data)
+    if file.needs_data is not None:
+        check_choice("needs_data", file.needs_data, _DATA)
     check_integer("seeds", file.seeds, 1)
     check_integer("seeds_together", file.seeds_together, 1)
     for key in file.rows_by:
@@ -196,11 +197,6 @@ def _check_type(name: str, value: object, kind: Any) -> None:  # noqa: ANN401 - 
         fits = value is None or not isinstance(value, list | dict | float)
     if not fits:
         raise TypeError(f"{name} must be of type {accepted}, got {value!r}")
-
-
-def _check_data(value: str | None) -> None:
-    if value is not None and value not in _DATA:
-        raise ValueError(f"needs_data must be one of {', '.join(_DATA)}, got {value!r}")
 
 
 def _cases(file: _File, quick: _Quick | None) -> tuple[Case, ...]:

@@ -1,6 +1,7 @@
 """The options of a task as fields of a dataclass, with the words in which a help describes them."""
 
 import dataclasses
+import os
 import re
 from inspect import getdoc
 from typing import Any, TypeVar
@@ -68,6 +69,12 @@ def option_fields(options: type[TaskOptions]) -> list["dataclasses.Field[Any]"]:
     """The options of a task as fields of its dataclass, in the order of their definition."""
     kind: Any = options
     return [field for field in dataclasses.fields(kind) if field.init]
+
+
+def environment_options(options: type[TaskOptions]) -> dict[str, str]:
+    """The options of a task that environment variables give."""
+    variables = {f.name: f.metadata.get("variable") for f in option_fields(options)}
+    return {name: os.environ[v] for name, v in variables.items() if v and os.environ.get(v)}
 
 
 def description(options: type[TaskOptions]) -> str:

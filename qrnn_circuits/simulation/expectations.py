@@ -210,7 +210,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        norms, lengths, gates, pairs = (ctx.saved_tensors[place] for place in (1, 4, 5, 6))
+        _, norms, _, _, lengths, gates, pairs = ctx.saved_tensors
         steps, count, batch, half = gates.shape
         stages, wires = ctx.sizes[1:3]
         # In the pairs that come out of each gate of a step, and as the next gate pairs them.

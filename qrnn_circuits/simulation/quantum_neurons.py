@@ -9,6 +9,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.qrnn import QRNNCell
+from qrnn_circuits.checks import check_choice
 from qrnn_circuits.gates import StepGates, apply_workspace_gates
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.sequences import ended
@@ -253,8 +254,7 @@ class TransferSimulation(NeuronSimulation):
 
 @simulation.register
 def _simulation(cell: QRNNCell, strategy: str, batch: int, steps: int) -> Simulation:
-    if strategy not in get_args(Strategy):
-        raise ValueError(f"strategy must be one of {get_args(Strategy)}, got {strategy!r}")
+    check_choice("strategy", strategy, get_args(Strategy))
     if is_traced():
         strategy = "stepwise"
     elif strategy == "auto":

@@ -108,9 +108,9 @@ def _pca(train: NDArray[np.float64], dims: int) -> Callable[..., NDArray[np.floa
 
 
 def _umap(train: NDArray[np.float64], dims: int, seed: int) -> Callable[..., NDArray[np.float64]]:
-    from qrnn_circuits.optional_packages import require_umap
+    from qrnn_circuits.optional_packages import require_modules
 
-    require_umap()
+    require_modules("umap")
     from umap import UMAP
 
     found: Callable[..., NDArray[np.float64]] = (

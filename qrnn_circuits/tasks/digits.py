@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, get_args
 import torch
 from torch import Tensor
 
-from qrnn_circuits.checks import check_bool, check_integer, check_number
+from qrnn_circuits.checks import check_bool, check_choice, check_integer, check_number
 from qrnn_circuits.choices import Labels, Reduction
 from qrnn_circuits.settings.built_in_tasks import NO_FOLDERS, DigitsOptions
 from qrnn_circuits.tasks.digit_data import (
@@ -117,8 +117,7 @@ class Digits(DigitsOptions, Task):
         if not self.data:
             raise ValueError("data must be 'embedded', 'download' or a folder, got ''")
         check_reading(self.reading)
-        if self.labels not in get_args(Labels):
-            raise ValueError(f"labels must be one of {get_args(Labels)}, got {self.labels!r}")
+        check_choice("labels", self.labels, get_args(Labels))
         if check_number("jitter", self.jitter) > 1:
             raise ValueError(f"jitter must be at most 1, got {self.jitter}")
         if self.reduce is None:

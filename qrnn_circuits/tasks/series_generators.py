@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from qrnn_circuits.optional_packages import require_reservoirpy
+from qrnn_circuits.optional_packages import require_modules
 
 Values = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def henon(length: int, seed: int = 0) -> GeneratedSeries:
     Raises:
         ImportError: If reservoirpy is not installed, with the command that installs it.
     """
-    require_reservoirpy()
+    require_modules("reservoirpy")
     from reservoirpy import datasets
 
     return _autonomous(datasets.henon_map(length), "x", "y")
@@ -69,7 +69,7 @@ def lorenz(length: int, seed: int = 0) -> GeneratedSeries:
     Raises:
         ImportError: If reservoirpy is not installed, with the command that installs it.
     """
-    require_reservoirpy()
+    require_modules("reservoirpy")
     from reservoirpy import datasets
 
     points = datasets.lorenz(max(_GENERATED, _LORENZ_TRANSIENT + length))
@@ -86,7 +86,7 @@ def mackey_glass(length: int, seed: int = 0) -> GeneratedSeries:
     Raises:
         ImportError: If reservoirpy is not installed, with the command that installs it.
     """
-    require_reservoirpy()
+    require_modules("reservoirpy")
     from reservoirpy import datasets
 
     points = datasets.mackey_glass(max(_GENERATED, length), seed=_HISTORY_SEED)

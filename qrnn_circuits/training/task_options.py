@@ -1,7 +1,6 @@
 """Tasks and their options, by name."""
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,13 +69,8 @@ def with_full_paths(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def environment_options(task: str) -> dict[str, str]:
-    """The options that a task takes from environment variables."""
-    variables = {f.name: f.metadata.get("variable") for f in option_fields(task)}
-    return {
-        name: os.environ[variable]
-        for name, variable in variables.items()
-        if variable is not None and os.environ.get(variable)
-    }
+    """The options of a task that environment variables give."""
+    return described.environment_options(task_class(task))
 
 
 def with_located_data(task: str, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -432,6 +432,9 @@ def test_autograd_does_not_differentiate_several_results_twice(device: str) -> N
     several = qml.QNode(measured_in_between_and_read, **options)
     with pytest.raises(ValueError, match="max_diff must be 1 for a circuit of 2 results"):
         qml.grad(lambda angles: several(angles)[0])(angles)
+    of_copies = qml.set_shots(one, (10, 10, 10))
+    with pytest.raises(ValueError, match="max_diff must be 1 for a circuit of 3 results"):
+        qml.grad(lambda angles: of_copies(angles)[0])(angles)
 
 
 @pytest.mark.parametrize("method", ["best", "parameter-shift"])

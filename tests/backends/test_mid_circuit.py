@@ -12,7 +12,7 @@ from qrnn_backends.mid_circuit import (
     WithoutShots,
     check_mcm_config,
     defer_where_needed,
-    resolve_mcm_method,
+    defers,
 )
 from tests.backends.tapes import tape_of
 
@@ -48,22 +48,23 @@ def once() -> object:
 @pytest.mark.parametrize(
     ("without_shots", "method", "shots", "expected"),
     [
-        ("branches", None, None, "device"),
-        ("branches", "tree-traversal", None, "device"),
-        ("branches", "deferred", None, "deferred"),
-        ("branches", "deferred", 10, "deferred"),
-        ("state", None, None, "deferred"),
-        ("state", "one-shot", 10, "device"),
-        ("distribution", None, None, "device"),
-        ("distribution", "deferred", None, "deferred"),
+        ("branches", None, None, False),
+        ("branches", "tree-traversal", None, False),
+        ("branches", "deferred", None, True),
+        ("branches", "deferred", 10, True),
+        ("state", None, None, True),
+        ("state", "one-shot", 10, False),
+        ("distribution", None, None, False),
+        ("distribution", "deferred", None, True),
     ],
 )
 def test_the_method_is_deferral_where_asked_for_or_needed(
-    without_shots: WithoutShots, method: str | None, shots: int | None, expected: str
+    without_shots: WithoutShots, method: str | None, shots: int | None, expected: bool
 ) -> None:
-    assert resolve_mcm_method(tape_of(once, shots), method, without_shots) == expected
+    assert defers(tape_of(once, shots), method, without_shots) == expected
     unmeasured = tape_of(lambda: qml.probs(wires=0), shots)
-    assert resolve_mcm_method(unmeasured, method, without_shots) == "device"
+    (left,), _ = defer_where_needed(unmeasured, method, without_shots)
+    assert left is unmeasured
 
 
 @pytest.mark.parametrize("shots", [None, 10])

@@ -7,8 +7,7 @@ import pytest
 from typer.testing import Result
 
 from qrnn_circuits.tasks import Digits
-from tests.tasks.test_digit_data import write_idx
-from tests.tasks.test_digit_preparation import blobs
+from tests.tasks.digit_files import blobs, write_idx
 
 Qrnn = Callable[..., Result]
 

@@ -15,15 +15,11 @@ from typer.testing import Result
 from qrnn_circuits.training import RunConfig, RunFolder
 from qrnn_circuits.training.checkpoint import read_checkpoint
 from tests.running import TRAIN, wait_for_step
+from tests.training.crashes import files
 
 Qrnn = Callable[..., Result]
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 QrnnProcess = Callable[..., subprocess.Popen[str]]
-
-
-def files(folder: Path) -> list[bytes]:
-    """What the end of a run is judged by, to the last bit."""
-    return [(folder / name).read_bytes() for name in ("last.safetensors", "best.safetensors")]
 
 
 def message(result: Result) -> str:

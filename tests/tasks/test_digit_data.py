@@ -1,5 +1,3 @@
-import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +13,9 @@ from qrnn_circuits.tasks.digit_data import (
     load_pixels,
 )
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink, unscan
+from tests.tasks.digit_files import raw_digits, write_idx
 
 SUFFIXES = {"train": 40, "validate": 20, "test": 20}
-
-
-def write_idx(path: Path, values: NDArray[np.uint8]) -> None:
-    header = struct.pack(f">2xBB{values.ndim}I", 8, values.ndim, *values.shape)
-    content = header + values.tobytes()
-    path.write_bytes(gzip.compress(content, 1) if path.suffix == ".gz" else content)
-
-
-def raw_digits(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (count, 28, 28), np.uint8), np.arange(count, dtype=np.uint8) % 10
 
 
 @pytest.fixture

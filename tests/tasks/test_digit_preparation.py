@@ -11,23 +11,7 @@ from qrnn_circuits.tasks import Digits
 from qrnn_circuits.tasks.digit_data import load_coordinates, load_mnist, load_pixels
 from qrnn_circuits.tasks.digit_preparation import Raw, prepare_coordinates, prepare_pixels
 from qrnn_circuits.tasks.idx import read_idx
-from tests.tasks.test_digit_data import raw_digits, write_idx
-
-Images = NDArray[np.uint8]
-
-
-def blobs(counts: dict[str, int], kinds: int = 3) -> dict[str, tuple[Images, Images]]:
-    """Noisy bright squares in a few places, one for each digit."""
-    rng = np.random.default_rng(0)
-    splits = {}
-    for split, count in counts.items():
-        shown = np.arange(count, dtype=np.uint8) % kinds
-        images = rng.integers(0, 60, (count, 28, 28), np.uint8)
-        for image, digit in zip(images, shown, strict=True):
-            image[4 + 7 * digit : 10 + 7 * digit, 5 * digit + 4 : 5 * digit + 12] += 180
-        splits[split] = images, shown
-    return splits
-
+from tests.tasks.digit_files import Images, blobs, raw_digits, write_idx
 
 COUNTS = {"train": 60, "validate": 12, "test": 15}
 

@@ -27,7 +27,7 @@ from qrnn_circuits.training import (
 )
 from qrnn_circuits.training.checkpoint import CheckpointError, read_checkpoint
 from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError
-from tests.training.test_trainer import At, CrashError, crash
+from tests.training.crashes import At, CrashError, crash
 
 Tiny = Callable[..., RunConfig]
 

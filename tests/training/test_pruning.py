@@ -6,7 +6,7 @@ import pytest
 
 from qrnn_circuits.circuits import NeuronOperation, compile_circuit
 from qrnn_circuits.training import RunConfig, Trainer, load_run
-from tests.training.test_trainer import At, CrashError, crash, files
+from tests.training.crashes import assert_crash_changes_nothing
 
 Tiny = Callable[..., RunConfig]
 
@@ -59,11 +59,7 @@ def test_the_best_checkpoint_of_a_run_that_prunes_is_a_pruned_one(
 def test_a_pruning_run_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
     pruning: RunConfig, tmp_path: Path, step: int
 ) -> None:
-    Trainer.start(pruning, tmp_path / "unbroken").run()
-    with pytest.raises(CrashError):
-        Trainer.start(pruning, tmp_path / "broken").run(At(step, crash))
-    Trainer.resume(tmp_path / "broken").run()
-    assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
+    assert_crash_changes_nothing(pruning, tmp_path, step)
 
 
 def test_a_run_that_prunes_keeps_its_number_of_steps(pruning: RunConfig) -> None:

@@ -27,7 +27,7 @@ from qrnn_backends.qiskit_common.program import Program, flattened, programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.seeds import random_generator
 from qrnn_backends.torch.acceptance import predicted_share
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
@@ -229,7 +229,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
 
 
 def _simulation(noise: Any, method: str, wires: int) -> Simulation:  # noqa: ANN401
-    require_qiskit("qiskit", "qiskit_aer")
+    require_modules("qiskit", "qiskit_aer")
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel
 

@@ -10,7 +10,7 @@ from qrnn_backends.ibm.service import RuntimeService
 from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -96,7 +96,7 @@ def check_backend(backend: Any, wires: int) -> None:  # noqa: ANN401
     """
     if backend is None:
         return
-    require_qiskit("qiskit", "qiskit_ibm_runtime")
+    require_modules("qiskit", "qiskit_ibm_runtime")
     if isinstance(backend, str):
         if not backend.startswith(_LOCAL_PREFIX):
             return

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qrnn_circuits.circuits.qiskit.mid_circuit import mid_circuit_instructions, plain_name
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -34,7 +34,7 @@ def preferred_sampler() -> SamplerKind:
     Raises:
         ImportError: If qiskit-ibm-runtime is not installed.
     """
-    require_qiskit("qiskit_ibm_runtime")
+    require_modules("qiskit_ibm_runtime")
     try:
         from qiskit_ibm_runtime.executor_sampler import Sampler
         from qiskit_ibm_runtime.options_models import SamplerOptions

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.redaction import redacted, secrets_of, without_secrets
 from qrnn_circuits.job_store import JobError, JobPendingError
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 _T = TypeVar("_T")
 
@@ -269,7 +269,7 @@ class RuntimeService:
 
     def _connected(self) -> Any:  # noqa: ANN401
         if self._service is None:
-            require_qiskit("qiskit_ibm_runtime")
+            require_modules("qiskit_ibm_runtime")
             from qiskit_ibm_runtime import QiskitRuntimeService
 
             options = {"channel": self._channel, "instance": self._instance}

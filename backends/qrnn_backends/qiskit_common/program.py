@@ -15,7 +15,7 @@ from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
-from qrnn_backends.circuit_checks import check_finite
+from qrnn_backends.circuit_checks import check_numbers
 from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
 from qrnn_backends.qiskit_common.qubits import qubit_order
 from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
@@ -134,7 +134,7 @@ def _program(
     )
     # Of complex type, all are real: they are unitary.
     values = [float(np.real(value)) for operation in distinct for value in operation.data]
-    check_finite(values)
+    check_numbers(values)
     return Program(circuit, np.array(values, dtype=np.float64), readout, structure)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 TensorFunction = Callable[..., Tensor]
 
 
-def is_traced(values: Sequence[object]) -> bool:
+def is_recording(values: Sequence[object]) -> bool:
     """Whether autograd is recording operations on one of the values."""
     from autograd.tracer import isbox  # type: ignore[import-untyped]
 

@@ -16,12 +16,13 @@ from torch import Tensor
 
 from qrnn_backends.circuit_checks import check_measured, check_parameters, check_unitary
 from qrnn_backends.seeds import random_generator
-from qrnn_backends.torch.autograd import in_autograd, is_traced, to_array
+from qrnn_backends.torch.autograd import in_autograd, is_recording, to_array
 from qrnn_backends.torch.exact import exact_results
 from qrnn_backends.torch.preprocess import backpropagates, resolve_config, simulated_circuits
 from qrnn_backends.torch.sampling import sampled_results
 from qrnn_backends.torch.simulation import ExactBranches, check_width
 from qrnn_backends.torch.snapshots import add_snapshot, snapshot_tapes
+from qrnn_circuits.checks import check_choice
 
 _TYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -78,8 +79,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         torch_device: str | torch.device = "cpu",
         seed: int | None = None,
     ) -> None:
-        if dtype not in _TYPES:
-            raise ValueError(f"dtype must be one of {tuple(_TYPES)}, got {dtype!r}")
+        check_choice("dtype", dtype, _TYPES)
         try:
             # Allocates, so that a device that is not there is told here.
             self._torch_device = torch.empty(0, device=torch_device).device
@@ -164,8 +164,8 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         check_width(circuit)
         parameters = circuit.get_parameters(trainable_only=False)
         tensors = any(isinstance(value, Tensor) for value in parameters)
-        if not (tensors or is_traced(parameters)):
-            # PennyLane's matrices of what autograd could trace are others than those of numbers.
+        if not (tensors or is_recording(parameters)):
+            # PennyLane's matrices of what autograd could record are others than those of numbers.
             (circuit,), _ = qml.transforms.convert_to_numpy_parameters(circuit)
             parameters = circuit.get_parameters(trainable_only=False)
         wants_torch = wants_torch or tensors
@@ -177,8 +177,8 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
                 )
             return _to_tensors(sampled, self._torch_device) if wants_torch else sampled, kept
         results: tuple[Any, ...]
-        if is_traced(parameters):
-            results = self._traced(circuit, parameters)
+        if is_recording(parameters):
+            results = self._recorded(circuit, parameters)
         else:
             exact = _tied(self._exact(circuit), parameters)
             results = exact if wants_torch else tuple(map(to_array, exact))
@@ -189,18 +189,18 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         branches.run()
         return exact_results(circuit, branches, self._dtype)
 
-    def _traced(self, circuit: QuantumScript, parameters: list[Any]) -> tuple[Any, ...]:
-        """Runs a circuit whose parameters autograd traces."""
+    def _recorded(self, circuit: QuantumScript, parameters: list[Any]) -> tuple[Any, ...]:
+        """Runs a circuit of which autograd records operations on some parameters."""
         templates: list[Tensor] = []
 
-        traced = [place for place, value in enumerate(parameters) if is_traced([value])]
+        recorded = [place for place, value in enumerate(parameters) if is_recording([value])]
 
         def flat_results(*tensors: Tensor) -> Tensor:
-            bound = circuit.bind_new_parameters(list(tensors), traced)
+            bound = circuit.bind_new_parameters(list(tensors), recorded)
             templates[:] = _tied(self._exact(bound), tensors)
             return torch.cat([result.reshape(-1) for result in templates])
 
-        flat = in_autograd(flat_results)(*(parameters[place] for place in traced))
+        flat = in_autograd(flat_results)(*(parameters[place] for place in recorded))
         results, start = [], 0
         for template in templates:
             part = flat[start : start + template.numel()].reshape(tuple(template.shape))

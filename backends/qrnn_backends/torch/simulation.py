@@ -23,7 +23,7 @@ from qrnn_backends.torch.state import (
     LEAD,
     initial_state,
     is_supported,
-    is_unitary,
+    keeps_norm,
     replaced,
     squared_norms,
 )
@@ -119,7 +119,7 @@ class Branches(ABC):
             rows = torch.as_tensor(chosen, device=self.state.device)
             part = self._representation.apply(self.state[rows], gate, self._dtype)
             self.state = replaced(self.state, part, (rows,))
-        if not is_unitary(gate):
+        if not keeps_norm(gate):
             self._postselected(gate)
 
     def _measure(self, measurement: MidMeasure, asked_for: frozenset[str]) -> None:

@@ -63,10 +63,10 @@ def is_supported(operator: Operator) -> bool:
     return bool(operator.has_matrix or sparse)
 
 
-def is_unitary(operator: Operator) -> bool:
+def keeps_norm(operator: Operator) -> bool:
     """Whether the operator keeps the norm: projectors and postselected neurons do not."""
     if isinstance(operator, (qml.ops.Conditional, qml.ops.Controlled)):
-        return is_unitary(operator.base)
+        return keeps_norm(operator.base)
     if isinstance(operator, NeuronOperation):
         return operator.realisation.semantics == "unitary"
     return not holds(operator, qml.Projector)

@@ -10,7 +10,7 @@ from pennylane.ops import Conditional, Controlled, MidMeasure
 from scipy.sparse import issparse
 
 from qrnn_circuits.circuits.unitary import is_unitary, matrix_of
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit.circuit import Gate
@@ -69,7 +69,7 @@ def _has_gate(operation: Operator) -> bool:
 @lru_cache(maxsize=1)
 def qiskit_gates() -> Mapping[str, Callable[..., "Gate"]]:
     """Qiskit gates by the names of PennyLane's operations, with parameters in the same order."""
-    require_qiskit()
+    require_modules("qiskit")
     from qiskit.circuit import library
 
     return {

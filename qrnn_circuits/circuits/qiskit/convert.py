@@ -11,7 +11,7 @@ from pennylane.ops import Conditional, MidMeasure
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations, qiskit_gates
 from qrnn_circuits.circuits.qiskit.shared import neuron_operations
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
@@ -91,7 +91,7 @@ class Converter:
             ValueError: If a wire is in no register, or a condition uses a measurement that does not
                 come before it.
         """
-        require_qiskit()
+        require_modules("qiskit")
         from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 
         expanded = list(self._expanded(items))

@@ -27,7 +27,7 @@ from qrnn_circuits.circuits.realisations import (
     realisation_at,
 )
 from qrnn_circuits.neuron import check_neuron_options
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.synthesis import (
     Mix,
@@ -39,7 +39,7 @@ from qrnn_circuits.synthesis import (
     polynomial_to_parities,
 )
 
-require_qiskit()
+require_modules("qiskit")
 from qiskit import QuantumCircuit  # noqa: E402
 from qiskit.circuit import Gate, ParameterExpression  # noqa: E402
 from qiskit.circuit.library import RYGate  # noqa: E402

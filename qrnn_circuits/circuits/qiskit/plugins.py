@@ -27,9 +27,9 @@ from qrnn_circuits.circuits.qiskit.gates import (
     amplified_circuit,
 )
 from qrnn_circuits.circuits.realisations import Amplified
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
-require_qiskit()
+require_modules("qiskit")
 from qiskit import QuantumCircuit  # noqa: E402
 from qiskit.circuit import Gate  # noqa: E402
 from qiskit.transpiler.passes.synthesis.plugin import HighLevelSynthesisPlugin  # noqa: E402

@@ -13,7 +13,7 @@ from qrnn_circuits.circuits.cell import Registers
 from qrnn_circuits.circuits.qiskit.convert import Converted, Converter, Item
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.stages import StagedOperation
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 
 def convert_sequence(
@@ -38,7 +38,7 @@ def convert_sequence(
     Raises:
         ImportError: If Qiskit is not installed.
     """
-    require_qiskit()
+    require_modules("qiskit")
     from qrnn_circuits.circuits.qiskit.gates import neuron_gate
 
     lane, workspace, ancillas = registers

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit.circuit import Parameter
@@ -36,7 +36,7 @@ class SymbolicAngles:
         Raises:
             ImportError: If Qiskit is not installed.
         """
-        require_qiskit()
+        require_modules("qiskit")
         from qiskit.circuit import ParameterVector
 
         self.cell = cell

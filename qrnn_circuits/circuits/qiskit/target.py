@@ -10,7 +10,7 @@ from qrnn_circuits.circuits.qiskit.mid_circuit import (
     in_only_forms_of,
     without_resets,
 )
-from qrnn_circuits.optional_packages import require_qiskit
+from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -127,7 +127,7 @@ def resolve_target(target: Any) -> Chip:  # noqa: ANN401
         TypeError: If the target is of no such type.
         ValueError: If there is no fake backend or no gate of a name.
     """
-    require_qiskit()
+    require_modules("qiskit")
     from qiskit.transpiler import Target
 
     if isinstance(target, str):
@@ -158,7 +158,7 @@ def fake_backend(name: str) -> Any:  # noqa: ANN401
         ImportError: If qiskit-ibm-runtime is not installed.
         ValueError: If there is no such backend.
     """
-    require_qiskit("qiskit", "qiskit_ibm_runtime")
+    require_modules("qiskit", "qiskit_ibm_runtime")
     from qiskit_ibm_runtime import fake_provider
 
     # Class names are FakeFez for fake_fez, FakeManilaV2 for fake_manila, and there is one

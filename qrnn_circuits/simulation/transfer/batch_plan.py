@@ -34,7 +34,6 @@ class BatchPlan:
         buckets: Which rows meet which of them.
         rows: The sequence of each state that is read, shape ``(R,)``.
         steps: Its step, shape ``(R,)``.
-        unread: Whether the lane of any step is not read.
         owners: The cell of each state that is read, where there are several cells.
     """
 
@@ -42,7 +41,6 @@ class BatchPlan:
     buckets: Buckets
     rows: Tensor
     steps: Tensor
-    unread: bool
     owners: Owners | None
 
 
@@ -109,9 +107,8 @@ def _planned(
 ) -> BatchPlan:
     mask = mask.copy()
     mask[:, -1] = True
-    unread = outcomes == UNREAD
     # No outcome, which leaves the state as it is, has the number after the last symbol's.
-    outcomes = np.where(unread, symbols, outcomes)
+    outcomes = np.where(outcomes == UNREAD, symbols, outcomes)
     sequences = operator_sequences(
         inputs, outcomes, mask, symbols, worthwhile_products(len(inputs), size, cells)
     )
@@ -133,7 +130,7 @@ def _planned(
         owners = Owners(cells, sequences.read_row // (len(inputs) // cells))
     operators = operator_indices(used, sequences.products, pairs, symbols, device)
     rows, steps = on_device([sequences.read_row, sequences.read_step], device)
-    return BatchPlan(operators, buckets, rows, steps, bool(unread.any()), owners)
+    return BatchPlan(operators, buckets, rows, steps, owners)
 
 
 def _used_by_any(used: Integers, symbols: int, cells: int) -> Integers:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from qrnn_circuits.checks import check_choice
-from qrnn_circuits.optional_packages import require_optuna
+from qrnn_circuits.optional_packages import require_modules
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
@@ -162,7 +162,7 @@ class Sweep:
             ValueError: A setting is not acceptable, there is no such device, or the folder holds
                 another sweep.
         """
-        require_optuna()
+        require_modules("optuna")
         import optuna
 
         # It tells of every run that ends.

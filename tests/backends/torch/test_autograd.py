@@ -7,7 +7,7 @@ import torch
 from pennylane import numpy as pnp
 from torch import Tensor
 
-from qrnn_backends.torch.autograd import in_autograd, is_traced
+from qrnn_backends.torch.autograd import in_autograd, is_recording
 
 
 def test_real_functions_are_differentiable_to_any_order() -> None:
@@ -48,7 +48,7 @@ def test_only_differentiation_traces_values() -> None:
     seen: list[bool] = []
 
     def function(value: float) -> float:
-        seen.append(is_traced([1.0, value]))
+        seen.append(is_recording([1.0, value]))
         return value * value
 
     function(pnp.array(0.3))

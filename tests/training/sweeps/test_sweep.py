@@ -17,6 +17,7 @@ from qrnn_circuits.training.sweeps.seeds import SeedSpread
 from qrnn_circuits.training.sweeps.space import SweepSpace
 from qrnn_circuits.training.sweeps.store import open_journal
 from qrnn_circuits.training.sweeps.sweep import Sweep, SweepTrial
+from tests.training.crashes import At, CrashError, crash
 
 pytest.importorskip("optuna")
 
@@ -40,16 +41,6 @@ def work(sweep: Sweep) -> list[tuple[SweepTrial, TrainingResult | None]]:
             if trial is None:
                 return done
             done.append((trial, sweep.run(trial)))
-
-
-class CrashError(Exception):
-    """Ends a run between two checkpoints, as a kill does."""
-
-
-class CrashAtStep2(Progress):
-    def step(self, step: int, loss: float) -> None:
-        if step == 2:
-            raise CrashError
 
 
 def test_a_grid_is_run_to_the_end_in_runs_that_are_those_of_a_trainer(tmp_path: Path) -> None:
@@ -93,7 +84,7 @@ def test_a_trial_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> No
     with sweep.take() as trial:
         assert trial is not None
         with pytest.raises(CrashError):
-            sweep.run(trial, CrashAtStep2())
+            sweep.run(trial, At(2, crash))
     assert [trial.state for trial in sweep.trials()] == ["running", "waiting"]
     (first, result), (second, _) = work(Sweep.open(tmp_path))
     assert (first.number, second.number) == (0, 1)
@@ -262,7 +253,7 @@ def test_the_seeds_of_a_trial_are_those_of_an_ensemble_and_its_value_their_media
     grid = space(learning_rate=[0.01, 0.1])
     sweep = Sweep.open(tmp_path / "sweep", grid, seeds=range(3))
     with pytest.raises(CrashError):
-        work_seeds(sweep, CrashAtStep2())
+        work_seeds(sweep, At(2, crash))
     assert [trial.state for trial in Sweep.open(tmp_path / "sweep").trials()][1:] == ["waiting"]
     work_seeds(Sweep.open(tmp_path / "sweep"))
     for trial in Sweep.open(tmp_path / "sweep").trials():
