@@ -289,6 +289,11 @@ class CompiledCircuit:
         """The latest conversion, with the model's parameters at that time."""
         return []
 
+    @cached_property
+    def _symbols(self) -> SymbolicAngles:
+        """The parameters of a symbolic circuit, the same ones with barriers and without."""
+        return SymbolicAngles.of_copy(self.model.cell)
+
     def _convert(
         self,
         *,
@@ -297,7 +302,7 @@ class CompiledCircuit:
         angles: SymbolicAngles | None = None,
     ) -> Converted:
         if angles is None and self.symbolic:
-            angles = SymbolicAngles.of_copy(self.model.cell)
+            angles = self._symbols.from_the_start()
         return convert_sequence(
             self._operations_of,
             self.model.cell,

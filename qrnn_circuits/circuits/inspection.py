@@ -198,6 +198,9 @@ def inspect_circuit(
         )
         for realisation in chosen
     ]
+    if chip is not None:
+        for circuit in circuits:
+            _check_width(chip, circuit)
     staged = []
     for place, circuit in enumerate(circuits):
         progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
@@ -323,6 +326,29 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
             }
         )
     return stages
+
+
+def _check_width(chip: Chip, circuit: CompiledCircuit) -> None:
+    """Raises where the target has too few qubits, naming realisations that fit there."""
+    qubits = None if chip.target is None else chip.target.num_qubits
+    wires = sum(map(len, circuit.registers))
+    if qubits is None or wires <= qubits:
+        return
+    fitting = [
+        realisation.name
+        for realisation in realisations_of(circuit.model.cell.semantics)
+        if sum(map(len, replace(circuit, realisation=realisation).registers)) <= qubits
+    ]
+    advice = (
+        f"realisations that fit there: {', '.join(fitting)}"
+        if fitting
+        else "no realisation fits there, only a network with a smaller workspace, a smaller lane "
+        "or, where it is postselected, of a lower order"
+    )
+    raise UnsupportedTargetError(
+        f"{chip.name} has {qubits} qubits, the circuit needs {wires} with the realisation "
+        f"{circuit.realisation.name!r}; {advice}"
+    )
 
 
 def _check_instructions(chip: Chip, circuit: CompiledCircuit, converted: "QuantumCircuit") -> None:

@@ -178,6 +178,18 @@ def test_a_target_without_control_flow_is_told_what_runs_there(
         inspect_circuit(unitary, [0, 0], realisations=["amplified"], target=bare)
 
 
+def test_a_target_of_too_few_qubits_is_told_what_fits_there(unitary: QRNN) -> None:
+    narrow = GenericBackendV2(2, seed=1)
+    with pytest.raises(
+        UnsupportedTargetError,
+        match=r"has 2 qubits, the circuit needs 3 with the realisation 'repeat_until_success'; "
+        r"realisations that fit there: multiplexed$",
+    ):
+        inspect_circuit(unitary, target=narrow)
+    with pytest.raises(UnsupportedTargetError, match="only a network with a smaller workspace"):
+        inspect_circuit(unitary, target=GenericBackendV2(1, basis_gates=["rz", "sx", "x"], seed=1))
+
+
 def test_the_representative_circuit_is_the_inspected_one(unitary: QRNN) -> None:
     inspection = inspect_circuit(unitary, [1, 0], [1], realisations=["postselect"])
     circuit = representative(unitary, inspection)

@@ -91,6 +91,18 @@ def test_kept_shots_hold_one_outcome_for_each_step_that_is_read(model: QRNN) -> 
     assert circuit.kept({"1101": 5, "1110": 7}) == {(2, 3): 5}
 
 
+@pytest.mark.parametrize("semantics", ["unitary", "postselected"])
+def test_kept_shots_of_a_circuit_that_reads_nothing_hold_no_outcomes(
+    make_model: MakeModel, semantics: str
+) -> None:
+    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics=semantics)
+    circuit = compile_circuit(model, [0, 1], [UNREAD, UNREAD])
+    flags = circuit.to_qiskit().num_clbits
+    assert circuit.kept({"0" * flags: 5}) == {(): 5}
+    if flags:
+        assert circuit.kept({"1" * flags: 5}) == {}
+
+
 @pytest.mark.parametrize("first", [UNREAD, 1])
 def test_a_symbolic_circuit_takes_its_values_from_a_step_that_is_read(
     model: QRNN, first: int

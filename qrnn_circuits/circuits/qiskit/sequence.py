@@ -78,8 +78,9 @@ def kept_outcomes(
         ValueError: If a bit string does not have one character for each classical bit.
     """
     circuit = converted.circuit
-    register = next(register for register in circuit.cregs if register.name == "outcome")
-    places = [circuit.find_bit(bit).index for bit in register]
+    # There is no such register where every step is unread.
+    registers = [register for register in circuit.cregs if register.name == "outcome"]
+    places = [circuit.find_bit(bit).index for register in registers for bit in register]
     kept: Counter[tuple[int, ...]] = Counter()
     for text, count in counts.items():
         # Qiskit writes its first bit last.

@@ -1,6 +1,6 @@
 """Gate angles as Qiskit parameters, found by differentiating the angles of a numeric circuit."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,6 +52,12 @@ class SymbolicAngles:
         """Symbolic angles in the parameters of a copy of the cell, in float64."""
         return cls(deepcopy(cell).double().requires_grad_(True))
 
+    def from_the_start(self) -> "SymbolicAngles":
+        """The same Qiskit parameters for the same circuit, converted once more."""
+        again = copy(self)
+        again._angle_values = []
+        return again
+
     def __call__(self, angle: Any) -> Any:  # noqa: ANN401
         """A number where the angle is fixed, else an expression in the parameters."""
         if not (isinstance(angle, Tensor) and angle.requires_grad):
@@ -60,8 +66,9 @@ class SymbolicAngles:
         found = torch.autograd.grad(angle, values, create_graph=True, allow_unused=True)
         if any(gradient is not None and gradient.requires_grad for gradient in found):
             self._angle_values.append(angle.item())
-            self._angles.resize(len(self._angle_values))
-            return self._angles[-1]
+            if len(self._angles) < len(self._angle_values):
+                self._angles.resize(len(self._angle_values))
+            return self._angles[len(self._angle_values) - 1]
         expression: Any = 0.0
         constant, size = angle.item(), abs(angle.item())
         for name, value, gradient in zip(names, values, found, strict=True):

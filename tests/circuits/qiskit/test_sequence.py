@@ -144,6 +144,18 @@ def test_one_transpiled_symbolic_circuit_serves_every_parameter_set(
         assert differ <= 0.1 * shots
 
 
+@pytest.mark.parametrize("order", [0, 1])
+def test_values_of_parameters_bind_a_symbolic_circuit_with_barriers(
+    order: int, make_model: MakeModel
+) -> None:
+    options: dict[str, Any] = {"lane": 1, "workspace": 1, "order": order, "degree": 1}
+    model = make_model(semantics="unitary", **options)
+    symbolic = compile_circuit(model, [1, 0], [1], symbolic=True)
+    bound = symbolic.to_qiskit(barriers=True).assign_parameters(symbolic.parameter_values())
+    numeric = compile_circuit(model, [1, 0], [1]).to_qiskit()
+    assert angles(bound) == pytest.approx(angles(numeric), abs=1e-12)
+
+
 def angles(circuit: QuantumCircuit) -> list[float]:
     """Those of all gates, also inside of conditions."""
     found = []
