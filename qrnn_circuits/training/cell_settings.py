@@ -8,7 +8,7 @@ from qrnn_circuits.cells import CELLS, Cell
 from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.registry import Registry
 from qrnn_circuits.settings.run_settings import NOT_FOR_FORECASTS
-from qrnn_circuits.tasks import Forecast
+from qrnn_circuits.tasks import BaseTask, Forecast, Task
 from qrnn_circuits.training.task_options import task_class
 
 CELL_SETTINGS = (
@@ -56,6 +56,13 @@ def unused_settings(task: str, cell: str) -> list[str]:
     # What makes an object of a cell, in place of its class, does not tell.
     method = getattr(cells.find(cell), "parity_angles", None)
     return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]
+
+
+def most_degree(task: BaseTask, workspace: int) -> int | None:
+    """The number of bits and features that a neuron's angle depends on, if the task tells."""
+    if isinstance(task, Task):
+        return workspace + task.lane - 1
+    return workspace - 1 + task.features if isinstance(task, Forecast) else None
 
 
 def _name(cells: Registry[Any], cell: object) -> str:

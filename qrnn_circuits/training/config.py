@@ -29,6 +29,7 @@ from qrnn_circuits.training.cell_settings import (
     CELL_SETTINGS,
     cells_for,
     constructor_arguments,
+    most_degree,
     sizes_of_cell,
     unused_settings,
 )
@@ -152,7 +153,7 @@ class RunConfig(RunSettings):
                 settings that the cell has no use for are left out, as are the spreads of biases and
                 weights where either the recipe's neurons or those of the run are of order 0, and
                 pruning where it is not for the neurons. A layer of which each value is a wire has a
-                size of its own.
+                size of its own, and a smaller workspace has the highest degree that there is.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -182,7 +183,7 @@ class RunConfig(RunSettings):
         if given.get("order", order) and semantics == "unitary":
             unsuited += ("prune_tolerance",)
         given["task_options"] = recommended["task_options"] | options
-        _fit(recommended, given)
+        _fit(name, recommended, given)
         for unused in unsuited:
             recommended.pop(unused, None)
         config = cls(**{**recommended, **given})
@@ -365,8 +366,8 @@ class RunConfig(RunSettings):
         return torch.Generator().manual_seed(int(seeds[stream]))
 
 
-def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Leaves out what a recipe says of more steps or longer sequences than are wanted."""
+def _fit(task: str, recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Leaves out what a recipe says of more steps, longer sequences or larger cells than wanted."""
     # What is no number here is refused with all settings.
     numbers = given.get("steps"), recommended.get("restarts"), recommended.get("restart_after")
     steps, restarts, each = cast(tuple[int, int, int], numbers)
@@ -376,6 +377,11 @@ def _fit(recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
     if isinstance(length, int) and isinstance(lengths, str):
         shorter = [text for text in lengths.split(",") if int(text) < length]
         recommended["curriculum"] = ",".join(shorter) or None
+    workspace, degree = given.get("workspace"), recommended.get("degree")
+    if isinstance(workspace, int) and isinstance(degree, int):
+        most = most_degree(build_task(task, given["task_options"]), workspace)
+        if most:
+            recommended["degree"] = min(degree, most)
 
 
 def _flat(config: RunConfig) -> dict[str, object]:

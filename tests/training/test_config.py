@@ -189,6 +189,21 @@ def test_recommended_learning_rates_go_with_their_optimizer() -> None:
     assert other.learning_rate == RunConfig(task="xor").learning_rate != recommended.learning_rate
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "most"), [("forecast", {"series": "sines"}, 2), ("digits", {}, 3)]
+)
+def test_a_recommended_degree_fits_a_smaller_workspace(
+    task: str, options: dict[str, object], most: int
+) -> None:
+    settings = {"task_options": options | ({"data": "embedded"} if task == "digits" else {})}
+    assert RunConfig.resolve(task, settings).degree > most
+    smaller = RunConfig.resolve(task, settings, {"workspace": 2})
+    assert smaller.degree == most
+    smaller.build_model()
+    with pytest.raises(ValueError, match="degree must be"):
+        RunConfig.resolve(task, settings, {"workspace": 2, "degree": most + 1}).build_model()
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.schedule.learning_rate(step) for step in range(4)]
