@@ -85,8 +85,9 @@ def report(
         curves = {} if is_pretrained(folder) else read_curves(folder)
         if device is None:
             of_a_device = {"noise": noise, "shots": shots, "steps": steps}
-            for name in (name for name, value in of_a_device.items() if value is not None):
-                raise ValueError(f"{name} is for a device: name one, as --device qrnn.aer")
+            given = [name for name, value in of_a_device.items() if value is not None]
+            if given:
+                raise ValueError(f"{given[0]} is for a device: name one, as --device qrnn.aer")
         if tolerance or encoding is not EncodingChoice.LANE:
             run.of_symbols()  # circuits of forecasts take neither
         asked = None if device is None else min(sequences, len(run.task.test()))

@@ -58,10 +58,10 @@ def unused_settings(task: str, cell: str) -> list[str]:
     return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]
 
 
-def most_degree(task: BaseTask, workspace: int) -> int | None:
+def most_degree(task: BaseTask, workspace: int, lane: object) -> int | None:
     """The number of bits and features that a neuron's angle depends on, if the task tells."""
     if isinstance(task, Task):
-        return workspace + task.lane - 1
+        return workspace + (lane if isinstance(lane, int) else task.lane) - 1
     return workspace - 1 + task.features if isinstance(task, Forecast) else None
 
 

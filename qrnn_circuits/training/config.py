@@ -379,8 +379,8 @@ def _fit(task: str, recommended: dict[str, Any], given: Mapping[str, Any]) -> No
         recommended["curriculum"] = ",".join(shorter) or None
     workspace, degree = given.get("workspace"), recommended.get("degree")
     if isinstance(workspace, int) and isinstance(degree, int):
-        most = most_degree(build_task(task, given["task_options"]), workspace)
-        if most:
+        built = build_task(task, given["task_options"])
+        if most := most_degree(built, workspace, given.get("lane")):
             recommended["degree"] = min(degree, most)
 
 

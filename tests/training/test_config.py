@@ -204,6 +204,12 @@ def test_a_recommended_degree_fits_a_smaller_workspace(
         RunConfig.resolve(task, settings, {"workspace": 2, "degree": most + 1}).build_model()
 
 
+def test_a_recommended_degree_stays_where_more_lane_wires_make_up_for_the_workspace() -> None:
+    settings = {"task_options": {"data": "embedded"}}
+    wider = RunConfig.resolve("digits", settings, {"workspace": 2, "lane": 3})
+    assert wider.degree == RunConfig.resolve("digits", settings).degree
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.schedule.learning_rate(step) for step in range(4)]
