@@ -87,29 +87,24 @@ class FeaturePolynomial(nn.Module):
         """
         return self._values(features) @ self._by_product(coefficients)
 
-    def table(
-        self, coefficients: Tensor, features: Tensor, patterns: Tensor | None = None
-    ) -> Tensor:
+    def table(self, coefficients: Tensor, features: Tensor) -> Tensor:
         """Evaluates polynomials at all bit patterns.
 
         Args:
             coefficients: Of N polynomials, shape ``(N, P)``.
             features: Shape ``(B, F)``.
-            patterns: The bit patterns of each polynomial in some order, bit 0 the most significant,
-                int64, shape ``(N, 2**m)``; by default in that of their numbers.
 
         Returns:
-            Shape ``(N, B, 2**m)``; differentiable in coefficients and features.
+            Shape ``(N, B, 2**m)``, in which rows of features lie side by side in memory;
+            differentiable in coefficients and features.
 
         Raises:
             ValueError: If a last dimension is of the wrong size.
         """
-        tables = self.in_bits.table(self._by_product(coefficients))
-        if patterns is not None:
-            tables = tables.gather(2, patterns[:, None].expand_as(tables))
+        tables = self.in_bits.table(self._by_product(coefficients)).mT
         # One product of matrices, and not one for each polynomial.
-        values = self._values(features) @ tables.transpose(0, 1).flatten(1)
-        return values.view(features.shape[0], len(coefficients), -1).transpose(0, 1)
+        values = tables.flatten(0, 1) @ self._values(features).T
+        return values.view(*tables.shape[:2], features.shape[0]).mT
 
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""

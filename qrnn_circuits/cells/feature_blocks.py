@@ -5,8 +5,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from qrnn_circuits.constants import constant
-
 
 class LaneBlocks(NamedTuple):
     """The blocks ``[[c, -s], [s, c]]`` of the neurons onto lane wires, each's largest of norm 1.
@@ -14,12 +12,13 @@ class LaneBlocks(NamedTuple):
     Attributes:
         cos: ``c`` for each lane wire and each pattern of the workspace, shape ``(I, 2**W)``.
         sin: ``s``, of the shape of ``cos``.
-        log_scale: Natural log of what all of them together were divided by, shape ``()``, float64.
+        log_scale: Natural log of what all of them together were divided by, shape ``()``, float64;
+            ``None`` if all are of norm 1.
     """
 
     cos: Tensor
     sin: Tensor
-    log_scale: Tensor
+    log_scale: Tensor | None
 
     def amplitudes(self) -> Tensor:
         """Of each outcome and workspace pattern, shape ``(2**I, 2**W)``."""
@@ -32,12 +31,14 @@ class LaneBlocks(NamedTuple):
         """The expectation of Z on each lane wire.
 
         Args:
-            populations: Of the workspace up to a factor, shape ``(..., 2**W)``.
+            populations: Of the workspace, which add up to 1, shape ``(..., 2**W)``.
 
         Returns:
             Between -1 and 1, shape ``(..., I)``.
         """
         zero, one = self.cos.square(), self.sin.square()
+        if self.log_scale is None:
+            return populations @ (zero - one).T
         norms = zero + one
         kept = populations * norms.prod(0)
         return kept @ ((zero - one) / norms).T / kept.sum(-1, keepdim=True)
@@ -47,23 +48,10 @@ class WorkspaceRotations(NamedTuple):
     """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the neurons onto workspace wires.
 
     Attributes:
-        half_angles: ``a`` in radians for each neuron in order, each row of features and each
-            pattern of the workspace wires after the target and then of those before it, shape
-            ``(W + stages * W, B, 2**(W-1))``.
+        half_angles: ``a`` in radians for each neuron in order, each pattern of the other workspace
+            wires and each row of features, shape ``(W + stages * W, 2**(W-1), B)``.
         norms: ``r``, of that shape, the largest of a neuron and row being 1; ``None`` if all are 1.
     """
 
     half_angles: Tensor
     norms: Tensor | None
-
-
-@constant
-def patterns_from_target(workspace: int, device: torch.device) -> Tensor:
-    """Patterns of wires before and after each target in the order of those after and before it.
-
-    Returns:
-        int64, shape ``(W, 2**(W-1))``.
-    """
-    patterns = torch.arange(2 ** (workspace - 1))
-    orders = [patterns.view(1 << target, -1).T.flatten() for target in range(workspace)]
-    return torch.stack(orders).to(device)

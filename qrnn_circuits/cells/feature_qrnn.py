@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
-from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations, patterns_from_target
+from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations
 from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.qrnn import MOST_WIRES
 from qrnn_circuits.checks import as_integer, check_number, plain
@@ -198,9 +198,7 @@ class FeatureQRNNCell(NeuronCell):
                 too large.
         """
         check_parameters(self)
-        patterns = patterns_from_target(self.workspace, features.device)
-        patterns = patterns.repeat(1 + self.stages, 1)
-        angles = self.polynomial.table(self.coefficients, features, patterns)
+        angles = self.polynomial.table(self.coefficients, features).mT
         _check_featured(angles)
         if self.order == 0:
             return WorkspaceRotations(angles / 2, None)
@@ -209,7 +207,7 @@ class FeatureQRNNCell(NeuronCell):
         if self.semantics == "unitary":
             return WorkspaceRotations(half_angles, None)
         norms = torch.hypot(cos, sin)
-        return WorkspaceRotations(half_angles, norms / norms.detach().amax(-1, keepdim=True))
+        return WorkspaceRotations(half_angles, norms / norms.detach().amax(1, keepdim=True))
 
     def lane_blocks(self) -> LaneBlocks:
         """Evaluates the neurons onto lane wires at the current parameters.
@@ -220,6 +218,8 @@ class FeatureQRNNCell(NeuronCell):
         check_parameters(self)
         angles = self.readout_polynomial.table(self.readout_coefficients)
         cos, sin = block_amplitudes(angles, self.order, self.semantics)
+        if not self.order or self.semantics == "unitary":
+            return LaneBlocks(cos, sin, None)
         scales = torch.hypot(cos, sin).amax(-1, keepdim=True).detach()
         return LaneBlocks(cos / scales, sin / scales, scales.double().log().sum())
 
@@ -239,7 +239,9 @@ class FeatureQRNNCell(NeuronCell):
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
         blocks = self.lane_blocks()
-        amplitudes = blocks.amplitudes() * blocks.log_scale.exp().to(state.dtype)
+        amplitudes = blocks.amplitudes()
+        if blocks.log_scale is not None:
+            amplitudes = amplitudes * blocks.log_scale.exp().to(state.dtype)
         return self.evolve(inputs, state)[:, None] * amplitudes
 
     def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Features set the gates of all steps before any state is known, so that the block
 evaluated at once, and only products of blocks and amplitudes follow one another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,20 +27,20 @@ def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tens
         Normalised workspace amplitudes after each step, given that every ancilla has read 0, shape
         ``(T, B, 2**W)``.
     """
-    rotations = cell.rotations_at(inputs.transpose(0, 1).flatten(0, 1))
-    states = _run(rotations, cell.theta / 2, state, len(inputs))
+    rotations = cell.rotations_at(inputs.flatten(0, 1))
+    states = _run(rotations, cell.theta / 2, state.T, len(inputs)).transpose(1, 2)
     if rotations.norms is not None:
         states = states / torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states
 
 
 def _run(rotations: WorkspaceRotations, half_theta: Tensor, state: Tensor, steps: int) -> Tensor:
-    """The states after all steps, of neurons at each step of the first sequence, the next, ..."""
+    """The states after all steps, of neurons at the first step of each sequence, the next, ..."""
 
     def by_step(tensor: Tensor) -> Tensor:
         wires = half_theta.shape[1]
-        each: Tensor = tensor.unflatten(1, (-1, steps)).unflatten(0, (-1, wires))
-        return each.permute(3, 0, 1, 2, 4)
+        each: Tensor = tensor.unflatten(2, (steps, -1)).unflatten(0, (-1, wires))
+        return each.movedim(3, 0)
 
     norms = None if rotations.norms is None else by_step(rotations.norms)
     gates = by_step(rotations.half_angles), norms, half_theta[..., None]
@@ -58,29 +58,35 @@ def _recorded(
     states = []
     for step, of_neurons in enumerate(half_angles):
         for stage, of_stage in enumerate(of_neurons):
-            for angle in half_theta[stage - 1, :, :, None] if stage else ():
-                state = _turned(state, angle.cos(), angle.sin())
+            for wire, angle in enumerate(half_theta[stage - 1]) if stage else ():
+                state = _turned(state, angle.cos()[None], angle.sin()[None], wire)
             for wire, angle in enumerate(of_stage):
                 norm = 1 if norms is None else norms[step, stage, wire]
-                state = _turned(state, norm * angle.cos(), norm * angle.sin())
+                state = _turned(state, norm * angle.cos(), norm * angle.sin(), wire)
         if norms is not None:
-            state = state / torch.linalg.vector_norm(state.detach(), dim=1, keepdim=True)
+            state = state / torch.linalg.vector_norm(state.detach(), dim=0, keepdim=True)
         states.append(state)
     return torch.stack(states)
 
 
-def _turned(state: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Applies a gate to the first wire, which becomes the last."""
-    zero, one = state.tensor_split(2, 1)
-    return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -1).flatten(1)
+def _turned(state: Tensor, cos: Tensor, sin: Tensor, wire: int) -> Tensor:
+    """Applies a gate with a block for each pattern of the other wires, or one for all."""
+    zero, one = (part.flatten(0, 1) for part in _on_wire(state, wire).unbind(1))
+    parts = cos * zero - sin * one, sin * zero + cos * one
+    return torch.stack([part.unflatten(0, (2**wire, -1)) for part in parts], 1).flatten(0, 2)
+
+
+def _on_wire(states: Tensor, wire: int, dim: int = 0) -> Tensor:
+    """A view with dimensions of the wires before a wire, of itself and of those after it."""
+    paired: Tensor = states.unflatten(dim, (2**wire, 2, -1))
+    return paired
 
 
 class _Recurrence(torch.autograd.Function):
     """States after each step, divided by norms that count as constants where there are any.
 
-    A block ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` is a complex number ``r exp(i a)``, and a
-    pair of amplitudes another. A gate finds its target as the first wire and leaves it as the last,
-    so that the next gate finds its own target first.
+    In shapes, ``...`` are the sequences, ``(B,)`` or those of each network, ``(E, B)``. They come
+    last, so that an operation runs over numbers that lie side by side.
     """
 
     @staticmethod
@@ -90,50 +96,52 @@ class _Recurrence(torch.autograd.Function):
         """Runs the gates.
 
         Args:
-            half_angles: ``a`` of the neurons, shape ``(T, 1 + stages, W, B, 2**(W-1))``.
+            half_angles: ``a`` of the neurons, whose blocks are
+                ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]``, shape
+                ``(T, 1 + stages, W, 2**(W-1), ...)``.
             norms: ``r`` of the neurons, of that shape, if they are not all 1.
-            half_theta: ``a`` of the rotations, shape ``(stages, W, 1)``, or ``(stages, W, B)``
-                where they differ between sequences.
-            state: Shape ``(B, 2**W)``.
+            half_theta: ``a`` of the rotations, shape ``(stages, W, 1)``, or ``(stages, W, E, 1)``.
+            state: Shape ``(2**W, ...)``.
             keep: Whether there will be a backward pass.
 
         Returns:
-            The states, ``(T, B, 2**W)``; the norms that they had, ``(T, B, 1)``; and, of all gates
-            in order, blocks and pairs that came out, each ``(T, G, B, 2**(W-1))``.
+            The states, ``(T, 2**W, ...)``; the norms that they had, ``(T, 1, ...)``; the blocks of
+            neurons, ``(T, 1 + stages, 2, 2, W, 2**(W-1), ...)``, and those of rotations,
+            ``(1, stages, 2, 2, W, 1, ...)``; and with norms the states after each gate, ``(T, G,
+            2**W, ...)``: gates of norm 1 can be undone instead.
         """
-        steps, stages, wires, batch, half = half_angles.shape
-        count = wires * (2 * stages - 1)
-        shape = steps, count, batch, half
-        gates = torch.empty(shape, dtype=state.dtype.to_complex(), device=state.device)
-        pairs = torch.empty_like(gates if keep else gates[:1])
-        half_angles = half_angles.contiguous()
-        turns = torch.complex(half_theta.cos(), half_theta.sin())[..., None]
-        states = state.new_empty(steps, batch, 2 * half)
-        lengths = state.new_ones(steps, batch, 1)
-        scratch = torch.empty_like(gates[0, 0])
-        zero, one = state.tensor_split(2, 1)
+        steps, stages, wires, half, *batch = half_angles.shape
+        kept = steps if keep else 1
+        blocks = state.new_empty(kept, stages, 2, 2, wires, half, *batch)
+        turns = state.new_empty(1, stages - 1, 2, 2, wires, 1, *half_theta.shape[2:])
+        count = 0 if norms is None else wires * (2 * stages - 1)
+        after = state.new_empty(kept, count, 2 * half, *batch)
+        states = state.new_empty(steps, 2 * half, *batch)
+        lengths = state.new_ones(steps, 1, *batch)
+        _fill(turns[0], half_theta[:, :, None])
+        gates = _gates(blocks, turns, 2)
+        # A gate reads the one and writes the other.
+        current, other = (_Buffer(each, wires) for each in state.new_empty(2, 1, 2 * half, *batch))
+        current.states.copy_(state)
         # Step by step, so that what a gate needs is still in the processor's cache.
         for step in range(steps):
-            for of_gates, of_neurons in _neurons(gates[step], half_angles[step]):
-                torch.complex(of_neurons.cos(), of_neurons.sin(), out=of_gates)
-            for of_gates, of_neurons in () if norms is None else _neurons(gates[step], norms[step]):
-                of_gates *= of_neurons
-            _rotations(gates[step], stages, wires).copy_(turns)
-            own = pairs[step if keep else 0]
-            flat = torch.view_as_real(own).flatten(1).view(count, batch, -1)
-            halves = [each.unbind() for each in flat.tensor_split(2, -1)]
-            each_gate = zip(gates[step].unbind(), own.unbind(), *halves, strict=True)
-            for gate, out, next_zero, next_one in each_gate:
-                torch.complex(zero, one, out=scratch)
-                torch.mul(scratch, gate, out=out)
-                zero, one = next_zero, next_one
-            state = states[step]
-            state.copy_(flat[-1])
+            place = step if keep else 0
+            _fill(blocks[place], half_angles[step])
             if norms is not None:
-                torch.linalg.vector_norm(state, dim=1, keepdim=True, out=lengths[step])
-                state /= lengths[step]
-            zero, one = state.tensor_split(2, 1)
-        return states, lengths, gates, pairs
+                blocks[place] *= norms[step][:, None, None]
+            for number, (first, second) in enumerate(gates[place]):
+                zero, one = current.halves[number % wires]
+                out = other.pairs[number % wires]
+                torch.mul(zero, first, out=out)
+                out.addcmul_(one, second)
+                current, other = other, current
+                if norms is not None:
+                    after[place, number] = current.states[0]
+            if norms is not None:
+                torch.linalg.vector_norm(current.states[0], dim=0, keepdim=True, out=lengths[step])
+                current.states /= lengths[step]
+            states[step] = current.states[0]
+        return states, lengths, blocks, turns, after
 
     @staticmethod
     def setup_context(
@@ -141,12 +149,10 @@ class _Recurrence(torch.autograd.Function):
         inputs: tuple[Any, ...],
         output: tuple[Tensor, ...],
     ) -> None:
-        half_angles, _, half_theta, *_ = inputs
         ctx.mark_non_differentiable(*output[1:])
         # Zeros in place of gradients of what has none would be large.
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs[:4], *output[1:])
-        ctx.sizes, ctx.by_sequence = half_angles.shape, half_theta.shape[-1] > 1
+        ctx.save_for_backward(*inputs[:4], *output)
 
     @staticmethod
     def vmap(
@@ -158,28 +164,23 @@ class _Recurrence(torch.autograd.Function):
         state: Tensor,
         keep: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-        """Takes the sequences of all networks as one batch."""
-        count = info.batch_size
+        """Takes the sequences of all networks together."""
 
         def each(tensor: Tensor, dim: int | None, place: int) -> Tensor:
             """With a dimension of the networks."""
             if dim is not None:
                 return tensor.movedim(dim, place)
             sizes = tensor.shape[:place], tensor.shape[place:]
-            return tensor.unsqueeze(place).expand(*sizes[0], count, *sizes[1])
+            return tensor.unsqueeze(place).expand(*sizes[0], info.batch_size, *sizes[1])
 
-        half_angles = each(half_angles, in_dims[0], 3)
-        batch = half_angles.shape[4]
-        if norms is not None:
-            norms = each(norms, in_dims[1], 3).flatten(3, 4)
-        half_theta = each(half_theta, in_dims[2], 2).expand(-1, -1, -1, batch)
-        state = each(state, in_dims[3], 0).flatten(0, 1)
         found = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            half_angles.flatten(3, 4), norms, half_theta.flatten(2, 3), state, keep
+            each(half_angles, in_dims[0], 4),
+            None if norms is None else each(norms, in_dims[1], 4),
+            each(half_theta, in_dims[2], 2),
+            each(state, in_dims[3], 1),
+            keep,
         )
-        dims = (1, 1, 2, 2)
-        split = zip(found, dims, strict=True)
-        return tuple(tensor.unflatten(dim, (count, batch)) for tensor, dim in split), dims
+        return found, (2, 2, 6, 6, 4)
 
     @staticmethod
     def backward(
@@ -210,64 +211,104 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        _, norms, _, _, lengths, gates, pairs = ctx.saved_tensors
-        steps, count, batch, half = gates.shape
-        stages, wires = ctx.sizes[1:3]
-        # In the pairs that come out of each gate of a step, and as the next gate pairs them.
-        outgoing = torch.empty_like(gates[0])
-        each_outgoing = outgoing.unbind()
-        amplitudes = torch.view_as_real(outgoing).flatten(2)
-        each_pairs = amplitudes.view(count, batch, 2, half).mT.unbind()
-        last = amplitudes[-1]
-        scratch = torch.empty_like(each_outgoing[0])
-        incoming = torch.view_as_real(scratch)
-        to_half_angles = gradient.new_empty(steps, stages, wires, batch, half)
-        to_norms = None if norms is None else torch.empty_like(to_half_angles)
-        to_half_theta = gradient.new_zeros(stages - 1, wires, batch if ctx.by_sequence else 1)
+        half_angles, norms, half_theta, _, states, lengths, blocks, turns, after = ctx.saved_tensors
+        steps, stages, wires, half, *batch = half_angles.shape
+        gates = _gates(blocks, turns, 1)
+        # A state and the gradient in it: the transposed block that takes back the gradient also
+        # undoes a gate of norm 1.
+        current, other = (
+            _Buffer(each, wires) for each in gradient.new_zeros(2, 2, 2 * half, *batch)
+        )
+        to_half_angles = torch.empty_like(half_angles)
+        to_norms = None if norms is None else torch.empty_like(norms)
+        to_turns = gradient.new_zeros(stages - 1, wires, half, *batch)
+        of_step = gradient.new_empty(2, stages, wires, half, *batch)
+        of_angles = _each_gate(_by_wire(of_step[0]), _by_wire(to_turns))
+        of_norms = _each_gate(_by_wire(of_step[1]), _by_wire(torch.zeros_like(to_turns)))
         for step in range(steps - 1, -1, -1):
-            if step == steps - 1:
-                last.copy_(gradient[step])
-            else:
-                torch.add(incoming.mT.flatten(1), gradient[step], out=last)
+            current.states[0] = states[step]
+            current.states[1] += gradient[step]
             if norms is not None:
-                last.div_(lengths[step])
-            each_gate = gates[step].conj_physical().unbind()
-            for gate in range(count - 1, -1, -1):
-                torch.mul(each_outgoing[gate], each_gate[gate], out=scratch)
-                if gate:
-                    each_pairs[gate - 1].copy_(incoming)
-            # In norm and angle of a gate, whose own factor both contain.
-            products = pairs[step].conj_physical().mul_(outgoing)
-            for of_gates, of_neurons in _neurons(products, to_half_angles[step]):
-                of_neurons.copy_(of_gates.imag)
+                current.states[1] /= lengths[step]
+            of_step.zero_()
+            for number in range(len(of_angles) - 1, -1, -1):
+                if norms is not None:
+                    current.states[0] = after[step, number]
+                (zero, to_zero), (one, to_one) = current.parts[number % wires]
+                of_angles[number].addcmul_(zero, to_one).addcmul_(one, to_zero, value=-1)
+                if norms is not None:
+                    of_norms[number].addcmul_(zero, to_zero).addcmul_(one, to_one)
+                first, second = gates[step][number]
+                out = other.pairs[number % wires]
+                zeros, ones = current.halves[number % wires]
+                torch.mul(zeros, first, out=out)
+                out.addcmul_(ones, second)
+                current, other = other, current
+            to_half_angles[step] = of_step[0]
             if to_norms is not None:
-                for of_gates, of_neurons in _neurons(products, to_norms[step]):
-                    of_neurons.copy_(of_gates.real)
-            of_rotations = _rotations(products, stages, wires).imag.sum(-1)
-            to_half_theta += of_rotations if ctx.by_sequence else of_rotations.sum(-1, True)
-        if to_norms is not None:
-            to_norms /= norms
-        return to_half_angles, to_norms, to_half_theta, incoming.mT.flatten(1), None
+                to_norms[step] = of_step[1] / norms[step]
+        to_half_theta = to_turns.sum(2).sum_to_size(half_theta.shape)
+        return to_half_angles, to_norms, to_half_theta, current.states[1], None
 
 
-def _neurons(gates: Tensor, neurons: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Views of the same entries, of the input stage and then of all work stages.
+def _fill(blocks: Tensor, half_angles: Tensor) -> None:
+    """Writes the blocks of gates, ``(S, 2, 2, W, 2**(W-1), ...)``, of angles without the 2 by 2."""
+    torch.cos(half_angles, out=blocks[:, 0, 0])
+    torch.sin(half_angles, out=blocks[:, 1, 0])
+    torch.neg(blocks[:, 1, 0], out=blocks[:, 0, 1])
+    blocks[:, 1, 1] = blocks[:, 0, 0]
+
+
+def _gates(blocks: Tensor, turns: Tensor, dim: int) -> "list[list[tuple[Tensor, Tensor]]]":
+    """The first and the second row or column of the blocks of all gates of each step, in order.
 
     Args:
-        gates: Of all gates of a step in order, ``(G, B, 2**(W-1))``.
-        neurons: Of neurons alone, ``(1 + stages, W, B, 2**(W-1))``.
+        blocks: Of neurons, shape ``(T, 1 + stages, 2, 2, W, 2**(W-1), ...)``.
+        turns: Of rotations, shape ``(1, stages, 2, 2, W, 1, ...)``.
+        dim: 1 for rows, 2 for columns.
     """
-    stages, wires = neurons.shape[:2]
-    yield gates[:wires], neurons[0]
-    yield _work_stages(gates, stages, wires)[:, 1], neurons[1:]
+    stages = blocks.shape[1]
+
+    def by_wire(blocks: Tensor) -> list[tuple[tuple[Tensor, Tensor], ...]]:
+        found = []
+        for wire, own in enumerate(blocks.flatten(0, 1).unbind(3)):
+            parts = own.unflatten(3, (2**wire, -1)).unbind(dim)
+            found.append(zip(*(part.movedim(1, 2).unbind() for part in parts), strict=True))
+        return list(zip(*found, strict=True))
+
+    neurons = by_wire(blocks)
+    rotations = by_wire(turns.expand(-1, -1, -1, -1, *blocks.shape[4:]))
+    starts = range(0, len(neurons), stages)
+    return [_each_gate(neurons[start : start + stages], rotations) for start in starts]
 
 
-def _rotations(gates: Tensor, stages: int, wires: int) -> Tensor:
-    """Of all gates of a step in order the rotations, ``(stages, W, B, 2**(W-1))``."""
-    return _work_stages(gates, stages, wires)[:, 0]
+def _by_wire(gates: Tensor) -> list[list[Tensor]]:
+    """Views, for each stage and wire, of what belongs to each pattern of the other wires."""
+    return [
+        [own.unflatten(0, (2**wire, -1)) for wire, own in enumerate(of_stage)] for of_stage in gates
+    ]
 
 
-def _work_stages(gates: Tensor, stages: int, wires: int) -> Tensor:
-    """Rotations, and then neurons, of each work stage."""
-    each: Tensor = gates[wires:].unflatten(0, (stages - 1, 2, wires))
-    return each
+def _each_gate(neurons: Sequence[Sequence[Any]], rotations: Sequence[Sequence[Any]]) -> list[Any]:
+    """In the order of the gates what belongs to the neurons and rotations of each stage."""
+    found = list(neurons[0])
+    for of_rotations, of_neurons in zip(rotations, neurons[1:], strict=True):
+        found += [*of_rotations, *of_neurons]
+    return found
+
+
+class _Buffer:
+    """Some states of the workspace, with views by each wire.
+
+    Attributes:
+        states: Shape ``(N, 2**W, ...)``.
+        pairs: For each wire, shape ``(N, 2**w, 2, 2**(W-1-w), ...)``.
+        halves: Of each wire the amplitudes with it in 0 and those with it in 1, of that shape.
+        parts: The same for each state.
+    """
+
+    def __init__(self, states: Tensor, wires: int) -> None:
+        self.states = states
+        self.pairs = [_on_wire(states, wire, 1) for wire in range(wires)]
+        self.halves = [pairs.tensor_split(2, 2) for pairs in self.pairs]
+        self.parts = [[half.squeeze(2).unbind() for half in halves] for halves in self.halves]
