@@ -131,16 +131,3 @@ def similar(name: object, names: Iterable[str]) -> str:
     if matches:
         return f"; did you mean {' or '.join(matches)}?"
     return f"; known are {', '.join(names)}"
-
-
-def check_positive_integer(name: str, value: object) -> int:
-    """Raises a ``ValueError`` where an option is no integer of at least 1, and returns it.
-
-    Args:
-        name: Of the option.
-        value: What was given, of NumPy or PyTorch too.
-    """
-    number = plain(value)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, got {_shown(value)}")
-    return number

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.registry import Registry
 
@@ -24,7 +24,7 @@ def _classical(
 ) -> nn.RNNBase:
     """A layer of PyTorch, batches first, drawn with a generator in place of PyTorch's own."""
     for name, value in (("hidden_size", hidden_size), ("num_layers", num_layers)):
-        check_positive_integer(name, value)
+        as_integer(name, value, 1)
     layer = kind(input_size, hidden_size, num_layers, batch_first=True, dtype=dtype)
     for parameter in layer.parameters():
         draw_uniform(parameter, hidden_size**-0.5, generator)

@@ -1,6 +1,7 @@
 """Recurrent cells: one step of a network each."""
 
 from qrnn_circuits.cells.base import Cell, CircuitStage, NeuronFactory, symbol_flips
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.registry import Registry
 
@@ -31,6 +32,7 @@ __all__ = [
     "CELLS",
     "Cell",
     "CircuitStage",
+    "FeatureQRNNCell",
     "NeuronFactory",
     "QRNNCell",
     "register_cell",

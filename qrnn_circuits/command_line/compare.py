@@ -7,7 +7,12 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.options import PRETRAINED
+from qrnn_circuits.command_line.options import (
+    PRETRAINED,
+    EncodingChoice,
+    EncodingOption,
+    ToleranceOption,
+)
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -30,6 +35,8 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    tolerance: ToleranceOption = 0.0,
+    encoding: EncodingOption = EncodingChoice.LANE,
 ) -> None:
     """Compare runs of one task: which is better, and in what their settings differ.
 
@@ -47,7 +54,10 @@ def compare(
         if out is not None:
             check_page(out)
         named = [(str(folder), load_members(folder)) for folder in folders]
-        found = make_comparison(named, progress=doing)
+        if tolerance or encoding is not EncodingChoice.LANE:
+            for _, members in named:
+                members[0].run.of_symbols()  # circuits of forecasts take neither
+        found = make_comparison(named, tolerance=tolerance, encoding=encoding.value, progress=doing)
         if out is not None:
             doing("drawing")
             write_atomically(out, comparison_page(found).encode())

@@ -64,7 +64,6 @@ def reproduce(
     """
     # Help must not wait for what takes long to import.
     from qrnn_circuits.command_line.reproduction_table import print_list, print_tables
-    from qrnn_circuits.reproduction.report import write_report
 
     if listed:
         print_list(quick)
@@ -77,6 +76,8 @@ def reproduce(
                 "experiments first"
             )
         if markdown is not None:
+            from qrnn_circuits.reproduction.report import write_report
+
             write_report(experiments, out, markdown)
             typer.echo(f"The report is in {markdown}.")
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
+from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.execution.run_report import Curve, used_settings
@@ -129,12 +130,16 @@ class Comparison:
 def make_comparison(
     named: Sequence[tuple[str, Sequence[Member]]],
     *,
+    tolerance: float = 0.0,
+    encoding: Encoding = "lane",
     progress: Callable[[str], None] = lambda doing: None,
 ) -> Comparison:
     """Tests all runs and puts them side by side.
 
     Args:
         named: Name and runs of each candidate, two candidates at least.
+        tolerance: Neurons of the circuits drop rotations by at most this angle, in radians.
+        encoding: Whether the circuits' inputs are on the ``"lane"`` or in ``"angles"``.
         progress: Is told what is being done.
 
     Raises:
@@ -172,6 +177,8 @@ def make_comparison(
                 inspection = inspect_circuit(
                     members[middle].run.model,
                     realisations=REALISATIONS.names(),
+                    tolerance=tolerance,
+                    encoding=encoding,
                     progress=lambda doing, name=name: progress(f"{name}: {doing}"),  # type: ignore[misc]
                 )
             except ImportError as error:

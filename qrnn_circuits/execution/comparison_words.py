@@ -131,6 +131,9 @@ def _counts(candidate: Candidate) -> dict[str, str]:
     for entry in candidate.inspection.realisations:
         for name in _COUNTED:
             found[f"{entry.realisation}: {name}"] = f"{COUNTS[name](entry.resources):,}"
+        if candidate.inspection.tolerance:
+            bound = f"{entry.distribution_bounds[-1]:.2g}"
+            found[f"{entry.realisation}: moved by dropping, TVD"] = bound
     return found
 
 

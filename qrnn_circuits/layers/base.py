@@ -13,7 +13,6 @@ from qrnn_circuits.checks import (
     check_bool,
     check_choice,
     check_number,
-    check_positive_integer,
     plain,
 )
 from qrnn_circuits.circuits.tapes import Readout
@@ -66,12 +65,13 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         """Checks the options that all layers share.
 
         Raises:
+            TypeError: If an option is of the wrong type.
             ValueError: If an option is out of range.
         """
         super().__init__()
-        self.input_size = check_positive_integer("input_size", input_size)
-        self.hidden_size = check_positive_integer("hidden_size", hidden_size)
-        self.num_layers = num_layers = check_positive_integer("num_layers", num_layers)
+        self.input_size = as_integer("input_size", input_size, 1)
+        self.hidden_size = as_integer("hidden_size", hidden_size, 1)
+        self.num_layers = num_layers = as_integer("num_layers", num_layers, 1)
         check_choice("reading", reading, get_args(Reading))
         check_bool("batch_first", batch_first)
         check_bool("bidirectional", bidirectional)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_positive_integer
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
@@ -86,6 +86,7 @@ class FastWeightProgrammer(RecurrentLayer):
             dtype: Type of the parameters, float32 or float64; by default torch's default type.
 
         Raises:
+            TypeError: If an option is of the wrong type.
             ValueError: If an option is out of range, or there are shots without a device.
         """
         super().__init__(
@@ -112,7 +113,7 @@ class FastWeightProgrammer(RecurrentLayer):
                 f"returned, got {qubits}: take more, or fewer features and values"
             )
         latent = self.qubits if latent is None else latent
-        check_positive_integer("latent", latent)
+        as_integer("latent", latent, 1)
         home, dtype = self._home(device, shots=shots), real_type(dtype)
         cells = [
             _SlowProgrammer(size, latent, depth, self.qubits, device=home, dtype=dtype)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_bool, check_positive_integer
+from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.neuron import check_angles
@@ -187,6 +187,7 @@ class HybridLayer(RecurrentLayer):
             dtype: Type of the parameters, float32 or float64; by default torch's default type.
 
         Raises:
+            TypeError: If an option is of the wrong type.
             ValueError: If an option is out of range, or there are shots without a device.
         """
         super().__init__(
@@ -259,7 +260,7 @@ def check_circuits(qubits: int, depth: int, needed: int) -> None:
         ValueError: If one is out of range.
     """
     for name, value in (("qubits", qubits), ("depth", depth)):
-        check_positive_integer(name, value)
+        as_integer(name, value, 1)
     if qubits < needed:
         raise ValueError(
             f"qubits must be at least {needed}, one for each value of state and features, got "

@@ -94,6 +94,7 @@ class QRNNLayer(RecurrentLayer):
             dtype: Type of the parameters, float32 or float64; by default torch's default type.
 
         Raises:
+            TypeError: If an option is of the wrong type.
             ValueError: If an option is out of range, or there are shots without a device.
         """
         super().__init__(

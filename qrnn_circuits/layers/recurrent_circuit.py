@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.checks import check_bool, check_positive_integer
+from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
@@ -102,6 +102,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             dtype: Type of the parameters, float32 or float64; by default torch's default type.
 
         Raises:
+            TypeError: If an option is of the wrong type.
             ValueError: If an option is out of range, or there are shots without a device.
         """
         super().__init__(
@@ -118,7 +119,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
         if memory is None:
             memory = max(1, self._read_wires - input_size)
         for name, value in (("memory", memory), ("depth", depth)):
-            check_positive_integer(name, value)
+            as_integer(name, value, 1)
         if self._read_wires > input_size + memory:
             values = input_size + memory
             if readout == "populations":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, unpack_sequence
 
-from qrnn_circuits.checks import check_integer, check_positive_integer
+from qrnn_circuits.checks import as_integer, check_integer
 from qrnn_circuits.layers.base import Reading, RecurrentLayer
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 
@@ -103,7 +103,7 @@ class QuantumReservoir(nn.Module):
                 "layer must not be bidirectional: features of a step would be of later inputs"
             )
         if window is not None:
-            check_positive_integer("window", window)
+            as_integer("window", window, 1)
         if readout is None:
             from sklearn.linear_model import RidgeCV
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from qrnn_circuits.circuits import inspect_circuit
 from qrnn_circuits.command_line import app
 from qrnn_circuits.training import evaluate, load_run
 from tests.command_line.test_report import HOSTILE, Page
@@ -44,6 +45,27 @@ def test_figures_and_differing_settings_stand_side_by_side(qrnn: Qrnn, runs: Pat
     assert "learning_rate" not in shown
     assert "two-qubit gates" in shown
     assert "Which is better" in shown
+
+
+def test_gates_are_those_of_an_encoding_and_tolerance(qrnn: Qrnn, runs: Path) -> None:
+    whole = qrnn("compare", runs / "one", runs / "other")
+    options = ("--encoding", "angles", "--tolerance", "0.3")
+    fewer = qrnn("compare", runs / "one", runs / "other", *options)
+    assert fewer.exit_code == 0, fewer.output
+    (entry,) = inspect_circuit(
+        load_run(runs / "one").model,
+        realisations=["multiplexed"],
+        tolerance=0.3,
+        encoding="angles",
+    ).realisations
+    lines = [line for line in fewer.stdout.splitlines() if "multiplexed: two-qubit gates" in line]
+    assert f" {entry.resources.two_qubit_gates} " in lines[0]
+    assert lines[0] not in whole.stdout
+    assert "multiplexed: moved by dropping, TVD" in fewer.stdout
+
+    refused = qrnn("compare", runs / "series", runs / "longer", "--tolerance", "0.3")
+    assert refused.exit_code == 1
+    assert "forecast" in refused.output
 
 
 def test_the_runs_of_seeds_count_as_one_with_their_median_and_spread(

@@ -202,10 +202,8 @@ def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"hidden_size": 0}, "hidden_size must be an integer of at least 1, got 0"),
-        ({"input_size": 1.5}, "input_size must be an integer of at least 1, got 1.5"),
-        ({"num_layers": 0}, "num_layers must be an integer of at least 1, got 0"),
-        ({"num_layers": True}, "num_layers must be an integer of at least 1, got True"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
         ({"dropout": 2.0}, "dropout must be a probability from 0 to 1, got 2.0"),
         ({"reading": "all"}, "reading must be"),
         ({"shots": 100}, "shots must not be given without a quantum device, but device is None"),
@@ -223,6 +221,8 @@ def test_options_out_of_range_are_refused(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
+        ({"input_size": 1.5}, "input_size must be an integer, got 1.5"),
+        ({"num_layers": True}, "num_layers must be an integer, got True"),
         ({"dropout": "much"}, "dropout must be a number, got 'much'"),
         ({"bidirectional": "no"}, "bidirectional must be True or False, got 'no'"),
         ({"batch_first": 1}, "batch_first must be True or False, got 1"),

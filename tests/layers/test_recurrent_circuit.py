@@ -58,8 +58,8 @@ def test_states_that_are_no_density_matrices_are_refused(make_layer: Make) -> No
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"memory": 0}, "memory must be an integer of at least 1, got 0"),
-        ({"depth": 0}, "depth must be an integer of at least 1, got 0"),
+        ({"memory": 0}, "memory must be at least 1, got 0"),
+        ({"depth": 0}, "depth must be at least 1, got 0"),
         ({"memory": 1}, "hidden_size must be at most 3, .* got 4: take more memory"),
         (
             {"hidden_size": 16, "memory": 1, "readout": "populations"},

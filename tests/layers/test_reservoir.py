@@ -260,7 +260,7 @@ def test_features_have_no_dropout_and_leave_the_options_of_the_layer(make_layer:
             ValueError,
             "layer must not be bidirectional",
         ),
-        (lambda: QuantumReservoir(window=0), ValueError, "window must be an integer of at least 1"),
+        (lambda: QuantumReservoir(window=0), ValueError, "window must be at least 1"),
         (lambda: QuantumReservoir(readout="ridge"), TypeError, "readout must be a regression"),
         (lambda: QuantumReservoir().on("qrnn.torch", shots=0), ValueError, "shots must be"),
         (lambda: small().predict(uniform(3, 2)), NotFittedError, "predict must come after fit"),
