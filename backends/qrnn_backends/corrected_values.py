@@ -9,16 +9,23 @@ from typing import Any
 import numpy as np
 from pennylane.ops import MeasurementValue
 from pennylane.typing import TensorLike
+from torch import Tensor
 
 
 def _with_numbers(self: MeasurementValue, function: Callable[[Any], Any]) -> MeasurementValue:
-    """A function of a value, whose truth values count as numbers: NumPy's have 1 for 1 + 1."""
+    """A function of a value, as a number of Python's where it is one.
 
-    def of_outcomes(*bits: Any) -> Any:  # noqa: ANN401
-        result = function(self.processing_fn(*bits))
-        return bool(result) if isinstance(result, np.bool_) else result
+    Of NumPy's truth values, 1 + 1 is 1. What is a tensor, PennyLane measures at the circuit's end.
+    """
+    return MeasurementValue(
+        self.measurements, lambda *bits: _as_number(function(self.processing_fn(*bits)))
+    )
 
-    return MeasurementValue(self.measurements, of_outcomes)
+
+def _as_number(result: Any) -> Any:  # noqa: ANN401
+    if isinstance(result, np.ndarray | np.generic | Tensor) and result.ndim == 0:
+        return result if isinstance(result, Tensor) and result.requires_grad else result.item()
+    return result
 
 
 def _multiplied(self: MeasurementValue, factor: TensorLike) -> MeasurementValue:
@@ -28,3 +35,5 @@ def _multiplied(self: MeasurementValue, factor: TensorLike) -> MeasurementValue:
 
 MeasurementValue._apply = _with_numbers
 MeasurementValue.__rmul__ = _multiplied
+# NumPy leaves what stands to the right of its arrays to the value.
+MeasurementValue.__array_ufunc__ = None

@@ -1,11 +1,13 @@
 """Arithmetic with measured values is that of numbers, in results and in conditions."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 import pytest
+import torch
 
 pytest.importorskip("qiskit_aer")
 
@@ -43,3 +45,55 @@ def test_truth_values_and_fractions_count_as_numbers(device: str, function: str)
     # PennyLane's own devices are put right with these.
     qml.device("qrnn.torch")
     assert np.allclose(circuit(), expected)
+
+
+FACTORS = {
+    "autograd's": qml.numpy.tensor(2.5, requires_grad=True),
+    "a tensor": torch.tensor(2.5, dtype=torch.float64),
+    "an array": np.array(2.5),
+    "NumPy's": np.float64(2.5),
+}
+
+
+def scaled(device: str, factor: Any, shots: int | None, path: Path, *, first: bool) -> Any:  # noqa: ANN401
+    options = {"backend": "fake_manila", "noise": False, "jobs": path / "jobs.sqlite"}
+
+    def circuit() -> object:
+        qml.X(0)
+        measured = qml.measure(0)
+        # What is measured at the end is another value.
+        qml.X(0)
+        return qml.expval(factor * measured if first else measured * factor)
+
+    node = qml.QNode(circuit, qml.device(device, **(options if device == "qrnn.ibm" else {})))
+    return qml.set_shots(node, shots)()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize(
+    ("device", "shots"),
+    [("qrnn.torch", None), ("qrnn.torch", 5), ("qrnn.aer", None), ("qrnn.aer", 5), ("qrnn.ibm", 5)],
+)
+def test_a_value_times_a_number_of_any_kind_is_of_what_was_measured(
+    device: str, shots: int | None, factor: str, first: bool, tmp_path: Path
+) -> None:
+    assert scaled(device, FACTORS[factor], shots, tmp_path, first=first) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    "factor", [1j, np.array([1.0, 2.0]), torch.tensor(2.5, requires_grad=True)]
+)
+@pytest.mark.parametrize(
+    ("device", "shots"),
+    [("qrnn.torch", None), ("qrnn.torch", 5), ("qrnn.aer", None), ("qrnn.aer", 5), ("qrnn.ibm", 5)],
+)
+def test_values_that_are_no_real_numbers_are_refused(
+    device: str,
+    shots: int | None,
+    factor: Any,  # noqa: ANN401
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match="must be a real number, without") as raised:
+        scaled(device, factor, shots, tmp_path, first=True)
+    assert "\n" not in str(raised.value)
