@@ -14,6 +14,13 @@ from scipy.sparse import issparse
 from qrnn_circuits.circuits.unitary import is_unitary, matrix_of, numbers
 from qrnn_circuits.tracing import is_traced
 
+# Of shots that are held at once: 8 GiB.
+MAX_SHOT_BYTES = 2**33
+
+# Numbers that select and order shots, and of each bit its copies; measured over random circuits.
+_BYTES_OF_A_SHOT = 64
+_BYTES_OF_A_BIT = 24
+
 
 def check_measured(tapes: Iterable[QuantumScript]) -> None:
     """Checks tapes that are to be run; PennyLane also preprocesses such as measure nothing.
@@ -23,6 +30,31 @@ def check_measured(tapes: Iterable[QuantumScript]) -> None:
     """
     if not all(tape.measurements for tape in tapes):
         raise ValueError("tapes must measure something each, got one without measurements")
+
+
+def check_shots(shots: int, bits: int, name: str, more: int = 0) -> int:
+    """Checks that shots fit into memory, before they are drawn.
+
+    Args:
+        shots: Of a circuit, and of all entries of its batch.
+        bits: What each reads.
+        name: Of the device, for messages.
+        more: Bytes that the device takes for each besides.
+
+    Returns:
+        How many fit.
+
+    Raises:
+        ValueError: If these do not.
+    """
+    most = MAX_SHOT_BYTES // (_BYTES_OF_A_SHOT + _BYTES_OF_A_BIT * bits + more)
+    if shots > most:
+        raise ValueError(
+            f"shots must be at most {most:,} in all where each reads {bits} bits on {name}, which "
+            f"holds them at once, got {shots:,}: average the results of several runs, or give no "
+            "shots for exact results"
+        )
+    return most
 
 
 def check_parameters(tape: QuantumScript) -> None:

@@ -13,7 +13,9 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 
-import qrnn_backends.corrected_operators  # noqa: F401
+import qrnn_backends.corrected_operators
+import qrnn_backends.corrected_products
+import qrnn_backends.corrected_values  # noqa: F401
 from qrnn_backends.conditions import holds
 from qrnn_backends.differentiable import in_place_of
 from qrnn_backends.parameter_shift import (

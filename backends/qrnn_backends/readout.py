@@ -309,7 +309,8 @@ def check_distinct(measurements: Iterable[MeasurementProcess]) -> None:
 def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:
     """A measurement with the same result, whose function of outcomes runs once for each of them.
 
-    PennyLane's take milliseconds, and are asked for all values again and again.
+    PennyLane's take milliseconds, and are asked for all values again and again. What is no real
+    number is refused when it is asked for: results would leave imaginary parts and derivatives out.
 
     Args:
         measurement: Any measurement.
@@ -317,7 +318,18 @@ def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:
     value = measurement.mv
     if not isinstance(value, MeasurementValue) or not value.has_processing:
         return measurement
-    known = MeasurementValue(value.measurements, cache(value.processing_fn))
+
+    @cache
+    def number(*bits: int) -> Any:  # noqa: ANN401
+        result = value.processing_fn(*bits)
+        if not isinstance(result, int | float):
+            raise ValueError(
+                "a value of mid-circuit measurements must be a real number, without derivatives, "
+                f"got {result!r}: return the measured values, and go on with their results"
+            )
+        return result
+
+    known = MeasurementValue(value.measurements, number)
     with qml.QueuingManager.stop_recording():
         return type(measurement)(obs=known, **_options(measurement))
 

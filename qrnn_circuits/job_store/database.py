@@ -59,14 +59,32 @@ class Database:
             return []
         try:
             return self._selected(query, values)
-        except _FullDiskError:
+        except JobStoreError as error:
+            if not _lacks_files(error.__cause__):
+                raise
+        try:
             # Without the file through which processes share the index of the log.
             return self._selected(query, values, alone=True)
+        except JobStoreError as error:
+            if not _lacks_files(error.__cause__):
+                raise
+            if self._has_log():
+                raise JobStoreError(
+                    f"{error}: its latest jobs are in {self.path.name}-wal, which is read only "
+                    "where files can be written; copy both there, and name the copy in QRNN_JOBS"
+                ) from error
+        # Where no file can be written, this one does not change.
+        return self._selected(query, values, access="immutable=1")
+
+    def _has_log(self) -> bool:
+        """Whether what was written last is in a file beside."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return log.exists() and log.stat().st_size > 0
 
     def _selected(
-        self, query: str, values: tuple[str, ...], *, alone: bool = False
+        self, query: str, values: tuple[str, ...], *, access: str = "mode=rw", alone: bool = False
     ) -> list[tuple[Any, ...]]:
-        with self._connection(alone=alone) as connection:
+        with self._connection(access, alone=alone) as connection:
             if _is_new(connection):
                 return []
             self._check(connection)
@@ -120,11 +138,13 @@ class Database:
         return found.st_size > 0
 
     @contextmanager
-    def _connection(self, *, alone: bool = False) -> Iterator[sqlite3.Connection]:
+    def _connection(
+        self, access: str = "mode=rw", *, alone: bool = False
+    ) -> Iterator[sqlite3.Connection]:
         try:
             # Creates no file.
             connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=rw",
+                f"{self.path.absolute().as_uri()}?{access}",
                 timeout=_BUSY_SECONDS,
                 isolation_level=None,
                 uri=True,
@@ -137,8 +157,7 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
         except sqlite3.Error as error:
-            kind = JobStoreError if alone or not _lacks_space(error) else _FullDiskError
-            raise kind(f"cannot use {self.path} as the file of jobs: {error}") from error
+            raise JobStoreError(f"cannot use {self.path} as the file of jobs: {error}") from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Makes sure that the file holds jobs."""
@@ -154,13 +173,15 @@ class Database:
             )
 
 
-class _FullDiskError(JobStoreError):
-    """SQLite may have found no room for its own files."""
-
-
-def _lacks_space(error: sqlite3.Error) -> bool:
+def _lacks_files(error: BaseException | None) -> bool:
+    """Whether SQLite may not have been able to make files of its own, for room or for a right."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN)
+    return code in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    )
 
 
 def _make_folder(folder: Path) -> None:

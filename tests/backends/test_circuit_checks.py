@@ -185,3 +185,31 @@ def test_hermitian_observables_are_taken_however_they_are_written(
     make: Callable[[], Operator],
 ) -> None:
     check_hermitian([qml.expval(make())])
+
+
+@pytest.mark.parametrize("entries", [1, 4])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_shots_that_do_not_fit_into_memory_are_refused_before_they_are_drawn(
+    device: str, entries: int
+) -> None:
+    rotation = qml.RX(np.full(entries, 0.3) if entries > 1 else 0.3, 0)
+    tape = qml.tape.QuantumScript([rotation], [qml.counts(wires=0)], shots=10**12)
+    with pytest.raises(ValueError, match=r"^shots must be at most [\d,]+ in all where each reads"):
+        qml.execute([tape], qml.device(device))
+
+
+def test_a_batch_of_more_shots_than_fit_takes_several_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Of one bit, 280 bytes a shot.
+    monkeypatch.setattr("qrnn_backends.circuit_checks.MAX_SHOT_BYTES", 280 * 250)
+    device = qml.device("qrnn.aer", seed=1)
+    angles = [0.0, np.pi, 0.0, np.pi, np.pi]
+    tapes = [
+        qml.tape.QuantumScript([qml.RX(angle, 0)], [qml.probs(wires=0)], shots=100)
+        for angle in angles
+    ]
+    with qml.Tracker(device) as tracker:
+        results = qml.execute(tapes, device)
+    assert np.allclose(results, [[1, 0], [0, 1], [1, 0], [0, 1], [0, 1]])
+    assert tracker.totals["runs"] == 3

@@ -1,8 +1,9 @@
 import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -115,6 +116,67 @@ def test_jobs_are_listed_on_a_full_disk(
             with pytest.raises(JobStoreError, match="cannot use"):
                 add(store, payload=os.urandom(20_000))
     assert store.records() == [record]
+
+
+@pytest.fixture
+def read_only() -> Callable[[Path], AbstractContextManager[None]]:
+    """Takes away the right to write in a folder; root keeps it, and is another user meanwhile."""
+
+    @contextmanager
+    def without_rights(folder: Path) -> Iterator[None]:
+        root = os.geteuid() == 0
+        modes = {path: path.stat().st_mode for path in (folder, *folder.iterdir())}
+        for path in modes:
+            path.chmod(0o555 if path == folder else 0o444)
+        if root:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            if root:
+                os.seteuid(0)
+            for path, mode in modes.items():
+                path.chmod(mode)
+
+    return without_rights
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach, as pytest's are not."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_jobs_are_read_where_nothing_can_be_written(
+    open_folder: Path, read_only: Callable[[Path], AbstractContextManager[None]]
+) -> None:
+    store = JobStore(open_folder / "jobs.sqlite")
+    record = add(store, payload=b"payload")
+    with read_only(open_folder):
+        assert store.records() == [record]
+        assert store.payload(record.id) == b"payload"
+        with pytest.raises(JobStoreError, match=r"cannot use .* as the file of jobs: "):
+            add(store)
+    assert store.records() == [record]
+
+
+def test_jobs_in_a_log_that_cannot_be_read_are_not_left_out(
+    open_folder: Path, read_only: Callable[[Path], AbstractContextManager[None]]
+) -> None:
+    store = JobStore(open_folder / "jobs.sqlite")
+    add(store)
+    with closing(sqlite3.connect(store.path)) as reader:
+        reader.execute("SELECT id FROM jobs").fetchall()
+        add(store)
+        copied = open_folder / "copied"
+        copied.mkdir()
+        for name in ("jobs.sqlite", "jobs.sqlite-wal"):
+            (copied / name).write_bytes((open_folder / name).read_bytes())
+    with read_only(copied), pytest.raises(JobStoreError, match=r"jobs\.sqlite-wal.* copy both"):
+        JobStore(copied / "jobs.sqlite").records()
+    assert len(JobStore(copied / "jobs.sqlite").records()) == 2
 
 
 def test_only_their_owner_can_read_jobs(tmp_path: Path) -> None:

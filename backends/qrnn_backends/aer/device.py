@@ -1,6 +1,6 @@
 """``qrnn.aer``: a PennyLane device that runs dynamic circuits on Qiskit Aer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import partial
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pennylane as qml
+from numpy.typing import NDArray
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import accepted_analytic_measurement
 from pennylane.devices.modifiers import simulator_tracking, single_tape_support
@@ -19,7 +20,7 @@ from pennylane.typing import Result
 from qrnn_backends.aer.exact import distributions, exact_results
 from qrnn_backends.aer.sampling import readout_matrices, sample, sample_kept
 from qrnn_backends.aer.simulation import ChipSimulation, DirectSimulation, Simulation
-from qrnn_backends.circuit_checks import check_measured
+from qrnn_backends.circuit_checks import check_measured, check_shots
 from qrnn_backends.mitigation import Correction, Mitigation, check_mitigation
 from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.preprocess import resolve_config, sampled_circuits
@@ -39,17 +40,20 @@ _STATE_METHODS = ("automatic", "statevector", "matrix_product_state")
 # Methods that give density matrices, which mid-circuit measurements with noise take.
 _MATRIX_METHODS = ("automatic", "density_matrix")
 
+# Aer has a text for each, which stays until all are read.
+_BYTES_OF_A_SHOT = 192
+
 
 @simulator_tracking
 @single_tape_support
 class AerDevice(qml.devices.Device):  # type: ignore[misc]
     """Runs tapes on Qiskit Aer: mid-circuit measurements, resets and conditions as they are.
 
-    All tapes of a batch run at once; ``tracker`` counts such ``runs``, one for each different
-    number of shots in the batch, since Aer has one number for all circuits of a run. Tapes that
-    differ in their angles only are transpiled once. Shots that a postselected measurement rules
-    out are dropped, or drawn again with ``postselect_mode="fill-shots"``; ``tracker`` counts the
-    ``kept_shots`` of each tape.
+    All tapes of a batch run at once, as far as their shots fit into memory; ``tracker`` counts such
+    ``runs``, one for each different number of shots, since Aer has one number for all circuits of a
+    run. Tapes that differ in their angles only are transpiled once. Shots that a postselected
+    measurement rules out are dropped, or drawn again with ``postselect_mode="fill-shots"``;
+    ``tracker`` counts the ``kept_shots`` of each tape.
 
     Without shots and noise, results are computed from the final state, and mid-circuit measurements
     take a wire each. With noise, they are the limit of many shots, from one density matrix for each
@@ -139,9 +143,9 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             NoShotsKeptError: If postselection keeps no shot of a tape.
             SimulationError: If Aer fails, for instance for want of memory.
             MitigationError: If the correction of readout errors fails.
-            ValueError: If a tape measures nothing, or one without shots has mid-circuit
-                measurements that the method or the noise does not take, or too many; a circuit does
-                not fit onto the chip, or mitigation does not take a tape.
+            ValueError: If a tape measures nothing, its shots do not fit into memory, or one without
+                shots has mid-circuit measurements that the method or the noise does not take, or
+                too many; a circuit does not fit onto the chip, or mitigation does not take a tape.
         """
         check_measured(circuits)
         config = execution_config or ExecutionConfig()
@@ -154,14 +158,11 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
             tapes = [circuits[place] for place in places]
             if shots is not None:
                 found = self._sampled(tapes, shots, fill_shots=fill_shots)
-            elif self._gives_states:
-                found = exact_results(self._simulation, tapes)
             else:
-                found = self._expected(tapes)
+                exact = partial(exact_results, self._simulation)
+                found = (exact if self._gives_states else self._expected)(tapes)
+                self._count_run()
             results.update(zip(places, found, strict=True))
-            if self.tracker.active:
-                self.tracker.update(runs=1)
-                self.tracker.record()
         return tuple(results[place] for place in range(len(circuits)))
 
     @property
@@ -186,10 +187,9 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                 partial(self._mitigation.corrected, matrices=matrices)
                 for matrices in readout_matrices(self._simulation, batch)
             ]
-        draw = sample_kept if fill_shots else sample
-        bits = draw(self._simulation, batch, shots, int(self._generator.integers(2**31)))
+        drawn = self._drawn(batch, shots, sample_kept if fill_shots else sample)
         results = []
-        for tape, program, values, correction in zip(tapes, batch, bits, corrections, strict=True):
+        for tape, program, values, correction in zip(tapes, batch, drawn, corrections, strict=True):
             readout = program.readout
             if self.tracker.active:
                 self.tracker.update(kept_shots=int(readout.kept(values).sum()))
@@ -201,6 +201,23 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
                 readout = replace(readout, predicted_share=predicted_share(tape))
                 results.append(readout.results(values, correction))
         return results
+
+    def _drawn(
+        self, batch: Sequence[Program], shots: int, draw: Callable[..., list[NDArray[np.uint8]]]
+    ) -> Iterator[NDArray[np.uint8]]:
+        """The bits of each program, in as few runs as fit into memory."""
+        bits = max(program.circuit.num_clbits for program in batch)
+        size = check_shots(shots, bits, self.name, _BYTES_OF_A_SHOT) // shots
+        for start in range(0, len(batch), size):
+            seed = int(self._generator.integers(2**31))
+            drawn = draw(self._simulation, batch[start : start + size], shots, seed)
+            self._count_run()
+            yield from drawn
+
+    def _count_run(self) -> None:
+        if self.tracker.active:
+            self.tracker.update(runs=1)
+            self.tracker.record()
 
     def _expected(self, tapes: Sequence[QuantumScript]) -> list[Result]:
         if self._mitigation is not None:

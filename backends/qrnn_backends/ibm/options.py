@@ -43,8 +43,8 @@ def sampler_options(
         ImportError: If qiskit-ibm-runtime is not installed.
         TypeError: If ``options`` is none of these.
         ValueError: If there is no option of a name, a value is not acceptable, a time is of less
-            than a second or negative, results would not be bits, or measurements are twirled, but
-            to be mitigated.
+            than a second or negative, results would not be bits, shots would not start from 0, or
+            measurements are twirled, but to be mitigated.
     """
     if options is None:
         return {}
@@ -67,6 +67,11 @@ def sampler_options(
         raise ValueError(
             "execution.meas_type must be 'classified', got "
             f"{accepted['execution']['meas_type']!r}: the device reads bits"
+        )
+    if not accepted.get("execution", {}).get("init_qubits", True):
+        raise ValueError(
+            "option 'execution.init_qubits' must be True: wires are 0 where a circuit starts, and "
+            "without it they are what the shot before has left"
         )
     if mitigation is not None and accepted.get("twirling", {}).get("enable_measure"):
         raise ValueError(

@@ -30,7 +30,7 @@ from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
-from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.readout import with_identity_on_wires, with_known_values
 from qrnn_backends.torch.simulation import runs
 
 # What parameters may be for backpropagation to go through torch.
@@ -129,10 +129,11 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
 def _identities_on_wires(
     tape: QuantumScript, wires: Wires | None
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """Gives a wire to the identities that act on none, and checks observables."""
+    """Gives a wire to the identities that act on none, and checks observables and values."""
     check_hermitian(tape.measurements)
     measurements = [
-        with_identity_on_wires(measured, wires or tape.wires) for measured in tape.measurements
+        with_known_values(with_identity_on_wires(measured, wires or tape.wires))
+        for measured in tape.measurements
     ]
     named = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
     return (named,), null_postprocessing

@@ -12,6 +12,7 @@ from pennylane.measurements import ClassicalShadowMP
 from pennylane.ops import MidMeasure
 from pennylane.typing import Result
 
+from qrnn_backends.circuit_checks import check_shots
 from qrnn_backends.readout import Readout, stacked
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
@@ -24,6 +25,9 @@ from qrnn_backends.torch.simulation import (
 from qrnn_backends.torch.state import LEAD, apply_operator, squared_norms
 
 Bits = NDArray[np.uint8]
+
+# In each basis: as it was drawn, in another order, and with the records.
+_BYTES_OF_A_BIT = 4
 
 
 class Sampled(NamedTuple):
@@ -59,10 +63,16 @@ def sampled_results(
 
     Raises:
         NoShotsKeptError: If postselection keeps no shot of a copy.
-        ValueError: If the states do not fit into memory.
+        ValueError: If the states or the shots do not fit into memory.
     """
     plan = ShotPlan(tape.map_to_standard_wires())
     entries = [_Shots(plan) for _ in range(tape.batch_size or 1)]
+    check_shots(
+        tape.shots.total_shots * len(entries),
+        plan.wires + len(plan.columns),
+        "qrnn.torch",
+        more=_BYTES_OF_A_BIT * plan.wires * len(plan.bases),
+    )
     for branches, counts in _parts(tape, dtype, device, random, fill_shots):
         _collect(entries, plan, branches, counts, dtype, random)
     results = [shots.results(tape, random) for shots in entries]

@@ -76,9 +76,11 @@ class Chip:
             seed: Of the transpiler's layout and routing.
 
         Raises:
-            UnsupportedTargetError: If the target lacks an instruction or has too few qubits.
+            UnsupportedTargetError: If the target lacks an instruction, on some qubit or at all, or
+                has too few qubits, or too few that are connected.
         """
         from qiskit import transpile
+        from qiskit.transpiler.exceptions import TranspilerError
 
         if missing := self.missing(circuit):
             advice = [_ADVICE[name] for name in missing if name in _ADVICE]
@@ -96,12 +98,19 @@ class Chip:
                     f"{self.name} has {qubits} qubits, the circuit needs {circuit.num_qubits}"
                 )
             where = {"target": self.target}
-        transpiled: QuantumCircuit = transpile(
-            self._adapted(circuit),
-            optimization_level=optimization_level,
-            seed_transpiler=seed,
-            **where,
-        )
+        try:
+            transpiled: QuantumCircuit = transpile(
+                self._adapted(circuit),
+                optimization_level=optimization_level,
+                seed_transpiler=seed,
+                **where,
+            )
+        except TranspilerError as error:
+            reason = " ".join(str(error.message).split())
+            raise UnsupportedTargetError(
+                f"{self.name} must have gates that make up any other, connected qubits, and "
+                f"measurements, resets and conditions on each of them; Qiskit says: {reason}"
+            ) from None
         return transpiled if self.target is None else in_forms_of(transpiled, self.target)
 
     def _adapted(self, circuit: "QuantumCircuit") -> "QuantumCircuit":

@@ -92,6 +92,7 @@ def test_options_are_taken_as_objects_of_either_sampler(kind: Any) -> None:  # n
         ({"default_shots": "many"}, "does not take option 'default_shots': .*got 'many'"),
         ({"dynamical_decoupling": {"sequence_type": "YY"}}, "'XX', 'XpXm' or 'XY4'"),
         ({"execution": {"meas_type": "kerneled"}}, "must be 'classified', got 'kerneled'"),
+        ({"execution": {"init_qubits": False}}, "'execution.init_qubits' must be True"),
         ({"simulator": {"seed_simulator": 1}}, "must not hold 'simulator'"),
     ],
 )

@@ -98,7 +98,7 @@ def test_options_reach_the_service(device: Callable[..., IBMDevice], server: Run
     options = {
         "dynamical_decoupling": {"enable": True, "sequence_type": "XY4"},
         "twirling": {"enable_gates": True, "enable_measure": True},
-        "execution": {"init_qubits": False},
+        "execution": {"scheduler_timing": True},
         "environment": {"job_tags": ["mine"]},
     }
     job = device(options=options, max_usage=100.5).submit([flip()])
@@ -109,7 +109,7 @@ def test_options_reach_the_service(device: Callable[..., IBMDevice], server: Run
         == (known["dynamical_decoupling"])
     )
     assert known["twirling"] | options["twirling"] == known["twirling"]
-    assert sent.params["options"]["init_qubits"] is False
+    assert sent.params["options"]["scheduler_timing"] is True
     assert sorted(sent.tags) == ["mine", f"qrnn-{job}"]
     assert sent.payload["cost"] == 101
 

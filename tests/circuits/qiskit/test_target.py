@@ -1,6 +1,11 @@
+from collections.abc import Sequence
+
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Gate, Measure, Parameter
+from qiskit.circuit.library import CXGate, RZGate, SXGate
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import Target
 
 from qrnn_circuits.circuits.qiskit.target import (
     UnsupportedTargetError,
@@ -53,6 +58,41 @@ def test_missing_instructions_and_qubits_are_named() -> None:
         chip.transpile(circuit)
     with pytest.raises(UnsupportedTargetError, match="has 2 qubits, the circuit needs 3"):
         chip.transpile(QuantumCircuit(3))
+
+
+def line(gates: Sequence[Gate], measured: Sequence[int] = range(3)) -> Target:
+    """A target of three qubits, of which the first two are connected."""
+    target = Target(num_qubits=3)
+    for gate in gates:
+        acting = [(0, 1), (1, 0)] if gate.num_qubits == 2 else [(0,), (1,), (2,)]
+        target.add_instruction(gate, dict.fromkeys(acting))
+    target.add_instruction(Measure(), dict.fromkeys((qubit,) for qubit in measured))
+    return target
+
+
+ANGLE = Parameter("angle")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        line([CXGate(), RZGate(ANGLE)]),
+        line([RZGate(ANGLE), SXGate()]),
+        line([CXGate(), RZGate(ANGLE), SXGate()], measured=[2]),
+    ],
+)
+@pytest.mark.parametrize("level", range(4))
+def test_a_target_that_lacks_gates_or_measured_qubits_is_refused_in_one_line(
+    level: int, target: Target
+) -> None:
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    with pytest.raises(UnsupportedTargetError) as raised:
+        resolve_target(target).transpile(circuit, optimization_level=level)
+    assert str(raised.value).startswith("target must have gates that make up any other")
+    assert "\n" not in str(raised.value)
 
 
 def test_what_is_no_target_is_rejected() -> None:

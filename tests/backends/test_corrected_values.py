@@ -1,0 +1,99 @@
+"""Arithmetic with measured values is that of numbers, in results and in conditions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+
+pytest.importorskip("qiskit_aer")
+
+# Functions of the values of two measurements, and what they are of numbers.
+FUNCTIONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int, int], float]]] = {
+    "neither": (lambda a, b: ~a + ~b, lambda a, b: 2 - a - b),
+    "or and and": (lambda a, b: (a | b) + (a & b), lambda a, b: a + b),
+    "or without and": (lambda a, b: (a | b) - (a & b), lambda a, b: abs(a - b)),
+    "differ": (lambda a, b: (a ^ b) + (a ^ b), lambda a, b: 2 * abs(a - b)),
+    "parity": (lambda a, b: ((a + b) % 2 == 1) + (b == 1), lambda a, b: (a + b) % 2 + b),
+    "half": (lambda a, b: 2 * (a / 2) + 3 * (b / 4), lambda a, b: a + 0.75 * b),
+    "negative": (lambda a, b: 1 - 2 * (a | b), lambda a, b: 1 - 2 * max(a, b)),
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer", "default.qubit"])
+def test_truth_values_and_fractions_count_as_numbers(device: str, function: str) -> None:
+    measured, of_numbers = FUNCTIONS[function]
+
+    @qml.qnode(qml.device(device))  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.RY(1.0, 0)
+        qml.RY(2.0, 1)
+        value = measured(qml.measure(0), qml.measure(1))
+        qml.cond(value > 1, qml.RY)(0.6, 2)
+        qml.cond(value, qml.RZ)(0.9, 2)
+        return qml.expval(value), qml.var(value), qml.expval(qml.X(2))
+
+    values = np.array([of_numbers(a, b) for a in (0, 1) for b in (0, 1)])
+    shares = np.kron(*([np.cos(angle) ** 2, np.sin(angle) ** 2] for angle in (0.5, 1.0)))
+    mean = shares @ values
+    turned = np.where(values > 1, np.sin(0.6), 0) * np.where(values != 0, np.cos(0.9), 1)
+    expected = [mean, shares @ values**2 - mean**2, shares @ turned]
+    # PennyLane's own devices are put right with these.
+    qml.device("qrnn.torch")
+    assert np.allclose(circuit(), expected)
+
+
+FACTORS = {
+    "autograd's": qml.numpy.tensor(2.5, requires_grad=True),
+    "a tensor": torch.tensor(2.5, dtype=torch.float64),
+    "an array": np.array(2.5),
+    "NumPy's": np.float64(2.5),
+}
+
+
+def scaled(device: str, factor: Any, shots: int | None, path: Path, *, first: bool) -> Any:  # noqa: ANN401
+    options = {"backend": "fake_manila", "noise": False, "jobs": path / "jobs.sqlite"}
+
+    def circuit() -> object:
+        qml.X(0)
+        measured = qml.measure(0)
+        # What is measured at the end is another value.
+        qml.X(0)
+        return qml.expval(factor * measured if first else measured * factor)
+
+    node = qml.QNode(circuit, qml.device(device, **(options if device == "qrnn.ibm" else {})))
+    return qml.set_shots(node, shots)()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize(
+    ("device", "shots"),
+    [("qrnn.torch", None), ("qrnn.torch", 5), ("qrnn.aer", None), ("qrnn.aer", 5), ("qrnn.ibm", 5)],
+)
+def test_a_value_times_a_number_of_any_kind_is_of_what_was_measured(
+    device: str, shots: int | None, factor: str, first: bool, tmp_path: Path
+) -> None:
+    assert scaled(device, FACTORS[factor], shots, tmp_path, first=first) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(
+    "factor", [1j, np.array([1.0, 2.0]), torch.tensor(2.5, requires_grad=True)]
+)
+@pytest.mark.parametrize(
+    ("device", "shots"),
+    [("qrnn.torch", None), ("qrnn.torch", 5), ("qrnn.aer", None), ("qrnn.aer", 5), ("qrnn.ibm", 5)],
+)
+def test_values_that_are_no_real_numbers_are_refused(
+    device: str,
+    shots: int | None,
+    factor: Any,  # noqa: ANN401
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ValueError, match="must be a real number, without") as raised:
+        scaled(device, factor, shots, tmp_path, first=True)
+    assert "\n" not in str(raised.value)
