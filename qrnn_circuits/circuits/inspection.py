@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.qiskit.convert import without_sections
@@ -200,7 +200,7 @@ def inspect_circuit(
     ]
     if chip is not None:
         for circuit in circuits:
-            _check_width(chip, circuit)
+            check_width(chip, cell, circuit.realisation)
     staged = []
     for place, circuit in enumerate(circuits):
         progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
@@ -328,16 +328,27 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
     return stages
 
 
-def _check_width(chip: Chip, circuit: CompiledCircuit) -> None:
-    """Raises where the target has too few qubits, naming realisations that fit there."""
+def check_width(chip: Chip, cell: Cell, realisation: Realisation) -> None:
+    """Checks that a chip has a qubit for each wire of a cell's circuit.
+
+    Args:
+        chip: The chip.
+        cell: The cell.
+        realisation: How its neurons are built.
+
+    Raises:
+        UnsupportedTargetError: If it has too few; the message says which realisations fit there.
+    """
+
+    def wires(built: Realisation) -> int:
+        ancillas = realisation_at(built, cell.order).ancillas(cell.order)
+        return cell.lane + cell.workspace + ancillas
+
     qubits = None if chip.target is None else chip.target.num_qubits
-    wires = sum(map(len, circuit.registers))
-    if qubits is None or wires <= qubits:
+    if qubits is None or wires(realisation) <= qubits:
         return
     fitting = [
-        realisation.name
-        for realisation in realisations_of(circuit.model.cell.semantics)
-        if sum(map(len, replace(circuit, realisation=realisation).registers)) <= qubits
+        other.name for other in realisations_of(realisation.semantics) if wires(other) <= qubits
     ]
     advice = (
         f"realisations that fit there: {', '.join(fitting)}"
@@ -346,8 +357,8 @@ def _check_width(chip: Chip, circuit: CompiledCircuit) -> None:
         "or, where it is postselected, of a lower order"
     )
     raise UnsupportedTargetError(
-        f"{chip.name} has {qubits} qubits, the circuit needs {wires} with the realisation "
-        f"{circuit.realisation.name!r}; {advice}"
+        f"{chip.name} has {qubits} qubits, the circuit needs {wires(realisation)} with the "
+        f"realisation {realisation.name!r}; {advice}"
     )
 
 
