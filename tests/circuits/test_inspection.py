@@ -178,6 +178,30 @@ def test_a_target_without_control_flow_is_told_what_runs_there(
         inspect_circuit(unitary, [0, 0], realisations=["amplified"], target=bare)
 
 
+def test_too_many_gates_are_counted_but_transpiled_only_where_no_circuit_has_fewer(
+    unitary: QRNN,
+) -> None:
+    every = inspect_circuit(unitary, target=ALL_TO_ALL).realisations
+    gates = {entry.realisation.name: entry.resources.two_qubit_gates for entry in every}
+    fewest = min(gates, key=lambda name: gates[name])
+    between = sorted(gates.values())[1]
+    for most, transpiled in (
+        (0, {fewest}),
+        (between, {name for name, count in gates.items() if count <= between}),
+        (None, {*gates}),
+    ):
+        found = inspect_circuit(unitary, target=ALL_TO_ALL, most_gates=most).realisations
+        assert {
+            entry.realisation.name for entry in found if entry.transpiled is not None
+        } == transpiled
+        for entry, alone in zip(found, every, strict=True):
+            assert entry.resources == alone.resources
+            assert entry.transpiled in (None, alone.transpiled)
+            assert all(
+                (stage.transpiled is None) == (entry.transpiled is None) for stage in entry.stages
+            )
+
+
 def test_a_target_of_too_few_qubits_is_told_what_fits_there(unitary: QRNN) -> None:
     narrow = GenericBackendV2(2, seed=1)
     with pytest.raises(
