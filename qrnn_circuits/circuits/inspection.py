@@ -156,8 +156,8 @@ def inspect_circuit(
         target: Where to transpile to: see :func:`~.qiskit.target.resolve_target`;
             by default nothing is transpiled.
         most_gates: A circuit of more two-qubit gates than these is not transpiled, which takes a
-            minute for each 20,000 of them, unless no other realisation has fewer. By default all
-            circuits are.
+            minute for each 20,000 of them, unless no realisation of the model's semantics has
+            fewer. By default all circuits are.
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
         progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
@@ -217,9 +217,14 @@ def inspect_circuit(
         # A barrier takes nothing.
         counted.append(section_resources(sections, _first_section(circuit)))
     gates = [before.two_qubit_gates for before, _ in counted]
+    own = [
+        count
+        for circuit, count in zip(circuits, gates, strict=True)
+        if circuit.realisation.semantics == cell.semantics
+    ]
     entries = []
     for place, circuit in enumerate(circuits):
-        fits = most_gates is None or gates[place] <= max(most_gates, min(gates))
+        fits = most_gates is None or gates[place] <= max(most_gates, min(own, default=0))
         entries.append(
             _inspected(
                 circuit,
