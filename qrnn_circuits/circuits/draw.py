@@ -71,10 +71,11 @@ def draw_text(circuit: CompiledCircuit) -> str:
 def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     """Draws one step of a compiled circuit.
 
-    Above, every neuron with the wires that control it, on the colour of its stage. Below, the gates
-    of the first neuron, before transpilation; those that wait for a measurement are dashed. ``M``
-    is a measurement, ``M=0`` one that must read 0, and ``→|0⟩`` resets the wire after it. A long
-    circuit is cut, and the picture says so.
+    Above, every neuron with the wires that control it, on the colour of its stage; where rotations
+    are dropped, with those that still do, and dashed where no rotation is left. Below, the gates
+    of the first neuron that has some, before transpilation; those that wait for a measurement are
+    dashed. ``M`` is a measurement, ``M=0`` one that must read 0, and ``→|0⟩`` resets the wire after
+    it. A long circuit is cut, and the picture says so.
 
     Args:
         circuit: Any compiled circuit.
@@ -97,9 +98,10 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
 
     check_integer("step", step, 0, len(circuit.inputs) - 1)
     staged = [item for item in circuit.staged_operations() if item.step == step]
-    neuron = next((item.operation for item in staged if item.neuron is not None), None)
+    neurons = (item for item in staged if item.neuron is not None)
+    neuron = next((item for item in neurons if _rotates(item.operation)), None)
     overview = _overview_columns(staged)
-    gates = [] if neuron is None else _packed(list(basic_operations(neuron)))
+    gates = [] if neuron is None else _packed(list(basic_operations(neuron.operation)))
     shown = gates[: _COLUMNS_PER_LINE * _MOST_LINES]
     lines = [
         shown[start : start + _COLUMNS_PER_LINE]
@@ -122,16 +124,26 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
         sizes.append(f"realisation {realisation}")
     figure.suptitle(f"One step, {given}: {', '.join(sizes)}", fontsize=11)
     _draw_overview(rows[0], overview, circuit, max(len(overview), places))
+    if circuit.tolerance:
+        words = f"Rotations up to {circuit.tolerance:g} rad are dropped"
+        if any(item.neuron is not None and not _rotates(item.operation) for item in staged):
+            words += "; dashed: neurons of which none is left"
+        rows[0].set_title(words, loc="left", fontsize=9)
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
         _draw_gates(axes, line, circuit, max(len(lines[0]), places))
-        if place == 0:
-            title = "Gates of neuron f0"
+        if place == 0 and neuron is not None:
+            title = f"Gates of neuron f{neuron.neuron}"
             if len(shown) < len(gates):
                 title += f", the first {len(shown)} of {len(gates)} columns"
             if any(isinstance(gate, Conditional) for column in shown for gate in column.operations):
                 title += "; dashed: only where an earlier measurement read 1"
             axes.set_title(title, loc="left", fontsize=11)
     return figure
+
+
+def _rotates(neuron: Any) -> bool:  # noqa: ANN401
+    """Whether a neuron has dropped fewer than all of its rotations."""
+    return bool(neuron.hyperparameters["parities"] != ())
 
 
 def _overview_columns(staged: Sequence[StagedOperation]) -> list[_Column]:
@@ -213,11 +225,15 @@ def _draw_overview(
 
 
 def _draw_neuron(axes: "Axes", place: int, neuron: Any, row: int) -> None:  # noqa: ANN401
-    target, ancillas = neuron.target_wire[0], list(neuron.ancilla_wires)
-    axes.plot([place] * 2, [min(neuron.wires), max(neuron.wires)], color="black", zorder=2)
-    for wire in neuron.control_wires:
+    target, kept = neuron.target_wire[0], neuron.hyperparameters["parities"]
+    ancillas = list(neuron.ancilla_wires) if _rotates(neuron) else []
+    used = range(len(neuron.control_wires)) if kept is None else sorted(set().union(*kept))
+    controls = [neuron.control_wires[position] for position in used]
+    ends = [*controls, target, *ancillas]
+    axes.plot([place] * 2, [min(ends), max(ends)], color="black", zorder=2)
+    for wire in controls:
         axes.plot(place, wire, "o", color="black", markersize=5, zorder=3)
-    _box(axes, place, target, f"f{row}")
+    _box(axes, place, target, f"f{row}", dashed=not _rotates(neuron))
     if ancillas:
         _box(axes, place, ancillas[0], neuron.realisation.ancilla_label, last=ancillas[-1])
 

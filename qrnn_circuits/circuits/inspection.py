@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.qiskit.convert import without_sections
@@ -46,7 +46,7 @@ class StageInspection:
         stage: Its name.
         resources: Before transpilation.
         transpiled: After it, with barriers between the stages, so that nothing is simplified or
-            moved across; None without a target.
+            moved across; None where the circuit is not transpiled.
     """
 
     stage: str
@@ -62,7 +62,7 @@ class RealisationInspection:
         realisation: How neurons are built. If its semantics are not the model's, the circuit does
             not compute the model.
         resources: Before transpilation.
-        transpiled: After it; None without a target.
+        transpiled: After it; None without a target, or for too many gates.
         estimate: From the target's calibration data; None without any.
         stages: The same counts for each stage.
         acceptance: Share of the shots in which every flag reads 0 and every conditioned outcome is
@@ -136,6 +136,7 @@ def inspect_circuit(
     *,
     realisations: Sequence[Realisation | str] | None = None,
     target: Any = None,  # noqa: ANN401
+    most_gates: int | None = None,
     optimization_level: int = 3,
     seed: int = 0,
     progress: Callable[[str], None] = lambda doing: None,
@@ -154,6 +155,9 @@ def inspect_circuit(
             all, one is.
         target: Where to transpile to: see :func:`~.qiskit.target.resolve_target`;
             by default nothing is transpiled.
+        most_gates: A circuit of more two-qubit gates than these is not transpiled, which takes a
+            minute for each 20,000 of them, unless no realisation of the model's semantics has
+            fewer. By default all circuits are.
         optimization_level: Qiskit's, from 0 to 3.
         seed: Of the transpiler.
         progress: Is told what is being done, such as ``"transpiling realisation 2 of 4"``.
@@ -200,19 +204,39 @@ def inspect_circuit(
     ]
     if chip is not None:
         for circuit in circuits:
-            _check_width(chip, circuit)
+            check_width(chip, cell, circuit.realisation)
     staged = []
     for place, circuit in enumerate(circuits):
         progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
         staged.append(circuit.to_qiskit(barriers=True))
         if chip is not None:
             _check_instructions(chip, circuit, staged[-1])
-    entries = []
+    counted = []
     for place, (circuit, sections) in enumerate(zip(circuits, staged, strict=True)):
-        name = f"realisation {place + 1} of {len(circuits)}, {circuit.realisation}"
-        progress(f"counting {name}")
+        progress(f"counting realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
+        # A barrier takes nothing.
+        counted.append(section_resources(sections, _first_section(circuit)))
+    gates = [before.two_qubit_gates for before, _ in counted]
+    own = [
+        count
+        for circuit, count in zip(circuits, gates, strict=True)
+        if circuit.realisation.semantics == cell.semantics
+    ]
+    entries = []
+    for place, circuit in enumerate(circuits):
+        fits = most_gates is None or gates[place] <= max(most_gates, min(own, default=0))
         entries.append(
-            _inspected(circuit, sections, model, chip, optimization_level, seed, name, progress)
+            _inspected(
+                circuit,
+                staged[place],
+                counted[place],
+                model,
+                chip if fits else None,
+                optimization_level,
+                seed,
+                f"realisation {place + 1} of {len(circuits)}, {circuit.realisation}",
+                progress,
+            )
         )
     first = circuits[0] if circuits else compile_circuit(model, inputs, outcomes)
     return Inspection(
@@ -269,6 +293,7 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
 def _inspected(
     circuit: CompiledCircuit,
     staged: "QuantumCircuit",
+    counted: tuple[Resources, dict[str, Resources]],
     model: RecurrentNetwork,
     chip: Chip | None,
     optimization_level: int,
@@ -276,9 +301,7 @@ def _inspected(
     name: str,
     progress: Callable[[str], None],
 ) -> RealisationInspection:
-    first = f"0: {circuit.staged_operations()[0].stage}"
-    # A barrier takes nothing.
-    before, sections = section_resources(staged, first)
+    before, sections = counted
     transpiled, estimated, after = None, None, {}
     mid_circuit: tuple[str, ...] = ()
     if chip is not None:
@@ -291,7 +314,7 @@ def _inspected(
             estimated = estimate(chosen, chip.target)
         progress(f"transpiling {name}, stage by stage")
         chosen = chip.transpile(staged, optimization_level=optimization_level, seed=seed)
-        after = _by_stage(section_resources(chosen, first)[1])
+        after = _by_stage(section_resources(chosen, _first_section(circuit))[1])
     realisation = circuit.realisation
     ours = model.cell.semantics == realisation.semantics
     return RealisationInspection(
@@ -308,6 +331,11 @@ def _inspected(
         distribution_bounds=circuit.distribution_bounds(),
         mid_circuit=mid_circuit,
     )
+
+
+def _first_section(circuit: CompiledCircuit) -> str:
+    """The section that begins without a barrier."""
+    return f"0: {circuit.staged_operations()[0].stage}"
 
 
 def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
@@ -328,16 +356,27 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
     return stages
 
 
-def _check_width(chip: Chip, circuit: CompiledCircuit) -> None:
-    """Raises where the target has too few qubits, naming realisations that fit there."""
+def check_width(chip: Chip, cell: Cell, realisation: Realisation) -> None:
+    """Checks that a chip has a qubit for each wire of a cell's circuit.
+
+    Args:
+        chip: The chip.
+        cell: The cell.
+        realisation: How its neurons are built.
+
+    Raises:
+        UnsupportedTargetError: If it has too few; the message says which realisations fit there.
+    """
+
+    def wires(built: Realisation) -> int:
+        ancillas = realisation_at(built, cell.order).ancillas(cell.order)
+        return cell.lane + cell.workspace + ancillas
+
     qubits = None if chip.target is None else chip.target.num_qubits
-    wires = sum(map(len, circuit.registers))
-    if qubits is None or wires <= qubits:
+    if qubits is None or wires(realisation) <= qubits:
         return
     fitting = [
-        realisation.name
-        for realisation in realisations_of(circuit.model.cell.semantics)
-        if sum(map(len, replace(circuit, realisation=realisation).registers)) <= qubits
+        other.name for other in realisations_of(realisation.semantics) if wires(other) <= qubits
     ]
     advice = (
         f"realisations that fit there: {', '.join(fitting)}"
@@ -346,8 +385,8 @@ def _check_width(chip: Chip, circuit: CompiledCircuit) -> None:
         "or, where it is postselected, of a lower order"
     )
     raise UnsupportedTargetError(
-        f"{chip.name} has {qubits} qubits, the circuit needs {wires} with the realisation "
-        f"{circuit.realisation.name!r}; {advice}"
+        f"{chip.name} has {qubits} qubits, the circuit needs {wires(realisation)} with the "
+        f"realisation {realisation.name!r}; {advice}"
     )
 
 

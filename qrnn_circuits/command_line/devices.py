@@ -59,6 +59,15 @@ def _is_switch(parameter: Parameter) -> bool:
     return isinstance(parameter.default, bool)
 
 
+def fake_chip(*names: str | None) -> str | None:
+    """The first of some options that names a fake backend, whose calibration data are installed.
+
+    Args:
+        names: Of chips, as ``--noise`` and ``--backend`` take them.
+    """
+    return next((name for name in names if name is not None and name.startswith("fake")), None)
+
+
 def device_title(name: str, **options: str | None) -> str:
     """What reports call a device: its name and the options that tell it from others."""
     given = [f"{option} {value}" for option, value in options.items() if value is not None]

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork
     from qrnn_circuits.training import TrainedRun
 
+# Circuits of more are transpiled where they are asked for: it takes half a minute or much longer.
+_MOST_GATES = 10_000
+
 
 def inspect(
     folder: RunArgument,
@@ -38,7 +41,8 @@ def inspect(
         list[str] | None,
         typer.Option(
             help="How neurons are built, as for qrnn run, or all; may be given several times. By "
-            "default every way that has the network's semantics."
+            "default every way that has the network's semantics. One that is not named is "
+            f"transpiled up to {_MOST_GATES:,} two-qubit gates, or if no other has fewer."
         ),
     ] = None,
     backend: Annotated[
@@ -115,6 +119,8 @@ def inspect(
             asked.outcomes,
             realisations=names or None,
             target=target,
+            # Who names one realisation waits for it.
+            most_gates=None if realisation and "all" not in realisation else _MOST_GATES,
             tolerance=tolerance,
             encoding=encoding.value,
             progress=doing,

@@ -17,7 +17,7 @@ from qrnn_circuits.execution.inspection_rows import (
 
 def inspection_tables(inspection: Inspection) -> list[Table]:
     """The realisations side by side, then the stages of each."""
-    stages = [stage_table(inspection, entry) for entry in inspection.realisations]
+    stages = [stage_table(entry) for entry in inspection.realisations]
     return [realisation_table(inspection), *stages]
 
 
@@ -37,10 +37,10 @@ def realisation_table(inspection: Inspection) -> Table:
     return table
 
 
-def stage_table(inspection: Inspection, entry: RealisationInspection) -> Table:
+def stage_table(entry: RealisationInspection) -> Table:
     """One row for each stage of a realisation."""
     caption = None
-    if inspection.target is not None:
+    if entry.transpiled is not None:
         caption = "transpiled with barriers between stages, which costs a few gates"
     names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
     table = Table(title=plain(f"{entry.realisation}, by stage", "table.title"), caption=caption)

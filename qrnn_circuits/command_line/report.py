@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import (
@@ -101,6 +101,7 @@ def report(
                 shots=shots,
                 tolerance=tolerance,
                 encoding=encoding.value,
+                chip=fake_chip(noise),
             )
             chosen_device = make_device(str(device), plan.wires, noise=noise, seed=seed)
             if hasattr(chosen_device, "submit"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
@@ -112,6 +112,7 @@ def run(
             steps=steps,
             shots=shots,
             mitigation=mitigation,
+            chip=fake_chip(noise, backend),
         )
         chosen: Any = make_device(
             device,

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from qrnn_circuits.command_line.devices import device_title, make_device
+from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import EncodingChoice
 from qrnn_circuits.command_line.submission import fetch_job, show_waiting, submit_plan
@@ -91,6 +91,7 @@ def run_forecast_on(
             shots=shots,
             realisation=realisation,
             mitigation=device_options.get("mitigation"),
+            chip=fake_chip(device_options.get("noise"), device_options.get("backend")),
         )
         chosen: Any = make_device(device, None, **device_options)
         keeps_jobs = hasattr(chosen, "submit") and has_known_circuits(run)
@@ -118,6 +119,7 @@ def plan_to_submit(
     shots: int,
     realisation: str | None,
     mitigation: str | None,
+    chip: str | None,
     sequences: int | None,
     meaningless: Mapping[str, object],
 ) -> "ForecastPlan":
@@ -128,6 +130,7 @@ def plan_to_submit(
         shots: Of each circuit.
         realisation: How neurons are built, or None.
         mitigation: By which the device is to correct readout errors, or None.
+        chip: Name of the fake backend that is to run them, or None.
         sequences: How many windows, or None.
         meaningless: Options of networks of symbols as they were given, or None.
     """
@@ -135,7 +138,12 @@ def plan_to_submit(
 
     refuse_for_forecasts(meaningless)
     plan = plan_forecast(
-        run, windows=sequences, shots=shots, realisation=realisation, mitigation=mitigation
+        run,
+        windows=sequences,
+        shots=shots,
+        realisation=realisation,
+        mitigation=mitigation,
+        chip=chip,
     )
     return _compiled(plan, run)
 

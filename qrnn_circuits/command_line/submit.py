@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qrnn_circuits.bounded_readers.files import check_nesting
-from qrnn_circuits.command_line.devices import make_device
+from qrnn_circuits.command_line.devices import fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
 from qrnn_circuits.command_line.options import (
@@ -77,6 +77,7 @@ def submit(
                 shots=shots,
                 realisation=realisation,
                 mitigation=mitigation,
+                chip=fake_chip(backend),
                 sequences=sequences,
                 meaningless=of_symbols_only(steps, tolerance, encoding),
             )
@@ -91,6 +92,7 @@ def submit(
                 steps=steps,
                 shots=shots,
                 mitigation=mitigation,
+                chip=fake_chip(backend),
             )
         chosen: Any = make_device(
             device,

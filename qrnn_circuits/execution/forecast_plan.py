@@ -1,6 +1,6 @@
 """The windows that show how a trained layer forecasts on a device."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from inspect import signature
@@ -14,6 +14,8 @@ from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.circuits.expectations import expectation_circuits
+from qrnn_circuits.circuits.inspection import check_width
+from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
 from qrnn_circuits.execution.plan import check_shots, predictions, shots_advice, spread_rows
@@ -122,6 +124,7 @@ def plan_forecast(
     shots: int | None = None,
     realisation: str | None = None,
     mitigation: str | None = None,
+    chip: str | None = None,
 ) -> ForecastPlan:
     """Chooses test windows to be forecast on a device.
 
@@ -131,6 +134,8 @@ def plan_forecast(
         shots: Of each circuit, at most ``MOST_SHOTS``; None for exact numbers, of simulators.
         realisation: How neurons are built, of layers that have any.
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
+        chip: Name of a fake backend that is to run the circuits, as for
+            :func:`~qrnn_circuits.execution.plan_run`.
 
     Raises:
         FileNotFoundError: If the task's file is missing.
@@ -151,6 +156,10 @@ def plan_forecast(
             f"to build, got {realisation!r}"
         )
     check_shots(shots, mitigation)
+    if chip is not None and isinstance(layer, QRNNLayer):
+        target = resolve_target(chip)
+        for each in cast(Iterable[FeatureQRNNCell], layer.cells):
+            check_width(target, each, realisation_of(realisation, each.semantics))
     test = run.task.test()
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head

@@ -80,6 +80,10 @@ def inspection_notes(inspection: Inspection) -> list[str]:
     notes = []
     if inspection.target is not None:
         notes.append(f"before -> after transpilation to {inspection.target}")
+        left_out = [str(entry.realisation) for entry in entries if entry.transpiled is None]
+        if left_out:
+            asked = " ".join(f"--realisation {name}" for name in left_out)
+            notes.append(f"not transpiled, as it takes minutes for so many gates: {asked} does so")
     if names := sorted({name for entry in entries for name in entry.mid_circuit}):
         notes.append(f"mid-circuit measurements and resets by: {', '.join(names)}")
     if any(entry.realisation.semantics != cell["semantics"] for entry in entries):

@@ -12,6 +12,8 @@ import torch
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
+from qrnn_circuits.circuits.inspection import check_width
+from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
@@ -170,6 +172,7 @@ def plan_run(
     mitigation: str | None = None,
     tolerance: float = 0.0,
     encoding: Encoding = "lane",
+    chip: str | None = None,
 ) -> Plan:
     """Builds a circuit for every scored step of some test sequences.
 
@@ -185,12 +188,15 @@ def plan_run(
         mitigation: By which the device corrects readout errors in the results of shots, if it does.
         tolerance: Up to which angle neurons drop rotations, in radians, as for ``compile_circuit``.
         encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
+        chip: Name of a fake backend such as ``"fake_fez"`` that is to run the circuits, which are
+            refused where it has too few qubits; None where there is none to ask.
 
     Returns:
         The plan.
 
     Raises:
         FileNotFoundError: If the task's data are missing.
+        UnsupportedTargetError: If the chip has too few qubits.
         TypeError: If a number is not an integer.
         ValueError: If an argument is out of range, the realisation is not of the model's semantics,
             no step is scored, there is mitigation but no shots, or the model predicts that a
@@ -213,6 +219,8 @@ def plan_run(
     options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}
     checked = compile_circuit(model, [0], realisation=realisation, **options)
     realisation = checked.realisation
+    if chip is not None:
+        check_width(resolve_target(chip), model.cell, realisation)
     predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):

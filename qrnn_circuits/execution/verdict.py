@@ -7,6 +7,7 @@ from math import ceil, sqrt
 from statistics import NormalDist
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from qrnn_circuits.checks import check_integer
@@ -29,6 +30,8 @@ MANY_SHOTS = 1_000_000
 LEAST_SIGNAL = 0.05
 """Noise may prefer a symbol by as much itself, which no number of shots averages out."""
 _LEAST_SHOTS = 10
+# Of more shots the normal approximation is as good as exact.
+_MOST_EXACT = 1_000
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,13 @@ def shots_for_majority(
     """How many kept shots make the most probable symbol the most frequent one.
 
     Of n shots with probabilities ``p > q`` of two symbols the difference of their counts has mean
-    ``n (p - q)`` and variance ``n (p + q - (p - q)**2)``. By the normal approximation it is
-    positive with the probability of z standard deviations where ``n = z**2 (p + q - (p - q)**2) /
-    (p - q)**2``. Each of the ``2**I - 1`` other symbols gets an equal part of the error, and none
-    is more probable than the strongest. Of fewer than 10 shots the approximation says nothing.
+    ``n (p - q)`` and variance ``n (p + q - (p - q)**2)``. By the normal approximation it exceeds 0
+    with the probability of z standard deviations where its mean is so many of them above 1: that
+    much lies between a tie and the next difference of two symbols alone, which is 2. From there
+    more shots are taken until the exact probability is reached, which of few shots is less than
+    the approximate one. Each of the ``2**I - 1`` other symbols gets an equal part of the error, and
+    none is more probable than the strongest. At least 10 shots are taken, as the share of the exact
+    distribution is an estimate itself.
 
     Args:
         exact: Probability of each of the ``2**I`` symbols without noise.
@@ -160,7 +166,7 @@ def shots_for_majority(
 
     Example:
         >>> shots_for_majority([0.9, 0.1]), shots_for_majority([0.9, 0.1], share=0.1)
-        (10, 841)
+        (10, 867)
         >>> shots_for_majority([0.5, 0.5])
     """
     noisy = [share * p + (1 - share) / len(exact) for p in exact]
@@ -168,8 +174,23 @@ def shots_for_majority(
     gap = p - q
     if gap <= 0:
         return None
-    z = NormalDist().inv_cdf(1 - (1 - confidence) / (len(exact) - 1))
-    return max(_LEAST_SHOTS, ceil(z**2 * (p + q - gap**2) / gap**2))
+    certainty = 1 - (1 - confidence) / (len(exact) - 1)
+    z, variance = NormalDist().inv_cdf(certainty), p + q - gap**2
+    root = (z * sqrt(variance) + sqrt(z**2 * variance + 4 * gap)) / (2 * gap)
+    shots = max(_LEAST_SHOTS, ceil(root**2))
+    # One shot more can be a tie.
+    while shots < _MOST_EXACT and min(_leads(p, q, n) for n in (shots, shots + 1)) < certainty:
+        shots += 1
+    return shots
+
+
+def _leads(p: float, q: float, shots: int) -> float:
+    """Probability that a symbol is more frequent than another one."""
+    from scipy.stats import binom
+
+    either = np.arange(shots + 1)
+    first = binom.sf(either // 2, either, p / (p + q))
+    return float(binom.pmf(either, shots, min(1.0, p + q)) @ first)
 
 
 def verdicts(

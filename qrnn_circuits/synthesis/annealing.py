@@ -47,6 +47,8 @@ class WalkSearch:
         self._closed = closed
         self._leading_cost = leading_cost
         self._count = len(masks)
+        # A parity that no other is one toggle away from may stand beside any.
+        self._every = range(len(masks))
         self._random = Random(0)
         self._coordinates: list[list[int]] = []
         self._neighbours: list[list[list[int]]] = []
@@ -196,9 +198,7 @@ class WalkSearch:
         flaw = self._flaw()
         phase = self._phase(flaw)
         side = int(self._random.random() < 0.5)
-        near = self._neighbours[phase][self._points[flaw + side]]
-        if not near:
-            return
+        near = self._neighbours[phase][self._points[flaw + side]] or self._every
         other = self._points.index(self._pick(near)) - side
         if other == flaw or self._phase(other) != phase:
             return
@@ -219,9 +219,7 @@ class WalkSearch:
         flaw = self._flaw()
         phase = self._phase(flaw)
         before, after = self._points[flaw : flaw + 2]
-        near = self._neighbours[phase][self._pick((before, after))]
-        if not near:
-            return
+        near = self._neighbours[phase][self._pick((before, after))] or self._every
         moved = self._pick(near)
         place = self._points.index(moved)
         if place in (flaw, flaw + 1):

@@ -101,6 +101,40 @@ def test_an_angle_that_is_not_zero_is_not_drawn_as_zero(make_model: Callable[...
     assert angles == ["RY\n0.002", "RY\n0"]
 
 
+@pytest.mark.parametrize("realisation", [Postselect(), RepeatUntilSuccess(2), Multiplexed()])
+def test_a_picture_shows_only_the_controls_and_neurons_that_dropping_leaves(
+    make_model: Callable[..., QRNN], realisation: Realisation
+) -> None:
+    model = make_model(
+        lane=1, workspace=2, stages=0, order=1, degree=1, semantics=realisation.semantics
+    )
+    with torch.no_grad():
+        model.cell.coefficients.zero_()
+        # The second neuron, onto workspace wire 1, is controlled by workspace wire 0 alone.
+        model.cell.coefficients[1, [0, 2]] = torch.tensor([1.0, 0.7]).double()
+    figure = draw_step(compile_circuit(model, [0], realisation=realisation, tolerance=1e-3), step=0)
+    overview, gates = figure.axes[:2]
+    controls = {
+        tuple(np.asarray(line.get_xydata()).astype(int)[0])
+        for line in overview.lines
+        if line.get_marker() == "o"
+    }
+    assert {wire for place, wire in controls if place == 0} == set()
+    assert {wire for place, wire in controls if place == 1} == {1}
+    assert (
+        overview.get_title(loc="left")
+    ) == "Rotations up to 0.001 rad are dropped; dashed: neurons of which none is left"
+    assert gates.get_title(loc="left").startswith("Gates of neuron f1")
+    assert [patch.get_linestyle() for patch in overview.patches].count("--") == 1
+
+
+def test_a_picture_without_rotations_has_no_gates_below(make_model: Callable[..., QRNN]) -> None:
+    model = make_model(lane=1, workspace=1, order=0, degree=1)
+    figure = draw_step(compile_circuit(model, [0], tolerance=10.0))
+    (overview,) = figure.axes
+    assert "dashed: neurons of which none is left" in overview.get_title(loc="left")
+
+
 def test_a_long_neuron_is_cut_and_says_so(make_model: Callable[..., QRNN]) -> None:
     model = make_model(lane=1, workspace=2, order=2, degree=2, semantics="unitary")
     figure = draw_step(compile_circuit(model, [1], realisation="amplified,length=3"))

@@ -185,6 +185,16 @@ def test_dropping_parities_of_the_polynomial_is_the_neuron_of_another_polynomial
     np.testing.assert_allclose(channels[0], channels[1], rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("realisation", [Multiplexed(), Postselect(), RepeatUntilSuccess(2)])
+def test_a_neuron_of_which_no_rotation_is_left_takes_no_gates(
+    realisation: Realisation, order: int
+) -> None:
+    wires = range(3 + realisation.ancillas(order))
+    neuron = NeuronOperation([0.1, 0.2, 0.3], wires, order, 1, realisation, parities=())
+    assert neuron.decomposition() == []
+
+
 @given(
     st.integers(1, 4).flatmap(
         lambda controls: st.tuples(

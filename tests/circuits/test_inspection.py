@@ -178,6 +178,42 @@ def test_a_target_without_control_flow_is_told_what_runs_there(
         inspect_circuit(unitary, [0, 0], realisations=["amplified"], target=bare)
 
 
+def test_too_many_gates_are_counted_but_transpiled_only_where_no_circuit_has_fewer(
+    unitary: QRNN,
+) -> None:
+    every = inspect_circuit(unitary, target=ALL_TO_ALL).realisations
+    gates = {entry.realisation.name: entry.resources.two_qubit_gates for entry in every}
+    fewest = min(gates, key=lambda name: gates[name])
+    between = sorted(gates.values())[1]
+    for most, transpiled in (
+        (0, {fewest}),
+        (between, {name for name, count in gates.items() if count <= between}),
+        (None, {*gates}),
+    ):
+        found = inspect_circuit(unitary, target=ALL_TO_ALL, most_gates=most).realisations
+        assert {
+            entry.realisation.name for entry in found if entry.transpiled is not None
+        } == transpiled
+        for entry, alone in zip(found, every, strict=True):
+            assert entry.resources == alone.resources
+            assert entry.transpiled in (None, alone.transpiled)
+            assert all(
+                (stage.transpiled is None) == (entry.transpiled is None) for stage in entry.stages
+            )
+
+
+def test_of_many_gates_the_smallest_circuit_that_computes_the_model_is_transpiled(
+    make_model: MakeModel,
+) -> None:
+    model = make_model(lane=1, workspace=2, degree=1, semantics="postselected")
+    inspection = inspect_circuit(model, realisations=EVERY, target=ALL_TO_ALL, most_gates=0)
+    entries = {entry.realisation.name: entry for entry in inspection.realisations}
+    gates = {name: entry.resources.two_qubit_gates for name, entry in entries.items()}
+    assert gates["multiplexed"] < gates["postselect"] < gates["amplified"]
+    transpiled = {name for name, entry in entries.items() if entry.transpiled is not None}
+    assert transpiled == {"multiplexed", "postselect"}
+
+
 def test_a_target_of_too_few_qubits_is_told_what_fits_there(unitary: QRNN) -> None:
     narrow = GenericBackendV2(2, seed=1)
     with pytest.raises(

@@ -54,6 +54,21 @@ def test_a_table_shows_counts_before_and_after_transpilation(qrnn: Qrnn, run: Pa
     assert "input stage" in result.stdout
 
 
+def test_what_is_not_transpiled_for_its_many_gates_is_told_with_how_to_ask_for_it(
+    qrnn: Qrnn, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["qrnn_circuits.command_line.inspect"], "_MOST_GATES", 0)
+    result = qrnn("inspect", run, "--backend", "fake_fez")
+    assert result.exit_code == 0, result.stderr
+    note = "not transpiled, as it takes minutes for so many gates: --realisation"
+    words = " ".join(result.stdout.split())
+    assert f"{note} repeat_until_success --realisation amplified does so" in words
+    assert words.count(" by stage") == 3
+    assert words.count("transpiled with barriers") == 1
+    named = qrnn("inspect", run, "--backend", "fake_fez", "--realisation", "amplified,length=3")
+    assert note not in " ".join(named.stdout.split())
+
+
 def test_gate_names_steps_and_outcomes_can_be_chosen(qrnn: Qrnn, run: Path) -> None:
     result = qrnn(
         *("inspect", run, "--realisation", "multiplexed", "--realisation", "postselect"),

@@ -177,7 +177,12 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
             2,
             "mitigation must be one of m3, or module:attribute, got 'm4'",
         ),
-        ((*TOO_WIDE, "--noise", "fake_manila"), 1, "5 qubits"),
+        (
+            (*TOO_WIDE, "--noise", "fake_manila"),
+            2,
+            "has 5 qubits, the circuit needs 6 with the realisation 'amplified'; realisations that "
+            "fit there: repeat_until_success, multiplexed",
+        ),
         (("--device", "default.gaussian"), 1, "not allowed on the device"),
     ],
 )

@@ -5,6 +5,7 @@ import pennylane as qml
 import pytest
 import torch
 
+from qrnn_circuits.circuits import UnsupportedTargetError
 from qrnn_circuits.circuits.neuron import without_neurons
 from qrnn_circuits.circuits.tapes import read_row
 from qrnn_circuits.execution.forecast_plan import ForecastPlan, plan_forecast, with_tapes
@@ -69,6 +70,13 @@ def test_no_circuits_are_made_that_would_keep_no_shot() -> None:
     run = untrained("qrnn", order=1, stages=0, semantics="postselected")
     with pytest.raises(ValueError, match=r"so that none of 1 would be left: [0-9,]+ shots"):
         with_tapes(plan_forecast(run, windows=3, shots=1), run)
+
+
+def test_circuits_wider_than_the_chip_are_refused_before_any_is_built() -> None:
+    run = untrained(cell="qrnn", hidden_size=5)
+    message = "has 5 qubits, the circuit needs .*only a network with a smaller workspace"
+    with pytest.raises(UnsupportedTargetError, match=message):
+        plan_forecast(run, chip="fake_manila")
 
 
 def test_circuits_that_read_what_others_give_are_not_known_beforehand() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from qrnn_circuits import ZeroProbabilityError
-from qrnn_circuits.circuits import NeuronOperation
+from qrnn_circuits.circuits import NeuronOperation, UnsupportedTargetError
 from qrnn_circuits.execution import Plan, plan_run, run_plan
 from qrnn_circuits.tasks import Digits, Dna, Memorise, Task, Xor
 from qrnn_circuits.training import TrainedRun
@@ -225,6 +225,13 @@ def test_a_refusal_names_the_settings_that_keep_more_shots(
 def test_shares_that_no_shots_make_up_for_are_refused(make_run: MakeRun, length: int) -> None:
     with pytest.raises(ValueError, match="none of 1,000 would be left: no number of shots will do"):
         plan_run(make_run(Dna(length=length)), shots=1000)
+
+
+def test_circuits_wider_than_the_chip_are_refused_before_any_is_built(make_run: MakeRun) -> None:
+    run = make_run(Xor(length=3000), workspace=4)
+    message = "has 5 qubits, the circuit needs .*only a network with a smaller workspace"
+    with pytest.raises(UnsupportedTargetError, match=message):
+        plan_run(run, chip="fake_manila")
 
 
 def test_an_outcome_that_the_network_rules_out_is_an_error(make_run: MakeRun) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from qiskit.circuit import Measure, Parameter, Reset
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
 from qiskit.transpiler import InstructionProperties, Target
+from scipy.stats import binom, multinomial
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.cells.base import UNREAD
@@ -51,11 +52,35 @@ def test_the_needed_shots_make_the_answer_the_most_frequent_symbol(
     assert (counts[:, exact.argmax()] > others).mean() > 0.97
 
 
-def test_fewer_shots_than_needed_are_not_enough() -> None:
-    shots = shots_for_majority([0.6, 0.4])
+@pytest.mark.parametrize("p", [0.51, 0.55, 0.6, 0.65, 0.7, 0.75, 0.78, 0.8, 0.82, 0.85])
+def test_the_needed_shots_of_two_symbols_are_the_fewest_by_the_binomial_distribution(
+    p: float,
+) -> None:
+    def majority(shots: int) -> float:
+        return float(binom.sf(shots // 2, shots, p))
+
+    shots = shots_for_majority([p, 1 - p])
     assert shots is not None
-    counts = np.random.default_rng(0).binomial(shots // 2, 0.6, size=20_000)
-    assert (2 * counts > shots // 2).mean() < 0.98
+    # An even number can be a tie, so that one shot more must not be too few.
+    assert min(majority(shots), majority(shots + 1)) >= 0.99 - 1e-4
+    fewer = int(0.97 * shots) - 1
+    assert shots == 10 or min(majority(fewer), majority(fewer + 1)) < 0.99
+
+
+@pytest.mark.parametrize("exact", [[0.5, 0.3, 0.1, 0.1], [0.65, 0.25, 0.05, 0.05]])
+def test_the_needed_shots_of_more_symbols_leave_each_its_part_of_the_error(
+    exact: list[float],
+) -> None:
+    shots = shots_for_majority(exact)
+    assert shots is not None
+    p, q, *_ = exact
+    # All numbers of shots that read one of the two, and of these that read the first.
+    leads = sum(
+        float(multinomial.pmf([first, second, shots - first - second], shots, [p, q, 1 - p - q]))
+        for first in range(shots + 1)
+        for second in range(min(first, shots - first + 1))
+    )
+    assert 1 - 0.01 / 3 <= leads < 0.999
 
 
 def test_without_a_most_probable_symbol_no_shots_do() -> None:

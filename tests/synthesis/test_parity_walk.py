@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pytest
@@ -263,3 +264,31 @@ def test_an_odd_number_of_open_rotations_is_refused(rotations: int) -> None:
         open_walk(2, [()], rotations=rotations)
     with pytest.raises(ValueError, match="rotations"):
         multiplexed_walk(2, closed=False).total_two_qubit_gates(rotations)
+
+
+def fewest_toggles(parities: list[Parity]) -> int:
+    """Of all closed walks without mixes, by dynamic programming over the sets of visited ones."""
+    masks = [sum(1 << wire for wire in parity) for parity in parities if parity]
+    costs = {(1 << place, place): mask.bit_count() for place, mask in enumerate(masks)}
+    for _ in masks[1:]:
+        longer: dict[tuple[int, int], int] = {}
+        for (visited, here), cost in costs.items():
+            for place, mask in enumerate(masks):
+                if not visited >> place & 1:
+                    key = visited | 1 << place, place
+                    reached = cost + (masks[here] ^ mask).bit_count()
+                    longer[key] = min(longer.get(key, reached), reached)
+        costs = longer
+    return min(cost + masks[here].bit_count() for (_, here), cost in costs.items())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_walk_of_few_parities_is_no_longer_than_the_shortest_one_of_toggles_alone(
+    seed: int,
+) -> None:
+    random = Random(seed)
+    every = parities_up_to(6, 6)
+    for _ in range(5):
+        parities = sorted(random.sample(every[1:], random.randint(3, 8)))
+        walk = closed_walk(6, parities, quick=True)
+        assert walk.two_qubit_gates <= fewest_toggles(parities)

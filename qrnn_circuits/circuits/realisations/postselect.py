@@ -66,6 +66,8 @@ class Postselect(Realisation):
         parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the rotations, the turns between them and the measurements."""
+        if parities is not None and not parities:
+            return  # Ancillas that nothing rotates stay 0 and turn nothing.
         rotation = ancilla_rotation(
             coefficients, controls, ancillas[0], degree, self.rotations(order), parities
         )

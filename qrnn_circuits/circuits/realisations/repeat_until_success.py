@@ -84,6 +84,8 @@ class RepeatUntilSuccess(Realisation):
         parities: Sequence[Parity] | None = None,
     ) -> None:
         """Queues the attempts, all but the first one conditioned."""
+        if parities is not None and not parities:
+            return  # Ancillas that nothing rotates stay 0 and turn nothing.
         rotation = ancilla_rotation(
             coefficients, controls, ancillas[0], degree, self.rotations(order), parities
         )
