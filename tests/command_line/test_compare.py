@@ -64,7 +64,7 @@ def test_gates_are_those_of_an_encoding_and_tolerance(qrnn: Qrnn, runs: Path) ->
     assert "multiplexed: moved by dropping, TVD" in fewer.stdout
 
     refused = qrnn("compare", runs / "series", runs / "longer", "--tolerance", "0.3")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "forecast" in refused.output
 
 
