@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.feature_blocks import WorkspaceRotations
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
-from qrnn_circuits.tracing import full_precision, is_joint, is_traced
+from qrnn_circuits.tracing import full_precision, is_joint, is_of_many, is_traced
 
 
 def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tensor:
@@ -63,8 +63,7 @@ def _recorded(
             for wire, angle in enumerate(of_stage):
                 norm = 1 if norms is None else norms[step, stage, wire]
                 state = _turned(state, norm * angle.cos(), norm * angle.sin(), wire)
-        if norms is not None:
-            state = state / torch.linalg.vector_norm(state.detach(), dim=0, keepdim=True)
+        state = state / torch.linalg.vector_norm(state.detach(), dim=0, keepdim=True)
         states.append(state)
     return torch.stack(states)
 
@@ -83,7 +82,7 @@ def _on_wire(states: Tensor, wire: int, dim: int = 0) -> Tensor:
 
 
 class _Recurrence(torch.autograd.Function):
-    """States after each step, divided by norms that count as constants where there are any.
+    """States after each step, divided by their norms, which count as constants.
 
     In shapes, ``...`` are the sequences, ``(B,)`` or those of each network, ``(E, B)``. They come
     last, so that an operation runs over numbers that lie side by side.
@@ -141,6 +140,9 @@ class _Recurrence(torch.autograd.Function):
                 torch.linalg.vector_norm(current.states[0], dim=0, keepdim=True, out=lengths[step])
                 current.states /= lengths[step]
             states[step] = current.states[0]
+        if norms is None:
+            # What rounding has added up to.
+            states /= torch.linalg.vector_norm(states, dim=1, keepdim=True)
         return states, lengths, blocks, turns, after
 
     @staticmethod
@@ -180,7 +182,7 @@ class _Recurrence(torch.autograd.Function):
             each(state, in_dims[3], 1),
             keep,
         )
-        return found, (2, 2, 6, 6, 4)
+        return found, (2, 2, 6, 6, 3)
 
     @staticmethod
     def backward(
@@ -192,20 +194,24 @@ class _Recurrence(torch.autograd.Function):
             return None, None, None, None, None
         with full_precision(gradient.device):
             # Within a backward pass, only create_graph=True turns this on.
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() or is_of_many(gradient):
                 return _Recurrence._recorded_backward(ctx, gradient)
             return _Recurrence._backward(ctx, gradient)
 
     @staticmethod
     def _recorded_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """The same with derivatives of its own, of states that are computed once more."""
+        """The same by PyTorch's own operations, of states that are computed once more."""
         inputs = ctx.saved_tensors[:4]
         needed = ctx.needs_input_grad[:4]
         asked = [each for each, need in zip(inputs, needed, strict=True) if need]
-        states = _recorded(*inputs)
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            states = _recorded(*inputs)
+        if not states.requires_grad:
+            return None, None, None, None, None
         # Without work stages no rotation is used.
         found = iter(
-            torch.autograd.grad(states, asked, gradient, create_graph=True, allow_unused=True)
+            torch.autograd.grad(states, asked, gradient, create_graph=keep, allow_unused=True)
         )
         return (*(next(found) if need else None for need in needed), None)
 
