@@ -156,6 +156,19 @@ def test_rounding_does_not_add_up_to_another_norm(
     assert (norms - 1).abs().max() < 1e-6
 
 
+def test_rounding_does_not_add_up_in_gradients(make_cell: Make) -> None:
+    def slope(dtype: torch.dtype) -> Tensor:
+        # The same numbers in both types.
+        cell = make_cell(stages=2).float().to(dtype)
+        features = torch.rand(1500, 1, 2, generator=torch.Generator().manual_seed(2)).to(dtype)
+        states = feature_states(cell, features, cell.initial_state(1))
+        total = cell.lane_blocks().expectations(states.square()).sum()
+        return torch.autograd.grad(total, cell.coefficients)[0].double()
+
+    found, expected = slope(torch.float32), slope(torch.float64)
+    assert (found - expected).norm() < 5e-5 * expected.norm()
+
+
 @pytest.mark.parametrize("with_norms", [False, True])
 def test_networks_side_by_side_return_all_that_each_alone_does(with_norms: bool) -> None:
     generator = torch.Generator().manual_seed(3)
