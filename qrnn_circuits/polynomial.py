@@ -256,8 +256,10 @@ class PolynomialTable:
 
 def _times(matrix: Tensor, constant: Tensor) -> Tensor:
     """A product of matrices in full precision, there and back."""
-    if is_joint() and not torch.is_autocast_enabled(matrix.device.type):
-        # A rule for several networks would cost more than such a product.
+    own = is_joint() or torch.compiler.is_compiling()
+    if own and not torch.is_autocast_enabled(matrix.device.type):
+        # A rule for several networks would cost more than such a product, and no compiler follows
+        # derivatives in forward mode of a function of ours.
         return matrix @ constant
     product: Tensor = _Product.apply(matrix, constant)  # type: ignore[no-untyped-call]
     return product

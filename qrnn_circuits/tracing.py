@@ -68,7 +68,22 @@ def joint() -> Iterator[None]:
 
 def is_joint() -> bool:
     """Whether several networks are computed at once, see :func:`joint`."""
-    return _JOINT.get()
+    # Asked first, since a compiler follows no context variable.
+    return not torch.compiler.is_compiling() and _JOINT.get()
+
+
+def is_of_many(gradient: Tensor) -> bool:
+    """Whether a backward pass runs for several gradients at once, which have no numbers of its own.
+
+    So ``torch.autograd.grad`` does with ``is_grads_batched=True``, and
+    ``torch.autograd.functional.jacobian`` with ``vectorize=True``.
+
+    Args:
+        gradient: What comes in.
+    """
+    # PyTorch has no public question for it.
+    batched: bool = torch._C._functorch.is_legacy_batchedtensor(gradient)
+    return batched
 
 
 def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:

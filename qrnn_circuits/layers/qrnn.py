@@ -10,6 +10,7 @@ from qrnn_circuits.circuits.expectations import expectations_on_device
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
 from qrnn_circuits.neuron import Initialisation, Semantics
+from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.simulation.expectations import feature_states
 from qrnn_circuits.tracing import full_precision, is_traced
 
@@ -214,6 +215,14 @@ class QRNNLayer(RecurrentLayer):
             states = feature_states(cell, inputs, state)
             populations, blocks = states.square(), cell.lane_blocks()
             if self.readout == "expectations":
-                return blocks.expectations(populations), states
-            weights = populations @ blocks.amplitudes().square().T
-            return weights / weights.sum(-1, keepdim=True), states
+                outputs = blocks.expectations(populations)
+            else:
+                weights = populations @ blocks.amplitudes().square().T
+                outputs = weights / weights.sum(-1, keepdim=True)
+        if blocks.log_scale is not None and not is_traced() and not torch.isfinite(outputs).all():
+            raise PrecisionError(
+                f"amplitudes underflow in {states.dtype}, as neurons of order {cell.order} make "
+                "what is postselected too unlikely: take the method double() of the layer, a "
+                "lower order, or semantics='unitary'"
+            )
+        return outputs, states

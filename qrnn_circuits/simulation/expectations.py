@@ -5,6 +5,7 @@ evaluated at once, and only products of blocks and amplitudes follow one another
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.feature_blocks import WorkspaceRotations
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
-from qrnn_circuits.tracing import full_precision, is_joint, is_traced
+from qrnn_circuits.tracing import full_precision, is_joint, is_of_many, is_traced
 
 
 def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tensor:
@@ -29,9 +30,9 @@ def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tens
     """
     rotations = cell.rotations_at(inputs.flatten(0, 1))
     states = _run(rotations, cell.theta / 2, state.T, len(inputs)).transpose(1, 2)
-    if rotations.norms is not None:
-        states = states / torch.linalg.vector_norm(states, dim=-1, keepdim=True)
-    return states
+    # Where all gates keep the norm too: rounding adds up, in states and in gradients along them.
+    norms: Tensor = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
+    return states / norms
 
 
 def _run(rotations: WorkspaceRotations, half_theta: Tensor, state: Tensor, steps: int) -> Tensor:
@@ -180,7 +181,7 @@ class _Recurrence(torch.autograd.Function):
             each(state, in_dims[3], 1),
             keep,
         )
-        return found, (2, 2, 6, 6, 4)
+        return found, (2, 2, 6, 6, 3)
 
     @staticmethod
     def backward(
@@ -192,20 +193,24 @@ class _Recurrence(torch.autograd.Function):
             return None, None, None, None, None
         with full_precision(gradient.device):
             # Within a backward pass, only create_graph=True turns this on.
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() or is_of_many(gradient):
                 return _Recurrence._recorded_backward(ctx, gradient)
             return _Recurrence._backward(ctx, gradient)
 
     @staticmethod
     def _recorded_backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """The same with derivatives of its own, of states that are computed once more."""
+        """The same by PyTorch's own operations, of states that are computed once more."""
         inputs = ctx.saved_tensors[:4]
         needed = ctx.needs_input_grad[:4]
         asked = [each for each, need in zip(inputs, needed, strict=True) if need]
-        states = _recorded(*inputs)
+        keep = torch.is_grad_enabled()
+        with torch.enable_grad():
+            states = _recorded(*inputs)
+        if not states.requires_grad:
+            return None, None, None, None, None
         # Without work stages no rotation is used.
         found = iter(
-            torch.autograd.grad(states, asked, gradient, create_graph=True, allow_unused=True)
+            torch.autograd.grad(states, asked, gradient, create_graph=keep, allow_unused=True)
         )
         return (*(next(found) if need else None for need in needed), None)
 
@@ -214,41 +219,47 @@ class _Recurrence(torch.autograd.Function):
         half_angles, norms, half_theta, _, states, lengths, blocks, turns, after = ctx.saved_tensors
         steps, stages, wires, half, *batch = half_angles.shape
         gates = _gates(blocks, turns, 1)
-        # A state and the gradient in it: the transposed block that takes back the gradient also
-        # undoes a gate of norm 1.
-        current, other = (
-            _Buffer(each, wires) for each in gradient.new_zeros(2, 2, 2 * half, *batch)
-        )
+        rounds = 2 * stages - 1
+        # Of a step, the gradients in the state before its first gate and after each; and where
+        # norms are 1 these states, since a transposed block also undoes its gate.
+        both = 2 if norms is None else 1
+        trail = gradient.new_zeros(rounds * wires + 1, both, 2 * half, *batch)
+        moves = []
+        for number, (before, behind) in enumerate(pairwise(trail)):
+            zeros, ones = _on_wire(behind, number % wires, 1).tensor_split(2, 2)
+            moves.append((zeros, ones, _on_wire(before, number % wires, 1)))
         to_half_angles = torch.empty_like(half_angles)
         to_norms = None if norms is None else torch.empty_like(norms)
         to_turns = gradient.new_zeros(stages - 1, wires, half, *batch)
-        of_step = gradient.new_empty(2, stages, wires, half, *batch)
-        of_angles = _each_gate(_by_wire(of_step[0]), _by_wire(to_turns))
-        of_norms = _each_gate(_by_wire(of_step[1]), _by_wire(torch.zeros_like(to_turns)))
+        # Input stage, rotations and neurons of the first work stage, ...
+        products = gradient.new_empty(rounds, wires, half, *batch)
+        each_product = _by_wire(products)
+        each_gradient = _halves(trail[1:, 0], wires)
+        each_state = _halves(trail[1:, -1], wires)
         for step in range(steps - 1, -1, -1):
-            current.states[0] = states[step]
-            current.states[1] += gradient[step]
-            if norms is not None:
-                current.states[1] /= lengths[step]
-            of_step.zero_()
-            for number in range(len(of_angles) - 1, -1, -1):
-                if norms is not None:
-                    current.states[0] = after[step, number]
-                (zero, to_zero), (one, to_one) = current.parts[number % wires]
-                of_angles[number].addcmul_(zero, to_one).addcmul_(one, to_zero, value=-1)
-                if norms is not None:
-                    of_norms[number].addcmul_(zero, to_zero).addcmul_(one, to_one)
-                first, second = gates[step][number]
-                out = other.pairs[number % wires]
-                zeros, ones = current.halves[number % wires]
+            torch.add(trail[0, 0], gradient[step], out=trail[-1, 0])
+            if norms is None:
+                trail[-1, 1] = states[step]
+            else:
+                trail[-1, 0] /= lengths[step]
+                each_state = _halves(after[step], wires)
+            back = zip(reversed(moves), reversed(gates[step]), strict=True)
+            for (zeros, ones, out), (first, second) in back:
                 torch.mul(zeros, first, out=out)
                 out.addcmul_(ones, second)
-                current, other = other, current
-            to_half_angles[step] = of_step[0]
+            each = list(zip(each_product, each_state, each_gradient, strict=True))
+            for product, (zero, one), (to_zero, to_one) in each:
+                torch.mul(zero, to_one, out=product)
+                product.addcmul_(one, to_zero, value=-1)
+            to_half_angles[step] = products[::2]
+            to_turns += products[1::2]
             if to_norms is not None:
-                to_norms[step] = of_step[1] / norms[step]
+                for product, (zero, one), (to_zero, to_one) in each:
+                    torch.mul(zero, to_zero, out=product)
+                    product.addcmul_(one, to_one)
+                torch.div(products[::2], norms[step], out=to_norms[step])
         to_half_theta = to_turns.sum(2).sum_to_size(half_theta.shape)
-        return to_half_angles, to_norms, to_half_theta, current.states[1], None
+        return to_half_angles, to_norms, to_half_theta, trail[0, 0], None
 
 
 def _fill(blocks: Tensor, half_angles: Tensor) -> None:
@@ -282,11 +293,16 @@ def _gates(blocks: Tensor, turns: Tensor, dim: int) -> "list[list[tuple[Tensor, 
     return [_each_gate(neurons[start : start + stages], rotations) for start in starts]
 
 
-def _by_wire(gates: Tensor) -> list[list[Tensor]]:
-    """Views, for each stage and wire, of what belongs to each pattern of the other wires."""
-    return [
-        [own.unflatten(0, (2**wire, -1)) for wire, own in enumerate(of_stage)] for of_stage in gates
-    ]
+def _by_wire(gates: Tensor) -> list[Tensor]:
+    """Views, for each wire, of what belongs to each pattern of the other wires."""
+    return [own.unflatten(1, (2**wire, -1)) for wire, own in enumerate(gates.unbind(1))]
+
+
+def _halves(states: Tensor, wires: int) -> list[tuple[Tensor, Tensor]]:
+    """For each wire, of the states after its gates, the amplitudes with it in 0 and in 1."""
+    each = states.unflatten(0, (-1, wires)).unbind(1)
+    pairs = [_on_wire(own, wire, 1) for wire, own in enumerate(each)]
+    return [(own.select(2, 0), own.select(2, 1)) for own in pairs]
 
 
 def _each_gate(neurons: Sequence[Sequence[Any]], rotations: Sequence[Sequence[Any]]) -> list[Any]:
@@ -304,11 +320,9 @@ class _Buffer:
         states: Shape ``(N, 2**W, ...)``.
         pairs: For each wire, shape ``(N, 2**w, 2, 2**(W-1-w), ...)``.
         halves: Of each wire the amplitudes with it in 0 and those with it in 1, of that shape.
-        parts: The same for each state.
     """
 
     def __init__(self, states: Tensor, wires: int) -> None:
         self.states = states
         self.pairs = [_on_wire(states, wire, 1) for wire in range(wires)]
         self.halves = [pairs.tensor_split(2, 2) for pairs in self.pairs]
-        self.parts = [[half.squeeze(2).unbind() for half in halves] for halves in self.halves]

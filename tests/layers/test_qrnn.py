@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits import QRNNLayer
+from qrnn_circuits.numerical_errors import PrecisionError
 from tests.circuits.known_warnings import TREE_TRAVERSAL
 from tests.layers.cases import Make, assert_alike, maker, random
 
@@ -105,3 +106,11 @@ def test_a_compiled_layer_on_a_device_returns_the_same() -> None:
     inputs = random(2, 2, 1)
     compiled = torch.compile(layer.on("qrnn.torch"), backend="eager")
     assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-8)
+
+
+def test_amplitudes_that_underflow_are_an_error_and_no_nan(make_layer: Make) -> None:
+    layer = make_layer(order=6, semantics="postselected", workspace=5).float()
+    inputs = random(3, 2, 2)
+    with pytest.raises(PrecisionError, match=r"underflow in torch\.float32.*double\(\)"):
+        layer(inputs.float())
+    assert torch.isfinite(layer.double()(inputs)[0]).all()

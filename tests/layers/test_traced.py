@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad
 
-from qrnn_circuits.layers import QLSTM, RecurrentCircuitLayer
-from tests.layers.cases import Make, random
+from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
+from tests.layers.cases import Make, assert_alike, random
 
 
 @pytest.mark.filterwarnings("ignore")  # Of torch.compile itself, about its own parts.
@@ -18,6 +18,15 @@ def test_a_compiled_layer_returns_the_same(make_layer: Make) -> None:
     inputs = random(3, 2, 2)
 
     assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiler_follows_a_qrnn_as_one_graph() -> None:
+    torch.compiler.reset()  # Layers that it could not follow before share the code of this one.
+    layer = QRNNLayer(2, 3, order=1, semantics="postselected", dtype=torch.float64)
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    inputs = random(3, 2, 2).requires_grad_()
+    assert_alike(compiled(inputs), layer(inputs), [inputs, *layer.parameters()])
 
 
 def test_an_exported_layer_takes_batches_of_other_sizes(make_layer: Make) -> None:
