@@ -108,18 +108,18 @@ class _Recurrence(torch.autograd.Function):
         Returns:
             The states, ``(T, 2**W, ...)``; the norms that they had, ``(T, 1, ...)``; the blocks of
             neurons, ``(T, 1 + stages, 2, 2, W, 2**(W-1), ...)``, and those of rotations,
-            ``(1, stages, 2, 2, W, 1, ...)``; and with norms the states after each gate, ``(T, G,
-            2**W, ...)``: gates of norm 1 can be undone instead.
+            ``(1, stages, 2, 2, W, 1, ...)``; and with norms, for a backward pass, the states after
+            each gate, ``(T, G, 2**W, ...)``: gates of norm 1 can be undone instead.
         """
         steps, stages, wires, half, *batch = half_angles.shape
         kept = steps if keep else 1
         blocks = state.new_empty(kept, stages, 2, 2, wires, half, *batch)
         turns = state.new_empty(1, stages - 1, 2, 2, wires, 1, *half_theta.shape[2:])
-        count = 0 if norms is None else wires * (2 * stages - 1)
+        count = wires * (2 * stages - 1) if keep and norms is not None else 0
         after = state.new_empty(kept, count, 2 * half, *batch)
         states = state.new_empty(steps, 2 * half, *batch)
         lengths = state.new_ones(steps, 1, *batch)
-        _fill(turns[0], half_theta[:, :, None])
+        _fill(turns[0], half_theta[:, :, None], None)
         gates = _gates(blocks, turns, 2)
         # A gate reads the one and writes the other.
         current, other = (_Buffer(each, wires) for each in state.new_empty(2, 1, 2 * half, *batch))
@@ -127,17 +127,15 @@ class _Recurrence(torch.autograd.Function):
         # Step by step, so that what a gate needs is still in the processor's cache.
         for step in range(steps):
             place = step if keep else 0
-            _fill(blocks[place], half_angles[step])
-            if norms is not None:
-                blocks[place] *= norms[step][:, None, None]
+            _fill(blocks[place], half_angles[step], None if norms is None else norms[step])
             for number, (first, second) in enumerate(gates[place]):
                 zero, one = current.halves[number % wires]
                 out = other.pairs[number % wires]
                 torch.mul(zero, first, out=out)
                 out.addcmul_(one, second)
                 current, other = other, current
-                if norms is not None:
-                    after[place, number] = current.states[0]
+                if count:
+                    after[step, number] = current.states[0]
             if norms is not None:
                 torch.linalg.vector_norm(current.states[0], dim=0, keepdim=True, out=lengths[step])
                 current.states /= lengths[step]
@@ -262,10 +260,12 @@ class _Recurrence(torch.autograd.Function):
         return to_half_angles, to_norms, to_half_theta, trail[0, 0], None
 
 
-def _fill(blocks: Tensor, half_angles: Tensor) -> None:
+def _fill(blocks: Tensor, half_angles: Tensor, norms: Tensor | None) -> None:
     """Writes the blocks of gates, ``(S, 2, 2, W, 2**(W-1), ...)``, of angles without the 2 by 2."""
     torch.cos(half_angles, out=blocks[:, 0, 0])
     torch.sin(half_angles, out=blocks[:, 1, 0])
+    if norms is not None:
+        blocks[:, :, 0] *= norms[:, None]
     torch.neg(blocks[:, 1, 0], out=blocks[:, 0, 1])
     blocks[:, 1, 1] = blocks[:, 0, 0]
 
