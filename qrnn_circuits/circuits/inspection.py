@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from math import exp
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD, Cell
+from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.circuits.chip_checks import check_instructions, check_width
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.qiskit.convert import without_sections
@@ -21,7 +22,7 @@ from qrnn_circuits.circuits.qiskit.resources import (
     resources,
     section_resources,
 )
-from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, resolve_target
+from qrnn_circuits.circuits.qiskit.target import Chip, resolve_target
 from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
     Realisation,
@@ -210,7 +211,7 @@ def inspect_circuit(
         progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
         staged.append(circuit.to_qiskit(barriers=True))
         if chip is not None:
-            _check_instructions(chip, circuit, staged[-1])
+            check_instructions(chip, circuit, staged[-1])
     counted = []
     for place, (circuit, sections) in enumerate(zip(circuits, staged, strict=True)):
         progress(f"counting realisation {place + 1} of {len(circuits)}, {circuit.realisation}")
@@ -354,61 +355,6 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
             }
         )
     return stages
-
-
-def check_width(chip: Chip, cell: Cell, realisation: Realisation) -> None:
-    """Checks that a chip has a qubit for each wire of a cell's circuit.
-
-    Args:
-        chip: The chip.
-        cell: The cell.
-        realisation: How its neurons are built.
-
-    Raises:
-        UnsupportedTargetError: If it has too few; the message says which realisations fit there.
-    """
-
-    def wires(built: Realisation) -> int:
-        ancillas = realisation_at(built, cell.order).ancillas(cell.order)
-        return cell.lane + cell.workspace + ancillas
-
-    qubits = None if chip.target is None else chip.target.num_qubits
-    if qubits is None or wires(realisation) <= qubits:
-        return
-    fitting = [
-        other.name for other in realisations_of(realisation.semantics) if wires(other) <= qubits
-    ]
-    advice = (
-        f"realisations that fit there: {', '.join(fitting)}"
-        if fitting
-        else "no realisation fits there, only a network with a smaller workspace, a smaller lane "
-        "or, where it is postselected, of a lower order"
-    )
-    raise UnsupportedTargetError(
-        f"{chip.name} has {qubits} qubits, the circuit needs {wires(realisation)} with the "
-        f"realisation {realisation.name!r}; {advice}"
-    )
-
-
-def _check_instructions(chip: Chip, circuit: CompiledCircuit, converted: "QuantumCircuit") -> None:
-    """Raises where the target lacks control flow, naming realisations that run there."""
-    missing = chip.missing(converted)
-    if not missing:
-        return
-    fitting = [
-        realisation.name
-        for realisation in realisations_of(circuit.model.cell.semantics)
-        if not chip.missing(replace(circuit, realisation=realisation).to_qiskit())
-    ]
-    advice = (
-        f"realisations that run there: {', '.join(fitting)}"
-        if fitting
-        else "no realisation of these semantics runs there"
-    )
-    raise UnsupportedTargetError(
-        f"{chip.name} has no {' and no '.join(missing)}, which the realisation "
-        f"{circuit.realisation.name!r} of {len(circuit.inputs)} step(s) needs; {advice}"
-    )
 
 
 def _of_semantics(model: RecurrentNetwork, semantics: Semantics) -> RecurrentNetwork:

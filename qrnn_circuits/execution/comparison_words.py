@@ -3,7 +3,7 @@
 import math
 
 from qrnn_circuits.execution.comparison import Candidate, Comparison, Figure
-from qrnn_circuits.execution.inspection_rows import COUNTS
+from qrnn_circuits.execution.inspection_rows import COUNTS, MOVED, moved_text
 
 _COUNTED = ("qubits", "depth", "two-qubit gates")
 # From how many standard errors on chance is seldom the reason.
@@ -132,8 +132,7 @@ def _counts(candidate: Candidate) -> dict[str, str]:
         for name in _COUNTED:
             found[f"{entry.realisation}: {name}"] = f"{COUNTS[name](entry.resources):,}"
         if candidate.inspection.tolerance:
-            bound = f"{entry.distribution_bounds[-1]:.2g}"
-            found[f"{entry.realisation}: moved by dropping, TVD"] = bound
+            found[f"{entry.realisation}: {MOVED}"] = moved_text(entry)
     return found
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.checks import check_integer, check_number
+from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.expectations import expectation_circuits
-from qrnn_circuits.circuits.inspection import check_width
 from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from qrnn_circuits.circuits.inspection import Inspection
+from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
 from qrnn_circuits.circuits.qiskit.resources import Resources
 
 COUNTS: dict[str, Callable[[Resources], int]] = {
@@ -17,6 +17,13 @@ COUNTS: dict[str, Callable[[Resources], int]] = {
     "conditions": lambda counts: counts.conditions,
 }
 """Names of the rows and what they show of a circuit."""
+MOVED = "moved by dropping, TVD"
+"""Name of the row that shows :func:`moved_text`."""
+
+
+def moved_text(entry: RealisationInspection) -> str:
+    """How far dropped rotations can move the distribution of the last step."""
+    return f"{entry.distribution_bounds[-1]:.2g}"
 
 
 def inspection_title(inspection: Inspection) -> str:
@@ -64,8 +71,7 @@ def estimate_rows(inspection: Inspection) -> list[tuple[str, list[str]]]:
         ),
     ]
     if inspection.tolerance:
-        bounds = [f"{entry.distribution_bounds[-1]:.2g}" for entry in entries]
-        rows.append(("moved by dropping, TVD", bounds))
+        rows.append((MOVED, [moved_text(entry) for entry in entries]))
     estimates = [entry.estimate for entry in entries]
     if any(found is not None for found in estimates):
         durations = ["-" if e is None else f"{1e6 * e.duration:.1f} us" for e in estimates]

@@ -10,9 +10,9 @@ import pennylane as qml
 import torch
 
 from qrnn_circuits.checks import check_choice, check_integer, check_number
+from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
-from qrnn_circuits.circuits.inspection import check_width
 from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import compile_circuit

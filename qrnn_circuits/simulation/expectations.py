@@ -270,7 +270,7 @@ def _fill(blocks: Tensor, half_angles: Tensor, norms: Tensor | None) -> None:
     blocks[:, 1, 1] = blocks[:, 0, 0]
 
 
-def _gates(blocks: Tensor, turns: Tensor, dim: int) -> "list[list[tuple[Tensor, Tensor]]]":
+def _gates(blocks: Tensor, turns: Tensor, dim: int) -> list[list[tuple[Tensor, Tensor]]]:
     """The first and the second row or column of the blocks of all gates of each step, in order.
 
     Args:
