@@ -177,6 +177,7 @@ def test_only_what_is_known_before_any_circuit_has_run_makes_a_job(
         (("run", "--mitigation", "m3"), "mitigation must be None without shots"),
         (("submit", "--shots", "9", "--steps", "2"), "steps must be left out"),
         (("run", "--chart", "chart.odd"), "chart"),
+        (("report", "--tolerance", "0.1"), "tolerance must be left out for a network that"),
         (("inspect", "--inputs", "0"), "inputs must be left out for a network that forecasts"),
         (("inspect", "--sequence", "99"), "sequence must be from 0 to"),
     ],
