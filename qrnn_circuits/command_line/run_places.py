@@ -30,7 +30,7 @@ def check_page(file: Path) -> None:
         IsADirectoryError: The file is a folder.
         ValueError: The file is not named as a page.
     """
-    from qrnn_circuits.training.atomic import check_writable
+    from qrnn_circuits.atomic_files import check_writable
 
     if file.suffix not in (".html", ".htm"):
         raise ValueError(f"out must end in .html, got {file}")

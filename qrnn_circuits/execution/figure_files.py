@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.training.atomic import check_writable, write_atomically
+from qrnn_circuits.atomic_files import check_writable, write_atomically
 
 
 def check_chart_path(path: Path) -> None:

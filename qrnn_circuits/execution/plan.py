@@ -13,7 +13,6 @@ from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
-from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
@@ -219,8 +218,7 @@ def plan_run(
     options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}
     checked = compile_circuit(model, [0], realisation=realisation, **options)
     realisation = checked.realisation
-    if chip is not None:
-        check_width(resolve_target(chip), model.cell, realisation)
+    check_width(chip, model.cell, realisation)
     predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):

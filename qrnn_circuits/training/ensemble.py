@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.training.atomic import remove_leftovers
+from qrnn_circuits.atomic_files import remove_leftovers
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.atomic_files import write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer, errors_in
-from qrnn_circuits.training.atomic import write_json
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.folder_lock import contents

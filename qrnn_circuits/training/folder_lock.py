@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from qrnn_circuits.training.atomic import leftovers
+from qrnn_circuits.atomic_files import leftovers
 
 LOCK = ".lock"
 """Name of the file in the folder that is locked."""

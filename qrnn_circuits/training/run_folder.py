@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 from torch import nn, optim
 
+from qrnn_circuits.atomic_files import remove_leftovers, write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import errors_in
-from qrnn_circuits.training.atomic import remove_leftovers, write_json
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,

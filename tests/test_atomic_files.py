@@ -9,8 +9,8 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from qrnn_circuits.training import atomic
-from qrnn_circuits.training.atomic import (
+from qrnn_circuits import atomic_files
+from qrnn_circuits.atomic_files import (
     cut_torn_line,
     leftovers,
     remove_leftovers,
@@ -49,7 +49,7 @@ def test_leftovers_are_the_temporary_files_of_a_killed_writer(tmp_path: Path) ->
 def test_a_link_laid_beforehand_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic, "token_hex", lambda _: "known")
+    monkeypatch.setattr(atomic_files, "token_hex", lambda _: "known")
     victim = tmp_path / "victim"
     victim.write_bytes(b"kept")
     (tmp_path / ".file.known.tmp").symlink_to(victim)
@@ -61,7 +61,7 @@ def test_a_link_laid_beforehand_is_not_followed(
 _WRITER = """
 import os, sys, time
 from pathlib import Path
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.atomic_files import write_atomically
 os.fsync = lambda _: (print("written", flush=True), time.sleep(60))
 write_atomically(Path(sys.argv[1]), b"half")
 """
