@@ -11,6 +11,7 @@ import pytest
 
 from qrnn_circuits import atomic_files
 from qrnn_circuits.atomic_files import (
+    check_target,
     cut_torn_line,
     leftovers,
     remove_leftovers,
@@ -128,3 +129,11 @@ def test_only_whole_lines_stay(tmp_path: Path, content: bytes, kept: bytes, mode
     with path.open(mode) as file:
         cut_torn_line(cast(BinaryIO, file))
     assert path.read_bytes() == kept
+
+
+def test_where_no_file_can_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
+    check_target(tmp_path / "page.html")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*absent for page.html: make it first"):
+        check_target(tmp_path / "absent" / "page.html")
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
+        check_target(tmp_path)
