@@ -21,6 +21,14 @@ def contents(folder: Path) -> set[Path]:
     return set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}
 
 
+def check_empty(folder: Path) -> None:
+    """Raises a ``FileExistsError`` where a folder holds something already."""
+    if contents(folder):
+        raise FileExistsError(
+            f"{folder} is not empty: name another folder, or go on with what is in it by --resume"
+        )
+
+
 def check_folder(path: Path) -> None:
     """Raises a ``NotADirectoryError`` where a file has the name of a folder."""
     if path.exists() and not path.is_dir():
