@@ -2,8 +2,9 @@
 
 A step is what a run of ``qrnn train`` does between two validations: it draws a batch, computes loss
 and gradient, takes the step of the optimiser and checks that all is finite. Both ways take turns in
-one process, on networks and batches of the same seeds; told is the median of the processor's time
-over the turns, and the ratio of the two medians.
+one process, which keeps freed memory as ``qrnn train --seeds`` does, on networks and batches of the
+same seeds; told is the median of the processor's time over the turns, and the ratio of the two
+medians.
 
 The configurations are the paper's, but for the one that says otherwise. Digits come from ``--data``
 or the environment variable QRNN_DATA_DIR, and are left out without either. Prints Markdown.
@@ -24,6 +25,7 @@ import torch
 from benchmarks.interleaved import interleaved_seconds
 from qrnn_circuits.training import Progress, RunConfig, Trainer
 from qrnn_circuits.training.determinism import deterministic
+from qrnn_circuits.training.freed_memory import keep_freed_memory
 from qrnn_circuits.training.joint_steps import JointSteps
 
 MOST_SECONDS = 60.0
@@ -150,6 +152,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--data", default=os.environ.get("QRNN_DATA_DIR"))
     options = parser.parse_args()
+    keep_freed_memory()
     print(f"Milliseconds of a step of one seed, {options.seeds} seeds:\n")
     print("| task | network | one after another | together | ratio |")
     print("| --- | --- | ---: | ---: | ---: |")

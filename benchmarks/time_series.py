@@ -18,7 +18,6 @@ then mean ranks, median seconds and parameters, with the published ranks beside.
 import argparse
 import itertools
 import json
-import os
 import statistics
 import time
 from collections import defaultdict
@@ -316,6 +315,8 @@ def draw(medians: dict[str, dict[str, float]], cells: list[str], path: Path) -> 
 
 def main() -> None:
     """Runs what the results file lacks, and prints the tables."""
+    from qrnn_circuits.training.freed_memory import keep_freed_memory
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -341,11 +342,10 @@ def main() -> None:
         line = asdict(trial) | {"spec": f"{spec};hidden={hidden}"}
         if key(line) not in done:
             missing[trial.cell, trial.series, trial.window].append(trial)
-    # Memory that was freed stays with a process: its pages would be fetched anew at every step.
-    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
-        os.environ.setdefault(name, str(2**32))
     with (
-        ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            arguments.processes, get_context("spawn"), initializer=keep_freed_memory
+        ) as pool,
         arguments.results.open("a") as file,
     ):
         futures = [

@@ -1,5 +1,8 @@
 """Polynomials in control bits and real features: the angle of a neuron that data shift."""
 
+from functools import reduce
+from operator import mul
+
 import torch
 from torch import Tensor, nn
 
@@ -128,5 +131,8 @@ class FeaturePolynomial(nn.Module):
             raise ValueError(
                 f"features must have shape (B, {self.features}), got {tuple(features.shape)}"
             )
-        values = [features[:, list(product)].prod(1) for product in self._products if product]
-        return torch.stack([torch.ones_like(features[:, 0]), *values], 1)
+        columns = features.unbind(1)
+        values = [
+            reduce(mul, [columns[i] for i in product]) for product in self._products if product
+        ]
+        return torch.stack([torch.ones_like(columns[0]), *values], 1)

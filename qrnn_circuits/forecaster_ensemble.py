@@ -1,6 +1,7 @@
 """Forecasters of one shape, each on windows of its own, computed in one set of operations."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +55,9 @@ def forecasts_together(
     most = most or max(_MOST_AMPLITUDES // (inputs[0, ..., 0].numel() * size), 1)
     if most == 1 or len(forecasters) == 1 or not _is_joint(first.layer):
         return torch.stack([own(rows) for own, rows in zip(forecasters, inputs, strict=True)])
-    own = [list(each.parameters()) for each in forecasters]
-    names = [name for name, _ in first.named_parameters()]
     parameters = {
-        name: torch.stack(same) for name, same in zip(names, zip(*own, strict=True), strict=True)
+        name: torch.stack(tuple(map(attrgetter(name), forecasters)))
+        for name, _ in first.named_parameters()
     }
     _check(forecasters, parameters)
 

@@ -45,13 +45,18 @@ class LaneBlocks(NamedTuple):
 
 
 class WorkspaceRotations(NamedTuple):
-    """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the neurons onto workspace wires.
+    """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the gates onto workspace wires.
+
+    A rotation of the first wire commutes with those that stand between it and the neuron onto that
+    wire; one of the last wire follows the neuron onto it. Both are part of these neurons here.
 
     Attributes:
         half_angles: ``a`` in radians for each neuron in order, each pattern of the other workspace
             wires and each row of features, shape ``(W + stages * W, 2**(W-1), B)``.
         norms: ``r``, of that shape, the largest of a neuron and row being 1; ``None`` if all are 1.
+        half_theta: ``a`` of the rotations of the other wires, shape ``(stages, W - 2)``.
     """
 
     half_angles: Tensor
     norms: Tensor | None
+    half_theta: Tensor

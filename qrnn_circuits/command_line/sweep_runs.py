@@ -27,6 +27,7 @@ from qrnn_circuits.training import (
     TrainingResult,
     progress_for,
 )
+from qrnn_circuits.training.freed_memory import keep_freed_memory
 from qrnn_circuits.training.task_options import task_class, with_located_data
 
 
@@ -104,6 +105,7 @@ def _run(
     if book.seeds is None:
         result = book.run(run, progress)
         return result if result is not None and result.signal is not None else None
+    keep_freed_memory()
     results = book.run_seeds(run, progress) or []
     return next((result for result in results if result.signal is not None), None)
 

@@ -23,6 +23,7 @@ from qrnn_circuits.training import (
     progress_for,
 )
 from qrnn_circuits.training.ensemble_folder import MOST_SEEDS
+from qrnn_circuits.training.freed_memory import keep_freed_memory
 
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -104,6 +105,7 @@ def run_seeds(runs: EnsembleTrainer) -> None:
     if first.task.found:
         console.print(plain(f"data: {first.task.found}"), soft_wrap=True)
     command = RunFolder(runs.folder).resume_command(config)
+    keep_freed_memory()
     with run_errors(), resumable(command):
         results = runs.run(progress_for(console))
     _print_table(console, runs, results)

@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
     import pennylane as qml
 
 Reading = Literal["every", "last"]
+
+
+class Steps(NamedTuple):
+    """The steps of sequences of which something is asked for.
+
+    Attributes:
+        read: Those whose outputs are, bool, shape ``(T, B)``.
+        present: Those up to each sequence's last one, bool, shape ``(T, B)``.
+        last_alone: Whether they are the last of all T, and the states before it are not asked for:
+            then what is returned may have this step alone.
+    """
+
+    read: Tensor
+    present: Tensor
+    last_alone: bool
 
 
 class RecurrentLayer(SavedOptions, Unscripted, ABC):
@@ -197,7 +212,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
 
     @abstractmethod
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         """Runs a cell along sequences.
 
@@ -205,12 +220,12 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             cell: One of :attr:`cells`.
             inputs: Shape ``(T, B, F)``.
             state: To start from, shape ``(B, S)``.
-            read: The steps whose outputs are asked for, bool, shape ``(T, B)``.
-            present: The steps up to each sequence's last one, bool, shape ``(T, B)``.
+            steps: What is asked for.
 
         Returns:
             The outputs, shape ``(T, B, H)``, whatever they are where none are asked for; and the
-            state after each step, shape ``(T, B, S)``, whatever it is behind the last one.
+            state after each step, shape ``(T, B, S)``, whatever it is behind the last one. Or
+            ``(1, B, H)`` and ``(1, B, S)`` where the last step is asked for alone.
         """
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
@@ -307,11 +322,13 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 if state is None:
                     state = self._initial_state(cell, inputs.shape[1])
                 ordered = turned(inputs, lengths) if direction else inputs
-                read = present
+                asked = Steps(present, present, last_alone=False)
                 if self.reading == "last" and layer + 1 == self.num_layers:
-                    read = (places == 0) & present if direction else last_step
+                    alone = lengths is None and not self.bidirectional
+                    end = (places == 0) & present if direction else last_step
+                    asked = Steps(end, present, last_alone=alone)
                 run_cell = self._run if self._device is None else self._run_on_device
-                output, run = run_cell(cell, ordered, state, read, present)
+                output, run = run_cell(cell, ordered, state, asked)
                 finals.append(run[-1] if lengths is None else at_ends(run, lengths))
                 outputs.append(turned(output, lengths) if direction else output)
             inputs = torch.cat(outputs, -1) if len(outputs) > 1 else outputs[0]

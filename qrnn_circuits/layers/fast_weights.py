@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
-from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps
 from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
 from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
 from qrnn_circuits.random_parameters import draw_uniform
@@ -132,7 +132,7 @@ class FastWeightProgrammer(RecurrentLayer):
         return super().sizes() | {"qubits": self.qubits, "depth": self.depth}
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         with full_precision(inputs.device):
             updates = cast(_SlowProgrammer, cell)(inputs)
@@ -141,10 +141,12 @@ class FastWeightProgrammer(RecurrentLayer):
                 check_angles("what features make of angles", angles, SCALE_FEATURES)
             angles = states.unflatten(-1, (self.depth, self.qubits))
             if self._device is None:
+                if steps.last_alone:
+                    inputs, angles = inputs[-1:], angles[-1:]
                 outputs = programmed_expectations(inputs, angles)
             else:
                 outputs = programmed_expectations_on(
-                    inputs, angles, self._device, shots=self.shots, read=read
+                    inputs, angles, self._device, shots=self.shots, read=steps.read
                 )
         return outputs[..., : self.hidden_size], states
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.variational import variational_circuits_on
-from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps
 from qrnn_circuits.neuron import check_angles
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.random_parameters import draw_uniform
@@ -213,14 +213,14 @@ class HybridLayer(RecurrentLayer):
         self.reset_parameters(generator)
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         cell = cast(HybridCell, cell)
         samples = inputs.shape[0] * inputs.shape[1]
         outputs, states = [], []
         with full_precision(inputs.device):
             circuits = [self._circuits(cast(CircuitBank, bank), samples) for bank in cell.banks]
-            for values, here in zip(inputs, present, strict=True):
+            for values, here in zip(inputs, steps.present, strict=True):
                 if self._device is None or here.all():
                     output, state = cell.step(values, state, circuits)
                 else:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.circuits.expectations import expectations_on_device
 from qrnn_circuits.circuits.tapes import Readout
-from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps, wires_read
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.simulation.expectations import feature_states
@@ -197,7 +197,7 @@ class QRNNLayer(RecurrentLayer):
             )
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         cell = cast(FeatureQRNNCell, cell)
         if self._device is not None:
@@ -208,11 +208,11 @@ class QRNNLayer(RecurrentLayer):
                 shots=self.shots,
                 readout=self.readout,
                 realisation=self._realisation,
-                read=read,
+                read=steps.read,
             )
             return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
         with full_precision(inputs.device):
-            states = feature_states(cell, inputs, state)
+            states = feature_states(cell, inputs, state, last=steps.last_alone)
             populations, blocks = states.square(), cell.lane_blocks()
             if self.readout == "expectations":
                 outputs = blocks.expectations(populations)

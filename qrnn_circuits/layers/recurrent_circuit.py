@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout
-from qrnn_circuits.layers.base import Reading, RecurrentLayer, wires_read
+from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps, wires_read
 from qrnn_circuits.neuron import SCALE_FEATURES, check_angles, check_parameters
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.register import (
@@ -178,7 +178,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             )
 
     def _run(
-        self, cell: nn.Module, inputs: Tensor, state: Tensor, read: Tensor, present: Tensor
+        self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         cell = cast(_RegisterCell, cell)
         block = cell.sizes, cell.rotations, cell.couplings
@@ -192,11 +192,11 @@ class RecurrentCircuitLayer(RecurrentLayer):
                 wires=self._read_wires,
                 readout=self.readout,
                 shots=self.shots,
-                read=read,
+                read=steps.read,
             )
             return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
         with full_precision(inputs.device):
-            populations, states = register_states(*block, inputs, state)
+            populations, states = register_states(*block, inputs, state, last=steps.last_alone)
             if self.readout == "expectations":
                 signs = z_signs(cell.sizes.wires, inputs)[:, : self.hidden_size]
                 return populations @ signs, states

@@ -16,6 +16,7 @@ import torch
 
 from qrnn_circuits.reproduction.jobs import Interrupted, Job, perform
 from qrnn_circuits.reproduction.results import RunResult
+from qrnn_circuits.training.freed_memory import keep_freed_memory
 
 # Seconds: between two messages of a process, between two looks at signals, and until processes
 # that were asked to end are killed, which their checkpoints take.
@@ -180,6 +181,7 @@ def _work(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
+    keep_freed_memory()
     while True:
         try:
             job = connection.recv()

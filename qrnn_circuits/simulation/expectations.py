@@ -16,35 +16,38 @@ from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.tracing import full_precision, is_joint, is_of_many, is_traced
 
 
-def feature_states(cell: FeatureQRNNCell, inputs: Tensor, state: Tensor) -> Tensor:
+def feature_states(
+    cell: FeatureQRNNCell, inputs: Tensor, state: Tensor, *, last: bool = False
+) -> Tensor:
     """Runs sequences without reading any step; differentiable.
 
     Args:
         cell: The cell.
         inputs: Features, shape ``(T, B, F)``.
         state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
+        last: Whether nothing but the state after the last step is asked for.
 
     Returns:
         Normalised workspace amplitudes after each step, given that every ancilla has read 0, shape
-        ``(T, B, 2**W)``.
+        ``(T, B, 2**W)``, or ``(1, B, 2**W)`` after the last one.
     """
-    rotations = cell.rotations_at(inputs.flatten(0, 1))
-    states = _run(rotations, cell.theta / 2, state.T, len(inputs)).transpose(1, 2)
+    states = _run(cell.rotations_at(inputs.flatten(0, 1)), state.T, len(inputs))
+    states = (states[-1:] if last else states).transpose(1, 2)
     # Where all gates keep the norm too: rounding adds up, in states and in gradients along them.
     norms: Tensor = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states / norms
 
 
-def _run(rotations: WorkspaceRotations, half_theta: Tensor, state: Tensor, steps: int) -> Tensor:
+def _run(rotations: WorkspaceRotations, state: Tensor, steps: int) -> Tensor:
     """The states after all steps, of neurons at the first step of each sequence, the next, ..."""
 
     def by_step(tensor: Tensor) -> Tensor:
-        wires = half_theta.shape[1]
+        wires = rotations.half_theta.shape[1] + 2
         each: Tensor = tensor.unflatten(2, (steps, -1)).unflatten(0, (-1, wires))
         return each.movedim(3, 0)
 
     norms = None if rotations.norms is None else by_step(rotations.norms)
-    gates = by_step(rotations.half_angles), norms, half_theta[..., None]
+    gates = by_step(rotations.half_angles), norms, rotations.half_theta[..., None]
     if is_traced() and not is_joint():
         return _recorded(*gates, state)
     keep = torch.is_grad_enabled()
@@ -59,7 +62,7 @@ def _recorded(
     states = []
     for step, of_neurons in enumerate(half_angles):
         for stage, of_stage in enumerate(of_neurons):
-            for wire, angle in enumerate(half_theta[stage - 1]) if stage else ():
+            for wire, angle in enumerate(half_theta[stage - 1], 1) if stage else ():
                 state = _turned(state, angle.cos()[None], angle.sin()[None], wire)
             for wire, angle in enumerate(of_stage):
                 norm = 1 if norms is None else norms[step, stage, wire]
@@ -101,41 +104,44 @@ class _Recurrence(torch.autograd.Function):
                 ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]``, shape
                 ``(T, 1 + stages, W, 2**(W-1), ...)``.
             norms: ``r`` of the neurons, of that shape, if they are not all 1.
-            half_theta: ``a`` of the rotations, shape ``(stages, W, 1)``, or ``(stages, W, E, 1)``.
+            half_theta: ``a`` of the rotations of all wires but the first and the last, shape
+                ``(stages, W - 2, 1)``, or ``(stages, W - 2, E, 1)``.
             state: Shape ``(2**W, ...)``.
             keep: Whether there will be a backward pass.
 
         Returns:
             The states, ``(T, 2**W, ...)``; the norms that they had, ``(T, 1, ...)``; the blocks of
-            neurons, ``(T, 1 + stages, 2, 2, W, 2**(W-1), ...)``, and those of rotations,
-            ``(1, stages, 2, 2, W, 1, ...)``; and with norms, for a backward pass, the states after
-            each gate, ``(T, G, 2**W, ...)``: gates of norm 1 can be undone instead.
+            neurons, ``(2, 2, T, 1 + stages, W, 2**(W-1), ...)``, and those of rotations,
+            ``(2, 2, 1, stages, W - 2, 1, ...)``; and with norms, for a backward pass, the states
+            after each gate, ``(T, G, 2**W, ...)``: gates of norm 1 can be undone instead. There, as
+            below, rotations of the first and the last wire have a place too, which is not used.
         """
         steps, stages, wires, half, *batch = half_angles.shape
         kept = steps if keep else 1
-        blocks = state.new_empty(kept, stages, 2, 2, wires, half, *batch)
-        turns = state.new_empty(1, stages - 1, 2, 2, wires, 1, *half_theta.shape[2:])
-        count = wires * (2 * stages - 1) if keep and norms is not None else 0
-        after = state.new_empty(kept, count, 2 * half, *batch)
+        blocks = state.new_empty(2, 2, kept, stages, wires, half, *batch)
+        turns = state.new_empty(2, 2, 1, stages - 1, wires - 2, 1, *half_theta.shape[2:])
+        places = _places(stages, wires)
+        count = places[-1] + 1 if keep and norms is not None else 0
+        after = state.new_zeros(kept, count, 2 * half, *batch)
         states = state.new_empty(steps, 2 * half, *batch)
         lengths = state.new_ones(steps, 1, *batch)
-        _fill(turns[0], half_theta[:, :, None], None)
-        gates = _gates(blocks, turns, 2)
+        _fill(turns[:, :, 0], half_theta[:, :, None], None)
+        gates = _gates(blocks, turns, 1)
         # A gate reads the one and writes the other.
         current, other = (_Buffer(each, wires) for each in state.new_empty(2, 1, 2 * half, *batch))
         current.states.copy_(state)
         # Step by step, so that what a gate needs is still in the processor's cache.
         for step in range(steps):
-            place = step if keep else 0
-            _fill(blocks[place], half_angles[step], None if norms is None else norms[step])
-            for number, (first, second) in enumerate(gates[place]):
-                zero, one = current.halves[number % wires]
-                out = other.pairs[number % wires]
+            at = step if keep else 0
+            _fill(blocks[:, :, at], half_angles[step], None if norms is None else norms[step])
+            for place, (first, second) in zip(places, gates[at], strict=True):
+                zero, one = current.halves[place % wires]
+                out = other.pairs[place % wires]
                 torch.mul(zero, first, out=out)
                 out.addcmul_(one, second)
                 current, other = other, current
                 if count:
-                    after[step, number] = current.states[0]
+                    after[step, place] = current.states[0]
             if norms is not None:
                 torch.linalg.vector_norm(current.states[0], dim=0, keepdim=True, out=lengths[step])
                 current.states /= lengths[step]
@@ -216,19 +222,20 @@ class _Recurrence(torch.autograd.Function):
     def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         half_angles, norms, half_theta, _, states, lengths, blocks, turns, after = ctx.saved_tensors
         steps, stages, wires, half, *batch = half_angles.shape
-        gates = _gates(blocks, turns, 1)
+        gates = _gates(blocks, turns, 0)
         rounds = 2 * stages - 1
         # Of a step, the gradients in the state before its first gate and after each; and where
         # norms are 1 these states, since a transposed block also undoes its gate.
         both = 2 if norms is None else 1
         trail = gradient.new_zeros(rounds * wires + 1, both, 2 * half, *batch)
         moves = []
-        for number, (before, behind) in enumerate(pairwise(trail)):
-            zeros, ones = _on_wire(behind, number % wires, 1).tensor_split(2, 2)
-            moves.append((zeros, ones, _on_wire(before, number % wires, 1)))
+        for before, behind in pairwise((-1, *_places(stages, wires))):
+            wire = behind % wires
+            zeros, ones = _on_wire(trail[behind + 1], wire, 1).tensor_split(2, 2)
+            moves.append((zeros, ones, _on_wire(trail[before + 1], wire, 1)))
         to_half_angles = torch.empty_like(half_angles)
         to_norms = None if norms is None else torch.empty_like(norms)
-        to_turns = gradient.new_zeros(stages - 1, wires, half, *batch)
+        to_turns = gradient.new_zeros(stages - 1, wires - 2, half, *batch)
         # Input stage, rotations and neurons of the first work stage, ...
         products = gradient.new_empty(rounds, wires, half, *batch)
         each_product = _by_wire(products)
@@ -250,7 +257,7 @@ class _Recurrence(torch.autograd.Function):
                 torch.mul(zero, to_one, out=product)
                 product.addcmul_(one, to_zero, value=-1)
             to_half_angles[step] = products[::2]
-            to_turns += products[1::2]
+            to_turns += products[1::2, 1:-1]
             if to_norms is not None:
                 for product, (zero, one), (to_zero, to_one) in each:
                     torch.mul(zero, to_zero, out=product)
@@ -261,46 +268,60 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _fill(blocks: Tensor, half_angles: Tensor, norms: Tensor | None) -> None:
-    """Writes the blocks of gates, ``(S, 2, 2, W, 2**(W-1), ...)``, of angles without the 2 by 2."""
-    torch.cos(half_angles, out=blocks[:, 0, 0])
-    torch.sin(half_angles, out=blocks[:, 1, 0])
+    """Writes the blocks of gates, ``(2, 2, S, W, 2**(W-1), ...)``, of angles without the 2 by 2."""
+    # Of numbers that lie side by side these functions are faster by more than what a copy takes.
+    half_angles = half_angles.contiguous()
+    torch.cos(half_angles, out=blocks[0, 0])
+    torch.sin(half_angles, out=blocks[1, 0])
     if norms is not None:
-        blocks[:, :, 0] *= norms[:, None]
-    torch.neg(blocks[:, 1, 0], out=blocks[:, 0, 1])
-    blocks[:, 1, 1] = blocks[:, 0, 0]
+        blocks[:, 0] *= norms
+    torch.neg(blocks[1, 0], out=blocks[0, 1])
+    blocks[1, 1] = blocks[0, 0]
 
 
 def _gates(blocks: Tensor, turns: Tensor, dim: int) -> list[list[tuple[Tensor, Tensor]]]:
     """The first and the second row or column of the blocks of all gates of each step, in order.
 
     Args:
-        blocks: Of neurons, shape ``(T, 1 + stages, 2, 2, W, 2**(W-1), ...)``.
-        turns: Of rotations, shape ``(1, stages, 2, 2, W, 1, ...)``.
-        dim: 1 for rows, 2 for columns.
+        blocks: Of neurons, shape ``(2, 2, T, 1 + stages, W, 2**(W-1), ...)``.
+        turns: Of rotations, shape ``(2, 2, 1, stages, W - 2, 1, ...)``.
+        dim: 0 for rows, 1 for columns.
     """
-    stages = blocks.shape[1]
+    stages = blocks.shape[3]
 
-    def by_wire(blocks: Tensor) -> list[tuple[tuple[Tensor, Tensor], ...]]:
+    def by_wire(blocks: Tensor, first: int) -> list[tuple[tuple[Tensor, Tensor], ...]]:
         found = []
-        for wire, own in enumerate(blocks.flatten(0, 1).unbind(3)):
-            parts = own.unflatten(3, (2**wire, -1)).unbind(dim)
+        for wire, own in enumerate(blocks.flatten(2, 3).unbind(3), first):
+            parts = own.unflatten(3, (2**wire, -1)).movedim(2, 0).unbind(dim + 1)
             found.append(zip(*(part.movedim(1, 2).unbind() for part in parts), strict=True))
-        return list(zip(*found, strict=True))
+        return list(zip(*found, strict=True)) or [()] * (stages - 1)
 
-    neurons = by_wire(blocks)
-    rotations = by_wire(turns.expand(-1, -1, -1, -1, *blocks.shape[4:]))
+    neurons = by_wire(blocks, 0)
+    rotations = by_wire(turns.expand(-1, -1, -1, -1, -1, *blocks.shape[5:]), 1)
     starts = range(0, len(neurons), stages)
     return [_each_gate(neurons[start : start + stages], rotations) for start in starts]
 
 
+def _places(stages: int, wires: int) -> list[int]:
+    """Where the gates of a step are among all neurons and rotations, of which each round has W."""
+    inner, rounds = range(1, wires - 1), range(2 * stages - 1)
+    return [r * wires + wire for r in rounds for wire in (inner if r % 2 else range(wires))]
+
+
+def _each_wire(gates: Tensor) -> list[Tensor]:
+    """For each wire what belongs to its gates, of all neurons and rotations ``(G / W, W, ...)``."""
+    inner = gates[:, 1:-1].unbind(1)
+    return [gates[::2, 0], *inner, gates[::2, -1]]
+
+
 def _by_wire(gates: Tensor) -> list[Tensor]:
     """Views, for each wire, of what belongs to each pattern of the other wires."""
-    return [own.unflatten(1, (2**wire, -1)) for wire, own in enumerate(gates.unbind(1))]
+    return [own.unflatten(1, (2**wire, -1)) for wire, own in enumerate(_each_wire(gates))]
 
 
 def _halves(states: Tensor, wires: int) -> list[tuple[Tensor, Tensor]]:
     """For each wire, of the states after its gates, the amplitudes with it in 0 and in 1."""
-    each = states.unflatten(0, (-1, wires)).unbind(1)
+    each = _each_wire(states.unflatten(0, (-1, wires)))
     pairs = [_on_wire(own, wire, 1) for wire, own in enumerate(each)]
     return [(own.select(2, 0), own.select(2, 1)) for own in pairs]
 

@@ -89,7 +89,13 @@ def _turns(angles: Tensor) -> Tensor:
 
 
 def register_states(
-    sizes: RegisterSizes, rotations: Tensor, couplings: Tensor, inputs: Tensor, state: Tensor
+    sizes: RegisterSizes,
+    rotations: Tensor,
+    couplings: Tensor,
+    inputs: Tensor,
+    state: Tensor,
+    *,
+    last: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Runs sequences; differentiable.
 
@@ -99,11 +105,12 @@ def register_states(
         couplings: Of the block, shape ``(depth, pairs)``.
         inputs: Features, shape ``(T, B, F)``.
         state: To start from, shape ``(B, 4**M)``, see :func:`packed`.
+        last: Whether nothing but what belongs to the last step is asked for.
 
     Returns:
         The populations of the wires, in the order of their roles, just before wires are reset,
         shape ``(T, B, 2**n)``; and the states after each step of the wires that are kept,
-        ``(T, B, 4**M)``.
+        ``(T, B, 4**M)``. Or those of the last step, ``(1, ...)``.
     """
     order = torch.arange(1 << sizes.wires, device=inputs.device).view([2] * sizes.wires)
     # Roles of the next step: what takes in its features is traced out.
@@ -124,10 +131,13 @@ def register_states(
             blocks[step] if few else (features @ blocks.flatten(1)).unflatten(1, (kept, -1))
         )
         mixed = density.mT @ amplitudes
-        populations.append((mixed * amplitudes.conj()).real.sum(1))
+        asked = not last or step == len(encoded) - 1
+        if asked:
+            populations.append((mixed * amplitudes.conj()).real.sum(1))
         left, right = (each.view(each.shape[0], -1, kept) for each in (mixed, amplitudes))
         density = left.mT @ right.conj()
-        states.append(packed(density))
+        if asked:
+            states.append(packed(density))
     return torch.stack(populations)[..., order.argsort()], torch.stack(states)
 
 
