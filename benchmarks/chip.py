@@ -25,7 +25,8 @@ import torch
 
 from benchmarks.perturbation import PerturbedConfig
 from qrnn_circuits.circuits.inspection import inspect_circuit
-from qrnn_circuits.execution import make_report, plan_run, run_plan
+from qrnn_circuits.execution import plan_run
+from qrnn_circuits.execution.run import run_and_report
 from qrnn_circuits.execution.verdict import question
 from qrnn_circuits.training import RunConfig, TrainedRun, Trainer, evaluate, load_run
 
@@ -101,14 +102,14 @@ def measure(goal: Goal, run: TrainedRun, encoding: Any) -> Figures:  # noqa: ANN
     ).realisations
     plan = plan_run(run, sequences=goal.sequences, steps=goal.steps, shots=goal.shots, **options)
     device = qml.device("qrnn.aer", wires=plan.wires, noise=CHIP, seed=0)
-    report = make_report(plan, run_plan(plan, device), device="qrnn.aer")
+    report = run_and_report(plan, device, "qrnn.aer")
     chip_gates = 0 if counted.transpiled is None else counted.transpiled.two_qubit_gates
     return Figures(
         found.test_error,
         found.sampled_error,
         counted.resources.two_qubit_gates,
         chip_gates,
-        report.sampled_accuracy or 0.0,
+        report.sampled_accuracy,
         report.accuracy,
     )
 

@@ -18,7 +18,8 @@ import pennylane as qml
 from qrnn_circuits import compile_circuit
 from qrnn_circuits.circuits.qiskit.resources import resources
 from qrnn_circuits.circuits.qiskit.target import resolve_target
-from qrnn_circuits.execution import make_report, plan_run, run_plan
+from qrnn_circuits.execution import plan_run
+from qrnn_circuits.execution.run import run_and_report
 from qrnn_circuits.training import RunConfig, TrainedRun, Trainer, load_run
 
 # Workspace wires and degree.
@@ -61,7 +62,7 @@ def main() -> None:
             compiled = compile_circuit(run.model, [0] * LENGTH, tolerance=tolerance)
             circuit = compiled.to_qiskit()
             plan = plan_run(run, sequences=arguments.sequences, tolerance=tolerance)
-            report = make_report(plan, run_plan(plan, device), device=device.name)
+            report = run_and_report(plan, device, device.name)
             cells = [
                 f"{workspace}, {degree}",
                 f"{tolerance:g}",

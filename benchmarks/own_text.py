@@ -10,7 +10,6 @@ Prints Markdown.
 """
 
 import argparse
-import ast
 import math
 import random
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.settings import SET_HELP, python_values
 from qrnn_circuits import load_run
 from qrnn_circuits.tasks import Sequences
 from qrnn_circuits.training import RunConfig, Trainer
@@ -55,12 +55,10 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(10)))
     parser.add_argument("--lines", type=int, default=400)
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help=SET_HELP)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    given = {
-        name: ast.literal_eval(value) for name, value in (text.split("=") for text in arguments.set)
-    }
+    given = python_values(arguments.set)
     print("| seed | loss | least loss | ratio | goal reached | seconds |")
     print("| ---: | ---: | ---: | ---: | --- | ---: |")
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.tasks.digit_data import DATA_VARIABLE, VARIABLE_FOLDER
+from qrnn_circuits.atomic_files import write_atomically
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE, VARIABLE_FOLDER
 from qrnn_circuits.training import (
     RunConfig,
     RunFolder,
@@ -25,7 +26,6 @@ from qrnn_circuits.training import (
     load_run,
     pretrained_figures,
 )
-from qrnn_circuits.training.atomic import write_atomically
 from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
 from qrnn_circuits.training.pretrained import FOLDER, without_training
 

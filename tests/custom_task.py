@@ -1,4 +1,4 @@
-"""A task that the package does not know, as a user writes one."""
+"""Tasks that the package does not know, as a user writes them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from qrnn_circuits.tasks import Batch, option
+from qrnn_circuits.tasks import Batch, Forecast, option
 from qrnn_circuits.tasks.generated import GeneratedTask
 from qrnn_circuits.tasks.task import spell
 
@@ -32,3 +32,10 @@ class Echo(GeneratedTask):
 
 
 echo_of_three = Echo(bits=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnForecast(Forecast):
+    """A forecast by another name."""
+
+    name: ClassVar[str] = "own-forecast"

@@ -15,7 +15,7 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
-from qrnn_backends.readout import mid_circuit
+from qrnn_backends.measurements import mid_circuit
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.checks import plain
 

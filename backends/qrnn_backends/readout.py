@@ -1,27 +1,24 @@
 """From the classical bits of a circuit's shots to the results of a tape."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import ceil
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
-from pennylane.exceptions import WireError
 from pennylane.measurements import (
     CountsMP,
     ExpectationMP,
     MeasurementProcess,
     ProbabilityMP,
-    SampleMeasurement,
     SampleMP,
     VarianceMP,
 )
-from pennylane.ops import MeasurementValue, MidMeasure
 from pennylane.typing import Result
 
+from qrnn_backends.measurements import on_bits, options_of
 from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
 
 _KINDS: dict[str, type[MeasurementProcess]] = {
@@ -260,7 +257,7 @@ def _to_json(measurement: MeasurementProcess) -> dict[str, Any]:
         "kind": _kind(measurement),
         "bits": measurement.wires.tolist(),
         "eigenvalues": None if eigenvalues is None else np.asarray(eigenvalues).tolist(),
-        **_options(measurement),
+        **options_of(measurement),
     }
     if data.get("dtype") is not None:
         data["dtype"] = np.dtype(data["dtype"]).name
@@ -270,131 +267,6 @@ def _to_json(measurement: MeasurementProcess) -> dict[str, Any]:
 def _from_json(data: Mapping[str, Any]) -> MeasurementProcess:
     options = {name: data[name] for name in ("all_outcomes", "dtype") if name in data}
     return on_bits(_KINDS[data["kind"]], data["bits"], data["eigenvalues"], **options)
-
-
-def _options(measurement: MeasurementProcess) -> dict[str, Any]:
-    """What a measurement has beside wires and eigenvalues."""
-    if isinstance(measurement, CountsMP):
-        return {"all_outcomes": measurement.all_outcomes}
-    if isinstance(measurement, SampleMP):
-        return {"dtype": measurement._dtype}
-    return {}
-
-
-def mid_circuit(measurement: MeasurementProcess) -> list[MidMeasure]:
-    """The mid-circuit measurements whose values a measurement returns, most significant first."""
-    if measurement.mv is None:
-        return []
-    values = [measurement.mv] if isinstance(measurement.mv, MeasurementValue) else measurement.mv
-    return [measured for value in values for measured in value.measurements]
-
-
-def check_distinct(measurements: Iterable[MeasurementProcess]) -> None:
-    """Checks that results list each mid-circuit measurement once, as those of bits do.
-
-    PennyLane's deferral leaves the others out of the list in silence.
-
-    Raises:
-        ValueError: If one is listed twice.
-    """
-    for measurement in measurements:
-        listed = [part.meas_uid for part in mid_circuit(measurement)]
-        if len(set(listed)) < len(listed):
-            raise ValueError(
-                f"a result must list each measured value once, got {measurement}: list it once, or "
-                "take qrnn.torch"
-            )
-
-
-def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:
-    """A measurement with the same result, whose function of outcomes runs once for each of them.
-
-    PennyLane's take milliseconds, and are asked for all values again and again. What is no real
-    number is refused when it is asked for: results would leave imaginary parts and derivatives out.
-
-    Args:
-        measurement: Any measurement.
-    """
-    value = measurement.mv
-    if not isinstance(value, MeasurementValue) or not value.has_processing:
-        return measurement
-
-    @cache
-    def number(*bits: int) -> Any:  # noqa: ANN401
-        result = value.processing_fn(*bits)
-        if not isinstance(result, int | float):
-            raise ValueError(
-                "a value of mid-circuit measurements must be a real number, without derivatives, "
-                f"got {result!r}: return the measured values, and go on with their results"
-            )
-        return result
-
-    known = MeasurementValue(value.measurements, number)
-    with qml.QueuingManager.stop_recording():
-        return type(measurement)(obs=known, **_options(measurement))
-
-
-def with_wires(
-    measurement: MeasurementProcess,
-    wires: Iterable[Hashable],
-    eigenvalues: Any,  # noqa: ANN401
-) -> MeasurementProcess:
-    """A measurement of the same kind of other wires, or of the bits that they are read into.
-
-    Args:
-        measurement: The measurement.
-        wires: The other wires, or positions of bits.
-        eigenvalues: The value of each pattern of them, or None for the patterns themselves.
-    """
-    return on_bits(type(measurement), wires, eigenvalues, **_options(measurement))
-
-
-def values_on_bits(measurement: MeasurementProcess, bits: Sequence[int]) -> MeasurementProcess:
-    """A measurement of mid-circuit values as one of the bits that record them.
-
-    Args:
-        measurement: The measurement.
-        bits: Position of the bit of each of its :func:`mid_circuit` measurements.
-    """
-    eigenvalues = None
-    if isinstance(measurement.mv, MeasurementValue) and not isinstance(measurement, ProbabilityMP):
-        eigenvalues = [value for _, value in measurement.mv.items()]
-    return on_bits(type(measurement), bits, eigenvalues, **_options(measurement))
-
-
-def with_identity_on_wires(
-    measurement: MeasurementProcess, wires: qml.wires.Wires
-) -> MeasurementProcess:
-    """A measurement with the same result, whose identity acts on a wire if it is of one.
-
-    Args:
-        measurement: Any measurement.
-        wires: All wires, which an identity without wires acts on.
-
-    Raises:
-        WireError: If it needs a wire, and there are none.
-    """
-    observable = measurement.obs
-    unnamed = not measurement.wires and measurement.mv is None
-    if not wires and unnamed and isinstance(measurement, SampleMeasurement):
-        raise WireError(
-            f"{measurement} must have wires, of which neither the circuit nor the device has any: "
-            "name some"
-        )
-    if observable is None or not wires:
-        return measurement
-    identity = isinstance(observable, qml.Identity)
-    if observable.wires and not identity:
-        return measurement
-    with qml.QueuingManager.stop_recording():
-        if isinstance(measurement, ProbabilityMP):
-            return ProbabilityMP(wires=observable.wires or wires)
-        # More wires than one tell no more.
-        acting = qml.Identity((observable.wires or wires)[:1])
-        if not identity:
-            # A sum of nothing is none of it.
-            acting = sum(observable.pauli_rep.values()) * acting
-        return type(measurement)(obs=acting, **_options(measurement))
 
 
 def stacked(entries: Sequence[Any]) -> Any:  # noqa: ANN401
@@ -417,37 +289,3 @@ def stacked(entries: Sequence[Any]) -> Any:  # noqa: ANN401
             "postselect_mode='fill-shots' where the device has it"
         )
     return np.stack(entries)
-
-
-def on_bits(
-    kind: type[MeasurementProcess],
-    bits: Iterable[Hashable],
-    eigenvalues: Any,  # noqa: ANN401
-    **options: Any,  # noqa: ANN401
-) -> MeasurementProcess:
-    """A measurement of classical bits.
-
-    Args:
-        kind: PennyLane's class of it.
-        bits: Positions of classical bits, the most significant first.
-        eigenvalues: The value of each pattern of the bits, or None for the patterns themselves.
-        options: ``all_outcomes`` of counts, ``dtype`` of samples.
-    """
-    if eigenvalues is not None:
-        eigenvalues = _without_rounding(np.asarray(eigenvalues))
-    with qml.QueuingManager.stop_recording():
-        return kind(wires=qml.wires.Wires(list(bits)), eigvals=eigenvalues, **options)
-
-
-def _without_rounding(eigenvalues: NDArray[Any]) -> NDArray[Any]:
-    """Eigenvalues that are real, and the same number where they differ by rounding only."""
-    if eigenvalues.dtype.kind not in "fc":
-        return eigenvalues
-    real = np.real(eigenvalues)
-    order = np.argsort(real)
-    steps = np.diff(real[order], prepend=-np.inf) > 1e-12 * np.abs(real).max()
-    starts = np.flatnonzero(steps)
-    # Those that follow one another closely all take the value of the first.
-    equal = np.empty_like(real)
-    equal[order] = real[order[starts]][np.cumsum(steps) - 1]
-    return equal

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 
 from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.circuits.compiled import CompiledCircuit
-from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError
+from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, resolve_target
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisations_of
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
 
-def check_width(chip: Chip, cell: Cell, realisation: Realisation) -> None:
+def check_width(chip: Chip | str | None, cell: Cell, realisation: Realisation) -> None:
     """Checks that a chip has a qubit for each wire of a cell's circuit.
 
     Args:
-        chip: The chip.
+        chip: The chip, or the name of a fake backend; None where there is none to ask.
         cell: The cell.
         realisation: How its neurons are built.
 
@@ -28,7 +28,11 @@ def check_width(chip: Chip, cell: Cell, realisation: Realisation) -> None:
         ancillas = realisation_at(built, cell.order).ancillas(cell.order)
         return cell.lane + cell.workspace + ancillas
 
-    qubits = None if chip.target is None else chip.target.num_qubits
+    if isinstance(chip, str):
+        chip = resolve_target(chip)
+    if chip is None or chip.target is None:
+        return
+    qubits = chip.target.num_qubits
     if qubits is None or wires(realisation) <= qubits:
         return
     fitting = [

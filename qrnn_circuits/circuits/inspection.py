@@ -203,9 +203,8 @@ def inspect_circuit(
         )
         for realisation in chosen
     ]
-    if chip is not None:
-        for circuit in circuits:
-            check_width(chip, cell, circuit.realisation)
+    for circuit in circuits:
+        check_width(chip, cell, circuit.realisation)
     staged = []
     for place, circuit in enumerate(circuits):
         progress(f"building realisation {place + 1} of {len(circuits)}, {circuit.realisation}")

@@ -14,6 +14,7 @@ from qrnn_circuits.command_line.options import (
     ToleranceOption,
 )
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.run_forecast import of_symbols_only, refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -46,17 +47,17 @@ def compare(
     with run_errors(), usage_errors():
         if len(folders) < 2:
             raise ValueError(f"name two folders or more to compare, got {len(folders)}")
+        from qrnn_circuits.atomic_files import write_atomically
         from qrnn_circuits.command_line.run_places import check_page, load_members
         from qrnn_circuits.execution.comparison import make_comparison
         from qrnn_circuits.execution.comparison_page import comparison_page
-        from qrnn_circuits.training.atomic import write_atomically
+        from qrnn_circuits.tasks import Forecast
 
         if out is not None:
             check_page(out)
         named = [(str(folder), load_members(folder)) for folder in folders]
-        if tolerance or encoding is not EncodingChoice.LANE:
-            for _, members in named:
-                members[0].run.of_symbols()  # circuits of forecasts take neither
+        if any(isinstance(members[0].run.task, Forecast) for _, members in named):
+            refuse_for_forecasts(of_symbols_only(None, tolerance, encoding))
         found = make_comparison(named, tolerance=tolerance, encoding=encoding.value, progress=doing)
         if out is not None:
             doing("drawing")

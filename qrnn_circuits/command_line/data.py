@@ -65,9 +65,9 @@ def data(
         name = f"mnist-{_kind(reduce, dims, upright=deskew)}.npz"
         if (out / name).exists():
             raise FileExistsError(f"{out / name} exists: remove it, or name another folder")
+        from qrnn_circuits.atomic_files import write_atomically
         from qrnn_circuits.tasks.digit_data import read_raw_digits
         from qrnn_circuits.tasks.digit_preparation import prepare_coordinates, prepare_pixels
-        from qrnn_circuits.training.atomic import write_atomically
 
         doing("reading")
         digits = read_raw_digits(folder, validation)

@@ -65,7 +65,9 @@ def fake_chip(*names: str | None) -> str | None:
     Args:
         names: Of chips, as ``--noise`` and ``--backend`` take them.
     """
-    return next((name for name in names if name is not None and name.startswith("fake")), None)
+    from qrnn_circuits.circuits.qiskit.target import is_fake
+
+    return next((name for name in names if name is not None and is_fake(name)), None)
 
 
 def device_title(name: str, **options: str | None) -> str:

@@ -20,6 +20,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.run_forecast import of_symbols_only, refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -71,11 +72,12 @@ def report(
     and with --device the answers of a device.
     """
     with run_errors(), usage_errors():
+        from qrnn_circuits.atomic_files import write_atomically
         from qrnn_circuits.command_line.run_places import check_page, checkpoint_of
         from qrnn_circuits.execution import plan_run
         from qrnn_circuits.execution.report_page import report_page
         from qrnn_circuits.execution.run_report import make_run_report, read_curves
-        from qrnn_circuits.training.atomic import write_atomically
+        from qrnn_circuits.tasks import Forecast
 
         chosen = checkpoint_of(folder) if checkpoint is None else checkpoint
         run = load_network(folder, chosen, {} if data is None else {"data": data})
@@ -88,8 +90,8 @@ def report(
             given = [name for name, value in of_a_device.items() if value is not None]
             if given:
                 raise ValueError(f"{given[0]} is for a device: name one, as --device qrnn.aer")
-        if tolerance or encoding is not EncodingChoice.LANE:
-            run.of_symbols()  # circuits of forecasts take neither
+        if isinstance(run.task, Forecast):
+            refuse_for_forecasts(of_symbols_only(None, tolerance, encoding))
         asked = None if device is None else min(sequences, len(run.task.test()))
         plan = None
         if asked is not None:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE
 
 if TYPE_CHECKING:
     from qrnn_circuits.reproduction.experiment import Experiment
@@ -113,8 +114,6 @@ def _experiments(names: list[str], quick: bool, report: bool) -> "list[Experimen
 
 def _has_data(experiment: "Experiment") -> bool:
     """Whether an experiment can be run; if not, says what to set."""
-    from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
-
     if experiment.needs_data is None or os.environ.get(DATA_VARIABLE):
         return True
     text = (

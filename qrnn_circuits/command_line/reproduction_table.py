@@ -12,7 +12,6 @@ from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.reproduction.experiment import Experiment, in_order
 from qrnn_circuits.reproduction.experiment_files import experiment_names, read_experiment
 from qrnn_circuits.reproduction.results import RunResult
-from qrnn_circuits.reproduction.runner import stored_runs
 from qrnn_circuits.reproduction.tables import (
     Row,
     chosen_text,
@@ -22,7 +21,7 @@ from qrnn_circuits.reproduction.tables import (
     seeds_text,
     shown,
 )
-from qrnn_circuits.tasks.digit_data import DATA_VARIABLE
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE
 
 
 def print_list(quick: bool) -> None:
@@ -54,6 +53,9 @@ def print_tables(experiments: list[Experiment], out: Path, quick: bool) -> None:
         out: Folder of the results.
         quick: Whether those of few seeds, steps and cases.
     """
+    # Imports torch, for which a list need not wait.
+    from qrnn_circuits.reproduction.runner import stored_runs
+
     console = table_console(piped=200)
     for experiment in experiments:
         with usage_errors():

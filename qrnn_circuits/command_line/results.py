@@ -42,7 +42,8 @@ def results(
             )
         planned, title = record.context["plan"], record.context.get("device")
         plan: Plan | ForecastPlan
-        if isinstance(planned, dict) and planned.get("task") == "forecast":
+        # The task of a forecast may be one of the user's own, of any name.
+        if isinstance(planned, dict) and "truth" in planned:
             plan = ForecastPlan.from_json(planned)
         else:
             plan = Plan.from_json(planned)

@@ -29,7 +29,7 @@ from qrnn_circuits.command_line.options import (
     ToleranceOption,
 )
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, run_forecast_on
-from qrnn_circuits.command_line.submission import show_waiting, submit_plan
+from qrnn_circuits.command_line.submission import fetch_job, show_waiting, submit_plan
 from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -124,24 +124,20 @@ def run(
             max_usage=max_usage,
         )
     with device_errors():
-        import pennylane as qml
+        from qrnn_circuits.execution import make_report
+        from qrnn_circuits.execution.run import run_and_report
 
-        from qrnn_circuits.execution import make_report, run_plan
-
-        start = time.perf_counter()
-        title = device_title(device, backend=backend, noise=noise)
-        sent = None
         if hasattr(chosen, "submit"):
+            start = time.perf_counter()
             sent = submit_plan(plan, chosen, folder, err=True)
-            title = sent.device
             show_waiting(sent)
+            fetched, kept = fetch_job(chosen, sent.job)
+            seconds = time.perf_counter() - start
+            result = make_report(plan, fetched, device=sent.device, seconds=seconds, kept=kept)
         else:
+            title = device_title(device, backend=backend, noise=noise)
             doing(f"running {len(plan.tapes):,} circuit(s) on {title}")
-        with qml.Tracker(chosen) as tracker:
-            results = run_plan(plan, chosen) if sent is None else chosen.fetch(sent.job)
-        seconds = time.perf_counter() - start
-        kept = tracker.history.get("kept_shots")
-        result = make_report(plan, results, device=title, seconds=seconds, kept=kept)
+            result = run_and_report(plan, chosen, title)
     show_report(result, chart, as_json=as_json)
 
 

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
     from qrnn_circuits.execution.forecast_plan import ForecastPlan
     from qrnn_circuits.execution.forecast_report import ForecastReport
     from qrnn_circuits.training import TrainedRun
-
-_MOST_ROWS = 20
 
 
 def refuse_for_forecasts(meaningless: Mapping[str, object], instead: str = "") -> None:
@@ -191,69 +186,21 @@ def fetch_forecast(
 
 def show_forecast(report: "ForecastReport", chart: Path | None, *, as_json: bool) -> None:
     """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
+    from qrnn_circuits.command_line.forecast_table import forecast_table, forecast_texts
+
     clear()
     if as_json:
         typer.echo(json.dumps(report.to_json()))
     else:
-        _show(report)
+        console = table_console()
+        console.print(forecast_table(report))
+        for text in forecast_texts(report):
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+        if report.remark is not None:
+            console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
     if chart is not None:
         from qrnn_circuits.execution.forecast_chart import draw_device_forecasts
 
         doing("drawing")
         with usage_errors():
             draw_device_forecasts(report, chart)
-
-
-def _show(report: "ForecastReport") -> None:
-    console = table_console()
-    console.print(_table(report))
-    shots = "exact numbers" if report.shots is None else f"{report.shots:,} shots of each circuit"
-    if report.mitigation is not None:
-        shots += f", mitigation {report.mitigation}"
-    lines = [
-        f"{len(report.rows)} window(s), {shots}{_wall_time(report.seconds)}",
-        f"mean squared error  {_figure(report.mean_squared_error)} of scaled values on the device",
-        f"                    {_figure(report.exact_mean_squared_error)} of the exact network",
-    ]
-    for name, (device, exact, difference) in report.root_mean_squared_errors.items():
-        lines.append(
-            f"root mean square    {device:.3g} of {name} on the device, {exact:.3g} exactly,\n"
-            f"                    {difference:.3g} of device from exact"
-        )
-    if report.kept is not None and report.shots is not None and report.kept < report.shots:
-        lines.append(f"fewest kept shots   {report.kept:,} of {report.shots:,}")
-    for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    if report.remark is not None:
-        console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
-
-
-def _wall_time(seconds: float | None) -> str:
-    return "" if seconds is None else f", wall time {seconds:.2f} s"
-
-
-def _figure(figure: tuple[float, float | None]) -> str:
-    """A mean with its standard error."""
-    mean, error = figure
-    return f"{mean:.3g}" if error is None else f"{mean:.3g} ± {error:.1g}"
-
-
-def _table(report: "ForecastReport") -> Table:
-    """The forecasts of the first windows in the units of the series."""
-    count = len(report.targets)
-    shown = max(1, _MOST_ROWS // count)
-    left_out = len(report.rows) > shown
-    table = Table(
-        title=Text(f"forecasts of {report.cell} on {report.device}", style="table.title"),
-        caption=f"shown: {shown} of {len(report.rows):,} windows, --json has all"
-        if left_out
-        else None,
-        box=box.SIMPLE,
-    )
-    for name in ("window", "value", "truth", "exact", "device", "device - exact"):
-        table.add_column(name, justify="left" if name == "value" else "right")
-    for row, values in zip(report.rows[:shown], report.forecasts.transpose(0, 1), strict=False):
-        for name, (device, exact, truth) in zip(report.targets, values.T.tolist(), strict=True):
-            cells = [f"{value:.5g}" for value in (truth, exact, device)]
-            table.add_row(str(row), Text(name), *cells, f"{device - exact:.2g}")
-    return table

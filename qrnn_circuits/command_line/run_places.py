@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qrnn_circuits.atomic_files import check_target
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import CheckpointChoice
 
@@ -25,20 +26,12 @@ def check_page(file: Path) -> None:
     """Raises where no page can be written, before anything that takes long.
 
     Raises:
-        FileNotFoundError: There is no folder for the page.
-        PermissionError: No file can be made in it.
-        IsADirectoryError: The file is a folder.
+        OSError: It cannot be made there.
         ValueError: The file is not named as a page.
     """
-    from qrnn_circuits.training.atomic import check_writable
-
     if file.suffix not in (".html", ".htm"):
         raise ValueError(f"out must end in .html, got {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"out must name a file, but {file} is a folder")
-    if not file.absolute().parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {file.parent} for {file.name}")
-    check_writable(file.parent)
+    check_target(file)
 
 
 def load_members(place: Path) -> list["Member"]:

@@ -7,15 +7,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.training.atomic import check_writable, write_atomically
+from qrnn_circuits.atomic_files import check_target, write_atomically
 
 
 def check_chart_path(path: Path) -> None:
     """Checks where a chart is to go, before anything that takes long.
 
     Raises:
-        FileNotFoundError: If the folder does not exist.
-        OSError: If no such file can be made, or a folder has its name.
+        OSError: If it cannot be made there.
         ValueError: If matplotlib does not know the ending.
     """
     known = Figure().canvas.get_supported_filetypes()
@@ -23,11 +22,7 @@ def check_chart_path(path: Path) -> None:
         raise ValueError(
             f"a chart must end in one of {', '.join(f'.{ending}' for ending in known)}, got {path}"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {path.parent} for the chart {path.name}")
-    if path.is_dir():
-        raise IsADirectoryError(f"a chart must go to a file, but {path} is a folder")
-    check_writable(path.parent)
+    check_target(path)
 
 
 def write_figure(

@@ -15,7 +15,6 @@ from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.expectations import expectation_circuits
-from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
 from qrnn_circuits.execution.plan import check_shots, predictions, shots_advice, spread_rows
@@ -156,10 +155,9 @@ def plan_forecast(
             f"to build, got {realisation!r}"
         )
     check_shots(shots, mitigation)
-    if chip is not None and isinstance(layer, QRNNLayer):
-        target = resolve_target(chip)
+    if isinstance(layer, QRNNLayer):
         for each in cast(Iterable[FeatureQRNNCell], layer.cells):
-            check_width(target, each, realisation_of(realisation, each.semantics))
+            check_width(chip, each, realisation_of(realisation, each.semantics))
     test = run.task.test()
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head

@@ -13,7 +13,6 @@ from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
-from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation, realisation_at
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
@@ -219,8 +218,7 @@ def plan_run(
     options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}
     checked = compile_circuit(model, [0], realisation=realisation, **options)
     realisation = checked.realisation
-    if chip is not None:
-        check_width(resolve_target(chip), model.cell, realisation)
+    check_width(chip, model.cell, realisation)
     predictable = realisation_at(realisation, model.cell.order).predictable
     planned, compiled = [], []
     for step in range(batch.inputs.shape[1]):
@@ -306,17 +304,17 @@ def spread_rows(sequences: int | None, count: int) -> torch.Tensor:
 def _questions(test: Batch, sequences: int | None, steps: int | None) -> tuple[torch.Tensor, Batch]:
     """Rows of the test set, shape ``(sequences,)``, and the first steps of these sequences."""
     rows = spread_rows(sequences, len(test))
-    inputs, outcomes, scored = test.inputs[rows], test.outcomes[rows], test.scored[rows]
+    batch = test.rows(rows)
     if steps is None:
-        return rows, Batch(inputs, outcomes, scored)
-    check_integer("steps", steps, 1, inputs.shape[1])
-    if not scored[:, :steps].any():
-        first = int(scored.any(0).int().argmax())
+        return rows, batch
+    check_integer("steps", steps, 1, batch.inputs.shape[1])
+    if not batch.scored[:, :steps].any():
+        first = int(batch.scored.any(0).int().argmax())
         raise ValueError(
             f"steps must be at least {first + 1}, got {steps}: the task scores no earlier step of "
             "these sequences"
         )
-    return rows, Batch(inputs[:, :steps], outcomes[:, :steps], scored[:, :steps])
+    return rows, Batch(*(tensor[:, :steps] for tensor in batch.tensors))
 
 
 @torch.no_grad()

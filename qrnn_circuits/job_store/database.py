@@ -15,6 +15,7 @@ _APPLICATION_ID = 0x71726E6E  # "qrnn", in the file's header
 _SCHEMA_VERSION = 2
 _BUSY_SECONDS = 30.0
 _WAY_OUT = "move it elsewhere, or name another file in QRNN_JOBS"
+_NOT_WRITTEN = "; name a file in QRNN_JOBS that can be written, such as a copy of this one"
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -106,7 +107,7 @@ class Database:
                 f"cannot record jobs in {self.path}: {error}; name another file in QRNN_JOBS"
             ) from error
         self._holds_data()
-        with self._connection() as connection:
+        with self._connection(unwritten=_NOT_WRITTEN) as connection:
             if _is_new(connection):
                 # One that was there already may be readable by all.
                 with suppress(OSError):
@@ -139,8 +140,9 @@ class Database:
 
     @contextmanager
     def _connection(
-        self, access: str = "mode=rw", *, alone: bool = False
+        self, access: str = "mode=rw", *, alone: bool = False, unwritten: str = ""
     ) -> Iterator[sqlite3.Connection]:
+        """A connection; what is told besides where it cannot write is the caller's."""
         try:
             # Creates no file.
             connection = sqlite3.connect(
@@ -157,7 +159,10 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
         except sqlite3.Error as error:
-            raise JobStoreError(f"cannot use {self.path} as the file of jobs: {error}") from error
+            way_out = unwritten if _lacks_files(error) else ""
+            raise JobStoreError(
+                f"cannot use {self.path} as the file of jobs: {error}{way_out}"
+            ) from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Makes sure that the file holds jobs."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.atomic_files import write_atomically
 from qrnn_circuits.execution.figure_files import write_figure
 from qrnn_circuits.reproduction.charts import draw
 from qrnn_circuits.reproduction.experiment import Experiment
@@ -21,7 +22,6 @@ from qrnn_circuits.reproduction.tables import (
     shown,
     standard_error_names,
 )
-from qrnn_circuits.training.atomic import write_atomically
 
 _DOTS_PER_INCH = 100
 _DIGITS = 6

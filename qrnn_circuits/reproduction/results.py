@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.atomic_files import cut_torn_line, errors_of
 from qrnn_circuits.bounded_readers.files import open_file, parse_json
 from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.reproduction.experiment import Experiment
-from qrnn_circuits.training.atomic import cut_torn_line, errors_of
 
 # Bytes of a file, a hundred times what the largest has, and of a line.
 _LIMIT = 2**28

@@ -78,6 +78,9 @@ NOT_FOR_FORECASTS = (
 )
 """Settings that forecasts have no use for."""
 
+NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
+"""Settings that the line search of L-BFGS rules out."""
+
 _network = partial(_setting, "Network")
 _optimisation = partial(_setting, "Optimisation")
 _schedule = partial(_setting, "Schedule")

@@ -12,9 +12,7 @@ from torch import Tensor
 
 from qrnn_circuits.bounded_readers.arrays import read_arrays
 from qrnn_circuits.bounded_readers.files import open_file
-from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE as DATA_VARIABLE
-from qrnn_circuits.settings.built_in_tasks import VALIDATION as VALIDATION
-from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER as VARIABLE_FOLDER
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE, VALIDATION, VARIABLE_FOLDER
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink
 

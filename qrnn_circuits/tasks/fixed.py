@@ -23,8 +23,7 @@ class FixedTask(Task):
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws sequences, each equally often as far as ``size`` divides."""
         every = self._every
-        rows = draw_evenly(len(every), size, generator)
-        return Batch(every.inputs[rows], every.outcomes[rows], every.scored[rows])
+        return every.rows(draw_evenly(len(every), size, generator))
 
     def validation(self) -> Batch:
         """Every sequence once."""
@@ -38,10 +37,8 @@ class FixedTask(Task):
         """The first symbol of each sequence in turn; all scored steps are for the network."""
         check_integer("count", count, 1)
         every = self.sequences()
-        rows = torch.arange(count) % len(every)
-        return Prompt(
-            every.inputs[rows], every.outcomes[rows], every.scored[rows], autoregressive=True
-        )
+        chosen = every.rows(torch.arange(count) % len(every))
+        return Prompt(chosen.inputs, chosen.outcomes, chosen.scored, autoregressive=True)
 
     def describe_sample(self, prompt: Prompt, symbols: torch.Tensor) -> list[str]:
         """The first symbol, which the prompt gives, and those that follow."""

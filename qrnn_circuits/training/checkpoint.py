@@ -12,9 +12,9 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from qrnn_circuits.atomic_files import write_atomically
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.training.atomic import write_atomically
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.nesting import join, split
 from qrnn_circuits.training.stopping import Standing

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,21 +17,19 @@ from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Initialisation
 from qrnn_circuits.settings.run_settings import (
     NOT_FOR_FORECASTS,
+    NOT_FOR_LBFGS,
     RunSettings,
     check_fields,
     merge,
-    read_toml,
 )
 from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
-from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training.cell_settings import (
     CELL_SETTINGS,
     cells_for,
     constructor_arguments,
-    most_degree,
-    sizes_of_cell,
     unused_settings,
 )
+from qrnn_circuits.training.fitted_recipe import fitted_recipe
 from qrnn_circuits.training.schedule import Schedule
 from qrnn_circuits.training.task_options import (
     build_task,
@@ -52,10 +49,6 @@ _CHANGEABLE = {
     "stop_loss",
     "stop_error",
 }
-
-_NOT_FOR_LBFGS = ("readout_learning_rate", "clip_norm")
-# What recipes say is for their optimiser.
-_FOR_ONE_OPTIMIZER = ("learning_rate", "readout_learning_rate", "decay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +70,7 @@ class RunConfig(RunSettings):
         """
         self._set_names()
         self._check_settings()
-        for name in _NOT_FOR_LBFGS:
+        for name in NOT_FOR_LBFGS:
             value = getattr(self, name)
             if value is not None and self.optimizer == "lbfgs":
                 raise ValueError(
@@ -148,12 +141,8 @@ class RunConfig(RunSettings):
             task: Name of the task or ``"module:attribute"``, a task, or its class.
             layers: Field values that replace the defaults and those of the recipe; of two layers
                 that hold a field, the later one counts. ``task_options`` are merged.
-            recipe: Name of the recipe, or ``"none"``; by default the one that the task names. Its
-                learning rates go with its optimizer, that of the read-out with the other, and
-                settings that the cell has no use for are left out, as are the spreads of biases and
-                weights where either the recipe's neurons or those of the run are of order 0, and
-                pruning where it is not for the neurons. A layer of which each value is a wire has a
-                size of its own, and a smaller workspace has the highest degree that there is.
+            recipe: Name of the recipe, or ``"none"``; by default the one that the task names. Of
+                it counts what :func:`~qrnn_circuits.training.fitted_recipe.fitted_recipe` leaves.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -162,47 +151,12 @@ class RunConfig(RunSettings):
         """
         name, own = _named(task)
         given = merge(name, {"task_options": own}, *layers)
-        options = given["task_options"]
-        check_task_options(name, options)
-        recommended = merge(name, choose_recipe(build_task(name, options), recipe))
-        unsuited: tuple[str, ...] = ("task_options",)
-        if given.get("optimizer") == "lbfgs":
-            unsuited += _NOT_FOR_LBFGS
-        optimizer = recommended.get("optimizer", cls.optimizer)
-        if given.get("optimizer", optimizer) != optimizer:
-            unsuited += _FOR_ONE_OPTIMIZER
-        if "learning_rate" in given:
-            unsuited += ("readout_learning_rate",)
-        order = recommended.get("order", cls.order)
-        if (given.get("order", order) == 0) != (order == 0):
-            unsuited += ("bias_spread", "weight_spread")
-        cell = given.get("cell", cls.cell)
-        unsuited += tuple(unused_settings(name, cell))
-        recommended |= sizes_of_cell(name, cell)
-        semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
-        if given.get("order", order) and semantics == "unitary":
-            unsuited += ("prune_tolerance",)
-        given["task_options"] = recommended["task_options"] | options
-        _fit(name, recommended, given)
-        for unused in unsuited:
-            recommended.pop(unused, None)
+        check_task_options(name, given["task_options"])
+        recommended = fitted_recipe(name, given, recipe)
+        given["task_options"] = recommended.pop("task_options") | given["task_options"]
         config = cls(**{**recommended, **given})
         config._check_used(given)
         return config
-
-    @classmethod
-    def from_toml(cls, path: Path) -> "RunConfig":
-        """Reads a file as :func:`read_toml` does and fills in what it leaves out.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            TypeError: A value has the wrong type.
-            ValueError: The file is not TOML, or a key or value is not acceptable.
-        """
-        layer = read_toml(path)
-        if "task" not in layer:
-            raise ValueError(f"{path} does not say which task it is for: add task = ...")
-        return cls.resolve(layer["task"], layer)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a dict that ``json.dumps`` writes."""
@@ -364,24 +318,6 @@ class RunConfig(RunSettings):
         key = (trial,) if trial else ()
         seeds = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2, np.uint64)
         return torch.Generator().manual_seed(int(seeds[stream]))
-
-
-def _fit(task: str, recommended: dict[str, Any], given: Mapping[str, Any]) -> None:
-    """Leaves out what a recipe says of more steps, longer sequences or larger cells than wanted."""
-    # What is no number here is refused with all settings.
-    numbers = given.get("steps"), recommended.get("restarts"), recommended.get("restart_after")
-    steps, restarts, each = cast(tuple[int, int, int], numbers)
-    if all(isinstance(number, int) for number in numbers) and steps < (restarts + 1) * each:
-        del recommended["restarts"], recommended["restart_after"]
-    length, lengths = given["task_options"].get("length"), recommended.get("curriculum")
-    if isinstance(length, int) and isinstance(lengths, str):
-        shorter = [text for text in lengths.split(",") if int(text) < length]
-        recommended["curriculum"] = ",".join(shorter) or None
-    workspace, degree = given.get("workspace"), recommended.get("degree")
-    if isinstance(workspace, int) and isinstance(degree, int):
-        built = build_task(task, given["task_options"])
-        if most := most_degree(built, workspace, given.get("lane")):
-            recommended["degree"] = min(degree, most)
 
 
 def _flat(config: RunConfig) -> dict[str, object]:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qrnn_circuits.training.atomic import remove_leftovers
+from qrnn_circuits.atomic_files import remove_leftovers
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.ensemble_folder import (
-    check_empty,
     check_optimizer,
     checked_seeds,
     is_described,
@@ -23,7 +22,7 @@ from qrnn_circuits.training.ensemble_folder import (
     write_description,
     write_summary,
 )
-from qrnn_circuits.training.folder_lock import FolderLock, check_folder
+from qrnn_circuits.training.folder_lock import FolderLock, check_empty, check_folder
 from qrnn_circuits.training.joint_steps import JointSteps
 from qrnn_circuits.training.log import Log
 from qrnn_circuits.training.open_files import allow_open_files

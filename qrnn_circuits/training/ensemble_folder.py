@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.atomic_files import write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer, errors_in
-from qrnn_circuits.training.atomic import write_json
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.folder_lock import contents
 
 MOST_SEEDS = 10_000
 _FILE = "ensemble.json"
@@ -45,14 +44,6 @@ def check_optimizer(config: RunConfig) -> None:
 def is_described(folder: Path) -> bool:
     """Whether runs of several seeds were started in a folder."""
     return (folder / _FILE).exists()
-
-
-def check_empty(folder: Path) -> None:
-    """Raises FileExistsError where a folder holds something already."""
-    if contents(folder):
-        raise FileExistsError(
-            f"{folder} is not empty: name another folder, or go on with the runs in it by --resume"
-        )
 
 
 def write_description(folder: Path, config: RunConfig, seeds: list[int]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from qrnn_circuits.training.atomic import leftovers
+from qrnn_circuits.atomic_files import leftovers
 
 LOCK = ".lock"
 """Name of the file in the folder that is locked."""
@@ -19,6 +19,14 @@ def contents(folder: Path) -> set[Path]:
     if not folder.is_dir():
         return set()
     return set(folder.iterdir()) - {folder / LOCK, *leftovers(folder)}
+
+
+def check_empty(folder: Path) -> None:
+    """Raises a ``FileExistsError`` where a folder holds something already."""
+    if contents(folder):
+        raise FileExistsError(
+            f"{folder} is not empty: name another folder, or go on with what is in it by --resume"
+        )
 
 
 def check_folder(path: Path) -> None:

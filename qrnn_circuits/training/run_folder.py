@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 from torch import nn, optim
 
+from qrnn_circuits.atomic_files import remove_leftovers, write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import errors_in
-from qrnn_circuits.training.atomic import remove_leftovers, write_json
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -18,7 +18,13 @@ from qrnn_circuits.training.checkpoint import (
     write_checkpoint,
 )
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.folder_lock import FolderLock, RunInUseError, check_folder, contents
+from qrnn_circuits.training.folder_lock import (
+    FolderLock,
+    RunInUseError,
+    check_empty,
+    check_folder,
+    contents,
+)
 from qrnn_circuits.training.optimizer_states import state_differences
 
 CheckpointName = Literal["best", "last"]
@@ -71,19 +77,12 @@ class RunFolder:
             RunInUseError: Another process is making a run in it.
         """
         check_folder(self.path)
-        self._check_not_started()
+        check_empty(self.path)
         self.path.mkdir(parents=True, exist_ok=True)
         with self.owned():
-            self._check_not_started()
+            check_empty(self.path)
             remove_leftovers(self.path)
             self.write_config(config)
-
-    def _check_not_started(self) -> None:
-        if self.is_started:
-            raise FileExistsError(
-                f"{self.path} is not empty: name another folder, or go on with the run in it by "
-                "--resume"
-            )
 
     @contextmanager
     def owned(self, step: int | None = None, config: RunConfig | None = None) -> Iterator[None]:

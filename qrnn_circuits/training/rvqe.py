@@ -25,7 +25,7 @@ from qrnn_circuits.bounded_readers.pickles import Pickled
 from qrnn_circuits.bounded_readers.tensors import TorchFile, read_torch_file
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.network import QRNN
-from qrnn_circuits.tasks.digit_data import VARIABLE_FOLDER
+from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import RunFolder

@@ -24,6 +24,7 @@ pytest.importorskip("mthree")
 from qrnn_backends import IBMDevice
 from qrnn_backends import mitigation as module
 from qrnn_backends.m3 import M3
+from qrnn_backends.measurements import on_bits
 from qrnn_backends.mitigation import (
     Correction,
     Mitigation,
@@ -33,7 +34,7 @@ from qrnn_backends.mitigation import (
     register_mitigation,
     resolve_mitigation,
 )
-from qrnn_backends.readout import NoShotsKeptError, Readout, on_bits
+from qrnn_backends.readout import NoShotsKeptError, Readout
 from qrnn_circuits.job_store import JobStore
 from tests.backends.readout_errors import matrix
 from tests.backends.tapes import flip

@@ -19,7 +19,8 @@ from pennylane.measurements import (
     VarianceMP,
 )
 
-from qrnn_backends.readout import NoShotsKeptError, Readout, on_bits, with_known_values
+from qrnn_backends.measurements import on_bits
+from qrnn_backends.readout import NoShotsKeptError, Readout
 
 BITS = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 0]], dtype=np.uint8)
 
@@ -176,19 +177,3 @@ def test_counts_of_a_batch_are_a_list_whatever_its_angles_are(
     counts, probabilities = qml.set_shots(node, 10)(kind([0.0, np.pi]))
     assert counts == [{0: 10}, {1: 10}]
     np.testing.assert_array_equal(probabilities, [[1, 0], [0, 1]])
-
-
-def test_a_function_of_outcomes_runs_once_for_each_of_them() -> None:
-    calls = []
-
-    def product(*bits: int) -> int:
-        calls.append(bits)
-        return int(np.prod(bits))
-
-    measured = [qml.ops.MidMeasure(wire, meas_uid=str(wire)) for wire in range(3)]
-    known = with_known_values(qml.expval(qml.ops.MeasurementValue(measured, product)))
-    for _ in range(3):
-        assert [value for _, value in known.mv.items()] == [0] * 7 + [1]
-    assert len(calls) == 8
-    plain = qml.expval(qml.Z(0))
-    assert with_known_values(plain) is plain

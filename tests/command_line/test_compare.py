@@ -65,7 +65,7 @@ def test_gates_are_those_of_an_encoding_and_tolerance(qrnn: Qrnn, runs: Path) ->
 
     refused = qrnn("compare", runs / "series", runs / "longer", "--tolerance", "0.3")
     assert refused.exit_code == 2
-    assert "forecast" in refused.output
+    assert "tolerance must be left out for a network that forecasts" in refused.stderr
 
 
 def test_the_runs_of_seeds_count_as_one_with_their_median_and_spread(

@@ -146,6 +146,20 @@ def test_results_of_a_submitted_forecast_are_those_of_a_run_that_waits(
     assert "wall time" not in qrnn("results", job).stdout
 
 
+def test_results_of_a_users_own_forecast_are_those_of_a_forecast(
+    qrnn: Qrnn, store: JobStore, chip: tuple[str, ...], tmp_path: Path
+) -> None:
+    network = ("--cell", "qrnn", "--workspace", "2", "--hidden-size", "2", "--window", "2")
+    unitary = ("--order", "0", "--degree", "1", "--semantics", "unitary", "--steps", "1")
+    task = ("tests.custom_task:OwnForecast", *TRAIN[2:-2])
+    trained = qrnn("train", *task, *network, *unitary, "--out", tmp_path / "run")
+    assert trained.exit_code == 0, trained.stderr
+    assert qrnn("submit", tmp_path / "run", *chip, "--sequences", "2").exit_code == 0
+    result = qrnn("results", store.records()[0].id, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)["windows"]) == 2
+
+
 def test_a_corrected_forecast_says_by_what(
     qrnn: Qrnn, of_circuits: Path, chip: tuple[str, ...]
 ) -> None:
@@ -177,6 +191,7 @@ def test_only_what_is_known_before_any_circuit_has_run_makes_a_job(
         (("run", "--mitigation", "m3"), "mitigation must be None without shots"),
         (("submit", "--shots", "9", "--steps", "2"), "steps must be left out"),
         (("run", "--chart", "chart.odd"), "chart"),
+        (("report", "--tolerance", "0.1"), "tolerance must be left out for a network that"),
         (("inspect", "--inputs", "0"), "inputs must be left out for a network that forecasts"),
         (("inspect", "--sequence", "99"), "sequence must be from 0 to"),
     ],

@@ -89,6 +89,10 @@ def test_wrong_words_are_refused_before_anything_is_imported_that_takes_long() -
     _imports_nothing_heavy(wrong, 2)
 
 
+def test_a_list_of_experiments_waits_for_no_import_that_takes_long() -> None:
+    assert "xor-initialisation" in _imports_nothing_heavy([["reproduce", "--list"]], 0)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_help_breaks_lines_only_between_paragraphs(name: str) -> None:
     assert "\n" not in load_command(name).help.replace("\n\n", "")

@@ -1,13 +1,11 @@
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from qrnn_circuits.forecaster import Forecaster
-from qrnn_circuits.settings.run_settings import read_toml
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import RunConfig
@@ -47,6 +45,10 @@ def test_later_layers_replace_earlier_ones_and_all_replace_what_the_task_recomme
     assert config.optimizer == "adam"
 
 
+def test_an_integer_counts_as_a_number() -> None:
+    assert isinstance(RunConfig.resolve("xor", {"learning_rate": 1}).learning_rate, float)
+
+
 def test_task_options_are_merged_one_by_one_and_filled_in() -> None:
     config = RunConfig.resolve(
         "digits",
@@ -56,41 +58,6 @@ def test_task_options_are_merged_one_by_one_and_filled_in() -> None:
     assert config.task_options["digits"] == "0-9"
     assert config.task_options["generate"] is False
     assert config.task_options["data"] == "embedded"
-
-
-def test_a_toml_file_gives_fields_and_task_options(tmp_path: Path) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text('task = "xor"\nlearning_rate = 1\nworkspace = 3\n[task_options]\nlength = 9\n')
-    config = RunConfig.from_toml(path)
-    assert config == RunConfig.resolve(
-        "xor", {"learning_rate": 1.0, "workspace": 3, "task_options": {"length": 9}}
-    )
-    assert isinstance(config.learning_rate, float)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("workspace = ", "not a TOML file"),
-        ("workspaces = 3", "unknown setting 'workspaces'; did you mean workspace?"),
-        ("qqq = 3", "unknown setting 'qqq'; known are task, .*stop_error"),
-        ("task_options = 3", "task_options must be a table, got 3"),
-        ("workspace = 3", "does not say which task"),
-    ],
-)
-def test_a_wrong_toml_file_is_refused_with_its_name(
-    tmp_path: Path, text: str, message: str
-) -> None:
-    path = tmp_path / "run.toml"
-    path.write_text(text)
-    with pytest.raises((TypeError, ValueError), match=message) as caught:
-        RunConfig.from_toml(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_missing_toml_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no configuration file .*absent\.toml"):
-        read_toml(tmp_path / "absent.toml")
 
 
 @pytest.mark.parametrize(
@@ -165,51 +132,6 @@ def test_what_is_not_for_lbfgs_is_refused_and_left_out_where_the_task_recommends
     assert getattr(RunConfig.resolve("digits", pixels, {"optimizer": "lbfgs"}), name) is None
 
 
-def test_recommended_learning_rates_are_left_out_where_they_do_not_fit() -> None:
-    pixels = {"task_options": {"data": "folder"}}
-    recommended = RunConfig.resolve("digits", pixels)
-    plain = RunConfig(task="xor")
-    assert recommended.readout_learning_rate is not None
-    assert recommended.decay != plain.decay
-    given = RunConfig.resolve("digits", pixels, {"learning_rate": 0.003})
-    assert given.readout_learning_rate is None
-    assert given.decay == recommended.decay
-    for optimizer in ("sgd", "lbfgs"):
-        other = RunConfig.resolve("digits", pixels, {"optimizer": optimizer})
-        assert other.readout_learning_rate is None
-        assert (other.learning_rate, other.decay) == (plain.learning_rate, plain.decay)
-
-
-def test_recommended_learning_rates_go_with_their_optimizer() -> None:
-    sines = {"task_options": {"series": "sines"}}
-    recommended = RunConfig.resolve("forecast", sines)
-    assert recommended.optimizer == "lbfgs"
-    assert RunConfig.resolve("forecast", sines, {"optimizer": "lbfgs"}) == recommended
-    other = RunConfig.resolve("forecast", sines, {"optimizer": "adam"})
-    assert other.learning_rate == RunConfig(task="xor").learning_rate != recommended.learning_rate
-
-
-@pytest.mark.parametrize(
-    ("task", "options", "most"), [("forecast", {"series": "sines"}, 2), ("digits", {}, 3)]
-)
-def test_a_recommended_degree_fits_a_smaller_workspace(
-    task: str, options: dict[str, object], most: int
-) -> None:
-    settings = {"task_options": options | ({"data": "embedded"} if task == "digits" else {})}
-    assert RunConfig.resolve(task, settings).degree > most
-    smaller = RunConfig.resolve(task, settings, {"workspace": 2})
-    assert smaller.degree == most
-    smaller.build_model()
-    with pytest.raises(ValueError, match="degree must be"):
-        RunConfig.resolve(task, settings, {"workspace": 2, "degree": most + 1}).build_model()
-
-
-def test_a_recommended_degree_stays_where_more_lane_wires_make_up_for_the_workspace() -> None:
-    settings = {"task_options": {"data": "embedded"}}
-    wider = RunConfig.resolve("digits", settings, {"workspace": 2, "lane": 3})
-    assert wider.degree == RunConfig.resolve("digits", settings).degree
-
-
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.schedule.learning_rate(step) for step in range(4)]
@@ -265,15 +187,6 @@ def test_spreads_that_are_left_out_follow_from_the_order(tiny: Tiny) -> None:
         assert RunConfig.from_json(config.to_json()) == config
 
 
-def test_recommended_spreads_of_sharpened_neurons_are_not_for_those_of_order_0() -> None:
-    assert RunConfig.resolve("digits", recipe="drawing").bias_spread == 0.5
-    assert RunConfig.resolve("digits", {"order": 1}, recipe="drawing").bias_spread == 0.5
-    config = RunConfig.resolve("digits", {"order": 0}, recipe="drawing")
-    assert config.bias_spread is None
-    given = RunConfig.resolve("digits", {"order": 0, "bias_spread": 0.2}, recipe="drawing")
-    assert given.bias_spread == 0.2
-
-
 def test_the_schedule_of_a_run_may_change(tiny: Tiny) -> None:
     changes = {
         "steps": 99,
@@ -301,11 +214,3 @@ def test_the_data_of_a_run_may_move_to_another_folder_but_not_become_others() ->
     assert moved.task_options["data"] == "/new"
     with pytest.raises(ValueError, match="data is '/old', got 'embedded'"):
         config.changed({"task_options": {"data": "embedded"}})
-
-
-@pytest.mark.parametrize("cell", ["fast-weights", "recurrent-circuit", "recurrent-circuit,depth=2"])
-def test_a_layer_of_as_many_wires_as_values_is_of_a_size_that_can_be_simulated(cell: str) -> None:
-    options = {"task_options": {"series": "sines"}, "cell": cell}
-    assert RunConfig.resolve("forecast", options).hidden_size == 4
-    assert RunConfig.resolve("forecast", options, {"hidden_size": 3}).hidden_size == 3
-    assert RunConfig.resolve("forecast", options | {"cell": "qrnn"}).hidden_size == 12

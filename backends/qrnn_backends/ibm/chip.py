@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from qrnn_backends.ibm.service import RuntimeService
 from qrnn_backends.qiskit_common.chip_model import chip_model
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
-from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
+from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend, is_fake
 from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.transpiler import Target
 
-_LOCAL_PREFIX = "fake_"
 _LEAST_BUSY = "least_busy"
 
 
@@ -98,7 +97,7 @@ def check_backend(backend: Any, wires: int) -> None:  # noqa: ANN401
         return
     require_modules("qiskit", "qiskit_ibm_runtime")
     if isinstance(backend, str):
-        if not backend.startswith(_LOCAL_PREFIX):
+        if not is_fake(backend):
             return
         backend = fake_backend(backend)
     from qiskit_ibm_runtime import IBMBackend
@@ -140,7 +139,7 @@ def open_chip(
             "model such as 'fake_fez'"
         )
     if isinstance(backend, str):
-        if backend.startswith(_LOCAL_PREFIX):
+        if is_fake(backend):
             # The target takes a second to build, and the model has it.
             model = chip_model(backend)
             return RuntimeChip(fake_backend(backend), model.target, True, level)

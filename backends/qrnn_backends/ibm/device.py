@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from numbers import Real
 from pathlib import Path
@@ -20,22 +19,15 @@ from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
 from qrnn_backends.ibm.jobs import ServiceJobs, SubmittedJob
-from qrnn_backends.ibm.limits import Division, divide
-from qrnn_backends.ibm.options import (
-    check_circuits,
-    check_repetition_delay,
-    executed_shots,
-    sampler_options,
-    with_time_limit,
-)
+from qrnn_backends.ibm.options import check_circuits, sampler_options, with_time_limit
+from qrnn_backends.ibm.prepared_batch import PreparedBatch, prepare_batch
 from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
-from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import JobCancelledError, JobFailedError, RuntimeService
 from qrnn_backends.ibm.simulation import simulate
-from qrnn_backends.ibm.usage import UsageEstimate, usage
+from qrnn_backends.ibm.usage import UsageEstimate
 from qrnn_backends.mitigation import Mitigation, check_mitigation, resolve_mitigation
 from qrnn_backends.qiskit_common import preprocess
-from qrnn_backends.qiskit_common.program import Program, programs
+from qrnn_backends.qiskit_common.program import programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_backends.seeds import random_generator
 from qrnn_circuits.checks import plain
@@ -316,7 +308,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         config = self.setup_execution_config()
         return job_of(preprocess.measured_circuits(config, self.name, self.wires), tapes)
 
-    def _prepared(self, tapes: Sequence[QuantumScript]) -> "_Prepared":
+    def _prepared(self, tapes: Sequence[QuantumScript]) -> PreparedBatch:
         if not tapes:
             raise ValueError("tapes must hold at least one circuit")
         if not all(tape.shots for tape in tapes):
@@ -325,17 +317,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if self._chip is None:
             qubits = max(program.circuit.num_qubits for program in batch)
             self._chip = open_chip(self._backend, self._service, qubits=qubits, level=self._level)
-        chip = self._chip
-        check_repetition_delay(self._options, chip.backend)
-
-        def transpile(program: Program) -> "QuantumCircuit":
-            if program.structure not in self._transpiled:
-                self._transpiled[program.structure] = chip.transpile(program.circuit)
-            return self._transpiled[program.structure]
-
-        pubs = sampling.bundle(batch, transpile)
-        division = divide(pubs, lambda shots: executed_shots(self._options, shots))
-        return _Prepared(chip, batch, division, usage(division.jobs, chip, self._options))
+        return prepare_batch(batch, self._chip, self._options, self._transpiled)
 
     def _submit(
         self,
@@ -351,7 +333,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         estimate.check(self._max_usage)
         if prepared.division.reason is not None:
             logger.warning(prepared.division.reason)
-        layout = self._layout(prepared, tapes, recipes)
+        layout = prepared.layout(tapes, recipes, self._mitigation)
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.
@@ -387,36 +369,3 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
                 ],
             )
         return record.id
-
-    def _layout(
-        self,
-        prepared: "_Prepared",
-        tapes: Sequence[QuantumScript],
-        recipes: Sequence[Recipe] | None,
-    ) -> dict[str, Any]:
-        """How the bits of a batch become results, as plain JSON."""
-        errors = None if self._mitigation is None else prepared.chip.readout_matrices
-        layout = sampling.layout(prepared.programs, prepared.pubs, errors)
-        if self._mitigation is not None:
-            layout["mitigation"] = self._mitigation.name
-        if recipes is not None:
-            layout = sampling.with_shares(layout, tapes)
-            layout["recipes"] = [recipe.to_json() for recipe in recipes]
-        if len(prepared.division.jobs) > 1:
-            layout["jobs"] = len(prepared.division.jobs)
-        return layout
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A batch that is ready to be sent, and what the chip would take for it."""
-
-    chip: RuntimeChip
-    programs: list[Program]
-    division: Division
-    estimate: UsageEstimate
-
-    @property
-    def pubs(self) -> list[Pub]:
-        """What all jobs run, in order."""
-        return list(chain.from_iterable(self.division.jobs))

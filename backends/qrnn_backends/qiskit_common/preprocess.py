@@ -29,6 +29,11 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
+from qrnn_backends.measurements import (
+    check_distinct,
+    with_identity_on_wires,
+    with_known_values,
+)
 from qrnn_backends.mid_circuit import (
     WithoutShots,
     check_mcm_config,
@@ -37,12 +42,7 @@ from qrnn_backends.mid_circuit import (
 )
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
-from qrnn_backends.readout import (
-    check_distinct,
-    stacked,
-    with_identity_on_wires,
-    with_known_values,
-)
+from qrnn_backends.readout import stacked
 from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.basic import basic_operations

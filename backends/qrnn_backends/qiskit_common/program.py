@@ -16,9 +16,10 @@ from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
 from qrnn_backends.circuit_checks import check_numbers
+from qrnn_backends.measurements import mid_circuit, values_on_bits, with_wires
 from qrnn_backends.qiskit_common.observables import has_own_basis, is_identity
 from qrnn_backends.qiskit_common.qubits import qubit_order
-from qrnn_backends.readout import Readout, mid_circuit, values_on_bits, with_wires
+from qrnn_backends.readout import Readout
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
 from qrnn_circuits.circuits.qiskit.shared import shared_operations
 

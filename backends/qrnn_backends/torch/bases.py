@@ -13,7 +13,12 @@ from pennylane.measurements import (
 from pennylane.operation import Operator
 from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, Sum
 
-from qrnn_backends.readout import mid_circuit, values_on_bits, with_identity_on_wires, with_wires
+from qrnn_backends.measurements import (
+    mid_circuit,
+    values_on_bits,
+    with_identity_on_wires,
+    with_wires,
+)
 from qrnn_backends.torch.exact import is_recorded
 
 Shadow: TypeAlias = ClassicalShadowMP | ShadowExpvalMP

@@ -15,8 +15,8 @@ from pennylane.measurements import (
 )
 from torch import Tensor
 
+from qrnn_backends.measurements import mid_circuit
 from qrnn_backends.mid_circuit import MIXTURE, PureStateMP
-from qrnn_backends.readout import mid_circuit
 from qrnn_backends.torch.mixture import measure_mixture
 from qrnn_backends.torch.representation import DensityMatrices
 from qrnn_backends.torch.simulation import ExactBranches

@@ -29,8 +29,8 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
+from qrnn_backends.measurements import with_identity_on_wires, with_known_values
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
-from qrnn_backends.readout import with_identity_on_wires, with_known_values
 from qrnn_backends.torch.simulation import runs
 
 # What parameters may be for backpropagation to go through torch.

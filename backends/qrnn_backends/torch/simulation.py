@@ -11,6 +11,7 @@ from pennylane.operation import Operator, StatePrepBase
 from pennylane.ops import Conditional, MeasurementValue, MidMeasure
 from torch import Tensor
 
+from qrnn_backends.measurements import mid_circuit
 from qrnn_backends.torch.distinct_rows import distinct_rows
 from qrnn_backends.torch.representation import (
     DensityMatrices,
@@ -345,12 +346,7 @@ def _asked_for(
     operations: Sequence[Operator], measurements: Sequence[qml.measurements.MeasurementProcess]
 ) -> list[frozenset[str]]:
     """After each operation, the measurements whose outcomes are yet to be used."""
-    later: frozenset[str] = frozenset()
-    for measurement in measurements:
-        values = measurement.mv if isinstance(measurement.mv, Sequence) else [measurement.mv]
-        for value in values:
-            if value is not None:
-                later |= {m.meas_uid for m in value.measurements}
+    later = frozenset(part.meas_uid for each in measurements for part in mid_circuit(each))
     asked_for = []
     for operation in reversed(operations):
         asked_for.append(later)

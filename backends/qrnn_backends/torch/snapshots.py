@@ -8,7 +8,7 @@ from pennylane.measurements import MeasurementProcess
 from pennylane.tape import QuantumScript
 from pennylane.wires import Wires
 
-from qrnn_backends.readout import with_identity_on_wires
+from qrnn_backends.measurements import options_of, with_identity_on_wires
 from qrnn_backends.wires import ordered_wires
 
 
@@ -59,7 +59,4 @@ def _on_all_wires(measurement: MeasurementProcess, wires: Wires) -> MeasurementP
     named = measurement.wires or measurement.obs is not None or measurement.mv is not None
     if named or measurement.eigvals() is not None:
         return measurement
-    options: dict[str, Any] = {}
-    if isinstance(measurement, qml.measurements.CountsMP):
-        options["all_outcomes"] = measurement.all_outcomes
-    return type(measurement)(wires=wires, **options)
+    return type(measurement)(wires=wires, **options_of(measurement))

@@ -160,6 +160,11 @@ def resolve_target(target: Any) -> Chip:  # noqa: ANN401
     )
 
 
+def is_fake(name: str) -> bool:
+    """Whether a chip's name is that of a fake backend, whose calibration data are installed."""
+    return name.startswith("fake_")
+
+
 def fake_backend(name: str) -> Any:  # noqa: ANN401
     """A fake backend by name, such as ``"fake_fez"``.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from qrnn_circuits.training.atomic import cut_torn_line, errors_of
+from qrnn_circuits.atomic_files import cut_torn_line, errors_of
 from qrnn_circuits.training.folder_lock import check_folder
 from qrnn_circuits.training.sweeps.journal import check_journal, journal_error
 

@@ -172,14 +172,7 @@ def test_a_device_without_mitigation_fetches_what_was_submitted_with_it(
     tapes = [flip(1.0, shots=5_000)]
     (raw,) = device(seed=2).execute(tapes)
     job = device(seed=2, mitigation="m3").submit(tapes)
-    program = """
-import sys, pennylane
-device = pennylane.device("qrnn.ibm", jobs=sys.argv[1])
-print(*device.fetch(sys.argv[2])[0])
-"""
-    fetched = subprocess.run(
-        [sys.executable, "-c", program, path, job], capture_output=True, text=True, check=True
-    )
+    (found,) = IBMDevice(jobs=path).fetch(job)
     matrices = np.array(JobStore(path).program(job)["pubs"][0]["matrices"])
     # Bit 0 is the first wire; all four patterns are read.
     assert raw.all()
@@ -188,7 +181,6 @@ print(*device.fetch(sys.argv[2])[0])
     assert (corrected < 0).sum() <= 1, "else the nearest distribution is another"
     negative = corrected.clip(max=0).sum()
     nearest[nearest > 0] += negative / (nearest > 0).sum()
-    found = np.array(fetched.stdout.split(), dtype=float)
     np.testing.assert_allclose(found, nearest, atol=1e-5)
     assert np.abs(found - raw).max() > 0.01
 
@@ -349,26 +341,32 @@ import sys
 import pennylane as qml
 from pennylane.tape import QuantumScript
 device = qml.device("qrnn.ibm", backend="fake_manila", jobs=sys.argv[1])
-for number in range(int(sys.argv[3])):
+# A slow start would keep the processes apart.
+print("ready", flush=True)
+for number in range(int(sys.argv[2])):
     tape = QuantumScript([qml.RY(0.1 * number, 0)], [qml.probs(wires=[0])], 10 + number)
-    job = device.submit([tape], context={"process": sys.argv[2], "number": number})
-    device.fetch(job)
+    device.fetch(device.submit([tape], context={"process": "other", "number": number}))
 """
 
 
-def test_two_processes_at_once_lose_nothing(path: Path) -> None:
+def test_two_processes_at_once_lose_nothing(path: Path, device: MakeDevice) -> None:
     jobs = 4
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", _SUBMIT_AND_FETCH, path, name, str(jobs)],
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        for name in "ab"
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
+    dev = device()
+    with subprocess.Popen(
+        [sys.executable, "-c", _SUBMIT_AND_FETCH, path, str(jobs)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        for number in range(jobs):
+            tape = flip(0.1 * number, shots=10 + number)
+            dev.fetch(dev.submit([tape], context={"process": "this", "number": number}))
+    assert other.returncode == 0
     records = JobStore(path).records()
     assert sorted((record.context["process"], record.context["number"]) for record in records) == [
-        (name, number) for name in "ab" for number in range(jobs)
+        (name, number) for name in ("other", "this") for number in range(jobs)
     ]
     for record in records:
         assert record.status is JobStatus.DONE

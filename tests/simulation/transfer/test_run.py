@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -43,6 +43,7 @@ def random_model(seed: int, workspace: int, lane: int, **options: Any) -> QRNN: 
 @pytest.mark.parametrize("memory", [2**28, 1])
 @pytest.mark.parametrize("products", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 2**31),
     batch=st.integers(1, 5),

@@ -9,8 +9,9 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from qrnn_circuits.training import atomic
-from qrnn_circuits.training.atomic import (
+from qrnn_circuits import atomic_files
+from qrnn_circuits.atomic_files import (
+    check_target,
     cut_torn_line,
     leftovers,
     remove_leftovers,
@@ -49,7 +50,7 @@ def test_leftovers_are_the_temporary_files_of_a_killed_writer(tmp_path: Path) ->
 def test_a_link_laid_beforehand_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic, "token_hex", lambda _: "known")
+    monkeypatch.setattr(atomic_files, "token_hex", lambda _: "known")
     victim = tmp_path / "victim"
     victim.write_bytes(b"kept")
     (tmp_path / ".file.known.tmp").symlink_to(victim)
@@ -61,7 +62,7 @@ def test_a_link_laid_beforehand_is_not_followed(
 _WRITER = """
 import os, sys, time
 from pathlib import Path
-from qrnn_circuits.training.atomic import write_atomically
+from qrnn_circuits.atomic_files import write_atomically
 os.fsync = lambda _: (print("written", flush=True), time.sleep(60))
 write_atomically(Path(sys.argv[1]), b"half")
 """
@@ -128,3 +129,11 @@ def test_only_whole_lines_stay(tmp_path: Path, content: bytes, kept: bytes, mode
     with path.open(mode) as file:
         cut_torn_line(cast(BinaryIO, file))
     assert path.read_bytes() == kept
+
+
+def test_where_no_file_can_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
+    check_target(tmp_path / "page.html")
+    with pytest.raises(FileNotFoundError, match=r"no folder .*absent for page.html: make it first"):
+        check_target(tmp_path / "absent" / "page.html")
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file"):
+        check_target(tmp_path)

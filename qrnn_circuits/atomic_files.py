@@ -42,10 +42,20 @@ def write_atomically(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
 
 
-def check_writable(folder: Path) -> None:
-    """Raises a ``PermissionError`` where a file cannot be made, before anything that takes long."""
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+def check_target(path: Path) -> None:
+    """Checks where a file is to go, before anything that takes long.
+
+    Raises:
+        FileNotFoundError: There is no folder for it.
+        IsADirectoryError: A folder has its name.
+        PermissionError: No file can be made in the folder.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} for {path.name}: make it first")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file, such as one in it")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path.parent))
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
