@@ -25,7 +25,7 @@ def fewer_gates(task: Task, model: RecurrentNetwork) -> list[str]:
         "a lower --degree": getattr(cell, "degree", 1) > 1,
         "fewer --stages": getattr(cell, "stages", 0) > 0,
         "a smaller --workspace": cell.workspace > 1,
-        "a shorter --length": hasattr(task, "length"),
+        "a shorter --length": getattr(task, "length", None) is not None,
     }
     return [*_reading(task), *(option for option, applies in smaller.items() if applies)]
 

@@ -141,7 +141,7 @@ def picture(figure: Figure) -> str:
 def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each figure of a test."""
     if isinstance(figures, Evaluation):
-        return [
+        rows = [
             (
                 "test error",
                 f"{figures.test_error:.2%} ± {figures.standard_error:.2%}",
@@ -154,6 +154,10 @@ def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str
             ),
             ("tested on", f"{figures.count:,}", figures.unit.replace("_", " ")),
         ]
+        if figures.guessing_error is not None:
+            guessed = f"{figures.guessing_error:.2%}"
+            rows.insert(1, ("by guessing", guessed, "error of the most frequent answer each time"))
+        return rows
     rows = [
         ("mean squared error", f"{figures.mean_squared_error:.3g}", "of scaled values"),
         (

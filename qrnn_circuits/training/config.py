@@ -152,8 +152,9 @@ class RunConfig(RunSettings):
                 learning rates go with its optimizer, that of the read-out with the other, and
                 settings that the cell has no use for are left out, as are the spreads of biases and
                 weights where either the recipe's neurons or those of the run are of order 0, and
-                pruning where it is not for the neurons. A layer of which each value is a wire has a
-                size of its own, and a smaller workspace has the highest degree that there is.
+                pruning where it is not for the neurons. Neurons of order 0 are unitary. A layer of
+                which each value is a wire has a size of its own, and a smaller workspace has the
+                highest degree that there is.
 
         Raises:
             TypeError: A value has the wrong type.
@@ -179,8 +180,9 @@ class RunConfig(RunSettings):
         cell = given.get("cell", cls.cell)
         unsuited += tuple(unused_settings(name, cell))
         recommended |= sizes_of_cell(name, cell)
-        semantics = given.get("semantics", recommended.get("semantics", cls.semantics))
-        if given.get("order", order) and semantics == "unitary":
+        if not given.get("order", order):
+            recommended["semantics"] = "unitary"
+        elif given.get("semantics", recommended.get("semantics", cls.semantics)) == "unitary":
             unsuited += ("prune_tolerance",)
         given["task_options"] = recommended["task_options"] | options
         _fit(name, recommended, given)

@@ -81,7 +81,7 @@ def test_of_order_0_one_circuit_stands_for_all_realisations(
     for realisations in (None, EVERY):
         inspection = inspect_circuit(model, [1, 0], [1, 0], realisations=realisations)
         (entry,) = inspection.realisations
-        assert entry.realisation.semantics == semantics
+        assert entry.realisation.name == "multiplexed"
         assert entry.acceptance == pytest.approx(kept)
         assert entry.error is None
         assert (entry.resources.qubits, entry.resources.measurements) == (3, 2)
