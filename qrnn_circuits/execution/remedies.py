@@ -41,6 +41,17 @@ def dropping(realisation: Realisation, tolerance: float) -> list[str]:
     return ["a --tolerance that drops small rotations"] if drops and not tolerance else []
 
 
+def leaving_out_pruned(pruned: bool, tolerance: float) -> list[str]:
+    """A sentence where training has pruned rotations that the circuit still has.
+
+    Args:
+        pruned: Whether it has pruned any.
+        tolerance: Up to which angle the circuit drops rotations, in radians.
+    """
+    text = "rotations were pruned in training: --tolerance 0.05 leaves them out of the circuit"
+    return [text] if pruned and not tolerance else []
+
+
 def alternatives(options: Sequence[str]) -> str:
     """The options in words: ``"a, b or c"``."""
     return " or ".join(filter(None, [", ".join(options[:-1]), *options[-1:]]))

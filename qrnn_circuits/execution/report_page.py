@@ -22,6 +22,7 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_notes,
     inspection_title,
 )
+from qrnn_circuits.execution.remedies import leaving_out_pruned
 from qrnn_circuits.execution.report import CircuitReport, Report
 from qrnn_circuits.execution.run_report import Example, RunReport
 from qrnn_circuits.execution.table import accuracy_text
@@ -72,11 +73,15 @@ def report_page(report: RunReport) -> str:
     inspection = report.inspection
     table: dict[str, Any] | None = None
     if inspection is not None:
+        pruned = dict(report.settings).get("prune_tolerance", "-") != "-"
         table = {
             "title": inspection_title(inspection),
             "columns": column_names(inspection),
             "rows": count_rows(inspection) + estimate_rows(inspection),
-            "notes": inspection_notes(inspection),
+            "notes": [
+                *inspection_notes(inspection),
+                *leaving_out_pruned(pruned, inspection.tolerance),
+            ],
         }
     forecasts = None
     if report.forecasts is not None:
