@@ -196,7 +196,7 @@ def _example(example: Example) -> dict[str, Any]:
         "kept": f"{example.kept:.3g}",
         "bars": [
             {
-                "symbol": symbol,
+                "symbol": dict(enumerate(example.class_names)).get(symbol, symbol),
                 "probability": f"{example.exact[symbol]:.1%}",
                 "width": f"{100 * example.exact[symbol]:.1f}",
                 "right": symbol == example.right,

@@ -261,6 +261,11 @@ class Sequences(SequencesOptions, Task):
         return "sequences" if self.target == "label" else super().answer_unit
 
     @property
+    def class_names(self) -> Sequence[str]:
+        """The classes of labels."""
+        return self._contents.classes
+
+    @property
     def lane(self) -> int:
         """Number of lane wires, as many as the symbols and the classes need."""
         most = max(self._contents.symbols, len(self._contents.classes))

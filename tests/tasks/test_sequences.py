@@ -53,6 +53,8 @@ def test_the_step_that_reads_the_last_symbol_predicts_the_label(
         assert batch.scored[row].nonzero()[:, 0].tolist() == [length - 1]
     assert task.describe(batch.outcomes) == ["yes", "no", "no", "yes"]
     assert task.answer_unit == "sequences"
+    assert list(task.class_names) == ["no", "yes"]
+    assert list(make_task(*LINES).class_names) == []
 
 
 def test_a_drawn_label_stands_behind_the_sequence_that_it_is_of(
