@@ -24,7 +24,9 @@ def test_neurons_of_order_0_are_unitary_and_lose_no_shots_whatever_they_are_call
     model = make_model(lane=1, workspace=2, degree=1, order=0, semantics=semantics)
     circuit = compile_circuit(model, [1, 0], [UNREAD, None])
     assert (model.cell.semantics, circuit.realisation.name) == ("unitary", "multiplexed")
-    operations = circuit.tape.operations
+    named = compile_circuit(model, [1, 0], [UNREAD, None], realisation="postselect")
+    assert named.realisation.name == "postselect"
+    operations = [*circuit.tape.operations, *named.tape.operations]
     assert [each for each in operations if getattr(each, "postselect", None) is not None] == []
 
 

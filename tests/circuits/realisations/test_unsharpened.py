@@ -145,7 +145,7 @@ def test_a_symbolic_circuit_has_angles_linear_in_the_cells_parameters(
 ) -> None:
     options: dict[str, Any] = {"lane": 1, "workspace": 2, "order": 0}
     model, other = make_model(**options), make_model(**options, seed=1)
-    for name in ("repeat_until_success", "amplified"):
+    for name in ("postselect", "repeat_until_success", "amplified"):
         circuit = compile_circuit(model, [1], realisation=name, symbolic=True)
         symbolic = circuit.to_qiskit()
         assert {parameter.name.split("[")[0] for parameter in symbolic.parameters} == {
