@@ -97,7 +97,7 @@ def make(name: str, folders: dict[int, Path]) -> None:
 def row(name: str) -> str:
     """A network and its figures as a row of a table."""
     made = pretrained_figures(name)
-    test_error, sampled_error, _, (unit, count) = made["figures"].items()
+    test_error, sampled_error, *_, (unit, count) = made["figures"].items()
     cell = load_pretrained(name).model.cell
     sizes = ", ".join(f"{text} {cell.sizes()[text]}" for text in ("workspace", "stages", "order"))
     parameters = sum(parameter.numel() for parameter in cell.parameters())

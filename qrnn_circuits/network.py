@@ -352,7 +352,7 @@ class QRNN(RecurrentNetwork):
             stages: Number of work stages, at least 0.
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
-            semantics: ``"postselected"`` or ``"unitary"``.
+            semantics: ``"postselected"`` or ``"unitary"``; of order 0 always the latter.
             basis: What the trainable coefficients are of, ``"monomials"`` or ``"parities"``, see
                 :class:`~qrnn_circuits.QRNNCell`.
             strategy: ``"auto"``, ``"transfer"``, ``"state"`` or ``"stepwise"``. What

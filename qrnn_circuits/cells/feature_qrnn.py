@@ -83,7 +83,7 @@ class FeatureQRNNCell(NeuronCell):
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Largest number of bits and features in a monomial, from 1 to ``W - 1 + F``; of
                 the neurons onto lane wires, which know no features, at most W.
-            semantics: ``"postselected"`` or ``"unitary"``.
+            semantics: ``"postselected"`` or ``"unitary"``; of order 0 always the latter.
             feature_spread: Standard deviation of the initial coefficients of monomials with a
                 feature, in radians.
             initialisation: Spreads of the other initial parameters.
@@ -111,7 +111,8 @@ class FeatureQRNNCell(NeuronCell):
         self.workspace = workspace
         self.stages = stages
         self.order = order
-        self.semantics: Semantics = semantics
+        # Nothing is sharpened, hence nothing postselected.
+        self.semantics: Semantics = semantics if order else "unitary"
         self.polynomial = FeaturePolynomial(workspace - 1, features, degree)
         self.readout_polynomial = BooleanPolynomial(workspace, min(degree, workspace))
         self.feature_spread = feature_spread

@@ -77,7 +77,7 @@ class QRNNCell(NeuronCell):
             stages: Number of work stages, at least 0.
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
             degree: Degree of every neuron's polynomial, from 1 to ``W + I - 1``.
-            semantics: ``"postselected"`` or ``"unitary"``.
+            semantics: ``"postselected"`` or ``"unitary"``; of order 0 always the latter.
             basis: What the trainable coefficients are of: ``"monomials"``, as in the paper, or
                 ``"parities"``. The functions are the same, but an optimiser which moves each
                 coefficient by itself goes another way, with many controls a far better one.
@@ -104,7 +104,8 @@ class QRNNCell(NeuronCell):
         self.workspace = workspace
         self.stages = stages
         self.order = order
-        self.semantics: Semantics = semantics
+        # Nothing is sharpened, hence nothing postselected.
+        self.semantics: Semantics = semantics if order else "unitary"
         self.polynomial = BooleanPolynomial(workspace + lane - 1, degree, basis)
         initialisation = initialisation_of(initialisation)
         neurons = workspace * (1 + stages) + lane

@@ -49,7 +49,7 @@ def registers(cell: Cell, realisation: Realisation | str | None = None) -> Regis
         >>> registers(QRNNCell(lane=1, workspace=2, order=2))
         Registers(lane=range(0, 1), workspace=range(1, 3), ancillas=range(3, 5))
     """
-    chosen = realisation_of(realisation, cell.semantics)
+    chosen = realisation_of(realisation, cell.semantics, cell.order)
     ancillas = realisation_at(chosen, cell.order).ancillas(cell.order)
     lane = range(cell.lane)
     workspace = range(lane.stop, lane.stop + cell.workspace)
@@ -118,7 +118,7 @@ def cell_stages(
         ValueError: If a symbol is out of range, or the realisation does not exist, cannot be built
             or is not of the cell's semantics.
     """
-    chosen = realisation_of(realisation, cell.semantics)
+    chosen = realisation_of(realisation, cell.semantics, cell.order)
     lane, workspace, ancillas = registers(cell, chosen)
     if not cell.features:
         _check_symbol(cell, "symbol", symbol)

@@ -84,7 +84,7 @@ def expectation_circuits(
     Raises:
         ValueError: If the realisation is not of the cell's semantics.
     """
-    chosen = realisation_of(realisation, cell.semantics)
+    chosen = realisation_of(realisation, cell.semantics, cell.order)
     circuits = []
     for step, sequence in read.nonzero().tolist():
         with qml.QueuingManager.stop_recording():

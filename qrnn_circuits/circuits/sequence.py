@@ -64,7 +64,7 @@ def compile_circuit(
         (Amplified(length=5), (0, None, None), (1, 2))
     """
     cell = model.cell
-    realisation = realisation_of(realisation, cell.semantics)
+    realisation = realisation_of(realisation, cell.semantics, cell.order)
     built = realisation_at(realisation, cell.order)
     built.check(order=cell.order, controls=cell.most_controls)
     check_dropping(tolerance, built, symbolic=symbolic)

@@ -32,7 +32,7 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write an HTML page as well, with the curves, which reads without a network.",
+            help="Write an HTML page as well, with the curves, which needs no internet.",
             show_default=False,
         ),
     ] = None,

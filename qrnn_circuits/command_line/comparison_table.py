@@ -10,6 +10,7 @@ from qrnn_circuits.execution.comparison import Comparison
 from qrnn_circuits.execution.comparison_words import (
     figure_notes,
     figure_rows,
+    gate_notes,
     gate_rows,
     verdict_texts,
 )
@@ -29,6 +30,8 @@ def comparison_parts(comparison: Comparison) -> Iterator[RenderableType]:
         yield _table("What differs in the settings", differing, comparison)
     if gates := gate_rows(comparison):
         yield _table("Gates of one step", gates, comparison)
+        for note in gate_notes(comparison):
+            yield plain(note, "dim")
     if comparison.missing:
         yield plain(comparison.missing)
     yield plain("\nWhich is better", "bold")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pennylane as qml
 
+_OWN = ("qrnn.torch", "qrnn.aer", "qrnn.ibm")
+
 
 def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.Device":  # noqa: ANN401
     """Makes a PennyLane device.
@@ -39,7 +41,11 @@ def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.De
     for option, value in given.items():
         if option not in accepted and not anything:
             flag = option.replace("_", "-")
-            raise ValueError(f"device {name!r} takes no --{flag}, got {value!r}")
+            able = [f"--device {other}" for other in _OWN if _takes(other, option)]
+            raise ValueError(
+                f"device {name!r} takes no --{flag}, got {value!r}"
+                + (f": it is for {' or '.join(able)}" if able else "")
+            )
         if option in accepted and _is_switch(accepted[option]) and value not in (True, False):
             raise ValueError(f"device {name!r} takes no name for {option}, got {value!r}")
     if "wires" in accepted and accepted["wires"].default is Parameter.empty:
@@ -53,6 +59,17 @@ def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.De
         return qml.device(name, **given)
     except (ImportError, qml.exceptions.DeviceError) as error:
         raise ValueError(f"device {name!r}: {error}") from error
+
+
+def _takes(name: str, option: str) -> bool:
+    """Whether a device of this package takes an option that is more than a switch."""
+    import pennylane as qml
+
+    try:
+        accepted = signature(qml.plugin_devices[name].load()).parameters
+    except (ImportError, KeyError):
+        return False
+    return option in accepted and not _is_switch(accepted[option])
 
 
 def _is_switch(parameter: Parameter) -> bool:

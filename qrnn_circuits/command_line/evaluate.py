@@ -40,8 +40,9 @@ def evaluate(
     """Print the test error of a trained network, with its standard error.
 
     The sampled error is what one measurement of each answer gives; the test error goes by the most
-    probable answer. Of a forecast it is the mean squared error, and the root of it as a share of
-    the standard deviation, beside that of the last value taken for the forecast.
+    probable answer, and below it stands that of guessing the most frequent one. Of a forecast it is
+    the mean squared error, and the root of it as a share of the standard deviation, beside that of
+    the last value taken for the forecast.
     """
     with run_errors(), usage_errors():
         from qrnn_circuits.tasks import Forecast
@@ -114,9 +115,12 @@ def _of_forecast(result: "ForecastEvaluation", source: str) -> str:
 
 
 def _of_symbols(result: "Evaluation", source: str) -> str:
-    return (
-        f"test error     {result.test_error:.2%} +- {result.standard_error:.2%} (standard error)\n"
-        f"sampled error  {result.sampled_error:.2%}\n"
-        f"on             {result.count:,} {result.unit.replace('_', ' ')}, "
-        f"{source}"
-    )
+    lines = [
+        f"test error     {result.test_error:.2%} +- {result.standard_error:.2%} (standard error)",
+        f"sampled error  {result.sampled_error:.2%}",
+        f"on             {result.count:,} {result.unit.replace('_', ' ')}, {source}",
+    ]
+    if result.guessing_error is not None:
+        guessed = f"               {result.guessing_error:.2%} by guessing the most frequent answer"
+        lines.insert(1, guessed)
+    return "\n".join(lines)

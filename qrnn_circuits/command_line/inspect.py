@@ -142,7 +142,10 @@ def inspect(
             entry["verdict"] = None if verdict is None else verdict.to_json()
         typer.echo(json.dumps({"sequence": asked.sequence, **figures}))
     else:
-        _show(result, judged, asked.sequence, forecast=forecast)
+        pruned = run.config.prune_tolerance is not None
+        _show(result, judged, asked.sequence, forecast=forecast, pruned=pruned)
+    if draw is not None:
+        typer.echo(f"The picture of the last step is in {draw}.", err=as_json)
 
 
 def _show(
@@ -151,13 +154,17 @@ def _show(
     sequence: int | None,
     *,
     forecast: bool,
+    pruned: bool,
 ) -> None:
     """Prints the tables, and the verdict on each realisation."""
     from qrnn_circuits.command_line.inspection_table import inspection_tables
+    from qrnn_circuits.execution.remedies import leaving_out_pruned
 
     console = Console(highlight=False)
     for table in inspection_tables(inspection):
         console.print(table)
+    for note in leaving_out_pruned(pruned, inspection.tolerance):
+        console.print(f"\n{note}", markup=False)
     if forecast:
         console.print(
             f"\nThe circuit of test window {sequence}, whose scaled values are in the angles; "

@@ -1,5 +1,6 @@
 """Inspections as tables for a terminal."""
 
+from rich.console import RenderableType
 from rich.table import Table
 
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
@@ -15,17 +16,18 @@ from qrnn_circuits.execution.inspection_rows import (
 )
 
 
-def inspection_tables(inspection: Inspection) -> list[Table]:
-    """The realisations side by side, then the stages of each."""
+def inspection_tables(inspection: Inspection) -> list[RenderableType]:
+    """The realisations side by side with what must be known to read them, then their stages."""
+    notes = [plain(note, "table.caption") for note in inspection_notes(inspection)]
     stages = [stage_table(entry) for entry in inspection.realisations]
-    return [realisation_table(inspection), *stages]
+    # As wide as the terminal, where a title or caption would be as narrow as the table.
+    title = plain(inspection_title(inspection), "table.title")
+    return [title, realisation_table(inspection), *notes, *stages]
 
 
 def realisation_table(inspection: Inspection) -> Table:
     """One column for each realisation; counts before and, with a target, after transpilation."""
-    notes = "\n".join(inspection_notes(inspection))
-    shown = plain(notes, "table.caption") if notes else None
-    table = Table(title=inspection_title(inspection), caption=shown)
+    table = Table()
     table.add_column("", overflow="fold")
     for name in column_names(inspection):
         table.add_column(plain(name), justify="right", overflow="fold")
@@ -43,7 +45,8 @@ def stage_table(entry: RealisationInspection) -> Table:
     if entry.transpiled is not None:
         caption = "transpiled with barriers between stages, which costs a few gates"
     names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
-    table = Table(title=plain(f"{entry.realisation}, by stage", "table.title"), caption=caption)
+    title = plain(f"\n{entry.realisation}, by stage", "table.title")
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     table.add_column("", overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")

@@ -27,7 +27,7 @@ COMMANDS = {
     "evaluate": "Print the test error of a trained network, with its standard error.",
     "sample": "Draw sequences from a trained network, one measurement at a time.",
     "inspect": "Count the qubits and gates of a trained network's circuit, on paper and on a chip.",
-    "report": "Write all about a run into one HTML page, which reads without a network.",
+    "report": "Write all about a run into one HTML page, which needs no internet.",
     "compare": "Compare runs of one task: which is better, and in what their settings differ.",
     "run": "Run a trained network's task on a device, and compare it with the exact model.",
     "submit": "Submit a trained network's task to a device as one job, and return at once.",

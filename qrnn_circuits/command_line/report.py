@@ -65,7 +65,7 @@ def report(
     encoding: EncodingOption = EncodingChoice.LANE,
     seed: SeedOption = None,
 ) -> None:
-    """Write all about a run into one HTML page, which reads without a network.
+    """Write all about a run into one HTML page, which needs no internet.
 
     The page has the figures of the test, what to try next, the curves of the training, answers on
     examples or forecasts, the circuit of one step, the gates of every realisation, the settings,

@@ -27,7 +27,8 @@ def sample(
 
     Of tasks that predict each next symbol, a sequence is the first symbol, which is given, and what
     the network goes on with. Of tasks with random inputs it is these, and below each what the step
-    tells; of classes it is the name of the class.
+    tells. Of labels after sequences of yours it is a test sequence and the class that is drawn for
+    it; of digits the class alone.
     """
     import torch
 

@@ -76,13 +76,10 @@ class TaskHelp(TyperCommand):
     def sections(self, task: TaskDescription) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """Title and rows of each further panel."""
         if task.recipes:
-            yield (
-                "Recipes",
-                [
-                    (f"{name} (default)" if name == task.default_recipe else name, text)
-                    for name, text in task.recipes
-                ],
-            )
+            # One that is called so needs no word.
+            chosen = "" if task.default_recipe == "default" else task.default_recipe
+            rows = [(f"{n} (default)" if n == chosen else n, text) for n, text in task.recipes]
+            yield "Recipes", rows
 
 
 class FileTaskHelp(TaskHelp):

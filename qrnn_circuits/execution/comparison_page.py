@@ -6,6 +6,7 @@ from qrnn_circuits.execution.comparison_chart import comparison_figure
 from qrnn_circuits.execution.comparison_words import (
     figure_notes,
     figure_rows,
+    gate_notes,
     gate_rows,
     verdict_texts,
 )
@@ -39,4 +40,5 @@ def comparison_page(comparison: Comparison) -> str:
         notes=figure_notes(comparison),
         chart=None if chart is None else picture(chart),
         gates=gate_rows(comparison),
+        gate_notes=gate_notes(comparison),
     )

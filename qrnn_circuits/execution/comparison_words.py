@@ -4,6 +4,7 @@ import math
 
 from qrnn_circuits.execution.comparison import Candidate, Comparison, Figure
 from qrnn_circuits.execution.inspection_rows import COUNTS, MOVED, moved_text
+from qrnn_circuits.execution.remedies import leaving_out_pruned
 
 _COUNTED = ("qubits", "depth", "two-qubit gates")
 # From how many standard errors on chance is seldom the reason.
@@ -70,6 +71,17 @@ def gate_rows(comparison: Comparison) -> list[tuple[str, list[str]]]:
     counted = [_counts(each) for each in comparison.candidates]
     names = dict.fromkeys(name for counts in counted for name in counts)
     return [(name, [counts.get(name, "-") for counts in counted]) for name in names]
+
+
+def gate_notes(comparison: Comparison) -> list[str]:
+    """What must be known to read the counts of gates."""
+    kept: dict[str, list[str]] = {}
+    for each in comparison.candidates:
+        pruned = each.settings.get("prune_tolerance", "-") != "-"
+        if each.inspection is not None:
+            for text in leaving_out_pruned(pruned, each.inspection.tolerance):
+                kept.setdefault(text, []).append(each.letter)
+    return [f"{', '.join(letters)}: {text}" for text, letters in kept.items()]
 
 
 def verdict_texts(comparison: Comparison) -> list[str]:

@@ -21,7 +21,7 @@ _PANELS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"color": "#d95f02", "linewidth": 1.6, "linestyle": "--"},
         ),
     },
-    "log10 of the kept share": {
+    "log10 of the acceptance": {
         "validation/log10_acceptance": ("", {"color": "#1f78b4", "linewidth": 1.6}),
     },
 }

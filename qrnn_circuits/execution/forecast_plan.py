@@ -157,7 +157,7 @@ def plan_forecast(
     check_shots(shots, mitigation)
     if isinstance(layer, QRNNLayer):
         for each in cast(Iterable[FeatureQRNNCell], layer.cells):
-            check_width(chip, each, realisation_of(realisation, each.semantics))
+            check_width(chip, each, realisation_of(realisation, each.semantics, each.order))
     test = run.task.test()
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head
@@ -221,7 +221,7 @@ def with_tapes(plan: ForecastPlan, run: TrainedRun[Any, Any]) -> ForecastPlan:
     """
     cell, layer = deepcopy(only_cell(run)).cpu().double(), run.model.layer
     inputs = run.task.test().rows(torch.tensor(plan.rows)).inputs.double()
-    chosen = realisation_of(plan.realisation, cell.semantics)
+    chosen = realisation_of(plan.realisation, cell.semantics, cell.order)
     if plan.shots is not None and realisation_at(chosen, cell.order).predictable:
         outcomes = torch.full(inputs.shape[:2], UNREAD)
         shares = predictions(RecurrentNetwork(cell), inputs, outcomes)[1]

@@ -30,7 +30,8 @@ def inspection_title(inspection: Inspection) -> str:
     """What was inspected."""
     names = ("workspace", "lane", "stages", "order", "degree")
     sizes = [f"{name} {inspection.cell[name]}" for name in names if name in inspection.cell]
-    return f"{len(inspection.inputs)} step(s): {', '.join(sizes)}"
+    steps = len(inspection.inputs)
+    return f"{steps} step{'s' * (steps > 1)}: {', '.join(sizes)}"
 
 
 def column_names(inspection: Inspection) -> list[str]:
@@ -65,11 +66,10 @@ def estimate_rows(inspection: Inspection) -> list[tuple[str, list[str]]]:
             "acceptance",
             ["-" if entry.acceptance is None else f"{entry.acceptance:.3g}" for entry in entries],
         ),
-        (
-            "error of a neuron",
-            ["-" if entry.error is None else f"{entry.error:.1e}" for entry in entries],
-        ),
     ]
+    if any(entry.error is not None for entry in entries):
+        errors = ["-" if entry.error is None else f"{entry.error:.1e}" for entry in entries]
+        rows.append(("error of a neuron", errors))
     if inspection.tolerance:
         rows.append((MOVED, [moved_text(entry) for entry in entries]))
     estimates = [entry.estimate for entry in entries]
@@ -107,8 +107,8 @@ def inspection_notes(inspection: Inspection) -> list[str]:
         notes.append("inputs are in the angles of neurons, not on the lane")
     if inspection.tolerance:
         notes.append(
-            f"rotations up to {inspection.tolerance:g} rad are dropped, which moves what is read "
-            "by at most so much"
+            f"rotations up to {inspection.tolerance:g} rad are dropped: what is read moves by that "
+            "TVD at most"
         )
     return notes
 

@@ -66,6 +66,8 @@ def next_steps(
     steps = _on_training(run, place, figures, curves.get("validation/loss", ()))
     if isinstance(figures, ForecastEvaluation):
         return (*steps, *_on_forecasts(run, figures))
+    if figures.beats_guessing is False:
+        return tuple(steps)
     if least_kept is not None and least_kept < FEW_KEPT:
         steps.append(NextStep(_keeping(run, least_kept)))
     if figures.sampled_error - figures.test_error > UNSHARP:
@@ -135,6 +137,8 @@ def _on_training(
     if still_falls(losses):
         text = "The validation loss was still falling when the run ended: more steps may help."
         return [_longer(config, place, text, 2 * config.steps)]
+    if isinstance(figures, Evaluation) and figures.beats_guessing is False:
+        return [NextStep(_learning_at_all(run))]
     since = rises_since(losses)
     if since is not None:
         text = (
@@ -147,6 +151,22 @@ def _on_training(
         text = f"The recipe of the task trains for {usual:,} steps, this run for {config.steps:,}."
         return [_longer(config, place, text, usual)]
     return []
+
+
+def _learning_at_all(run: TrainedRun[Any, Any]) -> str:
+    config, usual = run.config, _recipe(run.task)
+    rate = usual.get("learning_rate", config.learning_rate)
+    ways = [
+        "another --learning-rate"
+        + (f" (the recipe of the task has {rate:g})" if rate != config.learning_rate else ""),
+        *(["--decay cosine"] if config.decay == "none" else []),
+        *(["--restarts 3 --restart-after 200"] if not config.restarts else []),
+        "a larger --workspace",
+    ]
+    return (
+        "The answers are no better than guessing the most frequent one, so that no device can do "
+        f"anything with this network: train a new run with {alternatives(ways)}."
+    )
 
 
 def _longer(config: RunConfig, place: Path, text: str, steps: int) -> NextStep:

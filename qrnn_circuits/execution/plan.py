@@ -81,6 +81,7 @@ class Plan:
         mitigation: By which the device is to correct readout errors, or None.
         tolerance: Neurons drop rotations by at most this angle, in radians; with 0 none.
         encoding: Whether inputs are on the ``"lane"`` or in the ``"angles"`` of neurons.
+        class_names: What the symbols of answers are called; empty where these are symbols.
         tapes: The circuits, in this order. With shots each returns ``qml.sample`` of its lane, one
             row of I bits for each kept shot; without, or with mitigation, ``qml.probs``. Neurons
             are not decomposed. A plan that was read back from JSON has none.
@@ -106,6 +107,7 @@ class Plan:
     mitigation: str | None = None
     tolerance: float = 0.0
     encoding: Encoding = "lane"
+    class_names: tuple[str, ...] = ()
     tapes: tuple[qml.tape.QuantumScript, ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -115,6 +117,10 @@ class Plan:
             return "exact"
         text = f"{self.shots:,} shots"
         return text if self.mitigation is None else f"{text}, mitigation {self.mitigation}"
+
+    def name_of(self, symbol: int) -> str:
+        """What a symbol of an answer is called."""
+        return self.class_names[symbol] if symbol < len(self.class_names) else str(symbol)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the tapes, as plain dictionaries and lists; the realisation as text."""
@@ -135,7 +141,9 @@ class Plan:
                 for circuit in data["circuits"]
             )
             realisation = REALISATIONS.resolve(data["realisation"])
-            plan = cls(**{**data, "circuits": circuits, "realisation": realisation})
+            names = tuple(data.get("class_names", ()))
+            read = {"circuits": circuits, "realisation": realisation, "class_names": names}
+            plan = cls(**{**data, **read})
             plan._check()
             return plan
         except (AttributeError, KeyError, TypeError) as error:
@@ -149,9 +157,9 @@ class Plan:
             check_integer("shots", self.shots, 1)
         check_number("tolerance", self.tolerance)
         check_choice("encoding", self.encoding, get_args(Encoding))
-        for name in (self.task, self.mitigation or ""):
+        for name in (self.task, self.mitigation or "", *self.class_names):
             if not isinstance(name, str):
-                raise TypeError(f"task and mitigation must be text, got {name!r}")
+                raise TypeError(f"task, mitigation and classes must be text, got {name!r}")
         for circuit in self.circuits:
             check_integer("sequence", circuit.sequence, 0)
             check_integer("step", circuit.step, 0)
@@ -259,6 +267,7 @@ def plan_run(
         circuits=tuple(planned[i] for i in order),
         mitigation=mitigation,
         **options,
+        class_names=tuple(run.task.class_names),
         tapes=tuple(_tape(compiled[i], shots, mitigation) for i in order),
     )
 

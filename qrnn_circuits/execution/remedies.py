@@ -25,7 +25,7 @@ def fewer_gates(task: Task, model: RecurrentNetwork) -> list[str]:
         "a lower --degree": getattr(cell, "degree", 1) > 1,
         "fewer --stages": getattr(cell, "stages", 0) > 0,
         "a smaller --workspace": cell.workspace > 1,
-        "a shorter --length": hasattr(task, "length"),
+        "a shorter --length": getattr(task, "length", None) is not None,
     }
     return [*_reading(task), *(option for option, applies in smaller.items() if applies)]
 
@@ -39,6 +39,17 @@ def dropping(realisation: Realisation, tolerance: float) -> list[str]:
     """
     drops = realisation.spectrum(np.zeros(2), 1, order=1, degree=1) is not None
     return ["a --tolerance that drops small rotations"] if drops and not tolerance else []
+
+
+def leaving_out_pruned(pruned: bool, tolerance: float) -> list[str]:
+    """A sentence where training has pruned rotations that the circuit still has.
+
+    Args:
+        pruned: Whether it has pruned any.
+        tolerance: Up to which angle the circuit drops rotations, in radians.
+    """
+    text = "rotations were pruned in training: --tolerance 0.05 leaves them out of the circuit"
+    return [text] if pruned and not tolerance else []
 
 
 def alternatives(options: Sequence[str]) -> str:

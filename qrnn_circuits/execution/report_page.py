@@ -22,6 +22,7 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_notes,
     inspection_title,
 )
+from qrnn_circuits.execution.remedies import leaving_out_pruned
 from qrnn_circuits.execution.report import CircuitReport, Report
 from qrnn_circuits.execution.run_report import Example, RunReport
 from qrnn_circuits.execution.table import accuracy_text
@@ -72,11 +73,15 @@ def report_page(report: RunReport) -> str:
     inspection = report.inspection
     table: dict[str, Any] | None = None
     if inspection is not None:
+        pruned = dict(report.settings).get("prune_tolerance", "-") != "-"
         table = {
             "title": inspection_title(inspection),
             "columns": column_names(inspection),
             "rows": count_rows(inspection) + estimate_rows(inspection),
-            "notes": inspection_notes(inspection),
+            "notes": [
+                *inspection_notes(inspection),
+                *leaving_out_pruned(pruned, inspection.tolerance),
+            ],
         }
     forecasts = None
     if report.forecasts is not None:
@@ -141,7 +146,7 @@ def picture(figure: Figure) -> str:
 def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str, str]]:
     """Name, value and meaning of each figure of a test."""
     if isinstance(figures, Evaluation):
-        return [
+        rows = [
             (
                 "test error",
                 f"{figures.test_error:.2%} ± {figures.standard_error:.2%}",
@@ -154,6 +159,10 @@ def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str
             ),
             ("tested on", f"{figures.count:,}", figures.unit.replace("_", " ")),
         ]
+        if figures.guessing_error is not None:
+            guessed = f"{figures.guessing_error:.2%}"
+            rows.insert(1, ("by guessing", guessed, "error of the most frequent answer each time"))
+        return rows
     rows = [
         ("mean squared error", f"{figures.mean_squared_error:.3g}", "of scaled values"),
         (
@@ -187,7 +196,7 @@ def _example(example: Example) -> dict[str, Any]:
         "kept": f"{example.kept:.3g}",
         "bars": [
             {
-                "symbol": symbol,
+                "symbol": dict(enumerate(example.class_names)).get(symbol, symbol),
                 "probability": f"{example.exact[symbol]:.1%}",
                 "width": f"{100 * example.exact[symbol]:.1f}",
                 "right": symbol == example.right,

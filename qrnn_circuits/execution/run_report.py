@@ -57,6 +57,7 @@ class Example:
         exact: Probability of each symbol by the model in float64, all earlier outcomes being right.
         kept: Share of the shots of a circuit of these steps that is kept, by the model.
         text: All outcomes of the sequence in the words of the task.
+        class_names: What the symbols of answers are called; empty where these are symbols.
     """
 
     sequence: int
@@ -66,6 +67,7 @@ class Example:
     exact: tuple[float, ...]
     kept: float
     text: str
+    class_names: tuple[str, ...] = ()
 
     @property
     def answer(self) -> int:
@@ -255,6 +257,7 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
                 exact=tuple(exact[0].tolist()),
                 kept=float(kept[0]),
                 text=run.task.describe(test.outcomes[row : row + 1])[0],
+                class_names=tuple(run.task.class_names),
             )
         )
     return tuple(examples)

@@ -4,6 +4,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.execution.report import Report
 
 _COLUMNS = (
@@ -36,12 +37,16 @@ def report_table(report: Report) -> Table:
             f"{plan.sampling}",
             style="table.title",
         ),
-        caption="exact, device: the most probable symbol and its probability\n"
-        "TVD: total variation distance to exact; chance: TVD by shots alone\n"
-        "kept: share of the shots; predicted: the same by the model\n"
-        "z: standard errors between them; all: share right, and means"
-        + (note if left_out else "")
-        + _dropping(report),
+        caption=Text(
+            "exact, device: the most probable symbol and its probability\n"
+            "TVD: total variation distance to exact; chance: TVD by shots alone\n"
+            "kept: share of the shots; predicted: the same by the model\n"
+            "z: standard errors between them; all: share right, and means"
+            + (note if left_out else "")
+            + _dropping(report)
+            + _classes(report),
+            style="table.caption",
+        ),
         # Ten columns in 80 characters.
         box=box.SIMPLE,
         padding=(0, 1, 0, 0),
@@ -85,6 +90,14 @@ def _dropping(report: Report) -> str:
     return f"\nrotations up to {report.plan.tolerance:g} rad dropped: TVD by that " + (
         "not bounded" if bound is None else f"at most {bound:.2g}"
     )
+
+
+def _classes(report: Report) -> str:
+    names = [f"{symbol} is {name}" for symbol, name in enumerate(report.plan.class_names)]
+    # Where they are the symbols themselves, nothing is to be said.
+    if all(name == str(symbol) for symbol, name in enumerate(report.plan.class_names)):
+        return ""
+    return f"\nright, exact, device: {brief(', '.join(names))}"
 
 
 def accuracy_text(report: Report) -> str:

@@ -133,7 +133,9 @@ class SequencesOptions(TaskOptions):
     """
 
     data: str = option("", "File of sequences: text, .csv or .npz.", words=())
-    target: Target = option("next", "next symbol, or a label at the end of each sequence.")
+    target: Target = option(
+        "next", "next: each next symbol; label: a class at the end of each sequence."
+    )
     length: int | None = option(
         None, "Steps of the pieces into which sequences, or a whole text, are cut."
     )

@@ -1,6 +1,6 @@
 """Handwritten digits, read bit by bit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, get_args
@@ -283,6 +283,16 @@ class Digits(DigitsOptions, Task):
         batch = self._sequences(DigitSplit(test.features[rows], test.digits[rows]))
         return Prompt(batch.inputs, batch.outcomes, batch.scored, autoregressive=True)
 
+    @property
+    def class_names(self) -> Sequence[str]:
+        """The digits, or even and odd; none where several symbols name one."""
+        return () if self.generate or self.label_steps > 1 else self._names
+
+    @property
+    def _names(self) -> list[str]:
+        names = {"digit": list(map(str, self._class_of_digit)), "even-odd": ["even", "odd"]}
+        return names[self.labels]
+
     def describe(self, symbols: Tensor) -> list[str]:
         """The drawing as rows of text, or the name of the class.
 
@@ -294,9 +304,8 @@ class Digits(DigitsOptions, Task):
                 "\n".join("".join("#+."[int(2 * pixel)] for pixel in row) for row in image)
                 for image in self.images(symbols).tolist()
             ]
-        names = {"digit": list(map(str, self._class_of_digit)), "even-odd": ["even", "odd"]}
         return [
-            label_name(label, names[self.labels], self.lane)
+            label_name(label, self._names, self.lane)
             for label in symbols[:, -self.label_steps :].tolist()
         ]
 

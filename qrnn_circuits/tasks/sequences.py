@@ -261,6 +261,11 @@ class Sequences(SequencesOptions, Task):
         return "sequences" if self.target == "label" else super().answer_unit
 
     @property
+    def class_names(self) -> Sequence[str]:
+        """The classes of labels."""
+        return self._contents.classes
+
+    @property
     def lane(self) -> int:
         """Number of lane wires, as many as the symbols and the classes need."""
         most = max(self._contents.symbols, len(self._contents.classes))
@@ -294,21 +299,24 @@ class Sequences(SequencesOptions, Task):
         return Prompt(inputs, torch.zeros_like(inputs), everywhere, autoregressive=True)
 
     def describe_sample(self, prompt: Prompt, symbols: Tensor) -> list[str]:
-        """The first symbol, which the prompt gives, and those that follow, or the classes."""
+        """The first symbol and those that follow, or sequences with the classes that are drawn."""
         if self.target == "next":
-            symbols = torch.cat([prompt.inputs[:, :1], symbols], 1)
-        return self.describe(symbols)
+            return self.describe(torch.cat([prompt.inputs[:, :1], symbols], 1))
+        given = prompt.inputs.masked_fill(prompt.outcomes == PADDING, PADDING)
+        pairs = zip(self._spell(given), self.describe(symbols), strict=True)
+        return [f"{sequence}: {name}" for sequence, name in pairs]
 
     def describe(self, symbols: Tensor) -> list[str]:
         """The characters or numbers that follow, or the names of the classes."""
-        contents = self._contents
         if self.target == "next":
-            numbers = [f"{number} " for number in range(2**self.lane)]
-            return [
-                text.rstrip(" ") or text for text in spell(symbols, contents.alphabet or numbers)
-            ]
+            return self._spell(symbols)
         last = (symbols != PADDING).sum(1, keepdim=True) - 1
         return [
-            label_name(label, contents.classes, self.lane)
+            label_name(label, self._contents.classes, self.lane)
             for label in symbols.gather(1, last).tolist()
         ]
+
+    def _spell(self, symbols: Tensor) -> list[str]:
+        """The characters or numbers of sequences."""
+        texts = self._contents.alphabet or [f"{number} " for number in range(2**self.lane)]
+        return [text.rstrip(" ") or text for text in spell(symbols, texts)]

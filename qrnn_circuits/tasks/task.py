@@ -159,6 +159,11 @@ class Task(BaseTask[Batch]):
         return "scored_steps"
 
     @property
+    def class_names(self) -> Sequence[str]:
+        """What each outcome of a scored step is called, where that is not its symbol."""
+        return ()
+
+    @property
     def answers_need_runs(self) -> bool:
         """Whether there is more to an answer than what a scored step predicts."""
         return False

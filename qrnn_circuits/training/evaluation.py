@@ -73,6 +73,8 @@ class Evaluation:
         standard_error: Of the test error, as a binomial proportion.
         count: Number of answers.
         unit: What is counted: ``"images"``, or ``"scored_steps"`` where a sequence has many.
+        guessing_error: Share of wrong answers if each were the most frequent right one; None where
+            an answer is more than one symbol.
 
     Example:
         >>> result = Evaluation(0.1, 0.15, 0.05, 36, "images")
@@ -85,13 +87,22 @@ class Evaluation:
     standard_error: float
     count: int
     unit: str
+    guessing_error: float | None = None
 
-    def to_json(self) -> dict[str, float | int]:
+    @property
+    def beats_guessing(self) -> bool | None:
+        """Whether the test error is two standard errors below guessing; None where unknown."""
+        if self.guessing_error is None:
+            return None
+        return self.test_error + 2 * self.standard_error < self.guessing_error
+
+    def to_json(self) -> dict[str, float | int | None]:
         """The figures, with the count under the name of its unit."""
         return {
             "test_error": self.test_error,
             "sampled_error": self.sampled_error,
             "standard_error": self.standard_error,
+            "guessing_error": self.guessing_error,
             self.unit: self.count,
         }
 
@@ -170,11 +181,15 @@ def evaluate(run: TrainedRun) -> Evaluation:
         >>> evaluate(load_run(Path("run"))).count
         8
     """
-    answers = run.task.answers(run.model, run.task.test())
+    test = run.task.test()
+    answers = run.task.answers(run.model, test)
+    right = test.outcomes[test.scored]
+    one_symbol = answers.count == len(right) and not run.task.answers_need_runs
     return Evaluation(
         test_error=answers.test_error,
         sampled_error=answers.sampled_error,
         standard_error=answers.standard_error,
         count=answers.count,
         unit=run.task.answer_unit,
+        guessing_error=1 - int(right.bincount().max()) / len(right) if one_symbol else None,
     )

@@ -18,8 +18,8 @@ def fitted_recipe(task: str, given: Mapping[str, Any], recipe: str | None = None
     The recipe's learning rates go with its optimizer, that of the read-out with the other, and
     settings that the cell has no use for are left out, as are the spreads of biases and weights
     where either the recipe's neurons or those of the run are of order 0, and pruning where it is
-    not for the neurons. A layer of which each value is a wire has a size of its own, and a smaller
-    workspace has the highest degree that there is.
+    not for the neurons. Neurons of order 0 are unitary. A layer of which each value is a wire has a
+    size of its own, and a smaller workspace has the highest degree that there is.
 
     Args:
         task: Name of the task.
@@ -51,8 +51,9 @@ def fitted_recipe(task: str, given: Mapping[str, Any], recipe: str | None = None
     order = recommended.get("order", RunSettings.order)
     if (given.get("order", order) == 0) != (order == 0):
         unsuited += ("bias_spread", "weight_spread")
-    semantics = given.get("semantics", recommended.get("semantics", RunSettings.semantics))
-    if given.get("order", order) and semantics == "unitary":
+    if not given.get("order", order):
+        recommended["semantics"] = "unitary"
+    elif given.get("semantics", recommended.get("semantics", RunSettings.semantics)) == "unitary":
         unsuited += ("prune_tolerance",)
     recommended |= sizes_of_cell(task, cell)
     options = recommended["task_options"] | given["task_options"]

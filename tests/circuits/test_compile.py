@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import qrnn_circuits
-from qrnn_circuits import QRNN
+from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.circuits.sequence import compile_circuit
 
 MakeModel = Callable[..., QRNN]
@@ -15,6 +15,19 @@ def test_compile_is_exported_and_follows_the_models_semantics(make_model: MakeMo
     for semantics, realisation in (("postselected", "postselect"), ("unitary", "multiplexed")):
         model = make_model(lane=1, workspace=1, degree=1, semantics=semantics)
         assert compile_circuit(model, torch.tensor([0])).realisation.name == realisation
+
+
+@pytest.mark.parametrize("semantics", ["postselected", "unitary"])
+def test_neurons_of_order_0_are_unitary_and_lose_no_shots_whatever_they_are_called(
+    make_model: MakeModel, semantics: str
+) -> None:
+    model = make_model(lane=1, workspace=2, degree=1, order=0, semantics=semantics)
+    circuit = compile_circuit(model, [1, 0], [UNREAD, None])
+    assert (model.cell.semantics, circuit.realisation.name) == ("unitary", "multiplexed")
+    named = compile_circuit(model, [1, 0], [UNREAD, None], realisation="postselect")
+    assert named.realisation.name == "postselect"
+    operations = [*circuit.tape.operations, *named.tape.operations]
+    assert [each for each in operations if getattr(each, "postselect", None) is not None] == []
 
 
 def test_outcomes_may_be_left_out_at_the_end_or_be_sampled_in_between(

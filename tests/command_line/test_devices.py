@@ -16,8 +16,9 @@ def test_a_device_gets_the_options_that_are_given() -> None:
     [
         ("qrnn.aerr", {}, "there is no device 'qrnn.aerr'; close names are qrnn.aer, "),
         ("zzz", {}, "there is no device 'zzz'. Installed are default.clifford, "),
-        ("default.qubit", {"noise": "fake_fez"}, "'default.qubit' takes no --noise, got 'fake_f"),
-        ("qrnn.torch", {"max_usage": 2.0}, "'qrnn.torch' takes no --max-usage, got 2.0"),
+        ("default.qubit", {"noise": "a"}, "no --noise, got 'a': it is for --device qrnn.aer"),
+        ("qrnn.torch", {"max_usage": 2.0}, "no --max-usage, got 2.0: it is for --device qrnn.ibm"),
+        ("qrnn.torch", {"mitigation": "m3"}, "for --device qrnn.aer or --device qrnn.ibm"),
         ("qrnn.ibm", {"noise": "fake_fez"}, "'qrnn.ibm' takes no name for noise, got 'fake_fez'"),
         ("qrnn.aer", {"noise": "fake_fex"}, "close names are fake_fez"),
     ],

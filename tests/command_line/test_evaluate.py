@@ -12,13 +12,15 @@ def test_json_is_one_object_with_the_documented_keys(qrnn: Qrnn, run: Path) -> N
     result = qrnn("evaluate", run, "--json")
     assert result.exit_code == 0
     figures = json.loads(result.stdout)
-    assert list(figures) == ["test_error", "sampled_error", "standard_error", "scored_steps"]
+    names = ["test_error", "sampled_error", "standard_error", "guessing_error", "scored_steps"]
+    assert list(figures) == names
 
 
 def test_the_error_is_printed_with_its_standard_error(qrnn: Qrnn, run: Path) -> None:
     figures = json.loads(qrnn("evaluate", run, "--json").stdout)
     text = qrnn("evaluate", run).stdout
     assert f"{figures['test_error']:.2%} +- {figures['standard_error']:.2%}" in text
+    assert f"{figures['guessing_error']:.2%} by guessing the most frequent answer" in text
     assert f"{figures['scored_steps']:,} scored steps, with the best checkpoint" in text
 
 

@@ -142,6 +142,19 @@ def test_the_picture_is_written(qrnn: Qrnn, run: Path) -> None:
     result = qrnn("inspect", run, "--realisation", "postselect", "--draw", path)
     assert result.exit_code == 0, result.stderr
     assert "<svg" in path.read_text()
+    assert f"The picture of the last step is in {path}." in result.stdout
+
+
+def test_a_pruned_network_is_told_how_its_circuit_gets_shorter(qrnn: Qrnn, run: Path) -> None:
+    note, pruned = "--tolerance 0.05 leaves them out", "pretrained:xor-chip"
+    assert note in qrnn("inspect", pruned).stdout
+    assert note not in qrnn("inspect", pruned, "--tolerance", "0.05").stdout
+    assert note not in qrnn("inspect", run).stdout
+    page = run / "page.html"
+    qrnn("report", pruned, "--out", page)
+    assert note in page.read_text()
+    told = qrnn("compare", pruned, "pretrained:xor-chip").stdout
+    assert f"A, B: rotations were pruned in training: {note}" in " ".join(told.split())
 
 
 def test_without_qiskit_the_command_says_how_to_install_it(

@@ -41,7 +41,8 @@ def run(request: pytest.FixtureRequest, qrnn: Qrnn, tmp_path: Path) -> Path:
 def test_a_run_on_a_file_is_evaluated_sampled_inspected_and_run(qrnn: Qrnn, run: Path) -> None:
     figures = json.loads(qrnn("evaluate", run, "--json").stdout)
     assert figures["sequences"] == 1
-    assert set(qrnn("sample", run, "--count", "4").stdout.split()) <= {"0", "1"}
+    drawn = qrnn("sample", run, "--count", "4").stdout.splitlines()
+    assert {line.rsplit(": ", 1)[1] for line in drawn} <= {"0", "1"}
     inspected = json.loads(qrnn("inspect", run, "--sequence", "0", "--json").stdout)
     assert inspected["sequence"] == 0
     assert json.loads(qrnn("run", run, "--json").stdout)["circuits"]

@@ -111,3 +111,5 @@ def test_the_legend_of_a_chart_of_forecasts_hides_no_forecast(
     (figure,) = drawn
     assert [axes.get_legend() for axes in figure.axes] == [None]
     assert len(figure.legends) == 1
+    # Between windows that are apart nothing is known.
+    assert {line.get_linestyle() for axes in figure.axes for line in axes.lines} == {"None"}

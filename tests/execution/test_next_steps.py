@@ -77,6 +77,15 @@ def test_a_network_that_keeps_no_shots_is_told_the_recipe_for_chips(run: Trained
     assert all("keeps a share" not in step.text for step in kept)
 
 
+def test_a_network_that_guesses_is_to_be_trained_anew_and_not_to_be_run(run: TrainedRun) -> None:
+    flat = {"validation/loss": [(step, 1.0) for step in range(1, 9)]}
+    for error, guesses in ((0.5, True), (0.45, True), (0.3, False)):
+        figures = Evaluation(error, error, 0.05, 100, "scored_steps", guessing_error=0.5)
+        steps = next_steps(run, PLACE, figures, flat, least_kept=1.0)
+        assert ("no better than guessing" in steps[0].text) == guesses
+        assert (len(steps) == 1) == guesses
+
+
 def test_an_answer_that_is_seldom_measured_is_asked_for_several_times(run: TrainedRun) -> None:
     unsharp = Evaluation(0.0, 0.2, 0.0, 100, "scored_steps")
     assert "--shots 1000" in next_steps(run, PLACE, unsharp, {})[0].command

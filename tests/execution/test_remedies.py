@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from qrnn_circuits.execution.remedies import (
     fewer_gates,
     keeping_shots,
 )
-from qrnn_circuits.tasks import Digits, Xor
+from qrnn_circuits.tasks import Digits, Sequences, Xor
 
 
 def test_only_settings_that_would_change_anything_are_named(
-    make_model: Callable[..., QRNN],
+    make_model: Callable[..., QRNN], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     large = make_model(lane=2, workspace=3, stages=2, order=2, degree=2)
     small = make_model(lane=2, workspace=1, stages=0, order=0, degree=1)
     assert fewer_gates(Xor(), large) == [
@@ -29,7 +31,10 @@ def test_only_settings_that_would_change_anything_are_named(
         "a shorter --length",
     ]
     assert fewer_gates(Xor(reading="scored"), small) == ["a shorter --length"]
-    assert "a shorter --length" not in fewer_gates(Digits(), large)
+    Path("words.txt").write_text("sun moon\nmoon sun\n" * 5)
+    for task in (Digits(), Sequences(data="words.txt")):
+        assert "a shorter --length" not in fewer_gates(task, large)
+    assert "a shorter --length" in fewer_gates(Sequences(data="words.txt", length=3), large)
     assert keeping_shots(Xor(), large, Postselect()) == [
         "--semantics unitary",
         "--reading scored",

@@ -302,3 +302,19 @@ def test_the_chart_shows_every_circuit(sampled: Report, tmp_path: Path) -> None:
 def test_a_chart_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:
     figure = draw_report(replace(sampled, circuits=20 * sampled.circuits))
     assert figure.get_suptitle().endswith("(shown: 24 of 60 circuits)")
+
+
+def test_classes_have_their_names_in_table_and_chart_also_after_a_job(make_plan: MakePlan) -> None:
+    names = ("even", "[odd]", "an $x$ too long to be shown", "")
+    plan = Plan.from_json(
+        json.loads(json.dumps(replace(make_plan(None), class_names=names).to_json()))
+    )
+    report = make_report(plan, list(EXACT), device="a device")
+    console = Console(width=80, file=StringIO())
+    with console.capture() as capture:
+        console.print(report_table(report))
+    assert "right, exact, device: 0 is even, 1 is [odd], 2 is an $x$" in capture.get()
+    axes = draw_report(report).axes[0]
+    shown = [label.get_text() for label in axes.get_xticklabels()]
+    assert shown == ["even", "[odd]", "an $x$ too …", ""]
+    assert (plan.name_of(1), plan.name_of(7)) == ("[odd]", "7")

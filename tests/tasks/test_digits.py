@@ -140,6 +140,7 @@ def test_labels_are_spelt_in_as_few_steps_as_hold_them(
     )
     batch = task.test()
     assert task.label_steps == expected
+    assert len(task.class_names) == (task.classes if expected == 1 else 0)
     assert batch.inputs.shape == (len(batch), 3 + expected - 1)
     assert batch.scored.sum(1).eq(expected).all()
     # What the first label steps spell is an input of the later ones.

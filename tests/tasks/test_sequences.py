@@ -53,6 +53,20 @@ def test_the_step_that_reads_the_last_symbol_predicts_the_label(
         assert batch.scored[row].nonzero()[:, 0].tolist() == [length - 1]
     assert task.describe(batch.outcomes) == ["yes", "no", "no", "yes"]
     assert task.answer_unit == "sequences"
+    assert list(task.class_names) == ["no", "yes"]
+    assert list(make_task(*LINES).class_names) == []
+
+
+def test_a_drawn_label_stands_behind_the_sequence_that_it_is_of(
+    make_task: MakeTask, generator: torch.Generator, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("a,b,c,label\n0,2,1,yes\n3,,,no\n")
+    for task, expected in (
+        (make_task(*LABELLED, target="label"), {line.replace("\t", ": ") for line in LABELLED}),
+        (make_task(data=str(tmp_path / "a.csv"), target="label"), {"0 2 1: yes", "3: no"}),
+    ):
+        prompt = task.prompt(60, generator)
+        assert set(task.describe_sample(prompt, prompt.outcomes)) == expected
 
 
 def test_a_batch_is_no_longer_than_its_longest_sequence(

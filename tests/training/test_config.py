@@ -187,6 +187,13 @@ def test_spreads_that_are_left_out_follow_from_the_order(tiny: Tiny) -> None:
         assert RunConfig.from_json(config.to_json()) == config
 
 
+def test_networks_of_order_0_are_called_unitary() -> None:
+    for recipe, order in (("paper", 0), ("none", 0), ("chip", None)):
+        config = RunConfig.resolve("xor", {} if order is None else {"order": order}, recipe=recipe)
+        assert (config.order, config.semantics) == (0, "unitary")
+    assert RunConfig.resolve("xor", {"order": 1}, recipe="paper").semantics == "postselected"
+
+
 def test_the_schedule_of_a_run_may_change(tiny: Tiny) -> None:
     changes = {
         "steps": 99,

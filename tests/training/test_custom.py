@@ -81,3 +81,14 @@ def test_a_setting_that_a_cell_has_no_use_for_is_refused(
     with pytest.raises(ValueError, match=message):
         Trainer.start(RunConfig.resolve(ECHO, {"cell": ROTATION}, fields), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_cell_that_must_be_read_is_refused_by_tasks_with_unread_steps(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    fields = {"cell": ROTATION, "workspace": 2, "steps": 2}
+    unread = RunConfig.resolve("xor", fields, recipe="default")
+    with pytest.raises(ValueError, match=r"RotationCell must be read .* give reading='every'"):
+        Trainer.start(unread, folder)
+    assert not folder.exists()
+    every = RunConfig.resolve("xor", fields, {"task_options": {"reading": "every"}}, recipe="none")
+    assert Trainer.start(every, folder).run().step == 2

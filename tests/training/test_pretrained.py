@@ -30,6 +30,7 @@ def test_a_network_has_on_its_test_set_the_figures_that_it_comes_with(name: str)
     assert stored.keys() == found.to_json().keys()
     assert stored[found.unit] == found.count
     # Another processor rounds otherwise.
+    assert found.guessing_error == pytest.approx(stored["guessing_error"])
     assert found.test_error == pytest.approx(stored["test_error"], abs=2 / found.count)
     assert found.sampled_error == pytest.approx(stored["sampled_error"], abs=1e-4)
 

@@ -77,7 +77,9 @@ def realisations_of(semantics: Semantics) -> list[Realisation]:
     return [realisation for realisation in every if realisation.semantics == semantics]
 
 
-def realisation_of(given: Realisation | str | None, semantics: Semantics) -> Realisation:
+def realisation_of(
+    given: Realisation | str | None, semantics: Semantics, order: int = 1
+) -> Realisation:
     """The realisation that a user gives, names or leaves open.
 
     Args:
@@ -85,6 +87,8 @@ def realisation_of(given: Realisation | str | None, semantics: Semantics) -> Rea
             ``"amplified,length=5"``; ``"module:attribute"``, which names one or what makes one; or
             None for the exact one of the semantics.
         semantics: Of the model that it is for.
+        order: Of the model's neurons. Those of order 0 are the same in every realisation, whatever
+            its semantics.
 
     Raises:
         TypeError: If it is none of these.
@@ -99,7 +103,7 @@ def realisation_of(given: Realisation | str | None, semantics: Semantics) -> Rea
     if given is None:
         return Postselect() if semantics == "postselected" else Multiplexed()
     realisation = REALISATIONS.resolve(given)
-    if realisation.semantics != semantics:
+    if order and realisation.semantics != semantics:
         fitting = [fit.name for fit in realisations_of(semantics)]
         raise ValueError(
             f"realisation {realisation.name!r} gives neurons of {realisation.semantics!r} "

@@ -174,7 +174,8 @@ class Sweep:
         if not is_known:
             if space is None:
                 raise FileNotFoundError(
-                    f"there is no sweep in {folder} to join: to begin one, say what it varies"
+                    f"there is no sweep in {folder} to join: to begin one, give a space of "
+                    "settings that vary, on the command line --config FILE"
                 )
             check_space(space, trials, sampler, numbers)
         with held_lock(folder, "sweep"):

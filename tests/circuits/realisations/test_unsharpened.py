@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -140,14 +140,12 @@ def test_a_circuit_of_no_ancilla_has_the_networks_distribution_and_gradients(
         torch.testing.assert_close(gradient, reference, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("names", [["postselect"], ["repeat_until_success", "amplified"]])
 def test_a_symbolic_circuit_has_angles_linear_in_the_cells_parameters(
-    names: Sequence[str], make_model: MakeModel
+    make_model: MakeModel,
 ) -> None:
-    semantics = REALISATIONS.make(names[0]).semantics
-    options: dict[str, Any] = {"lane": 1, "workspace": 2, "order": 0, "semantics": semantics}
+    options: dict[str, Any] = {"lane": 1, "workspace": 2, "order": 0}
     model, other = make_model(**options), make_model(**options, seed=1)
-    for name in names:
+    for name in ("postselect", "repeat_until_success", "amplified"):
         circuit = compile_circuit(model, [1], realisation=name, symbolic=True)
         symbolic = circuit.to_qiskit()
         assert {parameter.name.split("[")[0] for parameter in symbolic.parameters} == {
