@@ -241,8 +241,13 @@ def test_a_first_row_of_numbers_is_said_to_be_a_point(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("header", "row", "gap"),
-    [("rain,sun", "{0},{0}", ","), ("rain,sun", "{0},{0}", " , "), ("rain", "{0}", '""')]
-    + [("rain", "{0}", ""), ("rain", "{0}", "\n\n")],
+    [
+        ("rain,sun", "{0},{0}", ","),
+        ("rain,sun", "{0},{0}", " , "),
+        ("rain", "{0}", '""'),
+        ("rain", "{0}", ""),
+        ("rain", "{0}", "\n\n"),
+    ],
 )
 def test_a_row_without_any_number_is_a_gap(header: str, row: str, gap: str, tmp_path: Path) -> None:
     path = tmp_path / "gap.csv"
