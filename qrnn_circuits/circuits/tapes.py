@@ -1,6 +1,7 @@
 """Batches of tapes on a device, with the gradients that the device does best."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, NoReturn
 
 import pennylane as qml
@@ -121,7 +122,7 @@ def execute_tapes(
         ValueError: If gradients would come by the parameter-shift rule through postselection.
     """
     if not gradient:
-        with torch.no_grad():
+        with torch.no_grad(), _double_precision():
             results = qml.execute(tapes, device, diff_method=None, mcm_method=mcm_method)
     else:
         method = "parameter-shift"
@@ -133,10 +134,22 @@ def execute_tapes(
                     break
         if method == "parameter-shift" and any(postselects(tape.operations) for tape in tapes):
             no_gradient(tapes[0])
-        results = qml.execute(
-            tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method
-        )
+        with _double_precision():
+            results = qml.execute(
+                tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method
+            )
     return torch.stack([read_row(result) for result in results])
+
+
+@contextmanager
+def _double_precision() -> Iterator[None]:
+    """Has PennyLane make doubles of Python's numbers, as lightning.qubit returns them."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def postselects(operations: Iterable[Operator]) -> bool:
