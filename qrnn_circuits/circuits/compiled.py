@@ -28,6 +28,7 @@ from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.circuits.steps import StepInput, sequence_operations
+from qrnn_circuits.circuits.tapes import no_gradient, postselects, supports_backprop
 from qrnn_circuits.network import RecurrentNetwork
 
 if TYPE_CHECKING:
@@ -176,7 +177,16 @@ class CompiledCircuit:
             return self._measurements(results, qml.probs if returns == "probs" else qml.sample)
 
         interface = "torch" if differentiable else "numpy"
-        qnode = qml.QNode(circuit, device, interface=interface, mcm_method=mcm_method)
+        wrong = differentiable and expand and postselects(self.tape.operations)
+        qnode = qml.QNode(
+            circuit,
+            device,
+            interface=interface,
+            diff_method=(
+                no_gradient if wrong and not supports_backprop(device, self.tape) else "best"
+            ),
+            mcm_method=mcm_method,
+        )
         return qnode if shots is None else qml.set_shots(qnode, shots=shots)
 
     def to_qiskit(self, *, barriers: bool = False, high_level: bool = False) -> "QuantumCircuit":

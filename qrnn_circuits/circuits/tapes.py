@@ -1,12 +1,15 @@
 """Batches of tapes on a device, with the gradients that the device does best."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NoReturn
 
 import pennylane as qml
 import torch
 from pennylane.operation import Operator
 from torch import Tensor
+
+from qrnn_circuits.circuits.neuron import without_neurons
 
 Readout = Literal["expectations", "populations"]
 """Z of each wire that is read, or the probability of each basis state of them all."""
@@ -114,9 +117,12 @@ def execute_tapes(
 
     Returns:
         What each tape reads, shape ``(tapes, numbers)``.
+
+    Raises:
+        ValueError: If gradients would come by the parameter-shift rule through postselection.
     """
     if not gradient:
-        with torch.no_grad():
+        with torch.no_grad(), _double_precision():
             results = qml.execute(tapes, device, diff_method=None, mcm_method=mcm_method)
     else:
         method = "parameter-shift"
@@ -126,10 +132,52 @@ def execute_tapes(
                 if device.supports_derivatives(configuration, tapes[0]):
                     method = candidate
                     break
-        results = qml.execute(
-            tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method
-        )
+        if method == "parameter-shift" and any(postselects(tape.operations) for tape in tapes):
+            no_gradient(tapes[0])
+        with _double_precision():
+            results = qml.execute(
+                tapes, device, diff_method=method, interface="torch", mcm_method=mcm_method
+            )
     return torch.stack([read_row(result) for result in results])
+
+
+@contextmanager
+def _double_precision() -> Iterator[None]:
+    """Has PennyLane make doubles of Python's numbers, as lightning.qubit returns them."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def postselects(operations: Iterable[Operator]) -> bool:
+    """Whether a circuit postselects an outcome, so that its results are ratios."""
+    return any(
+        getattr(operation, "postselect", None) is not None
+        for operation in without_neurons(operations)
+    )
+
+
+def supports_backprop(device: qml.devices.Device, tape: qml.tape.QuantumScript) -> bool:
+    """Whether a device takes gradients through all of its arithmetic, ratios too."""
+    configuration = qml.devices.ExecutionConfig(gradient_method="backprop")
+    return bool(device.supports_derivatives(configuration, tape))
+
+
+@qml.transform  # type: ignore[untyped-decorator]
+def no_gradient(tape: qml.tape.QuantumScript) -> NoReturn:
+    """In place of a rule for gradients where PennyLane would take one that is wrong.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(
+        "gradients of postselected circuits do not come by the parameter-shift rule, which this "
+        f"device takes{' with shots' if tape.shots else ''}: train without a device, or on "
+        "qrnn.torch or default.qubit without shots, and run it here within torch.no_grad()"
+    )
 
 
 def read_row(result: object) -> Tensor:

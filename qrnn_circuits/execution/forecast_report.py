@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.execution.forecast_plan import ForecastPlan
+from qrnn_circuits.training.validation import root_mean_squares
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class ForecastReport:
         """Of each target, in its own units: on the device, exactly, and of device from exact."""
         device, exact, truth = self.forecasts
         pairs = ((device, truth), (exact, truth), (device, exact))
-        columns = [(one - other).square().mean(0).sqrt().tolist() for one, other in pairs]
+        columns = [root_mean_squares(one - other).tolist() for one, other in pairs]
         return dict(zip(self.targets, zip(*columns, strict=True), strict=True))
 
     def to_json(self) -> dict[str, Any]:

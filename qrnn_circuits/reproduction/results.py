@@ -127,8 +127,11 @@ def read_results(path: Path) -> list[RunResult]:
 
 
 def _result(where: str, line: bytes) -> RunResult:
-    values = parse_json(where, line)
     way_out = "remove the line, and its run is done again"
+    try:
+        values = parse_json(where, line)
+    except ValueError as error:
+        raise ValueError(f"{error}: {way_out}") from error
     if not isinstance(values, dict) or values.keys() != asdict(_EMPTY).keys():
         raise ValueError(f"{where} is no result: {way_out}")
     for name, kind in _TYPES.items():

@@ -230,6 +230,8 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         text = f"{points:,} points of {brief(', '.join(contents.inputs))}"
         if not self.forecasts_its_inputs:
             text += f", to forecast {brief(', '.join(contents.targets))}"
+        if not self._file.has_header:
+            text += " (the first row is a point, since it holds numbers)"
         text += "; windows to train on, validate by and test by: {}, {} and {}".format(*counts)
         used = {"", *contents.inputs, *contents.targets}
         if left_out := [name for name in self._file.names if name not in used]:

@@ -106,6 +106,11 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
     header = first if is_named or not any(map(is_number, first)) else []
     if not is_named:
         _check_header(path, header)
+    if any(header) and not first[0]:
+        raise ValueError(
+            f"{path}: the first column has no name, as that of row numbers that pandas writes: "
+            "leave it out (index=False), or name it"
+        )
     begun = next(table, None) if header else begun
     if begun is None:
         raise ValueError(f"{path} holds no sequence{', only a header' if header else ''}")
@@ -142,7 +147,21 @@ def csv_rows(path: Path, content: bytes, target: Target) -> Rows:
                     f"{where}: split must be one of {', '.join(PARTS)}, got {short(row[split])}"
                 )
             parts.append(row[split])
+    if not header and width > 2 and first == [str(place) for place in range(width)]:
+        _check_first(path, sequences, labels)
     return Rows(sequences, None if label is None else labels, None if split is None else parts)
+
+
+def _check_first(path: Path, sequences: Sequence[Integers], labels: Sequence[str]) -> None:
+    """Raises where a first row that counts holds what no other row does, as a header would."""
+    if len(sequences) == 1:
+        return
+    rare = np.setdiff1d(sequences[0], np.concatenate(sequences[1:])).size > 0
+    if rare or (labels and labels[0] not in labels[1:]):
+        raise ValueError(
+            f"{path}, line 1: counts 0, 1, 2, ..., which no other row does, as libraries number "
+            "columns without names: leave it out, or if it is a sequence put another one first"
+        )
 
 
 def _column(path: Path, header: Sequence[str], name: str) -> int | None:

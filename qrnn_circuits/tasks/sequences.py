@@ -253,6 +253,9 @@ class Sequences(SequencesOptions, Task):
             text += f", {short(contents.alphabet)}"
         if contents.classes:
             text += f"; {len(contents.classes)} classes, {brief(', '.join(contents.classes))}"
+        train, _, test = ([each.tobytes() for each in part.sequences] for part in self._parts)
+        if shared := 0 if train == test else sum(map(set(train).__contains__, test)):
+            text += f"; {shared} of those to test by are also trained on"
         return text
 
     @property

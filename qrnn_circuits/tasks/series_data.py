@@ -54,7 +54,9 @@ class Table:
         path: The file.
         names: Of all columns.
         values: Shape ``(N, C)``, NaN where there is no number.
+        has_header: Whether the first row names the columns.
         text: The places of the columns without any number, such as one of dates.
+        row_numbers: The places of the columns without a name that count the rows.
         gaps: The first gap of each other column that has one, by its place.
         checksum: SHA-256 of the file, in hexadecimal.
     """
@@ -62,7 +64,9 @@ class Table:
     path: Path
     names: tuple[str, ...]
     values: Values
+    has_header: bool
     text: frozenset[int]
+    row_numbers: frozenset[int]
     gaps: Mapping[int, _Gap]
     checksum: str
 
@@ -72,7 +76,7 @@ class Table:
         Args:
             option: That names them, for messages.
             wanted: Their names or numbers in the file, from 1, separated by commas; None for all
-                that hold numbers.
+                that hold numbers other than those of rows.
             points: Number of points that are read, None for all.
 
         Raises:
@@ -81,7 +85,8 @@ class Table:
         if wanted is None:
             for place in sorted(self.text):
                 self._check_commas(place, option)
-            places = [place for place in range(len(self.names)) if place not in self.text]
+            left_out = self.text | self.row_numbers
+            places = [place for place in range(len(self.names)) if place not in left_out]
         else:
             places = [self._place(option, name.strip()) for name in wanted.split(",")]
         if len(set(places)) < len(places):
@@ -93,6 +98,7 @@ class Table:
         for place, name in zip(places, names, strict=True):
             gap = self.gaps.get(place)
             if gap is not None and gap.point < len(values):
+                self._check_commas(place, option)
                 found = short(gap.field.strip()) if gap.field.strip() else "nothing"
                 raise ValueError(
                     f"{self.path}: row {gap.row} must have a finite number in column "
@@ -101,7 +107,7 @@ class Table:
         return Columns(names, values)
 
     def _check_commas(self, place: int, option: str) -> None:
-        """Raises where a column without any number begins with one but for its commas."""
+        """Raises where the first gap of a column is a number but for its commas."""
         field = self.gaps[place].field.strip()
         if "," in field and any(_is_number(field.replace(",", mark)) for mark in (".", "")):
             raise ValueError(
@@ -175,16 +181,28 @@ def read_table(path: Path) -> Table:
             f"semicolons or tabulators between columns, but row {begun[0]} is "
             f"{short(' '.join(begun[1]))}"
         )
-    # As the column of row numbers that pandas writes.
+    numbers = np.array(values).reshape(-1, len(names))
+    unnamed = [place for place, name in enumerate(names) if not name and place not in text]
+    # As pandas writes them.
+    counting = [place for place in unnamed if _counts(numbers[:, place])]
+    row_numbers = frozenset(counting if len(counting) < len(names) - len(text) else ())
     names = [n or ("" if place in text else str(place + 1)) for place, n in enumerate(names)]
     return Table(
         path,
         tuple(names),
-        np.array(values).reshape(-1, len(names)),
+        numbers,
+        has_header,
         frozenset(text),
+        row_numbers,
         gaps,
         hashlib.sha256(content).hexdigest(),
     )
+
+
+def _counts(column: Values) -> bool:
+    """Whether values go up by the same each time, as numbers of rows do."""
+    steps = np.diff(column)
+    return bool((steps > 0).all() and (steps == steps[:1]).all())
 
 
 def _is_number(field: str) -> bool:

@@ -61,10 +61,12 @@ def decoded(path: Path, content: bytes) -> str:
 
 
 def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV text that are not blank, one at a time, each after its number from 1.
+    """The rows of a CSV text, one at a time, each after its number from 1.
 
     Fields are separated by what the first line has outside quotes: semicolons or tabulators, else
-    commas.
+    commas. Rows without any text are left out before the first that has some and after the last.
+    Of each gap between, the first one is a row of empty fields, but for lines that separate rows of
+    several fields.
 
     Args:
         path: Of the file, for messages.
@@ -76,10 +78,18 @@ def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     first = _QUOTED.sub("", text.lstrip("\n").partition("\n")[0])
     delimiter = next((mark for mark in ";\t" if mark in first), ",")
     table = csv.reader(_lines(path, text), delimiter=delimiter, strict=True)
+    width = 0
+    gap = None
     try:
         for number, row in enumerate(table, 1):
             if any(field.strip() for field in row):
+                if gap is not None:
+                    yield gap
+                    gap = None
+                width = max(width, len(row))
                 yield number, row
+            elif width == 1 or (width and len(row) > 1):
+                gap = gap or (number, row or [""])
     except csv.Error as error:
         raise ValueError(f"{path} is not CSV: {error}") from None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.training.evaluation import TrainedRun
-from qrnn_circuits.training.validation import forecasts, normalised_error
+from qrnn_circuits.training.validation import forecasts, normalised_error, root_mean_squares
 
 Values = NDArray[np.float64]
 
@@ -91,7 +91,7 @@ def evaluate_forecast(
     batch = run.task.test()
     if found is None:
         found = forecasts(run.model, batch)
-    errors = (run.task.unscaled(found) - run.task.unscaled(batch.targets)).square().mean(0).sqrt()
+    errors = root_mean_squares(run.task.unscaled(found) - run.task.unscaled(batch.targets))
     names = run.task.target_names
     persistence = None
     if (known := run.task.known_targets) is not None:

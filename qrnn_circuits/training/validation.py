@@ -146,8 +146,24 @@ def normalised_error(found: Tensor, targets: Tensor) -> float:
     """
     errors = (found - targets).square().mean(0)
     # A constant has no standard deviation: its errors count as they are.
-    spread = targets.var(0, correction=0)
+    # Rounding gives it one where it is no power of two.
+    spread = targets.var(0, correction=0) * (targets.amax(0) > targets.amin(0))
     return float((errors / torch.where(spread > 0, spread, 1)).mean().sqrt())
+
+
+def root_mean_squares(errors: Tensor) -> Tensor:
+    """The root mean square of each column, in whatever units: squares may overflow or vanish.
+
+    Args:
+        errors: Shape ``(B, K)``.
+
+    Example:
+        >>> root_mean_squares(torch.tensor([[1e200], [1e200]], dtype=torch.float64)).item()
+        1e+200
+    """
+    scale = errors.abs().amax(0)
+    scale = torch.where(scale > 0, scale, 1)
+    return scale * (errors / scale).square().mean(0).sqrt()
 
 
 def _of_forecasts(model: Forecaster, batch: SeriesBatch, step: int, ranks: Ranks) -> Validation:

@@ -43,6 +43,18 @@ def test_the_qnode_and_its_gradients_are_those_of_the_model(
         assert torch.allclose(found, wanted, rtol=0, atol=1e-8)
 
 
+def test_a_device_without_backpropagation_gives_no_gradients_of_postselected_circuits(
+    make_model: MakeModel,
+) -> None:
+    model = make_model(lane=1, workspace=2, order=1, degree=2)
+    qnode = compile_circuit(model, [1]).qnode("lightning.qubit", mcm_method="tree-traversal")
+    (distribution,) = qnode()
+    expected = model(torch.tensor([[1]]), torch.tensor([[0]])).log_probs[0, -1].exp()
+    assert torch.allclose(distribution, expected, rtol=0, atol=1e-9)
+    with pytest.raises(ValueError, match="do not come by the parameter-shift rule"):
+        distribution[0].backward()
+
+
 def test_every_sampled_step_is_returned_given_all_conditioned_outcomes(
     make_model: MakeModel,
 ) -> None:

@@ -85,7 +85,7 @@ def test_the_first_lines_of_a_run_say_what_the_file_was_found_to_hold(
     data.write_text("label,a,b\n" + "yes,1,0\nno,0,2\n" * 10, encoding="utf-8")
     found = (
         "data: sequences to train on, validate by and test by: 16, 2 and 2; of at most 2 step(s) "
-        "and 3 symbols; 2 classes, no, yes"
+        "and 3 symbols; 2 classes, no, yes; 2 of those to test by are also trained on"
     )
     of_label = ("train", "sequences", "--data", data, "--target", "label", *TINY)
     for options in (("--out", tmp_path / "run"), ("--out", tmp_path / "runs", "--seeds", "0-1")):

@@ -30,7 +30,7 @@ def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make)
 
 
 @TREE_TRAVERSAL
-@pytest.mark.parametrize("device", ["default.qubit", "qrnn.torch"])
+@pytest.mark.parametrize("device", ["default.qubit", "lightning.qubit", "qrnn.torch"])
 def test_an_exact_device_gives_the_same_values_and_gradients(device: str, make_layer: Make) -> None:
     layer = make_layer(hidden_size=2, bidirectional=True)
     inputs = random(2, 2, 2).requires_grad_()

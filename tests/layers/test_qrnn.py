@@ -70,6 +70,23 @@ def test_gradients_with_shots_come_by_the_parameter_shift_rule(make_layer: Make)
 
 
 @pytest.mark.parametrize(
+    ("device", "shots"),
+    [("lightning.qubit", None), ("default.qubit", 100), ("qrnn.aer", None), ("qrnn.torch", 100)],
+)
+def test_the_parameter_shift_rule_is_refused_where_neurons_are_postselected(
+    device: str, shots: int | None, make_layer: Make
+) -> None:
+    layer = make_layer(hidden_size=1, order=1, semantics="postselected", reading="last")
+    on_device, inputs = layer.on(device, shots=shots), random(1, 1, 2)
+
+    with pytest.raises(ValueError, match="do not come by the parameter-shift rule"):
+        on_device(inputs)
+
+    with torch.no_grad():
+        assert on_device(inputs)[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
     ("options", "problem"),
     [
         ({"readout": "state"}, "readout must be"),

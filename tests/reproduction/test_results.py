@@ -58,7 +58,7 @@ def test_a_file_of_a_cut_off_line_alone_has_no_results(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 1 of .* is not JSON"),
+        ("{", "line 1 of .* is not JSON: .*: remove the line, and its run is done again"),
         ("[]", "line 1 of .* is no result"),
         ('{"seed": 1}', "line 1 of .* is no result"),
         (json.dumps(vars(RESULT) | {"seed": "3"}), "seed in line 1 of .* must be of int"),

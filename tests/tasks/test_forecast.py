@@ -227,12 +227,47 @@ def test_a_column_that_is_only_forecast_is_not_called_left_out(weather: Path) ->
     assert task.found.endswith("; left out: day")
 
 
-def test_numbers_without_a_name_are_called_by_their_place(tmp_path: Path) -> None:
+def test_numbers_of_rows_are_left_out_unless_they_are_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "with_row_numbers.csv"
-    path.write_text("\n".join([",rain", *(f"{n},{n % 5}" for n in range(30))]))
+    path.write_text("\n".join([",rain", *(f"{2 * n},{n % 5}" for n in range(30))]))
     task = Forecast(data=str(path))
-    assert task.target_names == ("1", "rain")
+    assert task.target_names == ("rain",)
+    assert task.found.endswith("; left out: 1")
     assert Forecast(data=str(path), columns="1").target_names == ("1",)
+
+
+@pytest.mark.parametrize("names", [",rain", ","])
+def test_other_numbers_without_a_name_are_called_by_their_place(names: str, tmp_path: Path) -> None:
+    path = tmp_path / "unnamed.csv"
+    path.write_text("\n".join([names, *(f"{n * n},{n % 5}" for n in range(30))]))
+    assert Forecast(data=str(path)).target_names == ("1", names[1:] or "2")
+
+
+def test_a_first_row_of_numbers_is_said_to_be_a_point(tmp_path: Path) -> None:
+    path = tmp_path / "years.csv"
+    path.write_text("\n".join(["2025,2026", *(f"{n},{n % 5}" for n in range(30))]))
+    found = Forecast(data=str(path)).found
+    assert found.startswith("31 points of 1, 2 (the first row is a point, since it holds numbers);")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "gap"),
+    [
+        ("rain,sun", "{0},{0}", ","),
+        ("rain,sun", "{0},{0}", " , "),
+        ("rain", "{0}", '""'),
+        ("rain", "{0}", ""),
+        ("rain", "{0}", "\n\n"),
+    ],
+)
+def test_a_row_without_any_number_is_a_gap(header: str, row: str, gap: str, tmp_path: Path) -> None:
+    path = tmp_path / "gap.csv"
+    rows = [row.format(n % 5) for n in range(30)]
+    path.write_text("\n".join([header, *rows[:10], gap, *rows[10:]]))
+    with pytest.raises(ValueError, match="row 12 must have a finite number in column 'rain', got"):
+        Forecast(data=str(path))
+    path.write_text("\n".join([gap, header, *rows, gap, gap]))
+    assert Forecast(data=str(path)).found.startswith("30 points of rain")
 
 
 def test_a_gap_in_the_first_row_is_one_as_in_any_other(weather: Path) -> None:

@@ -195,6 +195,27 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("content", "target"),
+    [
+        (",0,1\n0,1,1\n1,0,1\n", "next"),
+        (",a,b,label\n0,1,1,x\n1,0,1,y\n", "label"),
+        ("0,1,2,3\n1,1,0,2\n2,0,1,1\n", "next"),
+        ("0,1,2,3\n1,1,0,x\n2,0,1,y\n1,2,1,x\n", "label"),
+    ],
+)
+def test_what_libraries_write_beside_symbols_is_not_taken_for_symbols(
+    content: str, target: Target, write: Write
+) -> None:
+    with pytest.raises(ValueError, match=r"index=False|put another one first|got ''"):
+        read_sequences(write("a.csv", content), target)
+
+
+def test_a_first_row_that_counts_is_a_sequence_where_others_have_its_numbers(write: Write) -> None:
+    assert symbols(write("a.csv", "0,1,2,3\n1,2,3,0\n")) == [[0, 1, 2, 3], [1, 2, 3, 0]]
+    assert symbols(write("a.csv", "0,1,2,3\n")) == [[0, 1, 2, 3]]
+
+
 @pytest.mark.parametrize(("name", "content", "target", "message"), BAD)
 def test_a_bad_file_is_one_line_that_says_what_and_where(
     name: str,

@@ -219,3 +219,13 @@ def test_contents_that_were_changed_by_hand_are_refused(
     options["contents"][name] = value
     with pytest.raises((TypeError, ValueError), match=name):
         Sequences(**options)
+
+
+def test_test_sequences_that_are_trained_on_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "parts.csv"
+    rows = ["0,1,train", "1,1,train", "0,1,validation", "0,1,test", "1,0,test", "0,1,test"]
+    path.write_text("\n".join(["a,b,split", *rows]))
+    assert Sequences(data=str(path)).found.endswith("; 2 of those to test by are also trained on")
+    path.write_text("\n".join(row.rpartition(",")[0] for row in rows))
+    alone = Sequences(data=str(path), validation_share=0, test_share=0)
+    assert "also" not in alone.found

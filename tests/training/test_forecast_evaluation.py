@@ -18,7 +18,7 @@ from qrnn_circuits.training import (
 )
 from qrnn_circuits.training.forecast_evaluation import in_own_units
 from qrnn_circuits.training.gradient import DataParallelLoss
-from qrnn_circuits.training.validation import forecasts, normalised_error
+from qrnn_circuits.training.validation import forecasts, normalised_error, root_mean_squares
 from tests.two_processes import Pair
 
 SETTINGS = {
@@ -60,6 +60,19 @@ def test_the_normalised_error_is_one_of_the_mean_and_none_of_the_truth(
     # It does not depend on units.
     scaled = normalised_error(1000 * found - 7, 1000 * targets - 7)
     assert scaled == pytest.approx(normalised_error(found, targets), abs=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 1e6 + 0.1])
+def test_errors_of_a_constant_count_as_they_are(constant: float) -> None:
+    targets = torch.full((39, 1), constant, dtype=torch.float64)
+    assert normalised_error(targets + 2, targets) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e200])
+def test_a_root_mean_square_is_found_in_any_unit(unit: float) -> None:
+    errors = torch.tensor([[3.0, 0.0, -1.0], [4.0, 0.0, 1.0]], dtype=torch.float64)
+    found = root_mean_squares(errors * unit) / unit
+    np.testing.assert_allclose(found, [12.5**0.5, 0, 1])
 
 
 def test_figures_are_those_of_the_forecasts_in_scaled_and_own_units(
