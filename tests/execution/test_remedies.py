@@ -6,12 +6,7 @@ import pytest
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits import Multiplexed, Postselect
 from qrnn_circuits.circuits.realisations import Realisation
-from qrnn_circuits.execution.remedies import (
-    alternatives,
-    dropping,
-    fewer_gates,
-    keeping_shots,
-)
+from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.tasks import Digits, Xor
 
 
