@@ -92,6 +92,7 @@ class RecurrentNetwork(nn.Module):
             strategy: ``"auto"``, or a way of simulating such cells.
 
         Raises:
+            TypeError: If it is no cell.
             ValueError: If there is no such way.
         """
         super().__init__()
