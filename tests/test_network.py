@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from qrnn_circuits import QRNN, RecurrentNetwork, ZeroProbabilityError
+from qrnn_circuits import QRNN, UNREAD, RecurrentNetwork, ZeroProbabilityError
 from tests.dense import DenseCell
 
 MakeModel = Callable[..., QRNN]
@@ -212,6 +212,19 @@ def test_sampled_frequencies_follow_the_predicted_distribution(make_model: MakeM
     frequencies = torch.bincount(output.outcomes[:, 1], minlength=4) / shots
     errors = (probabilities * (1 - probabilities) / shots).sqrt()
     assert ((frequencies - probabilities).abs() < 4 * errors).all()
+
+
+def test_what_stands_in_place_of_a_drawn_outcome_is_ignored(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=2)
+    inputs = torch.zeros(1, 3, dtype=torch.int64)
+    sampled = torch.tensor([[True, False, True]])
+    drawn = [
+        model.sample(
+            inputs, outcomes, sampled=sampled, generator=torch.Generator().manual_seed(0)
+        ).outcomes
+        for outcomes in (torch.tensor([[0, 1, 0]]), torch.tensor([[99, 1, UNREAD]]))
+    ]
+    assert torch.equal(*drawn)
 
 
 def test_a_sampled_run_predicts_what_conditioning_on_its_samples_predicts(
