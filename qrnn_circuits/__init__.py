@@ -19,12 +19,7 @@ if TYPE_CHECKING:
     from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
     from qrnn_circuits.layers.reservoir import QuantumReservoir
     from qrnn_circuits.loss import sequence_loss
-    from qrnn_circuits.network import (
-        QRNN,
-        QRNNOutput,
-        RecurrentNetwork,
-        ZeroProbabilityError,
-    )
+    from qrnn_circuits.network import QRNN, QRNNOutput, RecurrentNetwork, ZeroProbabilityError
     from qrnn_circuits.neuron import Initialisation, QuantumNeuron
     from qrnn_circuits.polynomial import BooleanPolynomial
     from qrnn_circuits.threads import worthwhile_threads

@@ -109,6 +109,12 @@ class Ensemble(nn.Module):
         """
         options: _Options = {"kind": kind, "acceptance_weight": acceptance_weight}
         given = [inputs, outcomes, *([] if scored is None else [scored])]
+        for tensor in given:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(
+                    "inputs, outcomes and scored must be tensors, a batch for each network, got a "
+                    f"{type(tensor).__name__}"
+                )
         if any(len(each) != len(self._networks) for each in given):
             raise ValueError(
                 f"inputs, outcomes and scored must hold a batch for each of {len(self._networks)} "

@@ -92,8 +92,13 @@ class Forecaster(nn.Module):
             targets: Number K of values that are forecast.
             generator: Source of randomness, a CPU generator.
             dtype: Type of the parameters of the linear layer.
+
+        Raises:
+            TypeError: If ``targets`` is no integer.
+            ValueError: If it is less than 1.
         """
         super().__init__()
+        as_integer("targets", targets, 1)
         self.layer = layer
         self.head = nn.Linear(hidden_size, targets, dtype=dtype)
         for parameter in self.head.parameters():
@@ -146,7 +151,9 @@ def make_forecaster(
         options: Further ones of the layer.
 
     Raises:
-        ValueError: If there is no such layer, or it takes no such options.
+        TypeError: If an option is of the wrong type.
+        ValueError: If there is no such layer, it takes no such options, or a number is out of
+            range.
 
     Example:
         >>> forecaster = make_forecaster("gru", features=2, targets=1, hidden_size=4)

@@ -26,7 +26,7 @@ from qrnn_circuits.sequences import (
 from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
-from qrnn_circuits.tensors import check_tensor
+from qrnn_circuits.tensors import check_normalised, check_tensor
 from qrnn_circuits.tracing import full_precision, is_traced
 
 
@@ -92,6 +92,7 @@ class RecurrentNetwork(nn.Module):
             strategy: ``"auto"``, or a way of simulating such cells.
 
         Raises:
+            TypeError: If it is no cell.
             ValueError: If there is no such way.
         """
         super().__init__()
@@ -294,16 +295,7 @@ class RecurrentNetwork(nn.Module):
                 f"state must have the type of the parameters, {expected.dtype}, got {state.dtype}"
             )
         check_tensor("state", state, expected)
-        if is_traced():
-            return
-        if not torch.isfinite(state).all():
-            raise ValueError("state must be finite, but holds NaN or infinity")
-        off = (torch.linalg.vector_norm(state.detach(), dim=1) - 1).abs().max().item()
-        if off > torch.finfo(state.dtype).eps ** 0.5:
-            raise ValueError(
-                f"state must be normalised, but a row of it has a norm that is {off:.3g} off 1: "
-                "divide it by torch.linalg.vector_norm(state, dim=1, keepdim=True)"
-            )
+        check_normalised("state", state)
 
 
 class QRNN(RecurrentNetwork):

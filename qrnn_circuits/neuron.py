@@ -15,6 +15,7 @@ from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
+from qrnn_circuits.tensors import real_type
 from qrnn_circuits.tracing import Unscripted, is_traced
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
@@ -296,7 +297,7 @@ class QuantumNeuron(SavedOptions, Unscripted):
             initialisation: Spreads of the initial coefficients.
             generator: Source of randomness, a CPU generator.
             device: Where the coefficients live.
-            dtype: Their type, by default torch's default type.
+            dtype: Their type, float32 or float64; by default torch's default type.
 
         Raises:
             ValueError: If an option is out of range.
@@ -308,7 +309,7 @@ class QuantumNeuron(SavedOptions, Unscripted):
         initial = initialisation_of(initialisation).coefficients(
             (self.polynomial.size,), order, generator
         )
-        self.coefficients = nn.Parameter(initial.to(dtype or torch.get_default_dtype()))
+        self.coefficients = nn.Parameter(initial.to(real_type(dtype)))
         check_parameters(self)
         self.to(device or torch.get_default_device())
 

@@ -134,13 +134,14 @@ class BooleanPolynomial(nn.Module):
             Shape ``(..., P)``, in the order of ``monomials``; differentiable.
 
         Raises:
-            ValueError: If the last dimension is of the wrong size.
+            ValueError: If the last dimension is of the wrong size, or there is no such basis.
 
         Example:
             >>> BooleanPolynomial(1, 1).in_basis(torch.tensor([0.4, 1.0]), "parities")
             tensor([ 0.9000, -0.5000])
         """
         self._check_size(coefficients)
+        check_choice("basis", basis, get_args(Basis))
         if basis == self.basis:
             return coefficients
         to_parities, to_monomials = changes_of_basis(self.variables, self.degree)

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.cells.base import PADDING, UNREAD, Cell
 from qrnn_circuits.checks import as_integer
-from qrnn_circuits.tensors import check_tensor
+from qrnn_circuits.tensors import check_finite, check_tensor
 from qrnn_circuits.tracing import is_traced
 
 Symbols = Tensor | PackedSequence
@@ -146,8 +146,7 @@ def checked_steps(
         marks = f", UNREAD ({UNREAD}) or PADDING ({PADDING})"
         _check_range("outcomes", least, greatest, cell.lane, marks)
         if cell.features:
-            if not torch.isfinite(steps.inputs).all():
-                raise ValueError("inputs must be finite, but hold NaN or infinity")
+            check_finite("inputs", steps.inputs)
         else:
             least, greatest = torch.stack(steps.inputs.aminmax()).tolist()
             _check_range("inputs", least, greatest, cell.lane)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from qrnn_circuits.tracing import is_traced
+
 
 def real_type(dtype: torch.dtype | None) -> torch.dtype:
     """The type of parameters, by default torch's default type.
@@ -49,4 +51,27 @@ def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
         raise ValueError(
             f"{name} must be on the device of the parameters, '{parameter.device}', got "
             f"'{given.device}': take {name}.to('{parameter.device}')"
+        )
+
+
+def check_finite(name: str, given: Tensor) -> None:
+    """Raises a ``ValueError`` where a number is NaN or infinite; nothing is asked while traced."""
+    if not is_traced() and not torch.isfinite(given).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+
+
+def check_normalised(name: str, amplitudes: Tensor) -> None:
+    """Checks that rows of amplitudes, in the last dimension, have norm 1; not while traced.
+
+    Raises:
+        ValueError: If a number is not finite, or a norm differs from 1 by more than rounding.
+    """
+    check_finite(name, amplitudes)
+    if is_traced():
+        return
+    off = (torch.linalg.vector_norm(amplitudes.detach(), dim=-1) - 1).abs().max().item()
+    if off > torch.finfo(amplitudes.dtype).eps ** 0.5:
+        raise ValueError(
+            f"{name} must be normalised amplitudes, but a norm is {off:.3g} off 1: divide it by "
+            f"torch.linalg.vector_norm({name}, dim=-1, keepdim=True)"
         )

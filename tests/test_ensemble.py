@@ -184,3 +184,8 @@ def test_angles_are_those_of_each_cell(semantics: str, order: int) -> None:
 def test_what_is_no_ensemble_is_refused(make: Callable[[], object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_batches_that_are_no_tensors_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"scored must be tensors, a batch .*, got a list"):
+        Ensemble([QRNN(lane=1, workspace=2)]).losses([[[0]]], [[[0]]])  # type: ignore[arg-type]

@@ -63,3 +63,8 @@ def test_the_loss_is_the_mean_square_of_what_the_last_step_misses() -> None:
     found = last @ model.head.weight.detach().T + model.head.bias.detach()
     expected = sum((a - b) ** 2 for a, b in zip(found.flatten(), targets.flatten(), strict=True))
     assert model.loss(inputs, targets).item() == pytest.approx(float(expected) / 10)
+
+
+def test_a_forecast_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="targets must be at least 1, got 0"):
+        make_forecaster("gru", features=1, targets=0, hidden_size=4)

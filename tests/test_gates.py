@@ -6,6 +6,7 @@ from torch import Tensor
 
 from qrnn_circuits.gates import gate_tables
 from qrnn_circuits.neuron import MAX_ORDER, Semantics, block_amplitudes
+from qrnn_circuits.numerical_errors import PrecisionError
 
 
 def random_angles(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
@@ -99,3 +100,10 @@ def test_tables_of_several_cells_are_those_of_each(
         torch.testing.assert_close(found.scales[:, number], expected.scales)
         (expected.blocks.cos().sum() + expected.readout.cos().sum()).backward()
         torch.testing.assert_close(gradient[:, number], leaf.grad)
+
+
+def test_a_gradient_that_is_not_finite_is_an_error_and_no_nan() -> None:
+    angles = torch.ones(3, 4, requires_grad=True)
+    tables = gate_tables(angles, lane=1, workspace=2, order=1, semantics="postselected")
+    with pytest.raises(PrecisionError, match=r"the gradient .* is not finite in torch\.float32"):
+        tables.blocks.backward(torch.full_like(tables.blocks, torch.inf))

@@ -1,4 +1,6 @@
+import pytest
 import torch
+from torch.autograd import forward_ad
 
 from qrnn_circuits.log_distribution import log_distribution
 
@@ -22,3 +24,14 @@ def test_an_impossible_outcome_has_log_minus_infinity_and_no_gradient() -> None:
 def test_numbers_too_small_for_a_quotient_keep_their_logs() -> None:
     weights = torch.tensor([1e-37, 1e8])
     assert torch.allclose(log_distribution(weights), (weights.double() / 1e8).log().float())
+
+
+# PyTorch itself compiles its rules for forward mode by torch.jit.script, which it deprecates.
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+def test_an_impossible_outcome_has_no_derivative_in_forward_mode_either() -> None:
+    weights = torch.tensor([0.0, 1.0, 3.0])
+    with forward_ad.dual_level():
+        logs = log_distribution(forward_ad.make_dual(weights, torch.tensor([5.0, 2.0, 0.0])))
+        change = forward_ad.unpack_dual(logs).tangent
+    # Of each log the change of its weight over the weight, less that of the total over the total.
+    torch.testing.assert_close(change, torch.tensor([0.0, 2 - 7 / 4, -7 / 4]))

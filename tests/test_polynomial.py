@@ -85,6 +85,8 @@ def test_sizes_out_of_range_are_rejected(variables: int, degree: int) -> None:
 def test_another_basis_is_refused() -> None:
     with pytest.raises(ValueError, match=r"basis must be one of monomials, parities, got"):
         BooleanPolynomial(2, 1, "fourier")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"basis must be one of monomials, parities, got"):
+        BooleanPolynomial(1, 1).in_basis(torch.zeros(2), "fourier")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("variables", [63, 2**63])

@@ -1,3 +1,4 @@
+import sys
 from fractions import Fraction
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
@@ -92,3 +93,12 @@ def test_a_name_stands_for_one_thing(fractions: Registry[Fraction]) -> None:
         fractions.register("half", Fraction(2, 4))
     with pytest.raises(ValueError, match="without colon, comma and equals sign, got 'a:b'"):
         fractions.register("a:b", half)
+
+
+def test_what_a_programs_own_main_module_defines_has_no_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = type("Mine", (Fraction,), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "Mine", mine, raising=False)
+    with pytest.raises(ValueError, match="must be found again by other processes"):
+        Registry[Fraction]("fraction", "example.fractions", Fraction).name_of(mine)

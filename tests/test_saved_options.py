@@ -38,3 +38,10 @@ def test_a_plain_copy_tells_of_no_options_and_a_state_of_parameters_alone() -> N
         other.load_state_dict(neuron.state_dict())
     other.load_state_dict(dict(neuron.state_dict()))
     assert torch.equal(other.coefficients, neuron.coefficients)
+
+
+def test_a_dictionary_of_the_callers_own_takes_the_parameters_alone() -> None:
+    neuron = QuantumNeuron(2)
+    own: dict[str, torch.Tensor] = {}
+    assert neuron.state_dict(destination=own) is own
+    assert own.keys() == neuron.state_dict().keys()

@@ -214,12 +214,14 @@ class _Loss(torch.nn.Module):
         return self._model[0].loss(inputs, outcomes, acceptance_weight=0.1)
 
 
-def test_drawn_sequences_end_where_their_padding_begins(make_model: MakeModel) -> None:
-    model = make_model(lane=1, workspace=2)
-    inputs = torch.zeros(3, 4, dtype=torch.int64)
-    outcomes = torch.tensor(
-        [[0, 0, 0, 0], [0, 0, PADDING, PADDING], [0, PADDING, PADDING, PADDING]]
-    )
+# Of order 4 in float32, outcomes are drawn in float64.
+@pytest.mark.parametrize(("order", "dtype"), [(2, torch.float64), (4, torch.float32)])
+def test_drawn_sequences_end_where_their_padding_begins(
+    order: int, dtype: torch.dtype, make_model: MakeModel
+) -> None:
+    model = make_model(lane=1, workspace=2, order=order, dtype=dtype)
+    inputs = torch.zeros(4, 4, dtype=torch.int64)
+    outcomes = torch.tensor([[0] * steps + [PADDING] * (4 - steps) for steps in (4, 2, 1, 0)])
     sampled = outcomes != PADDING
     output = model.sample(
         inputs,
@@ -229,12 +231,13 @@ def test_drawn_sequences_end_where_their_padding_begins(make_model: MakeModel) -
         generator=torch.Generator().manual_seed(0),
     )
     assert torch.equal(output.outcomes == PADDING, ~sampled)
-    for row, steps in enumerate(sampled.sum(1).tolist()):
+    assert_close(output.state[3], model.cell.initial_state(1)[0])
+    for row, steps in enumerate([4, 2, 1]):
         drawn = output.outcomes[row, :steps]
         given = torch.cat((inputs[row, :1], drawn[:-1]))
         alone = model(given[None], drawn[None])
-        assert_close(output.log_probs[row, :steps], alone.log_probs[0])
-        assert_close(output.state[row], alone.state[0])
+        assert_close(output.log_probs[row, :steps], alone.log_probs[0], rtol=1e-5, atol=1e-5)
+        assert_close(output.state[row], alone.state[0], rtol=1e-5, atol=1e-5)
 
 
 def test_padding_before_the_end_of_a_sequence_is_refused(make_model: MakeModel) -> None:

@@ -16,6 +16,7 @@ from qrnn_circuits.circuits.encoding import Encoding, encode_in_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
+from qrnn_circuits.tensors import check_finite
 
 StepInput = int | Tensor
 """What a step takes in: a symbol, or real features of shape ``(F,)``."""
@@ -162,8 +163,7 @@ def _checked_features(cell: Cell, inputs: object) -> Tensor:
             f"inputs must have shape (T, {cell.features}), a row of features for each step, got "
             f"{tuple(features.shape)}"
         )
-    if not torch.isfinite(features).all():
-        raise ValueError("inputs must be finite, but hold NaN or infinity")
+    check_finite("inputs", features)
     return features
 
 

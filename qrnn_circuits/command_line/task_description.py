@@ -6,17 +6,9 @@ from functools import cache
 from typing import Any
 
 from qrnn_circuits.choices import CELL_NAMES, LAYER_NAMES
-from qrnn_circuits.settings.built_in_tasks import (
-    BUILT_IN_TASKS,
-    TASK_OPTIONS,
-    ForecastOptions,
-)
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS, TASK_OPTIONS, ForecastOptions
 from qrnn_circuits.settings.recipe_files import built_in_recipes, recipe_tables
-from qrnn_circuits.settings.run_settings import (
-    FOR_FORECASTS,
-    NOT_FOR_FORECASTS,
-    settings,
-)
+from qrnn_circuits.settings.run_settings import FOR_FORECASTS, NOT_FOR_FORECASTS, settings
 from qrnn_circuits.settings.task_options import (
     TaskOptions,
     description,

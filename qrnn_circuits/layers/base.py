@@ -8,18 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from qrnn_circuits.checks import (
-    as_integer,
-    check_bool,
-    check_choice,
-    check_number,
-    plain,
-)
+from qrnn_circuits.checks import as_integer, check_bool, check_choice, check_number, plain
 from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tensors import check_tensor
+from qrnn_circuits.tensors import check_finite, check_tensor
 from qrnn_circuits.tracing import Unscripted, is_traced, widened
 
 if TYPE_CHECKING:
@@ -355,8 +349,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 f"input must have shape {batch} or (T, input_size) with input_size "
                 f"{self.input_size}, at least one sequence and one step, got {tuple(given.shape)}"
             )
-        if not is_traced() and not torch.isfinite(given).all():
-            raise ValueError("input must be finite, but holds NaN or infinity")
+        check_finite("input", given)
         return given.ndim == 2
 
     def _checked_hx(self, hx: Tensor | None, inputs: Tensor, *, one: bool) -> Tensor | None:
@@ -374,9 +367,8 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 "hx must be None on a quantum device, which starts with every wire in 0"
             )
         check_tensor("hx", hx, inputs)
+        check_finite("hx", hx)
         self._check_state(hx)
-        if not is_traced() and not torch.isfinite(hx).all():
-            raise ValueError("hx must be finite, but holds NaN or infinity")
         return hx.view(shape)
 
 

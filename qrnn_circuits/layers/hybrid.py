@@ -1,7 +1,7 @@
 """Recurrent layers whose gates are variational circuits with classical arithmetic around them."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import pi
 from typing import TYPE_CHECKING, cast
 
@@ -115,7 +115,38 @@ class HybridCell(nn.Module):
         banks: The circuits that run together.
     """
 
-    banks: nn.ModuleList
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        qubits: int | None,
+        depth: int,
+        *,
+        linear: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        banks = []
+        for circuits, inputs in self.bank_sizes(features, hidden):
+            width = inputs if qubits is None else qubits
+            check_circuits(width, depth, 1 if linear else inputs)
+            bank = CircuitBank(
+                circuits,
+                inputs,
+                hidden,
+                qubits=width,
+                depth=depth,
+                linear=linear,
+                device=device,
+                dtype=dtype,
+            )
+            banks.append(bank)
+        self.banks = nn.ModuleList(banks)
+
+    @abstractmethod
+    def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
+        """Number of circuits of each bank, and of values that each of them takes in."""
 
     @abstractmethod
     def step(
@@ -145,7 +176,7 @@ class HybridCell(nn.Module):
 class HybridLayer(RecurrentLayer):
     """A layer of :class:`HybridCell`, whose state is classical, and known on a device too."""
 
-    _cell_type: "Callable[..., HybridCell]"
+    _cell_type: type[HybridCell]
 
     def __init__(
         self,

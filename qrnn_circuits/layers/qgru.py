@@ -3,43 +3,17 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from qrnn_circuits.layers.hybrid import CircuitBank, HybridCell, HybridLayer, check_circuits
+from qrnn_circuits.layers.hybrid import HybridCell, HybridLayer
 from qrnn_circuits.simulation.variational import Evaluate
 
 
 class _QGRUCell(HybridCell):
     """The two gates, and the circuit of the candidate."""
 
-    def __init__(
-        self,
-        features: int,
-        hidden: int,
-        qubits: int | None,
-        depth: int,
-        *,
-        linear: bool,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-    ) -> None:
-        super().__init__()
-        joint = hidden + features
-        width = joint if qubits is None else qubits
-        check_circuits(width, depth, 1 if linear else joint)
-        self.banks = nn.ModuleList(
-            CircuitBank(
-                circuits,
-                joint,
-                hidden,
-                qubits=width,
-                depth=depth,
-                linear=linear,
-                device=device,
-                dtype=dtype,
-            )
-            for circuits in (2, 1)
-        )
+    def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
+        return (2, hidden + features), (1, hidden + features)
 
     def step(
         self, inputs: Tensor, state: Tensor, circuits: Sequence[Evaluate]

@@ -3,45 +3,17 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from qrnn_circuits.layers.hybrid import CircuitBank, HybridCell, HybridLayer, check_circuits
+from qrnn_circuits.layers.hybrid import HybridCell, HybridLayer
 from qrnn_circuits.simulation.variational import Evaluate
 
 
 class _QLSTMCell(HybridCell):
     """The four gates, and the two circuits behind them."""
 
-    def __init__(
-        self,
-        features: int,
-        hidden: int,
-        qubits: int | None,
-        depth: int,
-        *,
-        linear: bool,
-        device: torch.device | str | None,
-        dtype: torch.dtype | None,
-    ) -> None:
-        super().__init__()
-        joint = hidden + features
-        banks = []
-        for circuits, inputs in ((4, joint), (2, hidden)):
-            width = inputs if qubits is None else qubits
-            check_circuits(width, depth, 1 if linear else inputs)
-            banks.append(
-                CircuitBank(
-                    circuits,
-                    inputs,
-                    hidden,
-                    qubits=width,
-                    depth=depth,
-                    linear=linear,
-                    device=device,
-                    dtype=dtype,
-                )
-            )
-        self.banks = nn.ModuleList(banks)
+    def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
+        return (4, hidden + features), (2, hidden)
 
     def step(
         self, inputs: Tensor, state: Tensor, circuits: Sequence[Evaluate]

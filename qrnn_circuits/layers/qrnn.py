@@ -12,6 +12,7 @@ from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps, wires_read
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.simulation.expectations import feature_states
+from qrnn_circuits.tensors import check_normalised
 from qrnn_circuits.tracing import full_precision, is_traced
 
 if TYPE_CHECKING:
@@ -187,14 +188,7 @@ class QRNNLayer(RecurrentLayer):
         return cast(FeatureQRNNCell, cell).initial_state(batch)
 
     def _check_state(self, state: Tensor) -> None:
-        if is_traced():
-            return
-        off = (torch.linalg.vector_norm(state.detach(), dim=-1) - 1).abs().max().item()
-        if not off <= torch.finfo(state.dtype).eps ** 0.5:
-            raise ValueError(
-                f"hx must be normalised amplitudes, but a norm is {off:.3g} off 1: divide it by "
-                "torch.linalg.vector_norm(hx, dim=-1, keepdim=True)"
-            )
+        check_normalised("hx", state)
 
     def _run(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps

@@ -3,14 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from qrnn_circuits.choices import (
-    SERIES_NAMES,
-    Labels,
-    Reading,
-    Reduction,
-    ScaledBy,
-    Target,
-)
+from qrnn_circuits.choices import SERIES_NAMES, Labels, Reading, Reduction, ScaledBy, Target
 from qrnn_circuits.registry import Registry
 from qrnn_circuits.settings.task_options import TaskOptions, option
 

@@ -6,12 +6,7 @@ from qrnn_circuits.synthesis.parity_basis import (
     polynomial_to_parities,
     table_to_parities,
 )
-from qrnn_circuits.synthesis.parity_walk import (
-    ParityWalk,
-    closed_walk,
-    multiplexed_walk,
-    open_walk,
-)
+from qrnn_circuits.synthesis.parity_walk import ParityWalk, closed_walk, multiplexed_walk, open_walk
 from qrnn_circuits.synthesis.steps import Mix, Rotate, Step, Toggle, two_qubit_gates
 
 __all__ = [

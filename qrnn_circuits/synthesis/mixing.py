@@ -50,16 +50,14 @@ def choose_mixes(masks: Sequence[int], controls: int, *, disjoint: bool) -> tupl
     free = {wire for wire in range(controls) if any(mask >> wire & 1 for mask in masks)}
     while len(free) > 1:
         neighbours = sum((wanted(parity) for parity in carried), np.zeros_like(points, np.intp))
-        best: tuple[float, Mix] | None = None
+        choices = []
         for control, onto in permutations(sorted(free), 2):
             degrees = neighbours - wanted(carried[onto]) + wanted(carried[onto] ^ carried[control])
-            isolation = float(_ISOLATION[np.minimum(degrees, 3)].sum())
-            if best is None or isolation < best[0] - 1e-9:
-                best = isolation, Mix(control, onto)
-        if best is None:
-            break
-        mix = best[1]
-        mixes.append(mix)
-        carried[mix.onto] ^= carried[mix.control]
-        free -= {mix.onto, mix.control} if disjoint else {mix.onto}
+            # Rounded, so that of equally good ones the first is taken.
+            isolation = round(float(_ISOLATION[np.minimum(degrees, 3)].sum()), 6)
+            choices.append((isolation, control, onto))
+        _, control, onto = min(choices)
+        mixes.append(Mix(control, onto))
+        carried[onto] ^= carried[control]
+        free -= {onto, control} if disjoint else {onto}
     return tuple(mixes)

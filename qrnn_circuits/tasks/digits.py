@@ -23,22 +23,10 @@ from qrnn_circuits.tasks.digit_data import (
     load_pixels,
     named_folder,
 )
-from qrnn_circuits.tasks.digit_labels import (
-    label_length,
-    label_log_probs,
-    label_name,
-    spell_labels,
-)
+from qrnn_circuits.tasks.digit_labels import label_length, label_log_probs, label_name, spell_labels
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
-from qrnn_circuits.tasks.task import (
-    Answers,
-    Batch,
-    Prompt,
-    Task,
-    check_reading,
-    draw_evenly,
-)
+from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, check_reading, draw_evenly
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork

@@ -9,12 +9,7 @@ from torch import Tensor
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.settings.built_in_tasks import DnaOptions
 from qrnn_circuits.tasks.generated import GeneratedTask
-from qrnn_circuits.tasks.task import (
-    MOST_STEPS,
-    Batch,
-    check_reading,
-    spell,
-)
+from qrnn_circuits.tasks.task import MOST_STEPS, Batch, check_reading, spell
 
 MARK = 4
 """What is added to the marked symbol."""

@@ -27,16 +27,16 @@ class FixedTask(Task):
 
     def validation(self) -> Batch:
         """Every sequence once."""
-        return self.sequences()
+        return self._every
 
     def test(self) -> Batch:
         """Every sequence once."""
-        return self.sequences()
+        return self._every
 
     def prompt(self, count: int, generator: torch.Generator) -> Prompt:
         """The first symbol of each sequence in turn; all scored steps are for the network."""
         check_integer("count", count, 1)
-        every = self.sequences()
+        every = self._every
         chosen = every.rows(torch.arange(count) % len(every))
         return Prompt(chosen.inputs, chosen.outcomes, chosen.scored, autoregressive=True)
 

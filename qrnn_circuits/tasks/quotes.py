@@ -1,7 +1,6 @@
 """Learn a few famous lines by heart, letter by letter."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -10,11 +9,7 @@ from torch import Tensor
 from qrnn_circuits.checks import check_bool
 from qrnn_circuits.settings.built_in_tasks import QuotesOptions
 from qrnn_circuits.tasks.fixed import FixedTask
-from qrnn_circuits.tasks.task import (
-    Batch,
-    check_reading,
-    spell,
-)
+from qrnn_circuits.tasks.task import Batch, check_reading, spell
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz,.?! \n"
 CONSONANTS = "bcdfghjklmnpqrstvwxyz"
@@ -65,18 +60,14 @@ class Quotes(QuotesOptions, FixedTask):
         """Number of lane wires, 5."""
         return 5
 
-    @cached_property
-    def _sequences(self) -> Batch:
+    def sequences(self) -> Batch:
+        """All lines."""
         width = max(len(line) for line in LINES) + 1
         texts = [f"{line}\n".ljust(width) for line in LINES]
         symbols = torch.tensor([[ALPHABET.index(letter) for letter in text] for text in texts])
         inputs, outcomes = symbols[:, :-1], symbols[:, 1:]
         advised = torch.tensor([letter in CONSONANTS and self.advice for letter in ALPHABET])
         return Batch(inputs, outcomes, ~advised[outcomes]).read(self.reading)
-
-    def sequences(self) -> Batch:
-        """All lines."""
-        return self._sequences
 
     def describe(self, symbols: Tensor) -> list[str]:
         """The letters, newlines written as ``/`` and without the spaces at the end."""

@@ -25,14 +25,7 @@ from qrnn_circuits.tasks.sequence_data import (
     split_sequences,
 )
 from qrnn_circuits.tasks.sequence_files import MOST_SEQUENCES, PARTS, Target, short
-from qrnn_circuits.tasks.task import (
-    Batch,
-    Prompt,
-    Task,
-    check_reading,
-    draw_evenly,
-    spell,
-)
+from qrnn_circuits.tasks.task import Batch, Prompt, Task, check_reading, draw_evenly, spell
 
 _DEFAULT_SHARE = 0.1
 

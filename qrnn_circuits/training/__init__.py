@@ -7,11 +7,7 @@ from qrnn_circuits.training.evaluation import Evaluation, TrainedRun, evaluate, 
 from qrnn_circuits.training.folder_lock import RunInUseError
 from qrnn_circuits.training.forecast_evaluation import ForecastEvaluation, evaluate_forecast
 from qrnn_circuits.training.log import LogError, read_scalars
-from qrnn_circuits.training.pretrained import (
-    load_pretrained,
-    pretrained_figures,
-    pretrained_names,
-)
+from qrnn_circuits.training.pretrained import load_pretrained, pretrained_figures, pretrained_names
 from qrnn_circuits.training.progress import LineProgress, LiveProgress, Progress, progress_for
 from qrnn_circuits.training.ranks import RankError, Ranks, joined_ranks
 from qrnn_circuits.training.results import TrainingDiverged, TrainingResult

@@ -18,10 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 from ibm_quantum_schemas.common import CompressedTensorModel
-from ibm_quantum_schemas.executor.version_2_0.models import (
-    ParamsModel,
-    QuantumProgramResultModel,
-)
+from ibm_quantum_schemas.executor.version_2_0.models import ParamsModel, QuantumProgramResultModel
 from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2
 from qiskit_aer import AerSimulator

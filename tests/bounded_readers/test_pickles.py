@@ -100,3 +100,12 @@ def test_lengths_that_a_pickle_only_claims_take_no_memory(content: bytes) -> Non
     finally:
         tracemalloc.stop()
     assert peak < 2**22
+
+
+def test_a_value_below_a_mark_is_none_of_those_above_it() -> None:
+    # The number 1, a mark, and a tuple of one value above the mark, where there is none.
+    content = b"\x80\x02K\x01(\x85."
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(content)
+    with pytest.raises(ValueError, match="a value is missing"):
+        read_pickle(io.BytesIO(content))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits import QRNN, QRNNCell
-from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.cells.base import Cell, check_unread
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from tests.cells.rotation_cell import RotationCell
 
@@ -115,3 +115,11 @@ def test_what_a_cell_does_not_have_is_said(network: RecurrentNetwork) -> None:
     torch.nn.init.zeros_(still.angles)
     with pytest.raises(ZeroProbabilityError, match=r"outcomes\[0, 0\] is 1"):
         RecurrentNetwork(still)(torch.tensor([[0]]), torch.tensor([[1]]))
+
+
+@pytest.mark.parametrize("method", ["evolve", "evolve_circuit"])
+def test_unread_steps_take_both_a_simulation_and_a_circuit(method: str) -> None:
+    own = {method: lambda self, *arguments, **options: None}
+    cell = type("Half", (RotationCell,), own)(lane=1, workspace=1)
+    with pytest.raises(NotImplementedError, match="Half must be read at every step"):
+        check_unread(cell)

@@ -102,6 +102,16 @@ def test_pruned_parities_are_zero_and_large_ones_of_the_highest_degree_stay(
     torch.testing.assert_close(angles(after)[large], angles(before)[large])
 
 
+@pytest.mark.parametrize("basis", ["monomials", "parities"])
+def test_a_constant_is_left_alone_however_much_is_pruned(basis: Basis) -> None:
+    polynomial = BooleanPolynomial(3, 2, basis)
+    before = random_coefficients(polynomial, 0)
+    after = before.clone()
+    prune(after, polynomial, 100.0)
+    assert torch.equal(after[:, 0], before[:, 0])
+    assert (after[:, 1:] == 0).all()
+
+
 def test_only_neurons_that_rotate_by_their_polynomial_are_pruned() -> None:
     cell = QRNNCell(lane=1, workspace=2, order=1, degree=1, semantics="unitary")
     with pytest.raises(NotImplementedError, match="a unitary neuron of order 1 rotates by its"):

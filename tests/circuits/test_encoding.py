@@ -64,8 +64,9 @@ def test_sampled_outcomes_have_the_same_joint_distribution_as_with_inputs_on_the
         assert second == pytest.approx(first, abs=1e-9)
 
 
-def test_no_known_wire_controls_a_neuron_but_where_it_is_the_only_one() -> None:
-    circuit = compile_circuit(network(2, 2, 0, 3), [3, 1], [UNREAD], encoding="angles")
+@pytest.mark.parametrize("outcome", [UNREAD, None, 2])
+def test_no_known_wire_controls_a_neuron_but_where_it_is_the_only_one(outcome: int | None) -> None:
+    circuit = compile_circuit(network(2, 2, 0, 3), [3, 1], [outcome], encoding="angles")
     for item in circuit.staged_operations():
         operation = item.operation
         if isinstance(operation, NeuronOperation) and item.stage != "output stage":

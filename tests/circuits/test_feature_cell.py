@@ -9,6 +9,7 @@ from qrnn_circuits import FeatureQRNNCell, RecurrentNetwork, compile_circuit
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits import inspect_circuit
 from qrnn_circuits.circuits.draw import draw_step
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from tests.circuits.known_warnings import TREE_TRAVERSAL
 from tests.conftest import WIDE
 
@@ -120,6 +121,12 @@ def test_dropped_rotations_move_distributions_within_their_bound(
     distance = (exact.qnode("qrnn.torch")()[0] - dropped.qnode("qrnn.torch")()[0]).abs().sum() / 2
 
     assert 0 < distance <= dropped.distribution_bounds()[-1]
+
+
+def test_features_that_make_angles_without_meaning_are_refused() -> None:
+    circuit = compile_circuit(make_network(), torch.full((1, 2), 1e30, dtype=torch.float64))
+    with pytest.raises(ParameterRangeError, match="what features make of angles"):
+        circuit.staged_operations()
 
 
 @pytest.mark.parametrize(

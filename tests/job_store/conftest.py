@@ -2,9 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.job_store import (
-    JobStore,
-)
+from qrnn_circuits.job_store import JobStore
 
 
 @pytest.fixture

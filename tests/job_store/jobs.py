@@ -1,9 +1,6 @@
 """A job to be recorded."""
 
-from qrnn_circuits.job_store import (
-    JobRecord,
-    JobStore,
-)
+from qrnn_circuits.job_store import JobRecord, JobStore
 
 
 def add(store: JobStore, payload: bytes | None = None, **changes: object) -> JobRecord:

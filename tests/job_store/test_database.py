@@ -7,11 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from qrnn_circuits.job_store import (
-    JobError,
-    JobStore,
-    JobStoreError,
-)
+from qrnn_circuits.job_store import JobError, JobStore, JobStoreError
 from tests.job_store.jobs import add
 
 

@@ -4,12 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from qrnn_circuits.job_store import (
-    DamagedRecord,
-    JobDamagedError,
-    JobStatus,
-    JobStore,
-)
+from qrnn_circuits.job_store import DamagedRecord, JobDamagedError, JobStatus, JobStore
 from qrnn_circuits.job_store.records import open_json, seal_json
 from tests.job_store.jobs import add
 

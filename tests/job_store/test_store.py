@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.job_store import (
-    JobError,
-    JobStatus,
-    JobStore,
-    default_path,
-)
+from qrnn_circuits.job_store import JobError, JobStatus, JobStore, default_path
 from tests.job_store.jobs import add
 
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from qrnn_circuits import FastWeightProgrammer
 from qrnn_circuits.layers import RecurrentLayer
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation import fast_weights
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from tests.layers.cases import Make, assert_alike, maker, random
@@ -125,3 +126,14 @@ def test_circuits_out_of_range_are_refused(
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=problem):
         make_layer(**options)
+
+
+def test_features_beyond_angles_are_refused_whatever_the_parameters_make_of_them(
+    make_layer: Make,
+) -> None:
+    layer = make_layer()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+    with pytest.raises(ParameterRangeError, match="what features make of angles"):
+        layer(torch.full((1, 1, 2), 1e30, dtype=torch.float64))

@@ -17,6 +17,14 @@ def test_packed_sequences_run_on_a_device(make_layer: Make) -> None:
     assert torch.allclose(found.data, expected.data, rtol=0, atol=1e-10)
 
 
+def test_the_last_step_of_both_directions_is_read_on_a_device(make_layer: Make) -> None:
+    layer = make_layer(hidden_size=2, bidirectional=True, reading="last")
+    packed = pack_sequence([random(3, 2), random(1, 2)])
+    with torch.no_grad():
+        found, expected = layer.on("qrnn.torch")(packed)[0], layer(packed)[0]
+    assert torch.allclose(found, expected, rtol=0, atol=1e-10)
+
+
 def test_a_layer_on_a_device_follows_the_training_of_the_layer(make_layer: Make) -> None:
     layer = make_layer()
     on_device = layer.on("qrnn.torch")

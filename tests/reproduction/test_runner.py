@@ -12,12 +12,7 @@ from filelock import FileLock
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
 from qrnn_circuits.reproduction.results import RunResult, read_results
-from qrnn_circuits.reproduction.runner import (
-    RunnerProgress,
-    reproduce,
-    results_path,
-    stored_runs,
-)
+from qrnn_circuits.reproduction.runner import RunnerProgress, reproduce, results_path, stored_runs
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError, Trainer, evaluate, load_run
 from qrnn_circuits.training.config import RunConfig

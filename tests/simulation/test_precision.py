@@ -1,10 +1,13 @@
 """Outcomes so unlikely that the numbers which lead to them leave the range of float32."""
 
+from math import log, pi, sin
+
 import pytest
 import torch
 from torch import Tensor
 
-from qrnn_circuits import QRNN, Initialisation, QRNNOutput
+from qrnn_circuits import QRNN, Initialisation, QRNNOutput, ZeroProbabilityError
+from qrnn_circuits.simulation.base import possible
 from qrnn_circuits.simulation.strategy import Strategy
 
 STRATEGIES: list[Strategy] = ["transfer", "state", "stepwise"]
@@ -61,6 +64,66 @@ def test_samples_of_high_orders_are_whole(seed: int, strategy: Strategy) -> None
     assert output.log_probs.shape == (2, 30, 2)
     assert not output.log_probs.isnan().any()
     assert torch.isfinite(output.log_acceptance).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_acceptance_of_an_outcome_that_float32_cannot_hold_is_its_formula(
+    strategy: Strategy,
+) -> None:
+    model = QRNN(lane=1, workspace=1, stages=0, order=5, degree=1, strategy=strategy)
+    with torch.no_grad():
+        model.cell.coefficients.zero_()
+        model.cell.readout_coefficients.copy_(torch.tensor([[0.3, 0.0]]))
+    found = model(torch.tensor([[0]]), torch.tensor([[1]])).log_acceptance
+    # The neuron writes 1 with the amplitude sin(phi/2)**(2**5).
+    assert found.item() == pytest.approx(64 * log(sin(0.15)), rel=1e-5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_outcomes_are_drawn_where_amplitudes_underflow_in_float32(strategy: Strategy) -> None:
+    model = QRNN(lane=1, workspace=2, stages=4, order=5, degree=1, strategy=strategy)
+    with torch.no_grad():
+        # Half way between both ends for inputs 0, and far more likely for those of 1.
+        model.cell.coefficients.copy_(torch.tensor([pi / 2, -pi / 2, 0]))
+        model.cell.readout_coefficients.copy_(torch.tensor([pi / 2, 0, 0]))
+        model.cell.theta.zero_()
+    output = draw(model, torch.zeros(1, 2, dtype=torch.int64), seed=0)
+    assert output.log_probs.exp().flatten().tolist() == pytest.approx([0.5] * 4, rel=1e-5)
+    # In each of two steps 11 neurons, all of whose ancillas read 0 with 2 * (1/2)**(2**5).
+    assert output.log_acceptance.item() == pytest.approx(-2 * 11 * 31 * log(2))
+
+
+def test_scored_steps_in_float32_are_those_in_float64_where_steps_between_them_are_unlikely() -> (
+    None
+):
+    losses = []
+    for dtype in (torch.float32, torch.float64):
+        model = QRNN(
+            lane=2,
+            workspace=7,
+            stages=0,
+            order=5,
+            degree=1,
+            strategy="transfer",
+            initialisation=Initialisation(bias_spread=0.02, weight_spread=0.02),
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.float32,
+        )
+        with torch.no_grad():
+            # The first bit is 1 with an amplitude of about 1e-47 at the steps that are not scored.
+            model.cell.readout_coefficients[0, 0] = 0.07
+        # So many equal sequences that products of their steps are built.
+        outcomes = torch.tensor([[2, 0, 2, 1]]).repeat(200, 1)
+        scored = torch.tensor([[False, False, False, True]]).repeat(200, 1)
+        loss = model.to(dtype).loss(torch.zeros_like(outcomes), outcomes, scored)
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_weight_that_is_no_number_is_refused_as_one_of_zero() -> None:
+    weights = torch.tensor([[[0.5, 0.5], [torch.nan, 1.0]]])
+    with pytest.raises(ZeroProbabilityError, match=r"outcomes\[0, 1\] is 0"):
+        possible(weights, torch.tensor([[1, 0]]))
 
 
 @pytest.mark.parametrize("order", [3, 4, 5])

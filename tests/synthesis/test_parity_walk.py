@@ -20,7 +20,10 @@ from qrnn_circuits.synthesis import (
     multiplexed_walk,
     open_walk,
     parities_up_to,
+    two_qubit_gates,
 )
+from qrnn_circuits.synthesis.annealing import WalkSearch
+from qrnn_circuits.synthesis.mixing import choose_mixes
 from tests.dense import FLIP, ONE, ZERO, Matrix, controlled, on_wires, rotation
 
 Z = np.diag([1.0, -1.0])
@@ -203,6 +206,20 @@ def test_mixes_save_a_third_of_the_toggles_of_wide_quadratic_rotations() -> None
     assert open_walk(9, parities).two_qubit_gates <= 52
     walk = open_walk(9, parities, rotations=8)
     assert walk.total_two_qubit_gates(8) <= 8 * 48
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_search_costs_what_its_steps_cost_with_leading_mixes_at_their_weight(
+    closed: bool,
+) -> None:
+    masks = [sum(1 << wire for wire in parity) for parity in parities_up_to(5, 2)[1:]]
+    mixes = choose_mixes(masks, 5, disjoint=False)
+    for iterations in range(1, 200):
+        search = WalkSearch(masks, 5, mixes, closed=closed, leading_cost=0.25)
+        search.run(iterations)
+        steps = search.steps(range(len(masks)))
+        toggled = [place for place, step in enumerate(steps) if not isinstance(step, Mix)]
+        assert search.cost == pytest.approx(two_qubit_gates(steps) - 0.75 * toggled[0])
 
 
 def test_wires_that_no_parity_needs_are_left_alone() -> None:

@@ -9,15 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from qrnn_circuits.tasks.idx import read_idx
-from qrnn_circuits.tasks.images import (
-    above_threshold,
-    deskew,
-    quantise,
-    scan,
-    shrink,
-    turn,
-    unscan,
-)
+from qrnn_circuits.tasks.images import above_threshold, deskew, quantise, scan, shrink, turn, unscan
 
 
 def test_a_small_image_is_the_mean_of_four_pixels_rounded_down_twice() -> None:

@@ -15,6 +15,7 @@ import qrnn_circuits.tasks.user_file
 from qrnn_circuits.tasks import sequence_files
 from qrnn_circuits.tasks.sequence_data import pieces, read_sequences, split_sequences
 from qrnn_circuits.tasks.sequence_files import Target
+from qrnn_circuits.tasks.user_file import table_rows
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -298,3 +299,8 @@ def test_pieces_of_a_sequence_have_each_of_its_steps_once(length: int, symbols: 
     assert all(2 <= len(piece) <= length + 1 for piece in cut)
     steps = [step for piece in cut for step in pairwise(piece)]
     assert steps == list(pairwise(sequence))
+
+
+def test_marks_within_quotes_separate_no_fields() -> None:
+    rows = table_rows(Path("a.csv"), '"x; in mm",y\n1,2\n')
+    assert list(rows) == [(1, ["x; in mm", "y"]), (2, ["1", "2"])]

@@ -11,11 +11,7 @@ from pennylane.operation import Operator
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
-from qrnn_backends.aer.branches import (
-    distribution,
-    is_dynamic,
-    with_density_matrix,
-)
+from qrnn_backends.aer.branches import distribution, is_dynamic, with_density_matrix
 from qrnn_backends.aer.measurement_errors import MeasurementErrors, misread
 from qrnn_backends.aer.simulation import Simulation, run
 from qrnn_backends.qiskit_common.program import Program, programs

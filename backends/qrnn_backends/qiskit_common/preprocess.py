@@ -29,17 +29,8 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
-from qrnn_backends.measurements import (
-    check_distinct,
-    with_identity_on_wires,
-    with_known_values,
-)
-from qrnn_backends.mid_circuit import (
-    WithoutShots,
-    check_mcm_config,
-    defer_where_needed,
-    defers,
-)
+from qrnn_backends.measurements import check_distinct, with_identity_on_wires, with_known_values
+from qrnn_backends.mid_circuit import WithoutShots, check_mcm_config, defer_where_needed, defers
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
 from qrnn_backends.readout import stacked

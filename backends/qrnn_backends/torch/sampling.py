@@ -16,12 +16,7 @@ from qrnn_backends.circuit_checks import check_shots
 from qrnn_backends.readout import Readout, stacked
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_backends.torch.bases import Basis, Shadow, ShotPlan, Term
-from qrnn_backends.torch.simulation import (
-    MAX_AMPLITUDES,
-    Branches,
-    ExactBranches,
-    SampledBranches,
-)
+from qrnn_backends.torch.simulation import MAX_AMPLITUDES, Branches, ExactBranches, SampledBranches
 from qrnn_backends.torch.state import LEAD, apply_operator, squared_norms
 
 Bits = NDArray[np.uint8]

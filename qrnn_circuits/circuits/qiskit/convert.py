@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pennylane as qml
@@ -279,20 +280,12 @@ class _Writer:
             return bits[0], true[0][0]
         from qiskit.circuit.classical import expr
 
-        def both(left: Any, right: Any) -> Any:  # noqa: ANN401
-            return expr.logic_and(left, right)
-
         terms = []
         for branch in true:
-            term: Any = None
-            for bit, value in zip(bits, branch, strict=True):
-                factor = expr.lift(bit) if value else expr.logic_not(bit)
-                term = factor if term is None else both(term, factor)
-            terms.append(term)
-        whole = terms[0]
-        for term in terms[1:]:
-            whole = expr.logic_or(whole, term)
-        return whole
+            read = zip(bits, branch, strict=True)
+            factors = [expr.lift(bit) if value else expr.logic_not(bit) for bit, value in read]
+            terms.append(reduce(expr.logic_and, factors))
+        return reduce(expr.logic_or, terms)
 
     def _close(self) -> None:
         """Writes the waiting operations as one block."""

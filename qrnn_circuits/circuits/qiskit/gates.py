@@ -7,7 +7,7 @@ measure their ancillas are no gates; :func:`quantum_neuron_circuit` gives them a
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import comb, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ from pennylane.math import unwrap
 from pennylane.ops import MidMeasure
 
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.circuits.angles import activation_table, angle_table, table_parity_angles
+from qrnn_circuits.circuits.angles import (
+    activation_table,
+    angle_table,
+    coefficient_count,
+    table_parity_angles,
+)
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.qiskit.convert import Converter, Item
 from qrnn_circuits.circuits.realisations import (
@@ -28,7 +33,6 @@ from qrnn_circuits.circuits.realisations import (
 )
 from qrnn_circuits.neuron import check_neuron_options
 from qrnn_circuits.optional_packages import require_modules
-from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.synthesis import (
     Mix,
     ParityWalk,
@@ -122,7 +126,7 @@ class PolynomialRYGate(_MultiplexedRYGate):
         if method != "textbook":
             raise ValueError(f"method must be 'parity' or 'textbook', got {method!r}")
         circuit = QuantumCircuit(self.num_qubits)
-        monomials = BooleanPolynomial(self.num_controls, self.degree).monomials
+        monomials = parities_up_to(self.num_controls, self.degree)
         for monomial, coefficient in zip(monomials, self.params, strict=True):
             gate = RYGate(coefficient)
             if monomial:
@@ -312,11 +316,7 @@ def _checked(
     coefficients: Sequence[Coefficient], num_controls: int, degree: int
 ) -> list[Coefficient]:
     check_integer("num_controls", num_controls, 1)
-    if not 1 <= degree <= num_controls:
-        raise ValueError(
-            f"degree must be between 1 and num_controls ({num_controls}), got {degree}"
-        )
-    expected = sum(comb(num_controls, size) for size in range(degree + 1))
+    expected = coefficient_count(num_controls, degree)
     if len(coefficients) != expected:
         raise ValueError(
             f"coefficients must be {expected} for {num_controls} controls and degree {degree}, got "

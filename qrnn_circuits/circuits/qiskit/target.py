@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.circuits.qiskit.mid_circuit import (
-    in_forms_of,
-    in_only_forms_of,
-    without_resets,
-)
+from qrnn_circuits.circuits.qiskit.mid_circuit import in_forms_of, in_only_forms_of, without_resets
 from qrnn_circuits.optional_packages import require_modules
 
 if TYPE_CHECKING:

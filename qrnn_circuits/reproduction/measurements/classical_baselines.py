@@ -20,10 +20,7 @@ from qrnn_circuits.reproduction.measurements.classical_network import (
     parameter_count,
 )
 from qrnn_circuits.reproduction.measurements.curves import thinned
-from qrnn_circuits.reproduction.measurements.settings import (
-    check_options,
-    read_settings,
-)
+from qrnn_circuits.reproduction.measurements.settings import check_options, read_settings
 from qrnn_circuits.tasks import Batch, Task
 from qrnn_circuits.training.task_options import build_task, check_task_options
 

@@ -163,6 +163,17 @@ def test_equal_keys_are_converted_once_and_repeated_with_bits_of_their_own() -> 
     assert circuit.num_clbits == 3
 
 
+def test_conditions_that_are_repeated_wait_for_the_latest_measurement() -> None:
+    def queue() -> None:
+        qml.cond(qml.measure(0), qml.X)(1)
+
+    items = [Item(operation, key=place) for place, operation in enumerate(tape_of(queue))]
+    circuit = Converter({"q": [0, 1]}, lambda measurement, used: "c").convert(items * 2).circuit
+    blocks = [instruction for instruction in circuit.data if instruction.name == "if_else"]
+    bits = [circuit.find_bit(bit).index for block in blocks for bit in block.clbits]
+    assert bits == [0, 1]
+
+
 def test_sections_are_separated_by_labelled_barriers() -> None:
     items = [
         Item(qml.X(0), section="one"),

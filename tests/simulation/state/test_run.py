@@ -11,8 +11,9 @@ from torch.utils._pytree import tree_leaves
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.gates import apply_workspace_gates
-from qrnn_circuits.simulation.state import blocks
+from qrnn_circuits.simulation.state import blocks, reversible
 from qrnn_circuits.simulation.state import run as state_recurrence
+from qrnn_circuits.simulation.state.reversible import PulledBack
 from qrnn_circuits.simulation.state.run import StateSequence, run_states
 from tests.dense import DenseCell
 
@@ -262,3 +263,22 @@ def test_parameters_that_change_before_the_backward_pass_are_noticed(
         model.cell.theta.add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         sequence.state.sum().backward()
+
+
+def test_all_inputs_are_computed_again_where_those_of_one_step_come_back_inaccurate(
+    make_model: MakeModel, random_symbols: RandomSymbols, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(workspace=2, lane=1)
+    undone = []
+
+    def evolve_back(*arguments: Any, undo: bool) -> PulledBack:  # noqa: ANN401
+        pulled = reversible.evolve_back(*arguments, undo=undo)
+        undone.append(undo)
+        # The backward pass begins with the last step.
+        off = torch.ones_like(pulled.deviation) if len(undone) == 1 else pulled.deviation
+        return pulled._replace(deviation=off)
+
+    monkeypatch.setattr(state_recurrence, "evolve_back", evolve_back)
+    symbols = random_symbols(model, 1, 3)
+    run_states(model.cell, symbols, symbols, initial_state(model, 1)).state.sum().backward()
+    assert undone == [True] * 3 + [False] * 3

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,8 +9,10 @@ from qrnn_circuits.simulation.transfer.buckets import (
     RowBuckets,
     bucket_sizes,
     distinct_pairs,
+    row_buckets,
 )
 from qrnn_circuits.simulation.transfer.costs import BucketKind
+from qrnn_circuits.simulation.transfer.products import OperatorSequences
 from tests.simulation.transfer.bucketed import (
     KINDS,
     SYMBOLS,
@@ -77,6 +80,15 @@ def test_the_rows_of_all_time_indices_are_sorted_by_their_pairs(batch: BucketedB
     counts = np.bincount(pairs, minlength=buckets.counts.shape[1])
     assert (buckets.counts.sum(0) == counts).all()
     assert (buckets.counts.sum(1) == batch.sequences.operators.shape[1]).all()
+
+
+def test_pairs_are_sorted_however_many_there_are() -> None:
+    count = 2**16 + 1
+    pairs = np.random.default_rng(0).permutation(count)[None]
+    once, rows = np.ones(count, dtype=np.int64), np.arange(count)
+    sequences = OperatorSequences(pairs, pairs, once, [], once, rows, rows)
+    buckets = row_buckets(sequences, pairs, torch.device("cpu"), scale_every=8)
+    assert (pairs[0, buckets.order.numpy()] == rows).all()
 
 
 @given(batch=bucketed_batches("row"))

@@ -64,3 +64,12 @@ def test_operators_and_their_gradients_are_those_of_plain_products(paired: bool,
     ]
     for gradient, value in zip(*results, strict=True):
         assert torch.allclose(gradient, value)
+
+
+def test_the_gradient_that_comes_in_is_left_as_it_is() -> None:
+    transfer, readout = random_inputs(0)
+    indices = operator_indices(USED, PRODUCTS, None, SYMBOLS, torch.device("cpu"))
+    operators, _ = build_operators(transfer, readout, indices)
+    gradient = torch.ones_like(operators)
+    operators.backward(gradient)
+    assert (gradient == 1).all()

@@ -1,23 +1,25 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits.simulation.transfer.products import OperatorSequences, operator_sequences
 
 SYMBOLS = 3
-NONE = SYMBOLS
 
 
-def spelled(sequences: OperatorSequences, operator: int) -> list[tuple[int | None, int]]:
+def spelled(
+    sequences: OperatorSequences, operator: int, symbols: int
+) -> list[tuple[int | None, int]]:
     """The steps of an operator, each an outcome before it, which the first lacks, and an input."""
-    if operator < SYMBOLS:
+    if operator < symbols:
         return [(None, operator)]
-    number = operator - SYMBOLS
+    number = operator - symbols
     for products in sequences.products:
         if number < len(products.left):
-            first, *rest = spelled(sequences, products.right[number])
+            first, *rest = spelled(sequences, products.right[number], symbols)
             return [
-                *spelled(sequences, products.left[number]),
+                *spelled(sequences, products.left[number], symbols),
                 (int(products.outcome[number]), first[1]),
                 *rest,
             ]
@@ -35,24 +37,26 @@ def batches(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return inputs, outcomes, read
 
 
+# Of many symbols, most do not occur.
+@pytest.mark.parametrize("symbols", [SYMBOLS, 100])
 @given(batch=batches(), least=st.integers(1, 4))
 def test_the_operators_of_a_sequence_spell_its_steps_and_stop_where_it_is_read(
-    batch: tuple[np.ndarray, np.ndarray, np.ndarray], least: int
+    symbols: int, batch: tuple[np.ndarray, np.ndarray, np.ndarray], least: int
 ) -> None:
     inputs, outcomes, read = batch
     sequences = operator_sequences(
-        inputs, outcomes, read, SYMBOLS, lambda counts, length: counts >= least
+        inputs, outcomes, read, symbols, lambda counts, length: counts >= least
     )
     ends = []
     for row, length in enumerate(sequences.lengths):
         steps: list[tuple[int | None, int]] = []
         row_ends = [0]
         for time in range(length):
-            first, *rest = spelled(sequences, sequences.operators[time, row])
+            first, *rest = spelled(sequences, sequences.operators[time, row], symbols)
             steps += [(int(sequences.outcomes[time, row]), first[1]), *rest]
             row_ends.append(len(steps))
         ends.append(row_ends)
-        before = [NONE, *outcomes[row, :-1]]
+        before = [symbols, *outcomes[row, :-1]]
         assert steps == list(zip(before, inputs[row], strict=True))
     found = np.zeros_like(read)
     for time, row, step in zip(

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from qrnn_circuits.simulation.transfer import buckets, propagation, recurrence
 from qrnn_circuits.simulation.transfer.costs import BucketKind
-from qrnn_circuits.simulation.transfer.products import operator_sequences
+from qrnn_circuits.simulation.transfer.products import (
+    ENDED,
+    OperatorSequences,
+    operator_sequences,
+)
 from qrnn_circuits.simulation.transfer.recurrence import Readings, recur
 from tests.simulation.transfer.bucketed import (
     KINDS,
@@ -84,9 +88,24 @@ def test_either_kind_of_buckets_reads_the_dense_products(
         assert np.allclose(scales * readings.final.numpy(), final)
 
 
+def test_the_least_amplitude_is_also_that_of_a_sequence_that_ends_before_it_is_scaled() -> None:
+    operators = np.array([[0, 1], [ENDED, 1], [ENDED, 1]])
+    outcomes = np.where(operators == ENDED, ENDED, SYMBOLS)
+    ends = np.array([1, 3])
+    rows = np.arange(2)
+    sequences = OperatorSequences(operators, outcomes, ends, [], ends, rows, ends - 1)
+    batch = bucketed("operator", sequences)
+    sizes = torch.tensor([1e-30, 1.0, 1.0], dtype=torch.float64)
+    same = sizes[:, None, None] * torch.eye(SIZE, dtype=torch.float64)
+    start = torch.ones(2, SIZE, dtype=torch.float64)
+    readings = run(batch, same, torch.ones(SYMBOLS, SIZE, dtype=torch.float64), start)
+    assert readings.least.item() == pytest.approx(1e-30)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_equal_finite_differences(kind: BucketKind) -> None:
-    batch = fixed(kind)
+    # Of so many rows, the order in which they stand in operator buckets is not its own inverse.
+    batch = fixed(kind, rows=6)
 
     def outputs(operators: Tensor, readout: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         readings = run(batch, operators, readout, state)
