@@ -115,7 +115,7 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
             DeviceError: If a device option is given, or a way to handle mid-circuit measurements
                 that this device does not have.
         """
-        return resolve_config(config or ExecutionConfig(), self.name, circuit)
+        return resolve_config(config or ExecutionConfig(), self.name, circuit, self.wires)
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None
