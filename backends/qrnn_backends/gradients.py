@@ -31,12 +31,16 @@ from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.tracing import is_traced
 
+# A step that is large beside the noise of shots.
+_STEP_OF_SHOTS = 0.1
+
 
 def _numerical(rule: Transform) -> Transform:
-    """A rule of numerical differences that leaves no parameter out.
+    """A rule of numerical differences that leaves no parameter out, by steps that show.
 
     PennyLane gives 0 for parameters that no wire leads from to what is measured. Postselection on
-    one wire changes all others.
+    one wire changes all others. Its default steps drown in the noise of shots, and in the rounding
+    of parameters in float32, which are PyTorch's by default.
     """
 
     @in_place_of(rule, _is_scalar)
@@ -52,10 +56,23 @@ def _numerical(rule: Transform) -> Transform:
                     "which takes real numbers for parameters, and has no decomposition: "
                     f"{BACKPROPAGATE}"
                 )
+        if tape.shots:
+            options = _with_step(options, _STEP_OF_SHOTS)
+        precise = [qml.math.cast(value, "float64") for value in tape.get_parameters()]
+        places = tape.trainable_params
+        tape = tape.bind_new_parameters(precise, places)
+        tape.trainable_params = places
         batch, combine = rule(tape, **(options | {"validate_params": False}))
         return batch, combine
 
     return numerical
+
+
+def _with_step(options: Mapping[str, Any], step: float) -> dict[str, Any]:
+    """Options of numerical differences, with a step and what suits it unless some are given."""
+    if {"h", "strategy", "approx_order"} & options.keys():
+        return dict(options)
+    return {"h": step, "strategy": "center", "approx_order": 2, **options}
 
 
 def _is_scalar(operation: qml.operation.Operator) -> bool:
@@ -165,23 +182,32 @@ _RULES: dict[Transform, Transform] = {
 }
 
 
-def right_rule(config: ExecutionConfig, wires: Wires | None) -> ExecutionConfig:
+def right_rule(
+    config: ExecutionConfig, wires: Wires | None, step: float | None = None
+) -> ExecutionConfig:
     """A configuration with the rule that is right or refuses, in place of PennyLane's.
 
     Args:
         config: As PennyLane's QNode has it.
         wires: Of the device, None if any will do.
+        step: Of numerical differences; None for PennyLane's, or one that suits shots.
     """
     for given, right in _RULES.items():
         if config.gradient_method is given:
-            options = _options(right, config.gradient_keyword_arguments, wires)
+            options = _options(right, config.gradient_keyword_arguments, wires, step)
             return replace(config, gradient_method=right, gradient_keyword_arguments=options)
     return config
 
 
-def _options(right: Transform, options: Mapping[str, Any], wires: Wires | None) -> dict[str, Any]:
-    """Options of a rule, with the wires that the Hadamard test must know."""
-    return ({"device_wires": wires} if right is unmeasured_hadamard_grad else {}) | dict(options)
+def _options(
+    right: Transform, options: Mapping[str, Any], wires: Wires | None, step: float | None
+) -> dict[str, Any]:
+    """Options of a rule, with what it must know of the device."""
+    if right is unmeasured_hadamard_grad:
+        return {"device_wires": wires, **options}
+    if right in (finite_difference, simultaneous_perturbation) and step is not None:
+        return _with_step(options, step)
+    return dict(options)
 
 
 def check_interface(config: ExecutionConfig, circuit: QuantumScript | None) -> None:
@@ -219,7 +245,9 @@ def _apply_right_rule(given: Transform, right: Transform) -> None:
         rule: Transform, qnode: qml.QNode, arguments: Sequence[Any], options: dict[str, Any]
     ) -> qml.QNode:
         if qnode.device.name in _DEVICES:
-            return right(qnode, *arguments, **_options(right, options, qnode.device.wires))
+            device = qnode.device
+            step = None if qnode.shots else getattr(device, "numerical_step", None)
+            return right(qnode, *arguments, **_options(right, options, device.wires, step))
         return rule.default_qnode_transform(qnode, arguments, options)
 
 

@@ -235,6 +235,32 @@ def test_the_way_out_of_the_refusal_works_with_shots(device: str, method: str) -
     assert found == pytest.approx(right(postselected, device), abs=0.2)
 
 
+@pytest.mark.parametrize("method", ["finite-diff", "spsa"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_numerical_steps_do_not_drown_in_the_noise_of_shots(device: str, method: str) -> None:
+    node = qml.QNode(fed_forward, qml.device(device, seed=1), diff_method=method, shots=100_000)
+    found = qml.grad(node)(qml.numpy.array(ANGLE, requires_grad=True))
+    # Its standard deviation is at most sqrt(2 / shots) / .2.
+    assert found == pytest.approx(-np.sin(ANGLE), abs=0.09)
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [("finite-diff", qml.gradients.finite_diff), ("spsa", qml.gradients.spsa_grad)],
+)
+@pytest.mark.parametrize(
+    ("device", "options"),
+    [("qrnn.torch", {}), ("qrnn.torch", {"dtype": "float32"}), ("qrnn.aer", {})],
+)
+def test_numerical_steps_are_not_rounded_off_in_float32(
+    device: str, options: dict[str, str], method: str, rule: Callable[[qml.QNode], Any]
+) -> None:
+    node = qml.QNode(fed_forward, qml.device(device, **options), diff_method=method)
+    angle = torch.tensor(ANGLE, dtype=torch.float32, requires_grad=True)
+    found = (torch.autograd.grad(node(angle), angle)[0], rule(node)(angle).detach())
+    np.testing.assert_allclose(found, -np.sin(ANGLE), atol=3e-5)
+
+
 @pytest.mark.parametrize("method", ["hadamard", "reversed-hadamard", "direct-hadamard"])
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
 @pytest.mark.parametrize("name", ["value", "fed forward", "conditioned PSWAP"])
@@ -466,7 +492,7 @@ def test_numerical_differences_refuse_parameters_that_are_no_real_numbers() -> N
         qml.BlockEncode(angle * np.array([[0.1, 0.2], [0.3, 0.4]]), [0, 1])
         return qml.expval(qml.Z(0))
 
-    with pytest.raises(ValueError, match="takes real numbers.*without shots on qrnn.torch"):
+    with pytest.raises(ValueError, match=r"takes real numbers.*without shots on qrnn\.torch"):
         gradient(encoded, "qrnn.torch", "finite-diff")
 
 

@@ -39,7 +39,11 @@ _BACKPROP = (Interface.TORCH, Interface.AUTOGRAD, Interface.NUMPY, Interface.AUT
 
 
 def resolve_config(
-    config: ExecutionConfig, name: str, circuit: QuantumScript | None, wires: Wires | None
+    config: ExecutionConfig,
+    name: str,
+    circuit: QuantumScript | None,
+    wires: Wires | None,
+    step: float | None,
 ) -> ExecutionConfig:
     """Checks how a QNode wants its circuit run, and settles where gradients come from.
 
@@ -48,6 +52,7 @@ def resolve_config(
         name: Of the device, for messages.
         circuit: The circuit, if it is known.
         wires: Of the device, None if any will do.
+        step: Of numerical derivatives without shots; None for PennyLane's.
 
     Raises:
         DeviceError: If a device option is given, or the device lacks the method for mid-circuit
@@ -67,7 +72,7 @@ def resolve_config(
     check_interface(config, circuit)
     given = config.use_device_gradient
     return replace(
-        right_rule(config, wires),
+        right_rule(config, wires, None if circuit is not None and circuit.shots else step),
         use_device_gradient=config.gradient_method == "backprop" if given is None else given,
         use_device_jacobian_product=bool(config.use_device_jacobian_product),
         grad_on_execution=bool(config.grad_on_execution),
