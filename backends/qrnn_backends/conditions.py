@@ -6,7 +6,16 @@ from functools import partial
 import pennylane as qml
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.operation import Operator
-from pennylane.ops import Adjoint, CompositeOp, Conditional, Controlled, Pow, Prod, SymbolicOp
+from pennylane.ops import (
+    Adjoint,
+    CompositeOp,
+    Conditional,
+    Controlled,
+    Exp,
+    Pow,
+    Prod,
+    SymbolicOp,
+)
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn
 
@@ -38,7 +47,7 @@ def conditions_outside(tape: QuantumScript) -> tuple[QuantumScriptBatch, Postpro
 
 
 def holds(operation: Operator, kind: type[Operator]) -> bool:
-    """Whether an operation is of a kind, or made of one that is.
+    """Whether an operation is of a kind, or made of one that is; exponentials are made of none.
 
     Example:
         >>> holds(qml.adjoint(qml.Projector([1], 0)), qml.Projector)
@@ -48,6 +57,8 @@ def holds(operation: Operator, kind: type[Operator]) -> bool:
         return True
     if isinstance(operation, CompositeOp):
         return any(holds(operand, kind) for operand in operation.operands)
+    if isinstance(operation, Exp):
+        return False
     return isinstance(operation, Conditional | SymbolicOp) and holds(operation.base, kind)
 
 

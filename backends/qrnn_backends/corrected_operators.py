@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from copy import copy
 
 import pennylane as qml
+from pennylane.operation import Operator
 from pennylane.ops import Evolution, Exp
 from pennylane.ops.functions import bind_new_parameters
 from pennylane.typing import TensorLike
@@ -43,3 +44,21 @@ def _has_decomposition(exponential: Exp) -> bool:
 
 _given = Exp.has_decomposition
 Exp.has_decomposition = property(_has_decomposition, doc=_given.__doc__)
+
+
+def _rotation(base: Operator, coefficient: TensorLike) -> list[Operator]:
+    """The exponential of a Pauli word, also for tensors of PyTorch, which PennyLane does not take.
+
+    Args:
+        base: The word.
+        coefficient: Its factor, which is imaginary.
+    """
+    if qml.math.get_interface(coefficient) != "torch":
+        found: list[Operator] = _given_rotation(base, coefficient)
+        return found
+    word = qml.pauli.pauli_word_to_string(base)
+    return [qml.PauliRot(qml.math.real(2j * coefficient), word, base.wires)]
+
+
+_given_rotation = Exp._pauli_rot_decomposition
+Exp._pauli_rot_decomposition = staticmethod(_rotation)

@@ -8,7 +8,7 @@ import pennylane as qml
 import torch
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.operation import Operator
-from pennylane.ops import Conditional
+from pennylane.ops import Conditional, Exp
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms import broadcast_expand
 from pennylane.transforms.core import Transform
@@ -97,6 +97,27 @@ class _OnceDifferentiable(torch.autograd.Function):
         )
 
 
+def zeros(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    """Derivatives of a tape whose results depend on none of its parameters.
+
+    PennyLane's rules fail where these are phases of the whole state, or there is a batch.
+
+    Args:
+        tape: The circuit to differentiate.
+
+    Returns:
+        The tape, whose results tell the shapes, and what makes derivatives of them.
+    """
+    count = len(tape.trainable_params)
+
+    def zero(result: Any) -> Any:  # noqa: ANN401
+        if isinstance(result, tuple | list):
+            return tuple(map(zero, result))
+        return 0.0 * result if count == 1 else (0.0 * result,) * count
+
+    return [tape], lambda results: zero(results[0])
+
+
 def _expanded_for(
     rule: Transform,
     tape: QuantumScript,
@@ -104,7 +125,7 @@ def _expanded_for(
     has_rule: Callable[[Operator], bool] | None,
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     (tape,), _ = conditions_outside(tape)
-    entries, stack = _entries(tape)
+    entries, stack = _entries(rule, tape)
     batch: list[QuantumScript] = []
     combines: list[tuple[PostprocessingFn, slice]] = []
     for entry in entries:
@@ -120,9 +141,11 @@ def _expanded_for(
     return batch, put_together
 
 
-def _entries(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+def _entries(rule: Transform, tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    # The Hadamard test takes no batch of probabilities, whatever it is of.
+    every = rule is qml.gradients.hadamard_grad
     for operation in tape.operations:
-        traced = any(qml.math.requires_grad(value) for value in operation.data)
+        traced = every or any(qml.math.requires_grad(value) for value in operation.data)
         if traced and operation.batch_size is not None:
             batch, stack = broadcast_expand(tape)
             return batch, stack
@@ -150,11 +173,22 @@ def expanded(tape: QuantumScript, has_rule: Callable[[Operator], bool]) -> Quant
 
 
 def _parts(operation: Operator, has_rule: Callable[[Operator], bool]) -> Iterator[Operator]:
-    base = operation.base if isinstance(operation, Conditional) else operation
+    conditioned = isinstance(operation, Conditional)
+    base = operation.base if conditioned else operation
     traced = any(qml.math.requires_grad(value) for value in base.data)
+    if type(base) is Exp and traced and not base.has_decomposition:
+        base = _as_evolution(base)
+        operation = Conditional(operation.meas_val, base) if conditioned else base
     if not traced or has_rule(base) or not base.has_decomposition:
         yield operation
         return
     for part in base.decomposition():
-        inner = Conditional(operation.meas_val, part) if base is not operation else part
+        inner = Conditional(operation.meas_val, part) if conditioned else part
         yield from _parts(inner, has_rule)
+
+
+def _as_evolution(exponential: Exp) -> Exp:
+    """The same with a real number for parameter, which rules take, if the factor is imaginary."""
+    if qml.math.real(exponential.coeff) != 0:
+        return exponential
+    return qml.evolve(exponential.base, qml.math.real(1j * exponential.coeff))

@@ -1,6 +1,6 @@
 """PennyLane's rules for gradients, as they are right for dynamic circuits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,31 +8,39 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.math import Interface
+from pennylane.measurements import ProbabilityMP
 from pennylane.ops import Conditional, MidMeasure
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
+from pennylane.wires import Wires
 
 import qrnn_backends.corrected_operators
 import qrnn_backends.corrected_products
 import qrnn_backends.corrected_values  # noqa: F401
 from qrnn_backends.conditions import holds
-from qrnn_backends.differentiable import in_place_of
+from qrnn_backends.differentiable import in_place_of, zeros
 from qrnn_backends.parameter_shift import (
+    BACKPROPAGATE,
     WAY_OUT,
     refuse_functions_of_states,
     unpostselected_param_shift,
     unpostselected_param_shift_hessian,
 )
+from qrnn_backends.wires import ordered_wires
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.tracing import is_traced
 
+# A step that is large beside the noise of shots.
+_STEP_OF_SHOTS = 0.1
+
 
 def _numerical(rule: Transform) -> Transform:
-    """A rule of numerical differences that leaves no parameter out.
+    """A rule of numerical differences that leaves no parameter out, by steps that show.
 
     PennyLane gives 0 for parameters that no wire leads from to what is measured. Postselection on
-    one wire changes all others.
+    one wire changes all others. Its default steps drown in the noise of shots, and in the rounding
+    of parameters in float32, which are PyTorch's by default.
     """
 
     @in_place_of(rule, _is_scalar)
@@ -45,16 +53,31 @@ def _numerical(rule: Transform) -> Transform:
             if index < len(tape.operations) and not _is_number(operation, parameter):
                 raise ValueError(
                     f"{operation} cannot be differentiated by {rule.tape_transform.__name__}, "
-                    f"which takes real numbers for parameters, and has no decomposition: {WAY_OUT}"
+                    "which takes real numbers for parameters, and has no decomposition: "
+                    f"{BACKPROPAGATE}"
                 )
+        if tape.shots:
+            options = _with_step(options, _STEP_OF_SHOTS)
+        precise = [qml.math.cast(value, "float64") for value in tape.get_parameters()]
+        places = tape.trainable_params
+        tape = tape.bind_new_parameters(precise, places)
+        tape.trainable_params = places
         batch, combine = rule(tape, **(options | {"validate_params": False}))
         return batch, combine
 
     return numerical
 
 
+def _with_step(options: Mapping[str, Any], step: float) -> dict[str, Any]:
+    """Options of numerical differences, with a step and what suits it unless some are given."""
+    if {"h", "strategy", "approx_order"} & options.keys():
+        return dict(options)
+    return {"h": step, "strategy": "center", "approx_order": 2, **options}
+
+
 def _is_scalar(operation: qml.operation.Operator) -> bool:
-    return all(
+    # PennyLane's rules ask for it, and powers of products have none.
+    return hasattr(operation, "grad_method") and all(
         _is_number(operation, place)
         for place, value in enumerate(operation.data)
         if qml.math.requires_grad(value)
@@ -81,6 +104,9 @@ def unmeasured_hadamard_grad(
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """PennyLane's Hadamard test, refused where there are mid-circuit measurements.
 
+    PennyLane sorts the wires of probabilities, so that their derivatives are those of others, and
+    takes wires of the device that no gate acts on for none.
+
     Args:
         tape: The circuit to differentiate.
         options: Those of PennyLane's ``hadamard_grad``.
@@ -95,8 +121,31 @@ def unmeasured_hadamard_grad(
             f"got {operation}: take diff_method='parameter-shift', or where an outcome is "
             f"postselected {WAY_OUT}"
         )
-    batch, combine = qml.gradients.hadamard_grad(tape, **options)
-    return batch, combine
+    wires = options.get("device_wires") or ordered_wires(tape)
+    measurements = [
+        measured if measured.wires else ProbabilityMP(wires=wires) for measured in tape.measurements
+    ]
+    named = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)
+    batch, combine = qml.gradients.hadamard_grad(named, **options)
+    if tape.trainable_params and not batch:
+        return zeros(named)
+    return [_with_wires_in_order(tested, named) for tested in batch], combine
+
+
+def _with_wires_in_order(tested: QuantumScript, tape: QuantumScript) -> QuantumScript:
+    """A tape of the Hadamard test whose probabilities have the wires of a tape's, in their order.
+
+    Args:
+        tested: With one wire more, which is measured with all others.
+        tape: The circuit to differentiate.
+    """
+    measurements = list(tested.measurements)
+    for place, measured in enumerate(tape.measurements):
+        if isinstance(measured, ProbabilityMP):
+            (auxiliary,) = measurements[place].wires - measured.wires
+            observed = measured.obs or qml.prod(*map(qml.Z, measured.wires))
+            measurements[place] = ProbabilityMP(obs=qml.prod(observed, qml.Y(auxiliary)))
+    return tested.copy(measurements=measurements)
 
 
 def _measures(operation: qml.operation.Operator) -> bool:
@@ -133,12 +182,32 @@ _RULES: dict[Transform, Transform] = {
 }
 
 
-def right_rule(config: ExecutionConfig) -> ExecutionConfig:
-    """A configuration with the rule that is right or refuses, in place of PennyLane's."""
+def right_rule(
+    config: ExecutionConfig, wires: Wires | None, step: float | None = None
+) -> ExecutionConfig:
+    """A configuration with the rule that is right or refuses, in place of PennyLane's.
+
+    Args:
+        config: As PennyLane's QNode has it.
+        wires: Of the device, None if any will do.
+        step: Of numerical differences; None for PennyLane's, or one that suits shots.
+    """
     for given, right in _RULES.items():
         if config.gradient_method is given:
-            return replace(config, gradient_method=right)
+            options = _options(right, config.gradient_keyword_arguments, wires, step)
+            return replace(config, gradient_method=right, gradient_keyword_arguments=options)
     return config
+
+
+def _options(
+    right: Transform, options: Mapping[str, Any], wires: Wires | None, step: float | None
+) -> dict[str, Any]:
+    """Options of a rule, with what it must know of the device."""
+    if right is unmeasured_hadamard_grad:
+        return {"device_wires": wires, **options}
+    if right in (finite_difference, simultaneous_perturbation) and step is not None:
+        return _with_step(options, step)
+    return dict(options)
 
 
 def check_interface(config: ExecutionConfig, circuit: QuantumScript | None) -> None:
@@ -176,7 +245,9 @@ def _apply_right_rule(given: Transform, right: Transform) -> None:
         rule: Transform, qnode: qml.QNode, arguments: Sequence[Any], options: dict[str, Any]
     ) -> qml.QNode:
         if qnode.device.name in _DEVICES:
-            return right(qnode, *arguments, **options)
+            device = qnode.device
+            step = None if qnode.shots else getattr(device, "numerical_step", None)
+            return right(qnode, *arguments, **_options(right, options, device.wires, step))
         return rule.default_qnode_transform(qnode, arguments, options)
 
 

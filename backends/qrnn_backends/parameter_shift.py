@@ -21,14 +21,15 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
 from qrnn_backends.conditions import holds
-from qrnn_backends.differentiable import in_place_of
+from qrnn_backends.differentiable import in_place_of, zeros
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
 # Of one measurement: one array, or a tuple with one for each of several parameters.
 _Jacobian: TypeAlias = Any
 
+BACKPROPAGATE = "differentiate without shots on qrnn.torch, which backpropagates"
 WAY_OUT = (
-    "differentiate without shots on qrnn.torch, which backpropagates, or take "
+    f"{BACKPROPAGATE}, or take "
     "diff_method='finite-diff' or 'spsa', with shots and gradient_kwargs={'h': 0.1, "
     "'strategy': 'center', 'approx_order': 2} or another step that is large beside the shot noise"
 )
@@ -71,9 +72,8 @@ def refuse_functions_of_states(tape: QuantumScript, rule: str) -> None:
             measurement, SampleMeasurement
         ):
             raise ValueError(
-                f"{rule} is of expectation values, and wrong for {measurement}: differentiate "
-                "without shots on qrnn.torch, which backpropagates, or take "
-                "diff_method='finite-diff'"
+                f"{rule} is of expectation values, and wrong for {measurement}: {BACKPROPAGATE}, "
+                "or take diff_method='finite-diff'"
             )
 
 
@@ -82,13 +82,24 @@ def _has_recipe(operation: Operator) -> bool:
     return any(recipe is not None for recipe in recipes or ())
 
 
+def _is_complex(value: Any) -> bool:  # noqa: ANN401
+    return "complex" in qml.math.get_dtype_name(value)
+
+
 def _has_rule(operation: Operator) -> bool:
+    # Those of exponentials are for real factors.
+    if any(map(_is_complex, operation.data)):
+        return False
     # Adjoints of what is no gate have none.
     if _has_recipe(operation):
         return True
+    # Powers have frequencies that PennyLane's rule does not take.
+    if getattr(operation, "grad_method", None) is None:
+        return False
     try:
         return bool(operation.parameter_frequencies)
-    except (AttributeError, OperatorPropertyUndefined):
+    except (AttributeError, OperatorPropertyUndefined, TypeError):
+        # PennyLane takes controlled gates of any number of wires for ones of a fixed number.
         return False
 
 
@@ -115,6 +126,8 @@ def unpostselected_param_shift(
     varied = [isinstance(measurement, VarianceMP) for measurement in tape.measurements]
     if not (any(varied) and tape.trainable_params):
         batch, combine = qml.gradients.param_shift(tape, **options)
+        if tape.trainable_params and not batch:
+            return zeros(_plain(tape))
         return [_plain(part) for part in batch], combine
 
     moments = [_moments(measurement) for measurement in tape.measurements]
@@ -123,6 +136,8 @@ def unpostselected_param_shift(
     # Those of the results are of other measurements.
     options.pop("f0", None)
     batch, combine = qml.gradients.param_shift(shifted, **options)
+    if not batch:
+        return zeros(_plain(tape))
     means = tape.copy(measurements=[parts[0] for parts in moments if len(parts) > 1])
 
     def variances(results: ResultBatch) -> Any:  # noqa: ANN401
@@ -171,7 +186,8 @@ class _ShiftedConditional(Conditional):  # type: ignore[misc]
     @property
     def grad_recipe(self) -> Any:  # noqa: ANN401
         """That of the gate."""
-        return self.base.grad_recipe
+        # Powers may have None in place of a list.
+        return self.base.grad_recipe or [None] * self.num_params
 
     @property
     def parameter_frequencies(self) -> list[tuple[float, ...]]:
@@ -182,12 +198,14 @@ class _ShiftedConditional(Conditional):  # type: ignore[misc]
 
 def _with_shift_rules(tape: QuantumScript) -> QuantumScript:
     """The tape with conditioned gates that have shift rules, and with rules that can be solved."""
-    operations = [
-        _ShiftedConditional(operation.meas_val, _with_solvable_rule(operation.base))
-        if isinstance(operation, Conditional)
-        else _with_solvable_rule(operation)
-        for operation in tape.operations
-    ]
+    operations = []
+    for operation in tape.operations:
+        conditioned = isinstance(operation, Conditional)
+        gate = _with_solvable_rule(operation.base if conditioned else operation)
+        # A phase of the whole state is none, whether it is conditioned or not.
+        if conditioned and not isinstance(gate, qml.GlobalPhase):
+            gate = _ShiftedConditional(operation.meas_val, gate)
+        operations.append(gate)
     return tape.copy(operations=operations, trainable_params=tape.trainable_params)
 
 
@@ -201,6 +219,8 @@ def _with_solvable_rule(operation: Operator) -> Operator:
         (given,) = operation.parameter_frequencies
     except (AttributeError, OperatorPropertyUndefined, ValueError):
         return operation
+    if not given:
+        return qml.GlobalPhase(operation.data[0], operation.wires)
     # PennyLane rounds the eigenvalues so, but not their differences.
     frequencies = sorted({round(float(frequency), 8) for frequency in given})
     count, odd = len(frequencies), np.arange(1, 2 * len(frequencies), 2)

@@ -39,6 +39,11 @@ GENERATORS: dict[str, tuple[Callable[[], qml.operation.Operator], Any]] = {
         lambda: qml.Hermitian(np.diag([0.1, 0.4, 0.7, 0.1]), [0, 1]),
         np.diag([0.1, 0.4, 0.7, 0.1]),
     ),
+    # It is a generator, and projects nothing.
+    "a projector": (
+        lambda: qml.Projector([1], 0) + 0.4 * qml.X(1),
+        np.kron(np.diag([0, 1]), ID) + 0.4 * np.kron(ID, X),
+    ),
     "a matrix": (lambda: 0.5 * qml.Hermitian(X + Y, 0), 0.5 * np.kron(X + Y, ID)),
 }
 
@@ -77,15 +82,19 @@ def test_exponentials_are_the_same_for_numbers_of_any_kind(
 
 
 @pytest.mark.parametrize("method", ["best", "parameter-shift", "finite-diff"])
+@pytest.mark.parametrize("evolve", [qml.evolve, exponential])
 @pytest.mark.parametrize("generator", GENERATORS)
 @pytest.mark.parametrize("name", DEVICES)
 def test_evolutions_have_the_derivative_of_finite_differences(
-    name: str, generator: str, method: str
+    name: str, generator: str, evolve: Callable[[Any, Any], object], method: str
 ) -> None:
     node = qml.QNode(rotated, qml.device(name), diff_method=method)
     time = qml.numpy.array(TIME, requires_grad=True)
-    found = qml.grad(lambda time: node(generator, qml.evolve, time))(time)
+    found = qml.grad(lambda time: node(generator, evolve, time))(time)
     assert np.isclose(found, slope(generator), atol=1e-5)
+    tensor = torch.tensor(TIME, dtype=torch.float64, requires_grad=True)
+    (found,) = torch.autograd.grad(node(generator, evolve, tensor), tensor)
+    assert np.isclose(found.item(), slope(generator), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", DEVICES)

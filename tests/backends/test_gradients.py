@@ -91,6 +91,18 @@ def never(angle: TensorLike) -> object:
     return qml.expval(qml.Z(1))
 
 
+def unitary(make: Callable[[TensorLike], object]) -> Circuit:
+    def circuit(angle: TensorLike) -> object:
+        qml.Hadamard(0)
+        qml.RY(0.7, 2)
+        qml.CNOT([0, 1])
+        make(angle)
+        qml.RY(0.2, 0)
+        return qml.expval(qml.Z(0) @ qml.X(1))
+
+    return circuit
+
+
 def variance(make: Callable[[], qml.operation.Operator]) -> Circuit:
     def circuit(angle: TensorLike) -> object:
         qml.RX(angle, 0)
@@ -121,6 +133,16 @@ DYNAMIC: dict[str, Circuit] = {
             qml.math.stack([angle, 2 * angle]), [2, 1], order=1, degree=1, realisation="multiplexed"
         )
     ),
+    "conditioned power": conditioned(lambda angle: qml.pow(qml.adjoint(qml.RY(angle, 1)), 2)),
+    "conditioned phase of all": conditioned(lambda angle: qml.GlobalPhase(angle)),
+    "power of a product": unitary(lambda angle: qml.pow(qml.SX(0) @ qml.RY(angle, 1), 3)),
+    "controlled rotation": unitary(
+        lambda angle: qml.ctrl(qml.PauliRot(angle, "XY", [0, 1]), 2, control_values=0)
+    ),
+    "controlled rotation of nothing": unitary(
+        lambda angle: qml.ctrl(qml.PauliRot(angle, "II", [1, 2]), 0)
+    ),
+    "phase of all": unitary(lambda angle: qml.adjoint(qml.GlobalPhase(angle))),
     "variance of a sum": variance(lambda: qml.Z(0) + 0.5 * qml.X(1)),
     "variance of a Hamiltonian": variance(
         lambda: qml.Hamiltonian([0.5, 0.7, -0.3], [qml.Z(0), qml.X(0), qml.I(1)])
@@ -155,7 +177,15 @@ def test_the_references_are_those_worked_out_by_hand() -> None:
 
 
 # Of several parameters, simultaneous perturbation gives an estimate.
-ONE_PARAMETER = {"value", "variance of a value", "fed forward", "never", "conditioned PSWAP"}
+ONE_PARAMETER = {
+    "value",
+    "variance of a value",
+    "fed forward",
+    "never",
+    "conditioned PSWAP",
+    "conditioned phase of all",
+    "phase of all",
+}
 RULES = [
     (name, method)
     for name in DYNAMIC
@@ -204,6 +234,32 @@ def test_the_way_out_of_the_refusal_works_with_shots(device: str, method: str) -
     assert found == pytest.approx(right(postselected, device), abs=0.2)
 
 
+@pytest.mark.parametrize("method", ["finite-diff", "spsa"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_numerical_steps_do_not_drown_in_the_noise_of_shots(device: str, method: str) -> None:
+    node = qml.QNode(fed_forward, qml.device(device, seed=1), diff_method=method, shots=100_000)
+    found = qml.grad(node)(qml.numpy.array(ANGLE, requires_grad=True))
+    # Its standard deviation is at most sqrt(2 / shots) / .2.
+    assert found == pytest.approx(-np.sin(ANGLE), abs=0.09)
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [("finite-diff", qml.gradients.finite_diff), ("spsa", qml.gradients.spsa_grad)],
+)
+@pytest.mark.parametrize(
+    ("device", "options"),
+    [("qrnn.torch", {}), ("qrnn.torch", {"dtype": "float32"}), ("qrnn.aer", {})],
+)
+def test_numerical_steps_are_not_rounded_off_in_float32(
+    device: str, options: dict[str, str], method: str, rule: Callable[[qml.QNode], Any]
+) -> None:
+    node = qml.QNode(fed_forward, qml.device(device, **options), diff_method=method)
+    angle = torch.tensor(ANGLE, dtype=torch.float32, requires_grad=True)
+    found = (torch.autograd.grad(node(angle), angle)[0], rule(node)(angle).detach())
+    np.testing.assert_allclose(found, -np.sin(ANGLE), atol=3e-5)
+
+
 @pytest.mark.parametrize("method", ["hadamard", "reversed-hadamard", "direct-hadamard"])
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
 @pytest.mark.parametrize("name", ["value", "fed forward", "conditioned PSWAP"])
@@ -223,6 +279,70 @@ def test_the_hadamard_test_differentiates_unitary_circuits(device: str) -> None:
 
     found = gradient(circuit, device, "hadamard", gradient_kwargs={"aux_wire": 2})
     assert found == pytest.approx(right(circuit, device), rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["best", "parameter-shift", "finite-diff", "hadamard"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize("wire", [0, 1])
+def test_parameters_with_and_without_influence_are_differentiated_beside_a_batch(
+    wire: int, device: str, method: str
+) -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, wire)
+        qml.RY(np.array([0.1, 0.2, 0.3]), 0)
+        return qml.expval(qml.Z(0)), qml.probs(wires=[0])
+
+    def results(angle: TensorLike) -> object:
+        return qml.math.hstack([qml.math.reshape(result, -1) for result in node(angle)])
+
+    options = {"aux_wire": 2} if method == "hadamard" else {}
+    node = qml.QNode(circuit, qml.device(device), diff_method=method, gradient_kwargs=options)
+    found = qml.jacobian(results)(qml.numpy.array(ANGLE, requires_grad=True))
+    slopes = -np.sin(ANGLE) * np.cos([0.1, 0.2, 0.3]) if wire == 0 else np.zeros(3)
+    expected = [*slopes, *np.stack([slopes / 2, -slopes / 2], 1).ravel()]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "measured",
+    [
+        qml.probs(),
+        qml.probs(wires=[1, 0]),
+        qml.probs(op=qml.Z(1) @ qml.Hadamard(0)),
+    ],
+)
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_the_hadamard_test_keeps_the_wires_of_probabilities_in_order(
+    device: str, measured: qml.measurements.ProbabilityMP
+) -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, 1)
+        qml.CNOT([1, 0])
+        qml.RY(0.3, 0)
+        return qml.apply(measured)
+
+    options = {"aux_wire": 2}
+    node = qml.QNode(circuit, qml.device(device), diff_method="hadamard", gradient_kwargs=options)
+    found = qml.jacobian(node)(qml.numpy.array(ANGLE, requires_grad=True))
+    exact = qml.QNode(circuit, qml.device("default.qubit"))
+    expected = (exact(ANGLE + STEP) - exact(ANGLE - STEP)) / (2 * STEP)
+    np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_the_hadamard_test_takes_no_wire_that_is_measured_for_its_own(device: str) -> None:
+    def circuit(angle: TensorLike) -> object:
+        qml.RX(angle, 0)
+        return qml.probs()
+
+    options = {"aux_wire": 1}
+    node = qml.QNode(
+        circuit, qml.device(device, wires=2), diff_method="hadamard", gradient_kwargs=options
+    )
+    angle = qml.numpy.array(ANGLE, requires_grad=True)
+    for differentiated in (qml.jacobian(node), qml.gradients.hadamard_grad(node, **options)):
+        with pytest.raises(qml.wires.WireError, match="auxiliary wire is already in use"):
+            differentiated(angle)
 
 
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
@@ -343,13 +463,13 @@ def test_functions_of_states_have_no_rule_of_expectation_values(method: str) -> 
         assert np.isclose(gradient(purity, device, rule), -np.sin(2 * ANGLE) / 2, atol=1e-6)
 
 
-def test_numerical_differences_refuse_parameters_that_are_not_real() -> None:
-    def exponential(angle: TensorLike) -> object:
-        qml.exp(0.3 * qml.X(0) @ qml.Z(1) + qml.Z(0), -1j * angle)
-        return qml.expval(qml.X(0))
+def test_numerical_differences_refuse_parameters_that_are_no_real_numbers() -> None:
+    def encoded(angle: TensorLike) -> object:
+        qml.BlockEncode(angle * np.array([[0.1, 0.2], [0.3, 0.4]]), [0, 1])
+        return qml.expval(qml.Z(0))
 
-    with pytest.raises(ValueError, match="takes real numbers"):
-        gradient(exponential, "qrnn.aer", "finite-diff")
+    with pytest.raises(ValueError, match=r"takes real numbers.*without shots on qrnn\.torch"):
+        gradient(encoded, "qrnn.torch", "finite-diff")
 
 
 @pytest.mark.parametrize("method", ["best", "parameter-shift"])

@@ -121,7 +121,7 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
         return resolve_config(
-            config or ExecutionConfig(), self.name, circuit, ("hw-like", "fill-shots")
+            config or ExecutionConfig(), self.name, circuit, self.wires, ("hw-like", "fill-shots")
         )
 
     def preprocess_transforms(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Shots of each circuit, in search of those that postselection keeps.
 _MOST_DRAWN = 10_000_000
+# After so many of which none is kept, none is likely to be.
+_MOST_DRAWN_IN_VAIN = 100_000
 
 
 def sample(
@@ -69,7 +71,7 @@ def sample_kept(
         ``(shots, bits)``.
 
     Raises:
-        NoShotsKeptError: If too few are kept of ten million.
+        NoShotsKeptError: If too few are kept of ten million, or none of a hundred thousand.
         SimulationError: If Aer fails, for instance for want of memory.
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
     """
@@ -87,7 +89,7 @@ def sample_kept(
         if not lacking:
             break
         fewest = min(len(kept[place]) for place in lacking)
-        if drawn >= _MOST_DRAWN:
+        if drawn >= (_MOST_DRAWN if fewest else _MOST_DRAWN_IN_VAIN):
             raise NoShotsKeptError(
                 f"postselection kept {fewest} of {drawn} shots, where {shots} are to be kept with "
                 "postselect_mode='fill-shots': postselect on less, or take qrnn.torch, which draws "

@@ -171,7 +171,9 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None
     ) -> ExecutionConfig:
         """Checks how a circuit is to be run; gradients are PennyLane's."""
-        return preprocess.resolve_config(config or ExecutionConfig(), self.name, circuit)
+        return preprocess.resolve_config(
+            config or ExecutionConfig(), self.name, circuit, self.wires
+        )
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None

@@ -43,6 +43,7 @@ def resolve_config(
     config: ExecutionConfig,
     name: str,
     circuit: QuantumScript | None = None,
+    wires: Wires | None = None,
     postselect_modes: Sequence[str] = ("hw-like",),
 ) -> ExecutionConfig:
     """Checks how a QNode wants its circuit run; gradients are PennyLane's.
@@ -51,6 +52,7 @@ def resolve_config(
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
         circuit: The circuit, if it is known.
+        wires: Of the device, None if any will do.
         postselect_modes: What the device does about shots that postselection drops.
 
     Raises:
@@ -66,7 +68,7 @@ def resolve_config(
         methods=("one-shot", "deferred"),
         postselect_modes=postselect_modes,
     )
-    return replace(right_rule(config), use_device_gradient=False, grad_on_execution=False)
+    return replace(right_rule(config, wires), use_device_gradient=False, grad_on_execution=False)
 
 
 def sampled_circuits(

@@ -98,6 +98,11 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         """The name of the device."""
         return "qrnn.torch"
 
+    @property
+    def numerical_step(self) -> float | None:
+        """Step of numerical derivatives that float32 does not round off; None for PennyLane's."""
+        return 0.01 if self._dtype == torch.float32 else None
+
     def supports_derivatives(
         self,
         execution_config: ExecutionConfig | None = None,
@@ -115,7 +120,9 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
             DeviceError: If a device option is given, or a way to handle mid-circuit measurements
                 that this device does not have.
         """
-        return resolve_config(config or ExecutionConfig(), self.name, circuit)
+        return resolve_config(
+            config or ExecutionConfig(), self.name, circuit, self.wires, self.numerical_step
+        )
 
     def preprocess_transforms(
         self, execution_config: ExecutionConfig | None = None

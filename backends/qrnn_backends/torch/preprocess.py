@@ -32,13 +32,18 @@ from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.measurements import with_identity_on_wires, with_known_values
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.torch.simulation import runs
+from qrnn_backends.wires import ordered_wires
 
 # What parameters may be for backpropagation to go through torch.
 _BACKPROP = (Interface.TORCH, Interface.AUTOGRAD, Interface.NUMPY, Interface.AUTO)
 
 
 def resolve_config(
-    config: ExecutionConfig, name: str, circuit: QuantumScript | None
+    config: ExecutionConfig,
+    name: str,
+    circuit: QuantumScript | None,
+    wires: Wires | None,
+    step: float | None,
 ) -> ExecutionConfig:
     """Checks how a QNode wants its circuit run, and settles where gradients come from.
 
@@ -46,6 +51,8 @@ def resolve_config(
         config: As PennyLane's QNode has it.
         name: Of the device, for messages.
         circuit: The circuit, if it is known.
+        wires: Of the device, None if any will do.
+        step: Of numerical derivatives without shots; None for PennyLane's.
 
     Raises:
         DeviceError: If a device option is given, or the device lacks the method for mid-circuit
@@ -65,7 +72,7 @@ def resolve_config(
     check_interface(config, circuit)
     given = config.use_device_gradient
     return replace(
-        right_rule(config),
+        right_rule(config, wires, None if circuit is not None and circuit.shots else step),
         use_device_gradient=config.gradient_method == "backprop" if given is None else given,
         use_device_jacobian_product=bool(config.use_device_jacobian_product),
         grad_on_execution=bool(config.grad_on_execution),
@@ -132,7 +139,7 @@ def _identities_on_wires(
     """Gives a wire to the identities that act on none, and checks observables and values."""
     check_hermitian(tape.measurements)
     measurements = [
-        with_known_values(with_identity_on_wires(measured, wires or tape.wires))
+        with_known_values(with_identity_on_wires(measured, wires or ordered_wires(tape)))
         for measured in tape.measurements
     ]
     named = tape.copy(measurements=measurements, trainable_params=tape.trainable_params)

@@ -125,6 +125,17 @@ def test_what_is_hardly_ever_kept_cannot_be_filled(monkeypatch: pytest.MonkeyPat
         node()
 
 
+def test_what_is_never_kept_is_not_drawn_for_minutes() -> None:
+    def circuit() -> object:
+        qml.measure(0, postselect=1)
+        return qml.probs(wires=0)
+
+    device = qml.device("qrnn.aer", seed=1)
+    node = qml.QNode(circuit, device, shots=10, postselect_mode="fill-shots")
+    with pytest.raises(NoShotsKeptError, match=r"kept 0 of \d{6} shots"):
+        node()
+
+
 def test_filled_shots_are_not_mitigated() -> None:
     pytest.importorskip("mthree")
     device = qml.device("qrnn.aer", noise="fake_manila", mitigation="m3")
