@@ -34,13 +34,16 @@ from qrnn_circuits.tracing import is_traced
 # A step that is large beside the noise of shots.
 _STEP_OF_SHOTS = 0.1
 
+# One whose square is large beside the rounding of float64.
+_STEP_OF_SECOND_DERIVATIVES = 1e-3
+
 
 def _numerical(rule: Transform) -> Transform:
     """A rule of numerical differences that leaves no parameter out, by steps that show.
 
     PennyLane gives 0 for parameters that no wire leads from to what is measured. Postselection on
     one wire changes all others. Its default steps drown in the noise of shots, and in the rounding
-    of parameters in float32, which are PyTorch's by default.
+    of parameters in float32, which are PyTorch's by default; twice taken, in that of float64.
     """
 
     @in_place_of(rule, _is_scalar)
@@ -183,15 +186,33 @@ _RULES: dict[Transform, Transform] = {
 
 
 def right_rule(
-    config: ExecutionConfig, wires: Wires | None, step: float | None = None
+    config: ExecutionConfig,
+    circuit: QuantumScript | None,
+    wires: Wires | None,
+    step: float | None = None,
 ) -> ExecutionConfig:
     """A configuration with the rule that is right or refuses, in place of PennyLane's.
 
     Args:
         config: As PennyLane's QNode has it.
+        circuit: The circuit, if it is known.
         wires: Of the device, None if any will do.
-        step: Of numerical differences; None for PennyLane's, or one that suits shots.
+        step: Of numerical differences without shots that the device's precision allows; None for
+            PennyLane's.
+
+    Raises:
+        ValueError: If simultaneous perturbation is to differentiate twice.
     """
+    if config.gradient_method is qml.gradients.spsa_grad and config.derivative_order > 1:
+        raise ValueError(
+            f"max_diff must be 1 with diff_method='spsa', got {config.derivative_order}: its "
+            "directions are random, so that differences of its derivatives are; take "
+            "'parameter-shift' or 'finite-diff'"
+        )
+    if circuit is not None and circuit.shots:
+        step = None
+    elif config.derivative_order > 1:
+        step = max(step or 0.0, _STEP_OF_SECOND_DERIVATIVES)
     for given, right in _RULES.items():
         if config.gradient_method is given:
             options = _options(right, config.gradient_keyword_arguments, wires, step)

@@ -68,7 +68,8 @@ def resolve_config(
         methods=("one-shot", "deferred"),
         postselect_modes=postselect_modes,
     )
-    return replace(right_rule(config, wires), use_device_gradient=False, grad_on_execution=False)
+    config = right_rule(config, circuit, wires)
+    return replace(config, use_device_gradient=False, grad_on_execution=False)
 
 
 def sampled_circuits(

@@ -72,7 +72,7 @@ def resolve_config(
     check_interface(config, circuit)
     given = config.use_device_gradient
     return replace(
-        right_rule(config, wires, None if circuit is not None and circuit.shots else step),
+        right_rule(config, circuit, wires, step),
         use_device_gradient=config.gradient_method == "backprop" if given is None else given,
         use_device_jacobian_product=bool(config.use_device_jacobian_product),
         grad_on_execution=bool(config.grad_on_execution),
