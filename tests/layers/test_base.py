@@ -270,7 +270,9 @@ def test_wrong_inputs_are_refused(
 def test_a_pair_of_states_is_refused_in_words(make_layer: Make) -> None:
     layer = make_layer()
     half = random(1, 2, layer.state_size)
-    with pytest.raises(ValueError, match="got a tuple: a state is one tensor, also where nn.LSTM"):
+    with pytest.raises(
+        ValueError, match=r"got a tuple: a state is one tensor, also where nn\.LSTM"
+    ):
         layer(random(3, 2, 2), (half, half))
 
 
