@@ -358,7 +358,9 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         shape = [len(self.cells), inputs.shape[1], self.state_size]
         expected = [shape[0], shape[2]] if one else shape
         if not isinstance(hx, Tensor) or list(hx.shape) != expected:
-            found = tuple(hx.shape) if isinstance(hx, Tensor) else f"a {type(hx).__name__}"
+            found = str(tuple(hx.shape)) if isinstance(hx, Tensor) else f"a {type(hx).__name__}"
+            if isinstance(hx, tuple):
+                found += ": a state is one tensor, also where nn.LSTM has h and c apart"
             raise ValueError(f"hx must be a tensor of shape {tuple(expected)}, got {found}")
         if hx.dtype != inputs.dtype:
             raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")

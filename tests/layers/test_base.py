@@ -269,6 +269,15 @@ def test_wrong_inputs_are_refused(
         make_layer()(inputs, hx)
 
 
+def test_a_pair_of_states_is_refused_in_words(make_layer: Make) -> None:
+    layer = make_layer()
+    half = random(1, 2, layer.state_size)
+    with pytest.raises(
+        ValueError, match=r"got a tuple: a state is one tensor, also where nn\.LSTM"
+    ):
+        layer(random(3, 2, 2), (half, half))
+
+
 def test_states_that_are_not_finite_are_refused(make_layer: Make) -> None:
     layer = make_layer()
     state = torch.full((1, 2, layer.state_size), torch.nan, dtype=torch.float64)
