@@ -2,16 +2,41 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, get_args
 
 import pennylane as qml
 import torch
 from pennylane.operation import Operator
 from torch import Tensor
 
+from qrnn_circuits.checks import check_choice
 from qrnn_circuits.circuits.neuron import without_neurons
 
 Readout = Literal["expectations", "populations"]
+
+
+def wires_read(readout: Readout, hidden_size: int) -> int:
+    """How many wires are read for the values that a layer returns of a step.
+
+    Args:
+        readout: The option of a layer.
+        hidden_size: Number of values.
+
+    Raises:
+        ValueError: If the read-out is not known, or cannot have as many values.
+    """
+    check_choice("readout", readout, get_args(Readout))
+    if readout == "expectations":
+        return hidden_size
+    wires = hidden_size.bit_length() - 1
+    if wires < 1 or hidden_size != 2**wires:
+        raise ValueError(
+            "hidden_size must be a power of two of at least 2 with readout='populations', one for "
+            f"each basis state of the wires that are read, got {hidden_size}"
+        )
+    return wires
+
+
 """Z of each wire that is read, or the probability of each basis state of them all."""
 
 

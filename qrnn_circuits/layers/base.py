@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.checks import as_integer, check_bool, check_choice, check_number, plain
-from qrnn_circuits.circuits.tapes import Readout
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
@@ -372,28 +371,6 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         check_finite("hx", hx)
         self._check_state(hx)
         return hx.view(shape)
-
-
-def wires_read(readout: Readout, hidden_size: int) -> int:
-    """How many wires are read for the values that a layer returns of a step.
-
-    Args:
-        readout: The option of a layer.
-        hidden_size: Number of values.
-
-    Raises:
-        ValueError: If the read-out is not known, or cannot have as many values.
-    """
-    check_choice("readout", readout, get_args(Readout))
-    if readout == "expectations":
-        return hidden_size
-    wires = hidden_size.bit_length() - 1
-    if wires < 1 or hidden_size != 2**wires:
-        raise ValueError(
-            "hidden_size must be a power of two of at least 2 with readout='populations', one for "
-            f"each basis state of the wires that are read, got {hidden_size}"
-        )
-    return wires
 
 
 def _is_of_torch(device: object) -> bool:

@@ -1,14 +1,18 @@
-"""Which settings of a run a task's network has a use for, by the constructor of its cell."""
+"""What a cell suits: settings of a run, by its constructor, and steps that are not read."""
 
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any, cast
 
+from torch import nn
+
 from qrnn_circuits.cells import CELLS, Cell
+from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.forecaster import LAYERS
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.registry import Registry
 from qrnn_circuits.settings.run_settings import NOT_FOR_FORECASTS
-from qrnn_circuits.tasks import BaseTask, Forecast, Task
+from qrnn_circuits.tasks import BaseBatch, BaseTask, Batch, Forecast, Task
 from qrnn_circuits.training.task_options import task_class
 
 CELL_SETTINGS = (
@@ -69,3 +73,15 @@ def _name(cells: Registry[Any], cell: object) -> str:
     """A cell's name without its options."""
     name, _ = cells.parse(cell if isinstance(cell, str) else cells.name_of(cell))
     return name
+
+
+def check_read(model: nn.Module, batch: BaseBatch) -> None:
+    """Raises a ``ValueError`` where steps are unread that the cell must read."""
+    if not (isinstance(model, RecurrentNetwork) and isinstance(batch, Batch)):
+        return
+    if type(model.cell).evolve is Cell.evolve and bool((batch.outcomes == UNREAD).any()):
+        raise ValueError(
+            f"the cell {type(model.cell).__name__} must be read at every step, and the task leaves "
+            "steps unread: define the cell's method evolve, or give reading='every' to a task that "
+            "has it"
+        )

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
-from qrnn_circuits.tasks import BaseBatch, BaseTask, Batch
+from qrnn_circuits.tasks import BaseTask
+from qrnn_circuits.training.cell_settings import check_read
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
@@ -98,7 +98,7 @@ class Trainer:
             self.model = config.build_model(self.device)
             self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
-            _check_read(self.model, self._validation_batch)
+            check_read(self.model, self._validation_batch)
         self._loss = DataParallelLoss(self.model, config.loss, self.ranks)
 
     @classmethod
@@ -395,15 +395,3 @@ class Trainer:
             standing=self.standing,
         )
         self.ranks.from_first(lambda: self.folder.save(name, checkpoint))
-
-
-def _check_read(model: nn.Module, batch: BaseBatch) -> None:
-    """Raises a ``ValueError`` where steps are unread that the cell must read."""
-    if not (isinstance(model, RecurrentNetwork) and isinstance(batch, Batch)):
-        return
-    if type(model.cell).evolve is Cell.evolve and bool((batch.outcomes == UNREAD).any()):
-        raise ValueError(
-            f"the cell {type(model.cell).__name__} must be read at every step, and the task leaves "
-            "steps unread: define the cell's method evolve, or give reading='every' to a task that "
-            "has it"
-        )
