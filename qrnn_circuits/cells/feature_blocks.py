@@ -45,18 +45,13 @@ class LaneBlocks(NamedTuple):
 
 
 class WorkspaceRotations(NamedTuple):
-    """The blocks ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]`` of the gates onto workspace wires.
-
-    A rotation of the first wire commutes with those that stand between it and the neuron onto that
-    wire; one of the last wire follows the neuron onto it. Both are part of these neurons here.
+    """Blocks ``r [[cos(a/2), -sin(a/2)], [sin(a/2), cos(a/2)]]`` of neurons onto workspace wires.
 
     Attributes:
-        half_angles: ``a`` in radians for each neuron in order, each pattern of the other workspace
+        angles: ``a`` in radians for each neuron in order, each pattern of the other workspace
             wires and each row of features, shape ``(W + stages * W, 2**(W-1), B)``.
         norms: ``r``, of that shape, the largest of a neuron and row being 1; ``None`` if all are 1.
-        half_theta: ``a`` of the rotations of the other wires, shape ``(stages, W - 2)``.
     """
 
-    half_angles: Tensor
+    angles: Tensor
     norms: Tensor | None
-    half_theta: Tensor

@@ -189,7 +189,7 @@ class FeatureQRNNCell(NeuronCell):
         return WorkspaceStages(blocks, self.theta), log_scale
 
     def rotations_at(self, features: Tensor) -> WorkspaceRotations:
-        """Evaluates the gates onto workspace wires at the current parameters.
+        """Evaluates the neurons onto workspace wires at the current parameters.
 
         Args:
             features: Shape ``(B, F)``.
@@ -199,25 +199,16 @@ class FeatureQRNNCell(NeuronCell):
                 too large.
         """
         check_parameters(self)
-        half_theta = self.theta / 2
-        first = nn.functional.pad(half_theta[:, :1], (0, self.workspace - 1, 1, 0))
-        last = nn.functional.pad(half_theta[:, -1:], (self.workspace - 1, 0, 0, 1))
-        of_neurons, others = (first + last).flatten(), half_theta[:, 1:-1]
-        if self.order == 0:
-            # In the constant of a polynomial, and half of an angle's, they cost nothing.
-            constants = nn.functional.pad(of_neurons[:, None], (0, self.polynomial.size - 1))
-            half_angles = self.polynomial.table(self.coefficients / 2 + constants, features).mT
-            _check_featured(half_angles)
-            return WorkspaceRotations(half_angles, None, others)
         angles = self.polynomial.table(self.coefficients, features).mT
         _check_featured(angles)
+        if self.order == 0:
+            return WorkspaceRotations(angles, None)
         cos, sin = block_amplitudes(angles, self.order, self.semantics)
-        half_angles = torch.atan2(sin, cos) + of_neurons[:, None, None]
+        angles = 2 * torch.atan2(sin, cos)
         if self.semantics == "unitary":
-            return WorkspaceRotations(half_angles, None, others)
+            return WorkspaceRotations(angles, None)
         norms = torch.hypot(cos, sin)
-        norms = norms / norms.detach().amax(1, keepdim=True)
-        return WorkspaceRotations(half_angles, norms, others)
+        return WorkspaceRotations(angles, norms / norms.detach().amax(1, keepdim=True))
 
     def lane_blocks(self) -> LaneBlocks:
         """Evaluates the neurons onto lane wires at the current parameters.

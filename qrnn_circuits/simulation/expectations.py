@@ -31,23 +31,24 @@ def feature_states(
         Normalised workspace amplitudes after each step, given that every ancilla has read 0, shape
         ``(T, B, 2**W)``, or ``(1, B, 2**W)`` after the last one.
     """
-    states = _run(cell.rotations_at(inputs.flatten(0, 1)), state.T, len(inputs))
+    rotations = cell.rotations_at(inputs.flatten(0, 1))
+    states = _run(rotations, cell.theta, state.T, len(inputs))
     states = (states[-1:] if last else states).transpose(1, 2)
     # Where all gates keep the norm too: rounding adds up, in states and in gradients along them.
     norms: Tensor = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
     return states / norms
 
 
-def _run(rotations: WorkspaceRotations, state: Tensor, steps: int) -> Tensor:
+def _run(rotations: WorkspaceRotations, theta: Tensor, state: Tensor, steps: int) -> Tensor:
     """The states after all steps, of neurons at the first step of each sequence, the next, ..."""
 
     def by_step(tensor: Tensor) -> Tensor:
-        wires = rotations.half_theta.shape[1] + 2
+        wires = theta.shape[1]
         each: Tensor = tensor.unflatten(2, (steps, -1)).unflatten(0, (-1, wires))
         return each.movedim(3, 0)
 
     norms = None if rotations.norms is None else by_step(rotations.norms)
-    gates = by_step(rotations.half_angles), norms, rotations.half_theta[..., None]
+    gates = by_step(rotations.angles), norms, theta[..., None]
     if is_traced() and not is_joint():
         return _recorded(*gates, state)
     keep = torch.is_grad_enabled()
@@ -55,14 +56,12 @@ def _run(rotations: WorkspaceRotations, state: Tensor, steps: int) -> Tensor:
     return states
 
 
-def _recorded(
-    half_angles: Tensor, norms: Tensor | None, half_theta: Tensor, state: Tensor
-) -> Tensor:
+def _recorded(angles: Tensor, norms: Tensor | None, theta: Tensor, state: Tensor) -> Tensor:
     """The states of :class:`_Recurrence` by PyTorch's own operations, of any derivatives."""
     states = []
-    for step, of_neurons in enumerate(half_angles):
+    for step, of_neurons in enumerate(angles / 2):
         for stage, of_stage in enumerate(of_neurons):
-            for wire, angle in enumerate(half_theta[stage - 1], 1) if stage else ():
+            for wire, angle in enumerate(theta[stage - 1] / 2) if stage else ():
                 state = _turned(state, angle.cos()[None], angle.sin()[None], wire)
             for wire, angle in enumerate(of_stage):
                 norm = 1 if norms is None else norms[step, stage, wire]
@@ -89,23 +88,25 @@ def _on_wire(states: Tensor, wire: int, dim: int = 0) -> Tensor:
 class _Recurrence(torch.autograd.Function):
     """States after each step, divided by norms that count as constants where there are any.
 
+    A rotation of the first wire commutes with those that stand between it and the neuron onto that
+    wire; one of the last wire follows the neuron onto it. Both are taken into these neurons.
+
     In shapes, ``...`` are the sequences, ``(B,)`` or those of each network, ``(E, B)``. They come
     last, so that an operation runs over numbers that lie side by side.
     """
 
     @staticmethod
     def forward(
-        half_angles: Tensor, norms: Tensor | None, half_theta: Tensor, state: Tensor, keep: bool
+        angles: Tensor, norms: Tensor | None, theta: Tensor, state: Tensor, keep: bool
     ) -> tuple[Tensor, ...]:
         """Runs the gates.
 
         Args:
-            half_angles: ``a`` of the neurons, whose blocks are
-                ``r [[cos(a), -sin(a)], [sin(a), cos(a)]]``, shape
+            angles: ``a`` of the neurons, whose blocks are
+                ``r [[cos(a/2), -sin(a/2)], [sin(a/2), cos(a/2)]]``, shape
                 ``(T, 1 + stages, W, 2**(W-1), ...)``.
             norms: ``r`` of the neurons, of that shape, if they are not all 1.
-            half_theta: ``a`` of the rotations of all wires but the first and the last, shape
-                ``(stages, W - 2, 1)``, or ``(stages, W - 2, E, 1)``.
+            theta: ``a`` of the rotations, shape ``(stages, W, 1)``, or ``(stages, W, E, 1)``.
             state: Shape ``(2**W, ...)``.
             keep: Whether there will be a backward pass.
 
@@ -116,16 +117,18 @@ class _Recurrence(torch.autograd.Function):
             after each gate, ``(T, G, 2**W, ...)``: gates of norm 1 can be undone instead. There, as
             below, rotations of the first and the last wire have a place too, which is not used.
         """
-        steps, stages, wires, half, *batch = half_angles.shape
+        steps, stages, wires, half, *batch = angles.shape
         kept = steps if keep else 1
         blocks = state.new_empty(2, 2, kept, stages, wires, half, *batch)
-        turns = state.new_empty(2, 2, 1, stages - 1, wires - 2, 1, *half_theta.shape[2:])
+        turns = state.new_empty(2, 2, 1, stages - 1, wires - 2, 1, *theta.shape[2:])
         places = _places(stages, wires)
         count = places[-1] + 1 if keep and norms is not None else 0
         after = state.new_zeros(kept, count, 2 * half, *batch)
         states = state.new_empty(steps, 2 * half, *batch)
         lengths = state.new_ones(steps, 1, *batch)
-        _fill(turns[:, :, 0], half_theta[:, :, None], None)
+        taken_in = _taken_in(theta)
+        half_angles = state.new_empty(stages, wires, half, *batch)
+        _fill(turns[:, :, 0], theta[:, 1:-1, None] / 2, None)
         gates = _gates(blocks, turns, 1)
         # A gate reads the one and writes the other.
         current, other = (_Buffer(each, wires) for each in state.new_empty(2, 1, 2 * half, *batch))
@@ -133,7 +136,9 @@ class _Recurrence(torch.autograd.Function):
         # Step by step, so that what a gate needs is still in the processor's cache.
         for step in range(steps):
             at = step if keep else 0
-            _fill(blocks[:, :, at], half_angles[step], None if norms is None else norms[step])
+            # Cosines of numbers that lie side by side are faster.
+            torch.add(taken_in, angles[step], alpha=0.5, out=half_angles)
+            _fill(blocks[:, :, at], half_angles, None if norms is None else norms[step])
             for place, (first, second) in zip(places, gates[at], strict=True):
                 zero, one = current.halves[place % wires]
                 out = other.pairs[place % wires]
@@ -163,9 +168,9 @@ class _Recurrence(torch.autograd.Function):
     def vmap(
         info: Any,  # noqa: ANN401
         in_dims: tuple[int | None, ...],
-        half_angles: Tensor,
+        angles: Tensor,
         norms: Tensor | None,
-        half_theta: Tensor,
+        theta: Tensor,
         state: Tensor,
         keep: bool,
     ) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
@@ -179,9 +184,9 @@ class _Recurrence(torch.autograd.Function):
             return tensor.unsqueeze(place).expand(*sizes[0], info.batch_size, *sizes[1])
 
         found = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            each(half_angles, in_dims[0], 4),
+            each(angles, in_dims[0], 4),
             None if norms is None else each(norms, in_dims[1], 4),
-            each(half_theta, in_dims[2], 2),
+            each(theta, in_dims[2], 2),
             each(state, in_dims[3], 1),
             keep,
         )
@@ -220,8 +225,8 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        half_angles, norms, half_theta, _, states, lengths, blocks, turns, after = ctx.saved_tensors
-        steps, stages, wires, half, *batch = half_angles.shape
+        angles, norms, theta, _, states, lengths, blocks, turns, after = ctx.saved_tensors
+        steps, stages, wires, half, *batch = angles.shape
         gates = _gates(blocks, turns, 0)
         rounds = 2 * stages - 1
         # Of a step, the gradients in the state before its first gate and after each; and where
@@ -233,7 +238,7 @@ class _Recurrence(torch.autograd.Function):
             wire = behind % wires
             zeros, ones = _on_wire(trail[behind + 1], wire, 1).tensor_split(2, 2)
             moves.append((zeros, ones, _on_wire(trail[before + 1], wire, 1)))
-        to_half_angles = torch.empty_like(half_angles)
+        to_angles = torch.empty_like(angles)
         to_norms = None if norms is None else torch.empty_like(norms)
         to_turns = gradient.new_zeros(stages - 1, wires - 2, half, *batch)
         # Input stage, rotations and neurons of the first work stage, ...
@@ -256,27 +261,37 @@ class _Recurrence(torch.autograd.Function):
             for product, (zero, one), (to_zero, to_one) in each:
                 torch.mul(zero, to_one, out=product)
                 product.addcmul_(one, to_zero, value=-1)
-            to_half_angles[step] = products[::2]
+            torch.mul(products[::2], 0.5, out=to_angles[step])
             to_turns += products[1::2, 1:-1]
             if to_norms is not None:
                 for product, (zero, one), (to_zero, to_one) in each:
                     torch.mul(zero, to_zero, out=product)
                     product.addcmul_(one, to_one)
                 torch.div(products[::2], norms[step], out=to_norms[step])
-        to_half_theta = to_turns.sum(2).sum_to_size(half_theta.shape)
-        return to_half_angles, to_norms, to_half_theta, trail[0, 0], None
+        to_theta = torch.empty_like(theta)
+        to_theta[:, 1:-1] = to_turns.sum(2).sum_to_size(theta[:, 1:-1].shape) / 2
+        takers = {0: to_angles[:, 1:, 0], -1: to_angles[:, :-1, -1]}
+        for wire, of_takers in takers.items():
+            to_theta[:, wire] = of_takers.sum((0, 2)).sum_to_size(theta[:, wire].shape)
+        return to_angles, to_norms, to_theta, trail[0, 0], None
 
 
 def _fill(blocks: Tensor, half_angles: Tensor, norms: Tensor | None) -> None:
     """Writes the blocks of gates, ``(2, 2, S, W, 2**(W-1), ...)``, of angles without the 2 by 2."""
-    # Of numbers that lie side by side these functions are faster by more than what a copy takes.
-    half_angles = half_angles.contiguous()
     torch.cos(half_angles, out=blocks[0, 0])
     torch.sin(half_angles, out=blocks[1, 0])
     if norms is not None:
         blocks[:, 0] *= norms
     torch.neg(blocks[1, 0], out=blocks[0, 1])
     blocks[1, 1] = blocks[0, 0]
+
+
+def _taken_in(theta: Tensor) -> Tensor:
+    """What rotations of a neuron's wire add to half of its angle, ``(1 + stages, W, 1, ...)``."""
+    found = theta.new_zeros(len(theta) + 1, *theta.shape[1:])
+    found[1:, 0] += theta[:, 0] / 2
+    found[:-1, -1] += theta[:, -1] / 2
+    return found[:, :, None]
 
 
 def _gates(blocks: Tensor, turns: Tensor, dim: int) -> list[list[tuple[Tensor, Tensor]]]:

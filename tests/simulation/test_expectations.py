@@ -172,10 +172,9 @@ def test_rounding_does_not_add_up_in_gradients(make_cell: Make) -> None:
 @pytest.mark.parametrize("with_norms", [False, True])
 def test_networks_side_by_side_return_all_that_each_alone_does(with_norms: bool) -> None:
     generator = torch.Generator().manual_seed(3)
-    # Two networks, two steps, an input and a work stage, three wires of which one has a rotation of
-    # its own, five sequences.
+    # Two networks, two steps, an input and a work stage, three wires, five sequences.
     angles, norms = torch.rand(2, 2, 2, 2, 3, 4, 5, generator=generator)
-    theta, state = torch.rand(2, 1, 1, 1, generator=generator), torch.eye(8)[:, :5]
+    theta, state = torch.rand(2, 1, 3, 1, generator=generator), torch.eye(8)[:, :5]
 
     def run(angles: Tensor, norms: Tensor, theta: Tensor) -> tuple[Tensor, ...]:
         gates = angles, norms if with_norms else None, theta
