@@ -28,7 +28,7 @@ from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.circuits.steps import StepInput, sequence_operations
-from qrnn_circuits.circuits.tapes import no_gradient, postselects, supports_backprop
+from qrnn_circuits.circuits.tapes import no_gradient, postselects, supports
 from qrnn_circuits.network import RecurrentNetwork
 
 if TYPE_CHECKING:
@@ -177,14 +177,14 @@ class CompiledCircuit:
             return self._measurements(results, qml.probs if returns == "probs" else qml.sample)
 
         interface = "torch" if differentiable else "numpy"
-        wrong = differentiable and expand and postselects(self.tape.operations)
+        ratios = differentiable and expand and postselects(self.tape.operations)
+        # Backpropagation goes through ratios too.
+        wrong = ratios and not supports(device, self.tape, "backprop")
         qnode = qml.QNode(
             circuit,
             device,
             interface=interface,
-            diff_method=(
-                no_gradient if wrong and not supports_backprop(device, self.tape) else "best"
-            ),
+            diff_method=no_gradient if wrong else "best",
             mcm_method=mcm_method,
         )
         return qnode if shots is None else qml.set_shots(qnode, shots=shots)

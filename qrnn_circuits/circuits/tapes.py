@@ -13,6 +13,7 @@ from qrnn_circuits.checks import check_choice
 from qrnn_circuits.circuits.neuron import without_neurons
 
 Readout = Literal["expectations", "populations"]
+"""Z of each wire that is read, or the probability of each basis state of them all."""
 
 
 def wires_read(readout: Readout, hidden_size: int) -> int:
@@ -35,9 +36,6 @@ def wires_read(readout: Readout, hidden_size: int) -> int:
             f"each basis state of the wires that are read, got {hidden_size}"
         )
     return wires
-
-
-"""Z of each wire that is read, or the probability of each basis state of them all."""
 
 
 def readings_of(
@@ -150,13 +148,9 @@ def execute_tapes(
         with torch.no_grad(), _double_precision():
             results = qml.execute(tapes, device, diff_method=None, mcm_method=mcm_method)
     else:
-        method = "parameter-shift"
-        if not tapes[0].shots:
-            for candidate in ("backprop", "adjoint", "device"):
-                configuration = qml.devices.ExecutionConfig(gradient_method=candidate)
-                if device.supports_derivatives(configuration, tapes[0]):
-                    method = candidate
-                    break
+        exact = () if tapes[0].shots else ("backprop", "adjoint", "device")
+        able = (method for method in exact if supports(device, tapes[0], method))
+        method = next(able, "parameter-shift")
         if method == "parameter-shift" and any(postselects(tape.operations) for tape in tapes):
             no_gradient(tapes[0])
         with _double_precision():
@@ -185,9 +179,9 @@ def postselects(operations: Iterable[Operator]) -> bool:
     )
 
 
-def supports_backprop(device: qml.devices.Device, tape: qml.tape.QuantumScript) -> bool:
-    """Whether a device takes gradients through all of its arithmetic, ratios too."""
-    configuration = qml.devices.ExecutionConfig(gradient_method="backprop")
+def supports(device: qml.devices.Device, tape: qml.tape.QuantumScript, method: str) -> bool:
+    """Whether a device has a method of its own for the gradients of a circuit."""
+    configuration = qml.devices.ExecutionConfig(gradient_method=method)
     return bool(device.supports_derivatives(configuration, tape))
 
 

@@ -1,5 +1,6 @@
 """Devices by name, and what the user may mean where there is none of it."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.De
             + f". Installed are {', '.join(sorted(qml.plugin_devices))}"
         )
     try:
-        accepted = signature(qml.plugin_devices[name].load()).parameters
+        accepted = _arguments(name)
     except ImportError as error:
         raise ValueError(f"device {name!r} cannot be loaded: {error}") from error
     given = {option: value for option, value in options.items() if value is not None}
@@ -63,13 +64,18 @@ def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.De
 
 def _takes(name: str, option: str) -> bool:
     """Whether a device of this package takes an option that is more than a switch."""
-    import pennylane as qml
-
     try:
-        accepted = signature(qml.plugin_devices[name].load()).parameters
+        accepted = _arguments(name)
     except (ImportError, KeyError):
         return False
     return option in accepted and not _is_switch(accepted[option])
+
+
+def _arguments(name: str) -> Mapping[str, Parameter]:
+    """The arguments of a device's constructor."""
+    import pennylane as qml
+
+    return signature(qml.plugin_devices[name].load()).parameters
 
 
 def _is_switch(parameter: Parameter) -> bool:

@@ -5,6 +5,7 @@ import math
 from qrnn_circuits.execution.comparison import Candidate, Comparison, Figure
 from qrnn_circuits.execution.inspection_rows import COUNTS, MOVED, moved_text
 from qrnn_circuits.execution.remedies import leaving_out_pruned
+from qrnn_circuits.execution.run_report import is_pruned
 
 _COUNTED = ("qubits", "depth", "two-qubit gates")
 # From how many standard errors on chance is seldom the reason.
@@ -77,9 +78,8 @@ def gate_notes(comparison: Comparison) -> list[str]:
     """What must be known to read the counts of gates."""
     kept: dict[str, list[str]] = {}
     for each in comparison.candidates:
-        pruned = each.settings.get("prune_tolerance", "-") != "-"
         if each.inspection is not None:
-            for text in leaving_out_pruned(pruned, each.inspection.tolerance):
+            for text in leaving_out_pruned(is_pruned(each.settings), each.inspection.tolerance):
                 kept.setdefault(text, []).append(each.letter)
     return [f"{', '.join(letters)}: {text}" for text, letters in kept.items()]
 

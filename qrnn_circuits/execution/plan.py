@@ -1,6 +1,6 @@
 """The circuits that show how a trained network does its task on a device."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
@@ -120,7 +120,7 @@ class Plan:
 
     def name_of(self, symbol: int) -> str:
         """What a symbol of an answer is called."""
-        return self.class_names[symbol] if symbol < len(self.class_names) else str(symbol)
+        return symbol_name(self.class_names, symbol)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the tapes, as plain dictionaries and lists; the realisation as text."""
@@ -167,6 +167,11 @@ class Plan:
             optional = circuit.predicted_share, circuit.distribution_bound
             for number in (*circuit.exact, *(each for each in optional if each is not None)):
                 check_number("a probability", number)
+
+
+def symbol_name(class_names: Sequence[str], symbol: int) -> str:
+    """What a symbol of an answer is called: itself where there is no name for it."""
+    return class_names[symbol] if symbol < len(class_names) else str(symbol)
 
 
 def plan_run(

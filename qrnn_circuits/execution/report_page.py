@@ -22,9 +22,10 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_notes,
     inspection_title,
 )
+from qrnn_circuits.execution.plan import symbol_name
 from qrnn_circuits.execution.remedies import leaving_out_pruned
 from qrnn_circuits.execution.report import CircuitReport, Report
-from qrnn_circuits.execution.run_report import Example, RunReport
+from qrnn_circuits.execution.run_report import Example, RunReport, is_pruned
 from qrnn_circuits.execution.table import accuracy_text
 from qrnn_circuits.training import Evaluation, ForecastEvaluation
 
@@ -73,14 +74,13 @@ def report_page(report: RunReport) -> str:
     inspection = report.inspection
     table: dict[str, Any] | None = None
     if inspection is not None:
-        pruned = dict(report.settings).get("prune_tolerance", "-") != "-"
         table = {
             "title": inspection_title(inspection),
             "columns": column_names(inspection),
             "rows": count_rows(inspection) + estimate_rows(inspection),
             "notes": [
                 *inspection_notes(inspection),
-                *leaving_out_pruned(pruned, inspection.tolerance),
+                *leaving_out_pruned(is_pruned(dict(report.settings)), inspection.tolerance),
             ],
         }
     forecasts = None
@@ -196,7 +196,7 @@ def _example(example: Example) -> dict[str, Any]:
         "kept": f"{example.kept:.3g}",
         "bars": [
             {
-                "symbol": dict(enumerate(example.class_names)).get(symbol, symbol),
+                "symbol": symbol_name(example.class_names, symbol),
                 "probability": f"{example.exact[symbol]:.1%}",
                 "width": f"{100 * example.exact[symbol]:.1f}",
                 "right": symbol == example.right,

@@ -1,7 +1,7 @@
 """What there is to tell of a run, gathered from its folder and its network."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,8 @@ FORECAST_CURVES = CURVES[:3]
 """Those of a forecast, which has neither symbols to sample nor shots to keep."""
 
 _EXAMPLES = 6
+# A setting without a value.
+_NONE = "-"
 
 Curve = list[tuple[int, float]]
 
@@ -228,6 +230,11 @@ def used_settings(run: TrainedRun[Any, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, _text(value)) for name, value in values.items())
 
 
+def is_pruned(settings: Mapping[str, str]) -> bool:
+    """Whether training has pruned rotations, by what :func:`used_settings` tells."""
+    return settings.get("prune_tolerance", _NONE) != _NONE
+
+
 def find_examples(run: TrainedRun) -> tuple[Example, ...]:
     """Answers to some sequences, spread evenly over the test set.
 
@@ -266,4 +273,4 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
 def _text(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "-" if value is None else json.dumps(value, ensure_ascii=False)
+    return _NONE if value is None else json.dumps(value, ensure_ascii=False)

@@ -111,29 +111,27 @@ def test_filled_shots_have_the_kept_distribution() -> None:
             assert abs(distribution[1] - expected) < 4 * np.sqrt(expected / shots)
 
 
-def test_what_is_hardly_ever_kept_cannot_be_filled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qrnn_backends.aer.sampling._MOST_DRAWN", 20_000)
+def filled(angle: float, shots: int) -> qml.QNode:
+    """Keeps the shots in which a wire that is turned reads 1."""
 
     def circuit() -> object:
-        qml.RX(0.01, 0)
+        qml.RX(angle, 0)
         qml.measure(0, postselect=1)
         return qml.probs(wires=0)
 
     device = qml.device("qrnn.aer", seed=1)
-    node = qml.QNode(circuit, device, shots=100, postselect_mode="fill-shots")
+    return qml.QNode(circuit, device, shots=shots, postselect_mode="fill-shots")
+
+
+def test_what_is_hardly_ever_kept_cannot_be_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qrnn_backends.aer.sampling._MOST_DRAWN", 20_000)
     with pytest.raises(NoShotsKeptError, match=r"kept . of \d+ shots, where 100 .*qrnn.torch"):
-        node()
+        filled(0.01, shots=100)()
 
 
 def test_what_is_never_kept_is_not_drawn_for_minutes() -> None:
-    def circuit() -> object:
-        qml.measure(0, postselect=1)
-        return qml.probs(wires=0)
-
-    device = qml.device("qrnn.aer", seed=1)
-    node = qml.QNode(circuit, device, shots=10, postselect_mode="fill-shots")
     with pytest.raises(NoShotsKeptError, match=r"kept 0 of \d{6} shots"):
-        node()
+        filled(0.0, shots=10)()
 
 
 def test_filled_shots_are_not_mitigated() -> None:
