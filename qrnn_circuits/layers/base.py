@@ -299,6 +299,11 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         self, inputs: Tensor, states: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Runs all layers along sequences, ``(T, B, F)``, of which some may end early."""
+        if self._device is not None and not inputs.shape[1]:
+            # Without sequences there is no circuit.
+            exact = self._alias()
+            exact._device = None
+            return exact._along(inputs, states, lengths)
         finals: list[Tensor] = []
         cells = iter(self.cells)
         steps, batch = inputs.shape[:2]
@@ -342,11 +347,16 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 f"{parameter.dtype}, or a PackedSequence, got {found}"
             )
         check_tensor("input", given, parameter)
-        if given.ndim not in (2, 3) or given.shape[-1] != self.input_size or 0 in given.shape:
+        places, sizes = given.shape[:-1], given.shape[-1:]
+        if (
+            len(places) not in (1, 2)
+            or sizes[0] != self.input_size
+            or not places[-1 if self.batch_first else 0]
+        ):
             batch = "(B, T, input_size)" if self.batch_first else "(T, B, input_size)"
             raise ValueError(
                 f"input must have shape {batch} or (T, input_size) with input_size "
-                f"{self.input_size}, at least one sequence and one step, got {tuple(given.shape)}"
+                f"{self.input_size} and at least one step, got {tuple(given.shape)}"
             )
         check_finite("input", given)
         return given.ndim == 2

@@ -134,7 +134,7 @@ def register_states(
         asked = not last or step == len(encoded) - 1
         if asked:
             populations.append((mixed * amplitudes.conj()).real.sum(1))
-        left, right = (each.view(each.shape[0], -1, kept) for each in (mixed, amplitudes))
+        left, right = (each.view(each.shape[0], len(order), kept) for each in (mixed, amplitudes))
         density = left.mT @ right.conj()
         if asked:
             states.append(packed(density))
