@@ -13,7 +13,7 @@ import torch
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
 from qrnn_circuits.circuits.realisations import realisation_at
-from qrnn_circuits.execution.plan import LEAST_SHARE, predictions
+from qrnn_circuits.execution.plan import LEAST_SHARE, predictions, symbol_name
 from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
@@ -256,12 +256,14 @@ def _verdict(
     kept = shots_for_majority(exact, share)
     shots = None if kept is None or acceptance < LEAST_SHARE else ceil(kept / acceptance)
     answer = exact.index(first)
-    category, text = _judge(margin, fidelity, acceptance, shots, answer, inspection.target or "")
+    called = symbol_name(task.class_names, answer)
+    category, text = _judge(margin, fidelity, acceptance, shots, called, inspection.target or "")
     if category != "works":
         options = _options(margin, share, entry, model, task, inspection.tolerance)
         text += f". {options}" if options else ""
     if right is not None and right != answer:
-        text += f". The network itself is wrong here: the right answer is {right}"
+        correct = symbol_name(task.class_names, right)
+        text += f". The network itself is wrong here: the right answer is {correct}"
     return Verdict(
         category=category,
         answer=answer,
@@ -278,7 +280,7 @@ def _verdict(
 
 
 def _judge(
-    margin: float, fidelity: float, acceptance: float, shots: int | None, answer: int, chip: str
+    margin: float, fidelity: float, acceptance: float, shots: int | None, answer: str, chip: str
 ) -> tuple[Category, str]:
     """The verdict and its reason."""
     if margin < LEAST_SIGNAL:

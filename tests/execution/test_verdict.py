@@ -26,7 +26,7 @@ from qrnn_circuits.execution.verdict import (
     shots_for_majority,
     verdicts,
 )
-from qrnn_circuits.tasks import Digits, Memorise, Xor
+from qrnn_circuits.tasks import Digits, Memorise, Task, Xor
 
 MakeModel = Callable[..., QRNN]
 
@@ -103,7 +103,7 @@ def line_target(error: float, duration: float = 1e-7) -> Target:
     return target
 
 
-def judge(model: QRNN, error: float, task: Xor, right: int | None = None) -> Verdict:
+def judge(model: QRNN, error: float, task: Task, right: int | None = None) -> Verdict:
     inspection = inspect_circuit(model, [0, 1], [UNREAD, None], target=line_target(error))
     (verdict,) = (found for found in verdicts(model, inspection, task, right) if found is not None)
     return verdict
@@ -212,6 +212,15 @@ def test_a_wrong_answer_of_the_network_is_told(small: QRNN) -> None:
     wrong = judge(small, 1e-3, Xor(length=2), right=(answer + 1) % 4)
     assert f"The network itself is wrong here: the right answer is {(answer + 1) % 4}" in wrong.text
     assert "wrong" not in judge(small, 1e-3, Xor(length=2), right=answer).text
+
+
+def test_answers_are_called_by_the_names_of_classes(small: QRNN) -> None:
+    task = Digits(digits="3,6,8,9")
+    answer = judge(small, 1e-3, task).answer
+    right = (answer + 1) % 4
+    text = judge(small, 1e-3, task, right=right).text
+    assert f"the network's answer {'3689'[answer]} is the most frequent one" in text
+    assert f"the right answer is {'3689'[right]}" in text
 
 
 def test_there_is_no_verdict_without_data_or_without_one_last_sampled_step(
