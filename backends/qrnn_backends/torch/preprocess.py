@@ -29,6 +29,7 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
+from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.measurements import with_identity_on_wires, with_known_values
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.torch.simulation import runs
@@ -111,6 +112,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
             name=name,
         )
 
+    pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(conditions_outside)
     expand()
     method = config.mcm_config.mcm_method
