@@ -229,3 +229,13 @@ def test_put_off_values_are_read_from_the_wires_that_hold_them(
     np.testing.assert_allclose(observed, 0, atol=0.04)
     np.testing.assert_allclose([np.mean(samples), samples.shape[0]], [share, SHOTS], atol=0.02)
     np.testing.assert_allclose(wires, [share, 0, 0, 1 - share], atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_equal_samples_of_other_types_keep_their_types(name: str) -> None:
+    @qml.set_shots(5)  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        return qml.sample(wires=0, dtype=float), qml.sample(wires=0), qml.sample(wires=0)
+
+    assert [samples.dtype.kind for samples in circuit()] == ["f", "i", "i"]
