@@ -6,12 +6,17 @@ tape comes to a device.
 
 from collections.abc import Sequence
 from copy import copy
+from hashlib import blake2b
 
 import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Evolution, Exp
 from pennylane.ops.functions import bind_new_parameters
 from pennylane.typing import TensorLike
+from scipy.sparse import csr_array, issparse
+
+from qrnn_circuits.circuits.unitary import numbers
+from qrnn_circuits.tracing import is_traced
 
 
 @bind_new_parameters.register  # type: ignore[untyped-decorator]
@@ -62,3 +67,29 @@ def _rotation(base: Operator, coefficient: TensorLike) -> list[Operator]:
 
 _given_rotation = Exp._pauli_rot_decomposition
 Exp._pauli_rot_decomposition = staticmethod(_rotation)
+
+
+def _whole_data(operation: Operator) -> str:
+    """What the hash of an operation has of its parameters, with every number of an array.
+
+    PennyLane has the text of them, from which large arrays and sparse matrices miss most numbers:
+    operators that differ there are one to its sums, its caches and whoever asks for a hash.
+    """
+    text: str = _given_data(operation)
+    # Transforms of PyTorch hide the numbers.
+    arrays = [] if is_traced() else [value for value in operation.data if qml.math.ndim(value)]
+    if not arrays:
+        return text
+    digest = blake2b(text.encode())
+    for value in arrays:
+        parts = [value]
+        if issparse(value):
+            found = csr_array(value)
+            parts = [found.data, found.indices, found.indptr]
+        for part in parts:
+            digest.update(numbers(part).tobytes())
+    return digest.hexdigest()
+
+
+_given_data = qml.operation._process_data
+qml.operation._process_data = _whole_data

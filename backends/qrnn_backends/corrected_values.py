@@ -1,13 +1,17 @@
-"""What PennyLane 0.45 gets wrong of arithmetic with the values of mid-circuit measurements.
+"""What PennyLane 0.45 gets wrong of functions of the values of mid-circuit measurements.
 
-Importing this puts it right in PennyLane, whose own functions evaluate them as the devices do.
+Importing this puts it right in PennyLane, whose own functions evaluate them as the devices do, and
+which takes all functions of the same measurements for one where it splits or remembers circuits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from pennylane.ops import MeasurementValue
+from pennylane.measurements import CountsMP, MeasurementProcess
+from pennylane.ops import Conditional, MeasurementValue
+from pennylane.ops.functions.equal import _equal_dispatch
 from pennylane.typing import TensorLike
 from torch import Tensor
 
@@ -37,3 +41,45 @@ MeasurementValue._apply = _with_numbers
 MeasurementValue.__rmul__ = _multiplied
 # NumPy leaves what stands to the right of its arrays to the value.
 MeasurementValue.__array_ufunc__ = None
+
+# Of so many measurements, functions are the same if all of their values are.
+_MOST_COMPARED = 4
+
+
+def _function(value: MeasurementValue) -> Hashable:
+    """What tells the function of a value from others of the same measurements."""
+    if not value.has_processing:
+        return None
+    if len(value.measurements) <= _MOST_COMPARED:
+        # Outcomes that postselection rules out may be divided by.
+        with suppress(ArithmeticError):
+            results = tuple(result for _, result in value.items())
+            if all(isinstance(result, bool | int | float) for result in results):
+                return results
+    return id(value.processing_fn)
+
+
+def _hash_of_value(self: MeasurementValue) -> int:
+    return hash((*(part.meas_uid for part in self.measurements), _function(self)))
+
+
+def _hash_of_conditional(self: Conditional) -> int:
+    return hash((self.name, self.base.hash, self.meas_val.hash))
+
+
+def _hash_of_counts(self: CountsMP) -> int:
+    """That of other measurements, which has the measured values, and the option of counts."""
+    return hash((MeasurementProcess.hash.fget(self), self.all_outcomes))
+
+
+@_equal_dispatch.register  # type: ignore[untyped-decorator]
+def _are_equal(first: MeasurementValue, second: MeasurementValue, **options: Any) -> bool | str:  # noqa: ANN401
+    """Whether two values are of the same measurements and the same function, or why not."""
+    if first.measurements != second.measurements:
+        return "op1 and op2 are of different measurements"
+    return _function(first) == _function(second) or "op1 and op2 are different functions"
+
+
+MeasurementValue.hash = property(_hash_of_value)
+Conditional.hash = property(_hash_of_conditional)
+CountsMP.hash = property(_hash_of_counts)

@@ -16,6 +16,7 @@ from pennylane.typing import PostprocessingFn, ResultBatch
 from torch import Tensor
 
 from qrnn_backends.conditions import conditions_outside
+from qrnn_backends.measurement_bases import in_computational_basis
 
 Gradient: TypeAlias = Callable[..., tuple[QuantumScriptBatch, PostprocessingFn]]
 """Takes a tape and options, and returns tapes and what makes derivatives of their results."""
@@ -124,6 +125,7 @@ def _expanded_for(
     options: dict[str, Any],
     has_rule: Callable[[Operator], bool] | None,
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
+    (tape,), _ = in_computational_basis(tape)
     (tape,), _ = conditions_outside(tape)
     entries, stack = _entries(rule, tape)
     batch: list[QuantumScript] = []

@@ -17,6 +17,7 @@ from pennylane.wires import Wires
 
 import qrnn_backends.corrected_operators
 import qrnn_backends.corrected_products
+import qrnn_backends.corrected_shadows
 import qrnn_backends.corrected_values  # noqa: F401
 from qrnn_backends.conditions import holds
 from qrnn_backends.differentiable import in_place_of, zeros

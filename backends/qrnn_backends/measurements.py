@@ -17,6 +17,8 @@ from pennylane.measurements import (
 )
 from pennylane.ops import MeasurementValue, MidMeasure
 
+from qrnn_backends.conditions import holds
+
 
 def options_of(measurement: MeasurementProcess) -> dict[str, Any]:
     """What a measurement has beside wires and eigenvalues."""
@@ -49,6 +51,23 @@ def check_distinct(measurements: Iterable[MeasurementProcess]) -> None:
             raise ValueError(
                 f"a result must list each measured value once, got {measurement}: list it once, or "
                 "take qrnn.torch"
+            )
+
+
+def check_sparse(measurements: Iterable[MeasurementProcess]) -> None:
+    """Checks that sparse observables stand alone, which PennyLane measures by themselves only.
+
+    Raises:
+        ValueError: If one is within a sum, a product or a multiple.
+    """
+    for measurement in measurements:
+        observable = measurement.obs
+        alone = observable is None or isinstance(observable, qml.SparseHamiltonian)
+        if not alone and holds(observable, qml.SparseHamiltonian):
+            raise ValueError(
+                "qml.SparseHamiltonian must stand alone in an expectation value, got "
+                f"{observable.name} with one on wires {observable.wires.tolist()}: return the "
+                "expectation value of each and add them, or add their matrices"
             )
 
 

@@ -9,6 +9,7 @@ import pennylane as qml
 import pytest
 import torch
 from scipy.linalg import expm
+from scipy.sparse import csr_matrix
 
 pytest.importorskip("qiskit_aer")
 
@@ -144,3 +145,35 @@ def test_matrices_of_any_kind_are_controlled_by_the_values_given(
     assert np.allclose(np.asarray(circuit(make(UNITARY))), np.abs(state) ** 2)
     batch = make(np.stack([UNITARY, UNITARY]))
     assert np.allclose(np.asarray(circuit(batch)), np.abs(state) ** 2)
+
+
+def turned(angle: float) -> Any:  # noqa: ANN401
+    """A matrix of five wires whose text leaves out what the angle changes."""
+    basis = np.eye(32)
+    basis[14:16, 14:16] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return basis @ np.diag(np.arange(32.0)) @ basis.T
+
+
+@pytest.mark.parametrize("name", [*DEVICES, "default.qubit"])
+def test_large_matrices_are_told_apart_by_every_number(name: str) -> None:
+    qml.device("qrnn.torch")  # Puts PennyLane's own devices right too.
+    first, second = turned(0.3), turned(1.2)
+    state = np.zeros(32)
+    state[14:16] = [0.6, 0.8]
+
+    @qml.set_shots(4_000)  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device(name, seed=5))  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.StatePrep(state, range(5))
+        one, other = (qml.Hermitian(matrix, range(5)) for matrix in (first, second))
+        return qml.expval(one), qml.expval(other), qml.expval(one + 2 * other)
+
+    means = np.array([state @ matrix @ state for matrix in (first, second)])
+    assert np.allclose(circuit(), [*means, means @ [1, 2]], atol=0.1)
+
+
+def test_sparse_matrices_are_told_apart_by_every_number() -> None:
+    first, second = (qml.SparseHamiltonian(csr_matrix(f * np.eye(4)), [0, 1]) for f in (1, 2))
+    assert first.hash != second.hash
+    assert first.hash == qml.SparseHamiltonian(csr_matrix(np.eye(4)), [0, 1]).hash
+    assert (first + second).simplify().sparse_matrix().toarray()[0, 0] == 3

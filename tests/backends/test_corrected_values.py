@@ -97,3 +97,41 @@ def test_values_that_are_no_real_numbers_are_refused(
     with pytest.raises(ValueError, match="must be a real number, without") as raised:
         scaled(device, factor, shots, tmp_path, first=True)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "split",
+    [qml.transforms.split_non_commuting, qml.transforms.split_to_single_terms],
+)
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer", "default.qubit"])
+def test_split_circuits_keep_every_function_of_the_same_values(device: str, split: Any) -> None:  # noqa: ANN401
+    qml.device("qrnn.torch")  # Puts PennyLane's own devices right too.
+
+    @split  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device(device), cache=True)  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.RY(0.6, 0)
+        qml.RY(1.6, 1)
+        m, n = qml.measure(0), qml.measure(1)
+        return (*map(qml.expval, (m + n, m - n, m == n, m)), qml.var(m + n), qml.var(m - 2 * n))
+
+    p, q = np.sin([0.3, 0.8]) ** 2
+    spread = p - p**2, q - q**2
+    expected = [p + q, p - q, p * q + (1 - p) * (1 - q), p, sum(spread), spread[0] + 4 * spread[1]]
+    assert np.allclose(circuit(), expected)
+
+
+def test_values_are_equal_if_measurements_and_function_are() -> None:
+    qml.device("qrnn.torch")
+    m, n, *others = (qml.measure(wire) for wire in range(8))
+    assert qml.equal(qml.expval(m + n), qml.expval(m + n))
+    assert qml.expval(m + n).hash == qml.expval(m + n).hash
+    for first, second in ((m + n, m - n), (m == n, m != n), (m, ~m), (m, n), (1 / m, 2 / m)):
+        assert not qml.equal(qml.expval(first), qml.expval(second))
+        assert qml.counts(first).hash != qml.counts(second).hash
+        assert (
+            qml.ops.Conditional(first, qml.X(9)).hash != qml.ops.Conditional(second, qml.X(9)).hash
+        )
+    total = sum(others, m)
+    assert qml.equal(total, total)
+    assert not qml.equal(qml.var(total), qml.var(sum(others, 2 * m)))

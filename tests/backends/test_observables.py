@@ -9,6 +9,7 @@ import pennylane as qml
 import pytest
 from numpy.typing import NDArray
 from pennylane.operation import Operator
+from scipy.sparse import csr_matrix
 
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
@@ -229,3 +230,29 @@ def test_put_off_values_are_read_from_the_wires_that_hold_them(
     np.testing.assert_allclose(observed, 0, atol=0.04)
     np.testing.assert_allclose([np.mean(samples), samples.shape[0]], [share, SHOTS], atol=0.02)
     np.testing.assert_allclose(wires, [share, 0, 0, 1 - share], atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_equal_samples_of_other_types_keep_their_types(name: str) -> None:
+    @qml.set_shots(5)  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        return qml.sample(wires=0, dtype=float), qml.sample(wires=0), qml.sample(wires=0)
+
+    assert [samples.dtype.kind for samples in circuit()] == ["f", "i", "i"]
+
+
+@pytest.mark.parametrize("shots", [None, 10])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_sparse_observables_within_others_are_refused_in_words(
+    name: str, shots: int | None
+) -> None:
+    sparse = qml.SparseHamiltonian(csr_matrix(np.diag([1.0, 2.0])), 0)
+    for observable in (sparse + qml.X(1), qml.s_prod(2, sparse)):
+
+        @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+        def circuit(observable: qml.operation.Operator = observable) -> object:
+            return qml.expval(observable)
+
+        with pytest.raises(ValueError, match="SparseHamiltonian must stand alone"):
+            qml.set_shots(circuit, shots)()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 
 from qrnn_circuits.circuits.qiskit.mid_circuit import plain_instruction
-from qrnn_circuits.circuits.qiskit.target import Chip, fake_backend
+from qrnn_circuits.circuits.qiskit.target import Chip, UnsupportedTargetError, fake_backend
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -82,6 +82,9 @@ class ChipModel:
         Returns:
             The circuits on the active qubits of all of them, and a simulator with the noise of
             these qubits. Aer knows one kind of measurement and of reset, and takes all as these.
+
+        Raises:
+            UnsupportedTargetError: If the chip's calibration data lack those of a qubit.
         """
         active = tuple(sorted({qubit for circuit in circuits for qubit in _active(circuit)}))
         simulator = self._simulators.get(active)
@@ -96,6 +99,13 @@ class ChipModel:
         from qiskit_aer.noise import NoiseModel
         from qiskit_ibm_runtime.models import BackendProperties
 
+        for qubit in active:
+            missing = {"T1", "T2"} - {entry["name"] for entry in self._properties["qubits"][qubit]}
+            if missing:
+                raise UnsupportedTargetError(
+                    f"{self.name} has no data on {' and '.join(sorted(missing))} of qubit {qubit}, "
+                    "so that its noise is not known: use fewer wires, or another chip"
+                )
         place = {qubit: number for number, qubit in enumerate(active)}
         # Snapshots of newer chips have no frequencies. At Aer's temperature of 0 they do not count.
         frequency = {"name": "frequency", "value": 0.0, "unit": "GHz", "date": datetime.now()}

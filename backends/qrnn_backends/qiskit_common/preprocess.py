@@ -29,7 +29,13 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
-from qrnn_backends.measurements import check_distinct, with_identity_on_wires, with_known_values
+from qrnn_backends.measurement_bases import in_computational_basis
+from qrnn_backends.measurements import (
+    check_distinct,
+    check_sparse,
+    with_identity_on_wires,
+    with_known_values,
+)
 from qrnn_backends.mid_circuit import WithoutShots, check_mcm_config, defer_where_needed, defers
 from qrnn_backends.qiskit_common.observables import split_observables
 from qrnn_backends.qiskit_common.qubits import are_numbers
@@ -105,6 +111,7 @@ def measured_circuits(
     """
     pipeline = CompilePipeline()
     pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
+    pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(
         validate_measurements,
@@ -160,11 +167,12 @@ def measure_all_wires(
 
     Raises:
         TypeError: If a parameter is no number.
-        ValueError: If an observable is not Hermitian, a parameter is not finite, or a result lists
-            a measured value twice.
+        ValueError: If an observable is not Hermitian or made of sparse ones, a parameter is not
+            finite, or a result lists a measured value twice.
         WireError: If the tape has wires that the device has not.
     """
     check_parameters(tape)
+    check_sparse(tape.measurements)
     check_hermitian(tape.measurements)
     check_distinct(tape.measurements)
     if wires is None:

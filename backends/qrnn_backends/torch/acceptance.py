@@ -4,6 +4,7 @@ import pennylane as qml
 import torch
 from pennylane.devices.preprocess import decompose
 
+from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.torch.simulation import ExactBranches, check_width, runs
 from qrnn_circuits import ZeroProbabilityError
 
@@ -30,6 +31,7 @@ def acceptance(tape: qml.tape.QuantumScript) -> float:
         0.5
     """
     with torch.no_grad():
+        (tape,), _ = in_computational_basis(tape)
         (expanded,), _ = decompose(tape, stopping_condition=runs, name="qrnn.torch")
         check_width(expanded)
         branches = ExactBranches(expanded, torch.float64, torch.device("cpu"))

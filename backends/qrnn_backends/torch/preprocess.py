@@ -29,7 +29,8 @@ from pennylane.wires import Wires
 from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.gradients import check_interface, right_rule
-from qrnn_backends.measurements import with_identity_on_wires, with_known_values
+from qrnn_backends.measurement_bases import in_computational_basis
+from qrnn_backends.measurements import check_sparse, with_identity_on_wires, with_known_values
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
 from qrnn_backends.torch.simulation import runs
 from qrnn_backends.wires import ordered_wires
@@ -111,6 +112,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
             name=name,
         )
 
+    pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(conditions_outside)
     expand()
     method = config.mcm_config.mcm_method
@@ -137,6 +139,7 @@ def _identities_on_wires(
     tape: QuantumScript, wires: Wires | None
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Gives a wire to the identities that act on none, and checks observables and values."""
+    check_sparse(tape.measurements)
     check_hermitian(tape.measurements)
     measurements = [
         with_known_values(with_identity_on_wires(measured, wires or ordered_wires(tape)))

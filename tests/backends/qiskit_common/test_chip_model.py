@@ -143,6 +143,13 @@ def test_what_does_not_fit_onto_the_chip_is_named() -> None:
         lima.transpile(dynamic_circuit())
 
 
+def test_a_qubit_without_calibration_data_is_named() -> None:
+    circuit = QuantumCircuit(156)
+    circuit.x([145, 146])
+    with pytest.raises(UnsupportedTargetError, match="no data on T1 and T2 of qubit 146"):
+        chip_model("fake_kingston").compact([circuit])
+
+
 def best_of(runs: int, run: Callable[[], object]) -> float:
     times = []
     for _ in range(runs):
