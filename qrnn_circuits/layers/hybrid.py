@@ -1,6 +1,6 @@
 """Recurrent layers whose gates are variational circuits with classical arithmetic around them."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import pi
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -108,7 +108,7 @@ class CircuitBank(nn.Module):
         return evaluate(encoded) @ self.weights_after.mT + self.bias_after[:, None]
 
 
-class HybridCell(nn.Module):
+class HybridCell(nn.Module, ABC):
     """One step of a layer, which runs the circuits of its banks one bank after another.
 
     A subclass says how many circuits there are (:meth:`bank_sizes`), and what the step makes of
@@ -201,7 +201,7 @@ class HybridCell(nn.Module):
         Args:
             inputs: Shape ``(B, F)``.
             state: Shape ``(B, S)``.
-            circuits: What runs the circuits of each of :attr:`banks`: a bank is called with values
+            circuits: What runs the circuits of each of ``banks``: a bank is called with values
                 ``(B, inputs)`` and this, and returns ``(G, B, H)``.
 
         Returns:

@@ -1,11 +1,13 @@
 """What a layer of a user's own has of the package, by the methods that it defines alone."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 from qrnn_circuits.forecaster import LAYERS
-from qrnn_circuits.layers import RecurrentLayer, register_layer
+from qrnn_circuits.layers import HybridCell, HybridLayer, RecurrentLayer, register_layer
 from tests.layers.cases import maker, random
 from tests.layers.own_layers import MinimalGatedLayer, TurningLayer
 
@@ -62,3 +64,15 @@ def test_a_registered_name_stands_for_one_layer(monkeypatch: pytest.MonkeyPatch)
     assert LAYERS.find("minimal-gated") is MinimalGatedLayer
     with pytest.raises(ValueError, match="cell 'minimal-gated' is registered already"):
         register_layer("minimal-gated", TurningLayer)
+
+
+def test_a_hybrid_cell_without_a_step_is_refused_when_it_is_made() -> None:
+    class NoStep(HybridCell):
+        def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
+            return ((1, hidden + features),)
+
+    class NoStepLayer(HybridLayer):
+        cell_type = NoStep
+
+    with pytest.raises(TypeError, match=r"abstract class NoStep.*step"):
+        NoStepLayer(1, 2)
