@@ -74,4 +74,4 @@ def test_what_is_no_network_is_refused_with_the_way_to_run_it(given: object) -> 
     with pytest.raises(
         TypeError, match=r"model must be a RecurrentNetwork.*RecurrentNetwork\(cell"
     ):
-        compile_circuit(given, [0])
+        compile_circuit(given, [0])  # type: ignore[arg-type]
