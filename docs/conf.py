@@ -37,6 +37,7 @@ nb_execution_mode = "off"
 autosummary_ignore_module_all = False
 autodoc_typehints_format = "short"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False

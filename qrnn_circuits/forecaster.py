@@ -62,6 +62,31 @@ LAYERS.register("gru", partial(_classical, nn.GRU))
 LAYERS.register("lstm", partial(_classical, nn.LSTM))
 
 
+def register_layer(name: str, layer: type[nn.Module]) -> None:
+    """Makes a recurrent layer known by a name in this process, for ``qrnn train forecast --cell``.
+
+    An installed package names its layers as entry points of the group ``qrnn_circuits.layers``.
+
+    Args:
+        name: The name.
+        layer: The class, with the call of ``torch.nn.RNN``. Its constructor takes ``input_size``,
+            ``hidden_size`` and whichever it needs of ``num_layers``, ``batch_first``, ``reading``,
+            ``workspace``, ``stages``, ``order``, ``degree``, ``semantics``, ``initialisation``,
+            ``generator``, ``device`` and ``dtype`` by these names.
+
+    Raises:
+        ValueError: If the name is not allowed or stands for another layer already.
+
+    Example:
+        >>> class Tanh(nn.RNN):
+        ...     pass
+        >>> register_layer("tanh", Tanh)
+        >>> make_forecaster("tanh", features=2, targets=1, hidden_size=4).layer
+        Tanh(2, 4, batch_first=True)
+    """
+    LAYERS.register(name, layer)
+
+
 class Forecaster(nn.Module):
     """A recurrent layer whose last step a linear layer takes to the values that are forecast.
 
@@ -163,5 +188,8 @@ def make_forecaster(
     common = {"batch_first": True, "reading": "last", "generator": generator, "dtype": dtype}
     accepted = signature(cast(Any, LAYERS.find(cell))).parameters
     taken = {name: value for name, value in common.items() if name in accepted}
+    # As of a subclass of torch.nn.RNN, whose batches would else not be first.
+    if any(each.kind is each.VAR_KEYWORD for each in accepted.values()):
+        taken["batch_first"] = True
     layer = LAYERS.make(cell, input_size=features, hidden_size=hidden_size, **taken, **options)
     return Forecaster(layer, hidden_size, targets, generator=generator, dtype=dtype)

@@ -21,9 +21,9 @@ def forecasts_together(
 ) -> Tensor:
     """What each network forecasts from its own windows.
 
-    The numbers are those of each network alone, to rounding, and so are the gradients. One by one
-    run layers of PyTorch, such as ``torch.nn.LSTM``, of which several cannot be computed at once,
-    and those with dropout or on a quantum device.
+    The numbers are those of each network alone, to rounding, and so are the gradients. At once run
+    layers that are ``vectorised``, as all of :mod:`qrnn_circuits.layers` are, without dropout and
+    quantum device; all others, such as ``torch.nn.LSTM``, one by one.
 
     Args:
         forecasters: E networks that differ in their parameters alone.
@@ -91,5 +91,5 @@ def _check(forecasters: Sequence[Forecaster], parameters: dict[str, Tensor]) -> 
 def _is_joint(layer: nn.Module) -> bool:
     """Whether several such layers can be computed at once."""
     drops = any(getattr(part, "dropout", 0) for part in layer.modules())
-    on_device = getattr(layer, "_device", None) is not None
-    return not (drops or on_device or isinstance(layer, nn.RNNBase))
+    on_device = getattr(layer, "quantum_device", None) is not None
+    return getattr(layer, "vectorised", False) and not (drops or on_device)

@@ -38,7 +38,7 @@ def sequence_loss(
         The mean, shape ``()``.
 
     Raises:
-        ValueError: If ``kind`` is unknown or no step is scored.
+        ValueError: If ``kind`` is unknown, shapes do not belong together, or no step is scored.
 
     Example:
         Two steps, the first of them sure, the second one a guess between two symbols:
@@ -52,6 +52,12 @@ def sequence_loss(
         >>> sequence_loss(log_probs, torch.tensor([[0, -1]]), ignore_index=-1)
         tensor(-0.)
     """
+    for name, given in (("outcomes", outcomes), ("scored", scored)):
+        if given is not None and given.shape != log_probs.shape[:-1]:
+            raise ValueError(
+                f"{name} must have shape {tuple(log_probs.shape[:-1])}, one entry for each "
+                f"distribution of log_probs, got {tuple(given.shape)}"
+            )
     if ignore_index is not None:
         counts = outcomes != ignore_index
         scored = counts & (outcomes >= 0) if scored is None else counts & scored

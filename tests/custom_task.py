@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from qrnn_circuits.tasks import Batch, Forecast, option
+from qrnn_circuits.tasks import BaseTask, Batch, Forecast, option
 from qrnn_circuits.tasks.generated import GeneratedTask
 from qrnn_circuits.tasks.task import spell
 
@@ -39,3 +39,19 @@ class OwnForecast(Forecast):
     """A forecast by another name."""
 
     name: ClassVar[str] = "own-forecast"
+
+
+@dataclass(frozen=True)
+class Unlabelled(BaseTask[Batch]):
+    """Neither symbols with a right answer nor real values to forecast."""
+
+    name: ClassVar[str] = "unlabelled"
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        return Echo().batch(size, generator)
+
+    def validation(self) -> Batch:
+        return Echo().validation()
+
+    def test(self) -> Batch:
+        return Echo().test()

@@ -68,3 +68,9 @@ def test_the_loss_is_the_mean_square_of_what_the_last_step_misses() -> None:
 def test_a_forecast_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="targets must be at least 1, got 0"):
         make_forecaster("gru", features=1, targets=0, hidden_size=4)
+
+
+def test_a_layer_of_any_keywords_takes_batches_first() -> None:
+    layer = make_forecaster("torch.nn:RNN", features=2, targets=1, hidden_size=4).layer
+    assert isinstance(layer, nn.RNN)
+    assert layer.batch_first

@@ -12,6 +12,9 @@ CELLS = [
     "qrnn,order=1,readout=populations,num_layers=2",
     "qlstm,linear=True,qubits=3",
     "recurrent-circuit,staggered=True",
+    "tests.layers.own_layers:MinimalGatedLayer",
+    # No transform of torch.func follows its circuits.
+    "tests.layers.own_layers:TurningLayer",
 ]
 
 

@@ -53,3 +53,15 @@ def test_nothing_scored_and_unknown_losses_are_rejected(
         sequence_loss(log_probs, outcomes, torch.zeros(3, 5, dtype=torch.bool))
     with pytest.raises(ValueError, match="kind must be one of"):
         sequence_loss(log_probs, outcomes, kind="mse")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["outcomes", "scored"])
+def test_sequences_and_steps_that_are_exchanged_are_refused(name: str) -> None:
+    log_probs = torch.full((2, 3, 4), 0.25).log()
+    tensors = {
+        "outcomes": torch.zeros(2, 3, dtype=torch.int64),
+        "scored": torch.ones(2, 3, dtype=torch.bool),
+    }
+    tensors[name] = tensors[name].T
+    with pytest.raises(ValueError, match=rf"{name} must have shape \(2, 3\).*got \(3, 2\)"):
+        sequence_loss(log_probs, tensors["outcomes"], tensors["scored"])

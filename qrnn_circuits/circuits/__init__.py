@@ -19,6 +19,7 @@ from qrnn_circuits.circuits.realisations import (
 )
 from qrnn_circuits.circuits.rotation import PolynomialRY
 from qrnn_circuits.circuits.sequence import compile_circuit
+from qrnn_circuits.circuits.tapes import readings_of
 
 __all__ = [
     "REALISATIONS",
@@ -40,6 +41,7 @@ __all__ = [
     "draw_text",
     "expand_neurons",
     "inspect_circuit",
+    "readings_of",
     "register_realisation",
     "registers",
     "resources",

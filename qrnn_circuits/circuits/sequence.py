@@ -51,7 +51,7 @@ def compile_circuit(
 
     Raises:
         NotImplementedError: If a step is unread and the cell must be read at every step.
-        TypeError: If symbols are no integers.
+        TypeError: If symbols are no integers, or the model is no network.
         ValueError: If an argument is out of range, the realisation is unknown or not of the
             model's semantics, or there is a tolerance but its realisation can drop nothing, or a
             tolerance or inputs in angles but the circuit is symbolic.
@@ -63,6 +63,11 @@ def compile_circuit(
         >>> circuit.realisation, circuit.outcomes, circuit.steps
         (Amplified(length=5), (0, None, None), (1, 2))
     """
+    if not isinstance(model, RecurrentNetwork):
+        raise TypeError(
+            f"model must be a RecurrentNetwork, such as QRNN, got a {type(model).__name__}: a "
+            "layer runs by its method on(device), and a Cell in RecurrentNetwork(cell)"
+        )
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics, cell.order)
     built = realisation_at(realisation, cell.order)

@@ -49,8 +49,10 @@ def readings_of(
 ) -> Tensor:
     """Runs circuits as one batch and reads some wires of each.
 
+    Gradients come by the parameter-shift rule where there are shots, else as the device does best.
+
     Args:
-        circuits: The operations of each.
+        circuits: The operations of each, not queued.
         wires: Those of each circuit that are read, n in order.
         device: The device.
         readout: Z of each wire, or the populations of them all.
@@ -60,6 +62,17 @@ def readings_of(
     Returns:
         Shape ``(circuits, n)`` or ``(circuits, 2**n)``, differentiable in the parameters of the
         gates.
+
+    Raises:
+        ValueError: If gradients would come by the parameter-shift rule through postselection; and
+            whatever the device raises.
+
+    Example:
+        >>> angle = torch.tensor(0.5, requires_grad=True)
+        >>> circuits = [[qml.RY(angle, wires=0)], [qml.RX(2 * angle, wires=0)]]
+        >>> found = readings_of(circuits, [[0], [0]], qml.device("qrnn.torch"))
+        >>> torch.allclose(found[:, 0].double(), torch.tensor([0.5, 1.0]).cos().double())
+        True
     """
     tapes = reading_tapes(circuits, wires, readout=readout, shots=shots)
     for tape in tapes:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.checks import as_integer, check_bool, check_choice, check_number, plain
+from qrnn_circuits.layers.placement import check_no_options, is_of_torch, resolve_device
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
@@ -39,7 +40,11 @@ class Steps(NamedTuple):
 class RecurrentLayer(SavedOptions, Unscripted, ABC):
     """Cells stacked in layers and directions, with the call and the shapes of ``torch.nn.RNN``.
 
-    A subclass makes its cells and says how one runs along sequences (:meth:`_run`).
+    A subclass makes its :attr:`cells`, and says how one runs along sequences (:meth:`run_cell`) and
+    how many values its state has (:attr:`state_size`). Everything else has a default: layers,
+    directions, packed sequences, checks of what is given, and devices. A cell is any module with a
+    method ``reset_parameters(generator)``. An option without which the parameters mean nothing
+    belongs in :meth:`sizes` too.
 
     Attributes:
         input_size: Number of features of a step.
@@ -50,13 +55,20 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         bidirectional: Whether there is a cell for each direction.
         reading: ``"every"`` or ``"last"``: the steps of which the last layer returns something.
         cells: The cells, the forward direction of a layer before the backward one.
-        shots: Number of shots of each circuit on a device, or None.
+        quantum_device: The PennyLane device that runs the cells' circuits; None where they are
+            simulated without one.
+        shots: Number of shots of each circuit on that device, or None.
+        classical_state: Whether the state is classical, so that a device tells it and ``hx`` can be
+            given there.
+        vectorised: Whether ``torch.func.vmap`` follows :meth:`run_cell` without a device, so that
+            networks of several seeds are computed at once. By default they are one by one.
+        affordable_hidden_size: The ``hidden_size`` of runs by default, where each value is a wire
+            more to simulate; None for that of the recipe.
     """
 
     cells: nn.ModuleList
-    # Whether a device tells the state, as it does where the state is classical.
-    _told_by_devices: ClassVar[bool] = True
-    # What runs take by default where each value is a wire more of what is simulated.
+    classical_state: ClassVar[bool] = True
+    vectorised: ClassVar[bool] = False
     affordable_hidden_size: ClassVar[int | None] = None
 
     def __init__(
@@ -95,7 +107,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         self.bidirectional = bidirectional
         self.reading: Reading = reading
         self.shots: int | None = None
-        self._device: qml.devices.Device | None = None
+        self.quantum_device: qml.devices.Device | None = None
 
     def on(self, device: "qml.devices.Device | str", *, shots: int | None = None) -> Self:
         """The same layer, of the same parameters, run as circuits on a device.
@@ -112,56 +124,52 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             A layer that shares its parameters with this one.
 
         Raises:
+            TypeError: If ``device`` is neither, or ``shots`` is no integer.
             ValueError: If ``shots`` is not positive.
         """
-        layer = self._alias()
-        layer._take_device(device, shots)
+        layer = self.alias()
+        layer.use_device(device, shots)
         return layer
 
-    def _alias(self) -> Self:
+    def alias(self) -> Self:
         """A layer that shares its parameters with this one."""
         layer = self.__class__.__new__(self.__class__)
         layer.__dict__ = dict(self.__dict__)
         return layer
 
-    def _take_device(self, device: "qml.devices.Device | str", shots: int | None) -> None:
-        import pennylane as qml
+    def use_device(self, device: "qml.devices.Device | str", shots: int | None) -> None:
+        """Runs the layer itself as circuits on a device, see :meth:`on`.
 
-        if shots is not None:
-            shots = as_integer("shots", shots, 1)
-        self._device = qml.device(device) if isinstance(device, str) else device
-        if not isinstance(self._device, qml.devices.Device):
-            raise TypeError(
-                "device must be a PennyLane device, its name, such as 'qrnn.aer', or where "
-                f"parameters live, such as 'cpu', got a {type(device).__name__}"
-            )
-        own = self._device.shots
-        if shots is None and own:
-            if own.has_partitioned_shots:
-                raise ValueError(
-                    f"device must have one number of shots, got {own.shot_vector}: give shots"
-                )
-            shots = own.total_shots
-        self.shots = shots
+        Args:
+            device: A PennyLane device or the name of one.
+            shots: Number of shots of each circuit, by default those of the device itself.
 
-    def _home(
+        Raises:
+            TypeError: If ``device`` is neither.
+            ValueError: If ``shots`` is not positive, or the device has several numbers of shots.
+        """
+        self.quantum_device, self.shots = resolve_device(device, shots)
+
+    def parameter_device(
         self, device: "torch.device | qml.devices.Device | str | None", **options: object
     ) -> torch.device | str | None:
         """Takes a quantum device if it is one, and returns where the parameters live.
 
         Args:
-            device: The option of a layer.
+            device: The option of a layer: of PyTorch, of PennyLane, or the name of either.
             options: What only a quantum device has, ``shots`` among them.
+
+        Returns:
+            For parameters; None, which is PyTorch's own choice, with a quantum device.
+
+        Raises:
+            TypeError: If ``device`` is neither.
+            ValueError: If one of the options is given without a quantum device, or is out of range.
         """
-        if _is_of_torch(device):
-            given = [name for name, value in options.items() if value is not None]
-            if given:
-                raise ValueError(
-                    f"{' and '.join(given)} must not be given without a quantum device, but device "
-                    f"is {device!r}: name one, such as 'qrnn.torch' or 'qrnn.aer'"
-                )
+        if is_of_torch(device):
+            check_no_options(device, options)
             return device
-        self._take_device(device, **options)  # type: ignore[arg-type]
+        self.use_device(device, **options)  # type: ignore[arg-type]
         return None
 
     @property
@@ -199,12 +207,20 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
     def state_size(self) -> int:
         """Number of values of a cell's state."""
 
-    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        """The state of a cell before the first step, shape ``(B, S)``: by default zeros."""
+    def initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        """The state of a cell before the first step, by default zeros.
+
+        Args:
+            cell: One of :attr:`cells`.
+            batch: Number of sequences B.
+
+        Returns:
+            Shape ``(B, S)``.
+        """
         return next(cell.parameters()).new_zeros(batch, self.state_size)
 
     @abstractmethod
-    def _run(
+    def run_cell(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
         """Runs a cell along sequences.
@@ -223,9 +239,9 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def _run_on_device(self, *arguments: Any) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-        """As :meth:`_run`, which no compiler follows, nor each transform of ``torch.func``."""
+        """As :meth:`run_cell`, which no compiler follows, nor each transform of ``torch.func``."""
         try:
-            return self._run(*arguments)
+            return self.run_cell(*arguments)
         except RuntimeError as error:
             if not is_traced():
                 raise
@@ -234,8 +250,16 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 "as torch.autograd.functional.hessian, or the layer without a device"
             ) from error
 
-    def _check_state(self, state: Tensor) -> None:
-        """Raises a ``ValueError`` where a given state of the right shape is none of a cell."""
+    def check_state(self, state: Tensor) -> None:
+        """Checks that given numbers are a state, by default whatever they are.
+
+        Args:
+            state: Finite and of the right shape, ``(D * num_layers, B, S)``, of one sequence
+                ``(D * num_layers, S)``.
+
+        Raises:
+            ValueError: If they are not.
+        """
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -318,14 +342,14 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
                 cell = next(cells)
                 state = states[len(finals)] if states is not None else None
                 if state is None:
-                    state = self._initial_state(cell, inputs.shape[1])
+                    state = self.initial_state(cell, inputs.shape[1])
                 ordered = turned(inputs, lengths) if direction else inputs
                 asked = Steps(present, present, last_alone=False)
                 if self.reading == "last" and layer + 1 == self.num_layers:
                     alone = lengths is None and not self.bidirectional
                     end = (places == 0) & present if direction else last_step
                     asked = Steps(end, present, last_alone=alone)
-                run_cell = self._run if self._device is None else self._run_on_device
+                run_cell = self.run_cell if self.quantum_device is None else self._run_on_device
                 output, run = run_cell(cell, ordered, state, asked)
                 finals.append(run[-1] if lengths is None else at_ends(run, lengths))
                 outputs.append(turned(output, lengths) if direction else output)
@@ -373,24 +397,11 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             raise ValueError(f"hx must be a tensor of shape {tuple(expected)}, got {found}")
         if hx.dtype != inputs.dtype:
             raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
-        if self._device is not None and not self._told_by_devices:
+        if self.quantum_device is not None and not self.classical_state:
             raise ValueError(
                 "hx must be None on a quantum device, which starts with every wire in 0"
             )
         check_tensor("hx", hx, inputs)
         check_finite("hx", hx)
-        self._check_state(hx)
+        self.check_state(hx)
         return hx.view(shape)
-
-
-def _is_of_torch(device: object) -> bool:
-    """Whether parameters can live there, rather than circuits be run."""
-    if device is None or isinstance(device, torch.device):
-        return True
-    if not isinstance(device, str):
-        return False
-    try:
-        torch.device(device)
-    except RuntimeError:
-        return False
-    return True

@@ -45,6 +45,7 @@ class FastWeightProgrammer(RecurrentLayer):
     """
 
     affordable_hidden_size = 4
+    vectorised = True
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class FastWeightProgrammer(RecurrentLayer):
             )
         latent = self.qubits if latent is None else latent
         as_integer("latent", latent, 1)
-        home, dtype = self._home(device, shots=shots), real_type(dtype)
+        home, dtype = self.parameter_device(device, shots=shots), real_type(dtype)
         cells = [
             _SlowProgrammer(size, latent, depth, self.qubits, device=home, dtype=dtype)
             for size in self.input_sizes()
@@ -131,22 +132,23 @@ class FastWeightProgrammer(RecurrentLayer):
         """Those of every layer, and of the circuit."""
         return super().sizes() | {"qubits": self.qubits, "depth": self.depth}
 
-    def _run(
+    def run_cell(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
+        """All changes of angles at once, and one circuit for each step that is read."""
         with full_precision(inputs.device):
             updates = cast(_SlowProgrammer, cell)(inputs)
             states = state + updates.flatten(-2).cumsum(0)
             for angles in (inputs, states):
                 check_angles("what features make of angles", angles, SCALE_FEATURES)
             angles = states.unflatten(-1, (self.depth, self.qubits))
-            if self._device is None:
+            if self.quantum_device is None:
                 if steps.last_alone:
                     inputs, angles = inputs[-1:], angles[-1:]
                 outputs = programmed_expectations(inputs, angles)
             else:
                 outputs = programmed_expectations_on(
-                    inputs, angles, self._device, shots=self.shots, read=steps.read
+                    inputs, angles, self.quantum_device, shots=self.shots, read=steps.read
                 )
         return outputs[..., : self.hidden_size], states
 

@@ -1,9 +1,9 @@
 """Recurrent layers whose gates are variational circuits with classical arithmetic around them."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import pi
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -108,11 +108,33 @@ class CircuitBank(nn.Module):
         return evaluate(encoded) @ self.weights_after.mT + self.bias_after[:, None]
 
 
-class HybridCell(nn.Module):
+class HybridCell(nn.Module, ABC):
     """One step of a layer, which runs the circuits of its banks one bank after another.
 
+    A subclass says how many circuits there are (:meth:`bank_sizes`), and what the step makes of
+    what they return (:meth:`step`).
+
     Attributes:
-        banks: The circuits that run together.
+        banks: Of circuits that run together, each a :class:`~qrnn_circuits.layers.CircuitBank`.
+
+    Example:
+        A minimal gated unit (Zhou et al., arXiv:1603.09420) of circuits:
+
+        >>> class MinimalGatedCell(HybridCell):
+        ...     def bank_sizes(self, features, hidden):
+        ...         return (1, hidden + features), (1, hidden + features)
+        ...
+        ...     def step(self, inputs, state, circuits):
+        ...         gates, candidates = self.banks
+        ...         (gate,) = gates(torch.cat((state, inputs), -1), circuits[0]).sigmoid()
+        ...         kept = torch.cat((gate * state, inputs), -1)
+        ...         (candidate,) = candidates(kept, circuits[1]).tanh()
+        ...         state = (1 - gate) * state + gate * candidate
+        ...         return state, state
+        >>> class MinimalGatedLayer(HybridLayer):
+        ...     cell_type = MinimalGatedCell
+        >>> MinimalGatedLayer(input_size=1, hidden_size=3)(torch.randn(20, 5, 1))[0].shape
+        torch.Size([20, 5, 3])
     """
 
     def __init__(
@@ -126,6 +148,20 @@ class HybridCell(nn.Module):
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
+        """Makes the circuits and leaves their parameters undefined.
+
+        Args:
+            features: Number F of values of a step's input.
+            hidden: Number H of values that a circuit returns.
+            qubits: Number of wires of every circuit; None for one for each value that it takes in.
+            depth: Number of variational layers of every circuit.
+            linear: Whether a linear layer stands before and one behind every circuit.
+            device: Of the parameters.
+            dtype: Of the parameters.
+
+        Raises:
+            ValueError: If a number is out of range.
+        """
         super().__init__()
         banks = []
         for circuits, inputs in self.bank_sizes(features, hidden):
@@ -146,7 +182,15 @@ class HybridCell(nn.Module):
 
     @abstractmethod
     def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
-        """Number of circuits of each bank, and of values that each of them takes in."""
+        """The banks of a cell, in the order in which a step runs them.
+
+        Args:
+            features: Number F of values of a step's input.
+            hidden: Number H of values that a circuit returns.
+
+        Returns:
+            Of each bank the number G of its circuits, and of values that each of them takes in.
+        """
 
     @abstractmethod
     def step(
@@ -157,7 +201,8 @@ class HybridCell(nn.Module):
         Args:
             inputs: Shape ``(B, F)``.
             state: Shape ``(B, S)``.
-            circuits: What runs the circuits of each of :attr:`banks`.
+            circuits: What runs the circuits of each of ``banks``: a bank is called with values
+                ``(B, inputs)`` and this, and returns ``(G, B, H)``.
 
         Returns:
             The outputs, shape ``(B, H)``, and the state after the step, shape ``(B, S)``.
@@ -174,9 +219,16 @@ class HybridCell(nn.Module):
 
 
 class HybridLayer(RecurrentLayer):
-    """A layer of :class:`HybridCell`, whose state is classical, and known on a device too."""
+    """A layer of :class:`HybridCell`, whose state is classical, and known on a device too.
 
-    _cell_type: type[HybridCell]
+    A circuit encodes each value v on a wire by H, ``RY(arctan(v))`` and ``RZ(arctan(v**2))``, and
+    then has ``depth`` layers of CNOTs of ranges 1 and 2 on a ring and of a rotation
+    ``RZ(gamma) RY(beta) RZ(alpha)`` of every wire; it returns Z of its first wires (Chen, Yoo and
+    Fang, arXiv:2009.01783). Of a subclass, ``cell_type`` is the class of its cells.
+    """
+
+    cell_type: ClassVar[type[HybridCell]]
+    vectorised = True
 
     def __init__(
         self,
@@ -231,11 +283,11 @@ class HybridLayer(RecurrentLayer):
             reading=reading,
         )
         check_bool("linear", linear)
-        home, dtype = self._home(device, shots=shots), real_type(dtype)
+        home, dtype = self.parameter_device(device, shots=shots), real_type(dtype)
         if linear and qubits is None:
             qubits = 4
         cells = [
-            self._cell_type(
+            self.cell_type(
                 size, hidden_size, qubits, depth, linear=linear, device=home, dtype=dtype
             )
             for size in self.input_sizes()
@@ -243,16 +295,22 @@ class HybridLayer(RecurrentLayer):
         self.cells = nn.ModuleList(cells)
         self.reset_parameters(generator)
 
-    def _run(
+    @property
+    def state_size(self) -> int:
+        """Number of values of the state: by default those that a step returns."""
+        return self.hidden_size
+
+    def run_cell(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
+        """One step after another, each with the circuits of all sequences that go on."""
         cell = cast(HybridCell, cell)
         samples = inputs.shape[0] * inputs.shape[1]
         outputs, states = [], []
         with full_precision(inputs.device):
             circuits = [self._circuits(cast(CircuitBank, bank), samples) for bank in cell.banks]
             for values, here in zip(inputs, steps.present, strict=True):
-                if self._device is None or here.all():
+                if self.quantum_device is None or here.all():
                     output, state = cell.step(values, state, circuits)
                 else:
                     # A device runs no circuit for sequences that have ended.
@@ -272,8 +330,8 @@ class HybridLayer(RecurrentLayer):
 
     def _circuits(self, bank: CircuitBank, samples: int) -> Evaluate:
         check_angles("angles", bank.angles)
-        if self._device is not None:
-            return variational_circuits_on(bank.angles, self._device, self.shots)
+        if self.quantum_device is not None:
+            return variational_circuits_on(bank.angles, self.quantum_device, self.shots)
         if bank.angles.shape[1] == 1:
             return single_layer_circuits(bank.angles)
         return variational_circuits(bank.angles, samples)

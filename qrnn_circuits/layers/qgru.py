@@ -50,9 +50,4 @@ class QGRU(HybridLayer):
         torch.Size([2, 1, 16])
     """
 
-    _cell_type = _QGRUCell
-
-    @property
-    def state_size(self) -> int:
-        """Number of values of h."""
-        return self.hidden_size
+    cell_type = _QGRUCell

@@ -53,7 +53,7 @@ class QLSTM(HybridLayer):
         torch.Size([2, 1, 16])
     """
 
-    _cell_type = _QLSTMCell
+    cell_type = _QLSTMCell
 
     @property
     def state_size(self) -> int:

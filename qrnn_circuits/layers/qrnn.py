@@ -41,7 +41,8 @@ class QRNNLayer(RecurrentLayer):
         torch.Size([1, 2, 8])
     """
 
-    _told_by_devices = False
+    classical_state = False
+    vectorised = True
 
     def __init__(
         self,
@@ -113,7 +114,7 @@ class QRNNLayer(RecurrentLayer):
             workspace = max(2, (hidden_size - 1).bit_length())
         self.readout: Readout = readout
         self._realisation: Realisation | str | None = None
-        home = self._home(device, shots=shots, realisation=realisation)
+        home = self.parameter_device(device, shots=shots, realisation=realisation)
         cells = [
             FeatureQRNNCell(
                 features=size,
@@ -156,19 +157,21 @@ class QRNNLayer(RecurrentLayer):
             A layer that shares its parameters with this one.
 
         Raises:
+            TypeError: If ``device`` is neither, or ``shots`` is no integer.
             ValueError: If ``shots`` is not positive.
         """
-        layer = self._alias()
-        layer._take_device(device, shots, realisation)
+        layer = self.alias()
+        layer.use_device(device, shots, realisation)
         return layer
 
-    def _take_device(
+    def use_device(
         self,
         device: "qml.devices.Device | str",
         shots: int | None,
         realisation: "Realisation | str | None" = None,
     ) -> None:
-        super()._take_device(device, shots)
+        """Runs the layer itself as circuits on a device; arguments as for :meth:`on`."""
+        super().use_device(device, shots)
         self._realisation = realisation
 
     @property
@@ -184,21 +187,24 @@ class QRNNLayer(RecurrentLayer):
     def _cell(self) -> FeatureQRNNCell:
         return cast(FeatureQRNNCell, self.cells[0])
 
-    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+    def initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        """Every workspace wire in 0."""
         return cast(FeatureQRNNCell, cell).initial_state(batch)
 
-    def _check_state(self, state: Tensor) -> None:
+    def check_state(self, state: Tensor) -> None:
+        """Raises a ``ValueError`` where amplitudes are not normalised."""
         check_normalised("hx", state)
 
-    def _run(
+    def run_cell(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
+        """What the circuit that is cut at a step reads there, and the amplitudes."""
         cell = cast(FeatureQRNNCell, cell)
-        if self._device is not None:
+        if self.quantum_device is not None:
             outputs = expectations_on_device(
                 cell,
                 inputs,
-                self._device,
+                self.quantum_device,
                 shots=self.shots,
                 readout=self.readout,
                 realisation=self._realisation,

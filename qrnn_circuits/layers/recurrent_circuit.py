@@ -56,7 +56,8 @@ class RecurrentCircuitLayer(RecurrentLayer):
         torch.Size([1, 2, 3])
     """
 
-    _told_by_devices = False
+    classical_state = False
+    vectorised = True
     affordable_hidden_size = 4
 
     def __init__(
@@ -137,7 +138,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
             )
         self.memory, self.depth, self.staggered = memory, depth, staggered
         self.readout: Readout = readout
-        home, dtype = self._home(device, shots=shots), real_type(dtype)
+        home, dtype = self.parameter_device(device, shots=shots), real_type(dtype)
         cells = [
             _RegisterCell(RegisterSizes(size, memory, staggered), depth, device=home, dtype=dtype)
             for size in self.input_sizes()
@@ -159,12 +160,14 @@ class RecurrentCircuitLayer(RecurrentLayer):
             "readout": self.readout,
         }
 
-    def _initial_state(self, cell: nn.Module, batch: int) -> Tensor:
-        state = super()._initial_state(cell, batch)
+    def initial_state(self, cell: nn.Module, batch: int) -> Tensor:
+        """Every wire that is kept in 0."""
+        state = super().initial_state(cell, batch)
         state[:, 0] = 1
         return state
 
-    def _check_state(self, state: Tensor) -> None:
+    def check_state(self, state: Tensor) -> None:
+        """Raises a ``ValueError`` where one is no density matrix."""
         if is_traced():
             return
         density = unpacked(state.detach())
@@ -177,18 +180,19 @@ class RecurrentCircuitLayer(RecurrentLayer):
                 f"eigenvalue is {least:.3g}: take a state that the layer has returned"
             )
 
-    def _run(
+    def run_cell(
         self, cell: nn.Module, inputs: Tensor, state: Tensor, steps: Steps
     ) -> tuple[Tensor, Tensor]:
+        """What the register reads at each step, and the density matrices."""
         cell = cast(_RegisterCell, cell)
         block = cell.sizes, cell.rotations, cell.couplings
         check_parameters(cell)
         check_angles("what features make of angles", encoding_angles(inputs), SCALE_FEATURES)
-        if self._device is not None:
+        if self.quantum_device is not None:
             outputs = register_readings(
                 *block,
                 inputs,
-                self._device,
+                self.quantum_device,
                 wires=self._read_wires,
                 readout=self.readout,
                 shots=self.shots,

@@ -41,7 +41,6 @@ class QuantumReservoir(nn.Module):
     Attributes:
         layer: The frozen layer.
         readout: The regression, as it was given.
-        readout_: The regression that has been fitted, or None.
         window: Number of last inputs that features are of, or None.
 
     Example:
@@ -52,6 +51,9 @@ class QuantumReservoir(nn.Module):
         >>> bool(np.abs(reservoir.predict(inputs[200:]) - targets[200:]).max() < 0.01)
         True
     """
+
+    readout_: Any
+    """The regression that has been fitted, or None."""
 
     def __init__(
         self,
@@ -115,7 +117,7 @@ class QuantumReservoir(nn.Module):
             )
         self.layer = layer.requires_grad_(False)
         self.readout, self.window = readout, window
-        self.readout_: Any = None
+        self.readout_ = None
         self.reset()
 
     def reset(self) -> None:
@@ -136,6 +138,7 @@ class QuantumReservoir(nn.Module):
             A reservoir that shares its frozen layer with this one.
 
         Raises:
+            TypeError: If ``device`` is neither, or ``shots`` is no integer.
             ValueError: If ``shots`` is not positive.
         """
         reservoir = self.__class__(
@@ -305,7 +308,7 @@ class QuantumReservoir(nn.Module):
         ]
         run = self._run("last")
         # A device takes all circuits as one batch.
-        some = len(windows) if self.layer._device is not None else _MOST_WINDOWS
+        some = len(windows) if self.layer.quantum_device is not None else _MOST_WINDOWS
         rows = [
             run(pack_sequence(windows[start : start + some], enforce_sorted=False))[0][:, 0]
             for start in range(0, len(windows), some)
@@ -315,7 +318,7 @@ class QuantumReservoir(nn.Module):
 
     def _run(self, reading: Reading) -> RecurrentLayer:
         """The layer, reading these steps, batches in front and without dropout."""
-        layer = self.layer._alias()
+        layer = self.layer.alias()
         layer.reading, layer.batch_first, layer.training = reading, True, False
         return layer
 

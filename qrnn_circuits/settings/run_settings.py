@@ -93,15 +93,6 @@ class RunSettings:
     Every field but the task, the cell and their options is a setting: an option of ``qrnn train``,
     a key of its TOML files and of a run's ``config.json``. ``qrnn train --help`` lists them with
     what they do, which is in the metadata of the fields.
-
-    Attributes:
-        task: Name of the task or ``"module:attribute"``; a :class:`~qrnn_circuits.tasks.Task` or
-            its class is replaced by it.
-        task_options: Options of the task; those left out are filled in with their defaults.
-        cell: Name of the cell or ``"module:attribute"``, with arguments of its constructor for
-            which there is no setting after commas, as in ``"qlstm,depth=2"``; a class of cells is
-            replaced by it. For forecasts, a recurrent layer.
-        cell_options: Such arguments.
     """
 
     task: str

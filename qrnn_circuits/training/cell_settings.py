@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, cast
+from typing import Any
 
 from torch import nn
 
@@ -35,9 +35,46 @@ def cells_for(task: str) -> Registry[Any]:
     return LAYERS if issubclass(task_class(task), Forecast) else CELLS
 
 
+def find_cell(task: str, cell: str) -> Any:  # noqa: ANN401 - a class, a function or an object
+    """What stands under the name of a cell that reads what a task's sequences hold.
+
+    Args:
+        task: Name of the task.
+        cell: Name of the cell, without its options.
+
+    Raises:
+        ValueError: If there is no such cell, or it is for real values in place of symbols, or for
+            symbols in place of real values.
+    """
+    cells = cells_for(task)
+    of_series = cells is LAYERS
+    if cell in cells.names() or cell not in (CELLS if of_series else LAYERS).names():
+        found = cells.find(cell)
+        # What makes a cell, in place of its class, tells its kind once it has made one.
+        if not isinstance(found, type) or issubclass(found, Cell) is not of_series:
+            return found
+    kinds = "a layer called as torch.nn.RNN, for real values", "a Cell, for symbols"
+    needed, got = kinds if of_series else kinds[::-1]
+    raise ValueError(
+        f"cell must be {needed}, since the task is {task!r}, but {cell!r} is {got}: take "
+        f"{', '.join(cells.names())} or one of your own"
+    )
+
+
 def constructor_arguments(task: str, cell: str) -> Mapping[str, Any]:
-    """The arguments of a cell's constructor."""
-    return signature(cast(Any, cells_for(task).find(cell))).parameters
+    """The arguments of a cell's constructor.
+
+    Raises:
+        ValueError: If there is no such cell, or it is for other tasks, or is a layer that does not
+            take its size by name.
+    """
+    accepted = signature(find_cell(task, cell)).parameters
+    if cells_for(task) is LAYERS and "hidden_size" not in accepted:
+        raise ValueError(
+            f"cell must take the argument hidden_size by this name, but {cell!r} takes "
+            f"{', '.join(map(str, accepted.values())) or 'nothing'}"
+        )
+    return accepted
 
 
 def sizes_of_cell(task: str, cell: str) -> dict[str, int]:

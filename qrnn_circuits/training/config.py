@@ -27,6 +27,7 @@ from qrnn_circuits.training.cell_settings import (
     CELL_SETTINGS,
     cells_for,
     constructor_arguments,
+    find_cell,
     unused_settings,
 )
 from qrnn_circuits.training.fitted_recipe import fitted_recipe
@@ -54,6 +55,18 @@ _CHANGEABLE = {
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(RunSettings):
     """The settings of a run, checked, with what is made of them.
+
+    A field is a setting of the run, by the name of its option of ``qrnn train`` with underscores
+    for hyphens; the reference of that command says what each does. Besides there are:
+
+    Attributes:
+        task: Name of the task or ``"module:attribute"``; a :class:`~qrnn_circuits.tasks.Task` or
+            its class is replaced by it.
+        task_options: Options of the task; those left out are filled in with their defaults.
+        cell: Name of the cell or ``"module:attribute"``, with arguments of its constructor for
+            which there is no setting after commas, as in ``"qlstm,depth=2"``; a class of cells is
+            replaced by it. For forecasts, a recurrent layer.
+        cell_options: Such arguments.
 
     Example:
         >>> config = RunConfig.resolve("xor", {"steps": 10, "task_options": {"length": 9}})
@@ -126,7 +139,7 @@ class RunConfig(RunSettings):
             cell, options = cells.name_of(self.cell), {}
         object.__setattr__(self, "cell", cell)
         object.__setattr__(self, "cell_options", {**options, **self.cell_options})
-        cells.find(self.cell)
+        find_cell(self.task, self.cell)
 
     @classmethod
     def resolve(

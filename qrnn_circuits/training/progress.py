@@ -67,6 +67,9 @@ class Progress:
 class LineProgress(Progress):
     """Prints a line at every validation: for logs and pipes.
 
+    Args:
+        console: Of rich, to print to.
+
     Example:
         >>> import io
         >>> progress = LineProgress(Console(file=io.StringIO()))
@@ -111,6 +114,9 @@ class LineProgress(Progress):
 
 class LiveProgress(Progress):
     """Keeps a bar and the latest figures at the bottom of a terminal.
+
+    Args:
+        console: Of rich, on a terminal.
 
     Example:
         >>> progress = LiveProgress(Console(force_terminal=True))

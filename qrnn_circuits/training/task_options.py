@@ -7,7 +7,7 @@ from typing import Any
 
 from qrnn_circuits.checks import similar
 from qrnn_circuits.settings import task_options as described
-from qrnn_circuits.tasks import TASKS, BaseTask
+from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
 
 
 def task_class(task: str) -> type[BaseTask]:
@@ -17,12 +17,15 @@ def task_class(task: str) -> type[BaseTask]:
         task: A name, or ``"module:attribute"``, which may also name an object.
 
     Raises:
-        ValueError: There is no such task, or it is no dataclass.
+        ValueError: There is no such task, or it is no dataclass of a kind that can be trained.
     """
     found = TASKS.find(task)
     kind = found if isinstance(found, type) else type(found)
-    if not issubclass(kind, BaseTask) or not dataclasses.is_dataclass(kind):
-        raise ValueError(f"task {task!r} must be a Task and a dataclass of its options: {kind!r}")
+    if not issubclass(kind, Task | Forecast) or not dataclasses.is_dataclass(kind):
+        raise ValueError(
+            f"task {task!r} must be a Task, of symbols, or a Forecast, of real values, and a "
+            f"dataclass of its options: {kind!r}"
+        )
     return kind
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import qrnn_circuits
-from qrnn_circuits import QRNN, UNREAD
+from qrnn_circuits import QRNN, UNREAD, QRNNCell, QRNNLayer
 from qrnn_circuits.circuits.sequence import compile_circuit
 
 MakeModel = Callable[..., QRNN]
@@ -67,3 +67,11 @@ def test_bad_input_is_rejected(make_model: MakeModel) -> None:
     wide = make_model(lane=2, workspace=10, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match=r"takes at most 10 controls .* got 11"):
         compile_circuit(wide, [0])
+
+
+@pytest.mark.parametrize("given", [QRNNCell(lane=1, workspace=2), QRNNLayer(1, 2), "xor"])
+def test_what_is_no_network_is_refused_with_the_way_to_run_it(given: object) -> None:
+    with pytest.raises(
+        TypeError, match=r"model must be a RecurrentNetwork.*RecurrentNetwork\(cell"
+    ):
+        compile_circuit(given, [0])  # type: ignore[arg-type]

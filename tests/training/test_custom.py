@@ -1,6 +1,7 @@
 """Tasks and cells that the package does not know, in Python."""
 
 import json
+import pkgutil
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,38 @@ def test_what_other_processes_cannot_find_is_refused() -> None:
         RunConfig.resolve(Local)
     with pytest.raises(ValueError, match=r"Missing.* cannot be imported"):
         RunConfig.resolve("tests.custom_task:Missing")
-    with pytest.raises(ValueError, match="must be a Task and a dataclass"):
+    with pytest.raises(ValueError, match="must be a Task, of symbols, or a Forecast"):
         RunConfig.resolve(ROTATION)
+
+
+@pytest.mark.parametrize(
+    ("task", "cell", "needed"),
+    [
+        ("xor", "qrnn_circuits.layers:QGRU", "a Cell, for symbols"),
+        ("xor", "qlstm", "a Cell, for symbols"),
+        ("forecast", ROTATION, "a layer called as torch.nn.RNN, for real values"),
+        ("forecast", "rotation", "a layer called as torch.nn.RNN, for real values"),
+    ],
+)
+def test_a_cell_of_the_other_kind_of_inputs_is_refused_by_kind(
+    registered: None, task: str, cell: str, needed: str
+) -> None:
+    options = {"series": "bessel"} if task == "forecast" else {}
+    for cells in (cell, pkgutil.resolve_name(cell)) if ":" in cell else (cell,):
+        with pytest.raises(ValueError, match=f"cell must be {needed}.*{task}"):
+            RunConfig.resolve(task, {"cell": cells, "task_options": options})
+        with pytest.raises(ValueError, match=f"cell must be {needed}.*{task}"):
+            RunConfig(task=task, cell=cells, task_options=options)
+
+
+def test_a_task_of_neither_symbols_nor_forecasts_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must be a Task, of symbols, or a Forecast"):
+        RunConfig.resolve("tests.custom_task:Unlabelled")
+
+
+def test_a_layer_that_takes_no_size_by_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must take the argument hidden_size.*\*args"):
+        RunConfig.resolve("forecast", {"cell": "torch.nn:RNN", "task_options": {"series": "sines"}})
 
 
 def test_another_cell_trains_is_resumed_and_evaluated(tmp_path: Path) -> None:

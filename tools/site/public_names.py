@@ -11,7 +11,10 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import ArrayLike
+from pennylane.typing import TensorLike
 from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.typing import stringify_annotation
 
 if TYPE_CHECKING:
     from docutils import nodes
@@ -40,6 +43,8 @@ def setup(app: "Sphinx") -> dict[str, bool]:
     app.connect("config-inited", _name_doubles, priority=100)
     app.connect("autodoc-process-docstring", _keep_returns, priority=100)
     app.connect("autodoc-process-docstring", _tell_values, priority=50)
+    app.connect("autodoc-process-docstring", _tell_arguments, priority=50)
+    app.connect("autodoc-process-signature", _shorten_types)
     app.connect("missing-reference", _follow)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -179,6 +184,54 @@ def _tell_values(
     """An exported value is described where it is defined, which autodoc does not look up."""
     if what == "data":
         lines[:] = words_on(name.rpartition(".")[2], item)
+
+
+def constructor_words(item: type) -> list[str]:
+    """What the docstring of a class's constructor says after its first line.
+
+    Args:
+        item: A class whose constructor, or that of a class of this project before it, has a
+            docstring of its own; of any other class nothing is said.
+
+    Example:
+        >>> from qrnn_circuits import QGRU
+        >>> words = constructor_words(QGRU)
+        >>> words[words.index("Args:") + 1].split(":")[0].strip()
+        'input_size'
+    """
+    for base in item.__mro__:
+        if "__init__" in vars(base):
+            words = inspect.getdoc(vars(base)["__init__"])
+            own = base.__module__.startswith(("qrnn_circuits", "qrnn_backends"))
+            return words.splitlines()[1:] if words and own else []
+    return []
+
+
+def _tell_arguments(
+    app: "Sphinx", what: str, name: str, item: object, options: object, lines: list[str]
+) -> None:
+    """The arguments of a class stand where its signature does, before its example."""
+    if what in ("class", "exception") and isinstance(item, type):
+        words = constructor_words(item)
+        example = lines.index("Example:") if "Example:" in lines else len(lines)
+        lines[example:example] = [*words, ""] if words else []
+
+
+def _shorten_types(
+    app: "Sphinx",
+    what: str,
+    name: str,
+    item: object,
+    options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Types of other packages stand under their names, in place of all that they are made of."""
+    for title, kind in (("TensorLike", TensorLike), ("ArrayLike", ArrayLike)):
+        whole = stringify_annotation(kind, "smart")
+        signature = signature and signature.replace(whole, title)
+        returns = returns and returns.replace(whole, title)
+    return signature, returns
 
 
 def _follow(

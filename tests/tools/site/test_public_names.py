@@ -1,8 +1,19 @@
+import inspect
+import re
+from enum import Enum
 from importlib import import_module
 
 import pytest
 
-from tools.site.public_names import EXPORTING, exported_values, find, public_names, words_on
+from qrnn_circuits.training import RunConfig
+from tools.site.public_names import (
+    EXPORTING,
+    constructor_words,
+    exported_values,
+    find,
+    public_names,
+    words_on,
+)
 
 
 def test_every_exported_object_has_one_name() -> None:
@@ -41,3 +52,20 @@ def test_every_exported_constant_says_what_it_is() -> None:
     assert {"UNREAD", "PADDING"} <= set(exported_values("qrnn_circuits"))
     with pytest.raises(LookupError, match="nothing says what SEVEN is"):
         words_on("SEVEN", 7)
+
+
+def test_the_arguments_of_every_exported_class_are_told_where_its_signature_stands() -> None:
+    silent = []
+    for package in map(import_module, EXPORTING):
+        for name in package.__all__:
+            exported = getattr(package, name)
+            if not inspect.isclass(exported) or issubclass(exported, Exception | Enum | RunConfig):
+                continue
+            words = "\n".join([inspect.getdoc(exported) or "", *constructor_words(exported)])
+            silent += [
+                f"{name}.{argument}"
+                for argument, kind in inspect.signature(exported).parameters.items()
+                if kind.kind not in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD)
+                and not re.search(rf"^\s*{argument}:", words, re.MULTILINE)
+            ]
+    assert silent == []
