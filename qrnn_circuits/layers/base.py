@@ -323,10 +323,10 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         self, inputs: Tensor, states: Tensor | None, lengths: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Runs all layers along sequences, ``(T, B, F)``, of which some may end early."""
-        if self._device is not None and not inputs.shape[1]:
+        if self.quantum_device is not None and not inputs.shape[1]:
             # Without sequences there is no circuit.
-            exact = self._alias()
-            exact._device = None
+            exact = self.alias()
+            exact.quantum_device = None
             return exact._along(inputs, states, lengths)
         finals: list[Tensor] = []
         cells = iter(self.cells)

@@ -60,7 +60,8 @@ def test_no_sequences_give_no_outputs(
 
     assert output.shape == expected.shape
     assert state.shape == (*expected_state.shape[:-1], layer.state_size)
-    assert not any(parameter.grad.any() for parameter in layer.parameters())
+    gradients = [parameter.grad for parameter in layer.parameters()]
+    assert all(each is not None and not each.any() for each in gradients)
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2}])
