@@ -17,6 +17,7 @@ from qrnn_circuits.bounded_readers.pickles import PERSISTENT, Pickled, read_pick
 # Bytes of a file and of the pickle in it, some ten times what a network of this kind has.
 _LIMIT = 2**26
 _PICKLE_LIMIT = 2**20
+_MOST_DIMENSIONS = 64
 _ZIP = b"PK\x03\x04"
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -53,11 +54,11 @@ class TorchFile:
 
     Attributes:
         content: The saved object, see :func:`~qrnn_circuits.bounded_readers.pickles.read_pickle`.
-        storage: Finds the bytes behind a tensor by their key.
+        storage: Finds the bytes behind a tensor by their key, uint8, shape ``(N,)``.
     """
 
     content: Any
-    storage: Callable[[str], bytes | None]
+    storage: Callable[[str], Tensor | None]
 
     def tensor(self, value: object) -> Tensor:
         """The tensor that a part of the content stands for.
@@ -77,15 +78,15 @@ class TorchFile:
             raise ValueError("a tensor is missing where one should be")
         numbers_of, offset, size, stride, *_ = value.arguments or (None,) * 4
         key, dtype = _storage(numbers_of)
-        for number in (offset, *size, *stride):
-            if not isinstance(number, int):
-                raise TypeError("its shape is not one of integers")
+        # The product of many or of large integers would take long.
+        if not len(size) == len(stride) <= _MOST_DIMENSIONS or not all(
+            isinstance(number, int) and 0 <= number <= _LIMIT for number in (offset, *size, *stride)
+        ):
+            raise TypeError("its shape is not one of a few small integers")
         stored = self.storage(key)
         if stored is None:
             raise ValueError(f"the numbers of a tensor are missing, under the key {brief(key)}")
-        numbers = torch.empty(0, dtype=dtype)
-        if stored:
-            numbers = torch.frombuffer(bytearray(stored), dtype=dtype)
+        numbers = stored.view(dtype)
         # A stride of 0 would repeat few numbers without end.
         if prod(size) > len(numbers):
             raise ValueError(f"a tensor is cut off: it has {len(numbers)} of {prod(size)} numbers")
@@ -130,16 +131,23 @@ class _Records:
     def __init__(self, archive: zipfile.ZipFile, folder: str) -> None:
         self._archive = archive
         self._folder = folder
+        self._left = _LIMIT
+        self._read: dict[str, Tensor] = {}
 
-    def get(self, key: str) -> bytes | None:
-        """The bytes of a storage, or None."""
+    def get(self, key: str) -> Tensor | None:
+        """The bytes of a storage, or None; many tensors may share one, which is read once."""
         name = f"{self._folder}data/{key}"
         if name not in self._archive.NameToInfo:
             return None
-        try:
-            return self.read(name, _LIMIT)
-        except _ZIP_ERRORS as error:
-            raise ValueError(brief(error)) from None
+        if key not in self._read:
+            try:
+                content = self.read(name, self._left)
+            except _ZIP_ERRORS as error:
+                raise ValueError(brief(error)) from None
+            # Records of a forged file may lie upon each other.
+            self._left -= len(content)
+            self._read[key] = _bytes(content)
+        return self._read[key]
 
     def read(self, name: str, limit: int) -> bytes:
         """The bytes of a record, which is not compressed."""
@@ -185,7 +193,7 @@ def _read_legacy(content: bytes) -> TorchFile:
 
 def _split(
     content: bytes, place: int, keys: list[str], types: dict[str, torch.dtype]
-) -> dict[str, bytes]:
+) -> dict[str, Tensor]:
     """The bytes of the storages, which follow one another, each after its count of numbers."""
     storages = {}
     for key in keys:
@@ -195,6 +203,13 @@ def _split(
         end = place + 8 + count * types[key].itemsize
         if end > len(content):
             raise ValueError(f"it is cut off: it has {len(content):,} of {end:,} bytes")
-        storages[key] = content[place + 8 : end]
+        storages[key] = _bytes(content[place + 8 : end])
         place = end
     return storages
+
+
+def _bytes(content: bytes) -> Tensor:
+    """Bytes that can be viewed as numbers of any type."""
+    if not content:
+        return torch.empty(0, dtype=torch.uint8)
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)

@@ -65,10 +65,15 @@ def data(
         name = f"mnist-{_kind(reduce, dims, upright=deskew)}.npz"
         if (out / name).exists():
             raise FileExistsError(f"{out / name} exists: remove it, or name another folder")
-        from qrnn_circuits.atomic_files import write_atomically
+        from qrnn_circuits.atomic_files import check_target, write_atomically
         from qrnn_circuits.tasks.digit_data import read_raw_digits
         from qrnn_circuits.tasks.digit_preparation import prepare_coordinates, prepare_pixels
+        from qrnn_circuits.training.folder_lock import check_folder
 
+        # To reduce all of MNIST takes long.
+        existing = next(path for path in (out, *out.parents) if path.exists())
+        check_folder(existing)
+        check_target(existing / name)
         doing("reading")
         digits = read_raw_digits(folder, validation)
         doing(f"preparing {sum(len(shown) for _, shown in digits.values()):,} images")

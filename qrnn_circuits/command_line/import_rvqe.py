@@ -8,6 +8,7 @@ import typer
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import size_text
+from qrnn_circuits.command_line.options import check_out
 
 
 def import_rvqe(
@@ -15,7 +16,10 @@ def import_rvqe(
         Path,
         typer.Argument(metavar="FILE", help="Checkpoint of github.com/rumschuettel/rvqe (.tar)."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run that is made.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="DIR", callback=check_out, help="Folder of the run that is made."),
+    ],
 ) -> None:
     """Make a run from a checkpoint of the code that was published with the paper.
 

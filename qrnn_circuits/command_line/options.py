@@ -26,6 +26,21 @@ class EncodingChoice(StrEnum):
 PRETRAINED = "pretrained:"
 """Before the name of a network that comes with the package, in place of a folder."""
 
+
+def check_out(out: Path) -> Path:
+    """A folder that commands would not take for a network that comes with the package.
+
+    Raises:
+        typer.BadParameter: They would.
+    """
+    if str(out).startswith(PRETRAINED):
+        raise typer.BadParameter(
+            f"must not begin with {PRETRAINED}, with which networks of the package do, got {out}: "
+            "name another folder"
+        )
+    return out
+
+
 RunArgument = Annotated[
     Path,
     typer.Argument(

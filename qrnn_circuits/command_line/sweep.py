@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import usage_errors
-from qrnn_circuits.command_line.options import JsonOption
+from qrnn_circuits.command_line.options import JsonOption, check_out
 from qrnn_circuits.command_line.task_description import task_names
 from qrnn_circuits.command_line.task_help import FileTaskHelp
 from qrnn_circuits.settings.built_in_tasks import TASK_OPTIONS
@@ -24,7 +24,12 @@ class SamplerChoice(StrEnum):
 def sweep(
     task: Annotated[str, typer.Argument(metavar="TASK", help=f"One of {', '.join(task_names())}.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the sweep, with a folder for each run.")
+        Path,
+        typer.Option(
+            metavar="DIR",
+            callback=check_out,
+            help="Folder of the sweep, with a folder for each run.",
+        ),
     ],
     config: Annotated[
         Path | None,

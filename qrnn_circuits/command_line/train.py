@@ -7,6 +7,7 @@ import typer
 
 from qrnn_circuits.choices import CELL_NAMES, LAYER_NAMES
 from qrnn_circuits.command_line.errors import usage_errors
+from qrnn_circuits.command_line.options import check_out
 from qrnn_circuits.command_line.run_options import (
     TaskCommand,
     add_options,
@@ -27,7 +28,9 @@ def train(
             help=f"One of {', '.join(task_names())}, or module:Class for a task of your own.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the run.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", callback=check_out, help="Folder of the run.")
+    ],
     config: Annotated[
         Path | None,
         typer.Option(

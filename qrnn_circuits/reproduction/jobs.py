@@ -78,14 +78,11 @@ class Job:
         return self.folder / f"working-{self.first}"
 
 
-def jobs_of(
-    experiment: Experiment, done: Mapping[tuple[str, int], RunResult], folder: Path, command: str
-) -> Iterator[Job]:
-    """What is left to do of an experiment: the first seeds of all cases, then the next ones.
+def jobs_of(experiment: Experiment, folder: Path, command: str) -> Iterator[Job]:
+    """All jobs of an experiment: the first seeds of all cases, then the next ones.
 
     Args:
         experiment: The experiment.
-        done: Its finished runs, by case and seed.
         folder: In which each case gets a folder.
         command: What runs the experiment, for the results.
     """
@@ -93,15 +90,14 @@ def jobs_of(
     most = max(case.seeds for case in experiment.cases)
     for first in range(0, most, together):
         for case in experiment.cases:
-            seeds = range(first, min(first + together, case.seeds))
-            left = tuple(seed for seed in seeds if (case.name, seed) not in done)
-            if left:
+            seeds = tuple(range(first, min(first + together, case.seeds)))
+            if seeds:
                 yield Job(
                     experiment.name,
                     experiment.measurement,
                     case,
                     first,
-                    left,
+                    seeds,
                     folder / case.name,
                     command,
                 )

@@ -128,12 +128,17 @@ def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> No
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If a result is not acceptable, the file does not end in ``.md``, or the rounded
-            results would take the place of those in ``out``.
+        ValueError: If a result is not acceptable or there is none, the file does not end in
+            ``.md``, or the rounded results would take the place of those in ``out``.
     """
     if file.suffix != ".md":
         raise ValueError(f"markdown must be a file that ends in .md, got {file}")
     done = {each.name: stored_runs(each, out) for each in experiments}
+    if not any(done.values()):
+        raise ValueError(
+            f"out must be a folder with results of {', '.join(done)}, but {out} has none, and the "
+            f"page {file} would be empty: name another folder, or run the experiments first"
+        )
     page = make_page(experiments, done, out, file.stem)
     folder = file.with_suffix("")
     if folder.resolve() == out.resolve():

@@ -157,7 +157,7 @@ def finished_runs(
 
     Args:
         experiment: The experiment.
-        results: Some of which may be of other settings, and are left out.
+        results: Some of which may be of other settings or experiments, and are left out.
 
     Returns:
         The latest result of each planned run that has one.
@@ -168,5 +168,7 @@ def finished_runs(
     return {
         key: result
         for result in results
-        if (key := (result.case, result.seed)) in planned and result.settings == planned[key]
+        if result.experiment == experiment.name
+        and (key := (result.case, result.seed)) in planned
+        and result.settings == planned[key]
     }

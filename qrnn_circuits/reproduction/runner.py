@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from qrnn_circuits.reproduction.experiment import Experiment
+from qrnn_circuits.reproduction.experiment import TRAINING, Experiment
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
 from qrnn_circuits.reproduction.results import (
     RunResult,
@@ -172,7 +172,13 @@ def _reproduce(
     for experiment in experiments:
         folder = _root(out, quick) / experiment.name
         own = done[experiment.name]
-        jobs += jobs_of(experiment, own, folder, command(experiment.name))
+        for job in jobs_of(experiment, folder, command(experiment.name)):
+            left = tuple(seed for seed in job.seeds if (job.case.name, seed) not in own)
+            if left:
+                jobs.append(replace(job, seeds=left))
+            elif job.working.exists():
+                # A kill came after the last of its results, and before the best was kept.
+                _keep_best(job, own)
     failures = 0
     with StopSignals() as signals, Workers(processes) as workers:
         progress.start(sum(each.runs for each in experiments), sum(map(len, done.values())))
@@ -204,16 +210,13 @@ def _keep_best(job: Job, done: Mapping[tuple[str, int], RunResult]) -> None:
     """
     runs = [result for result in done.values() if result.case == job.case.name]
     best = min(runs, key=validation_rank)
-    for seed in job.seeds:
-        source = job.working / f"seed-{seed}"
-        if seed == best.seed and source.is_dir():
-            target = job.folder / source.name
+    if best.seed in job.seeds:
+        target = job.folder / f"seed-{best.seed}"
+        source = job.working / target.name if job.measurement == TRAINING else job.working
+        # Before a kill, it may have been put there already.
+        if source.is_dir() and any(source.iterdir()):
             shutil.rmtree(target, ignore_errors=True)
             source.rename(target)
-        elif seed == best.seed and job.working.is_dir() and any(job.working.iterdir()):
-            target = job.folder / f"seed-{seed}"
-            shutil.rmtree(target, ignore_errors=True)
-            job.working.rename(target)
     shutil.rmtree(job.working, ignore_errors=True)
     for folder in job.folder.glob("seed-*"):
         if folder.name != f"seed-{best.seed}":

@@ -319,6 +319,8 @@ def _read_images(
     images_path: Path, digits_path: Path
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     images, digits = read_idx(images_path, 3), read_idx(digits_path, 1)
+    if not len(digits):
+        raise ValueError(f"{digits_path} must hold at least one label, got none")
     _require_shape(images_path, "the array", images, (len(digits), 28, 28))
     _require_range(digits_path, "the array", digits, 9)
     return images, digits

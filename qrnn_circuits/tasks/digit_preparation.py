@@ -113,6 +113,7 @@ def _umap(train: NDArray[np.float64], dims: int, seed: int) -> Callable[..., NDA
     require_modules("umap")
     from umap import UMAP
 
+    # Of the training images in their order it gives the embedding itself, and else a new one.
     found: Callable[..., NDArray[np.float64]] = (
         UMAP(n_components=dims, random_state=seed, n_jobs=1).fit(train).transform
     )
@@ -124,7 +125,7 @@ def _content(digits: Raw, features: Callable[[NDArray[np.uint8]], NDArray[np.uin
     arrays: dict[str, NDArray[np.uint8]] = {}
     for split, (images, shown) in digits.items():
         order = shown.argsort(kind="stable")
-        arrays[f"x_{split}"], arrays[f"y_{split}"] = features(images[order]), shown[order]
+        arrays[f"x_{split}"], arrays[f"y_{split}"] = features(images)[order], shown[order]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -93,6 +93,9 @@ class _Member:
 class EnsembleTrainer:
     """Runs of one configuration, one for each seed, each in a folder of its own.
 
+    How many take a step together decides how its sums are rounded: a run by itself, and runs that
+    were killed at different steps and resumed, have the same numbers but for that.
+
     Example:
         >>> from qrnn_circuits.training import EnsembleTrainer, RunConfig
         >>> from pathlib import Path

@@ -5,6 +5,7 @@ The scalars are ``train/loss`` at every step, and at every validation ``validati
 :class:`~qrnn_circuits.training.validation.Validation` explains.
 """
 
+import logging
 import os
 import re
 import time
@@ -161,5 +162,19 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
     for path in folder.glob(f"{_PREFIX}*"):
         with open_file(path, _LIMIT):
             pass
-    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    with _without_warnings():
+        events = accumulator.Reload()
     return [(event.step, event.value) for event in events.Scalars(name)]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keeps TensorBoard from telling of each resumption that TensorFlow was restarted."""
+    logger = logging.getLogger("tensorboard")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -152,14 +152,15 @@ def joined_ranks() -> Iterator[Ranks]:
 
     Raises:
         RankError: Another process cannot be reached.
-        ValueError: The environment names several processes, but not all that ``torchrun`` sets.
+        ValueError: The environment names several processes, but not all that ``torchrun`` sets, or
+            what it names is no number.
 
     Example:
         >>> with joined_ranks() as ranks:  # under torchrun, one of several
         ...     ranks.size
         1
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _number("WORLD_SIZE", 1) if "WORLD_SIZE" in os.environ else 1
     if size == 1:
         yield Ranks()
         return
@@ -168,14 +169,27 @@ def joined_ranks() -> Iterator[Ranks]:
             f"the environment has WORLD_SIZE={size}, but not {', '.join(missing)}: start the "
             "command by torchrun, which sets them all, or unset WORLD_SIZE"
         )
+    for name in ("RANK", "LOCAL_RANK"):
+        _number(name, 0)
     has_nccl = torch.cuda.is_available() and distributed.is_nccl_available()
     with reaching_the_others():
         distributed.init_process_group("cpu:gloo,cuda:nccl" if has_nccl else "gloo")
     try:
         rank = distributed.get_rank()
-        yield Ranks(rank, size, int(os.environ["LOCAL_RANK"]))
+        yield Ranks(rank, size, _number("LOCAL_RANK", 0))
     finally:
         distributed.destroy_process_group()
+
+
+def _number(name: str, least: int) -> int:
+    """The number that a variable of the environment holds."""
+    text = os.environ[name]
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(
+            f"the environment has {name}={text}, which must be an integer of at least {least}: "
+            "start the command by torchrun, which sets it, or unset WORLD_SIZE"
+        )
+    return int(text)
 
 
 @contextmanager

@@ -67,10 +67,15 @@ class RunFolder:
         """Whether the run has saved anything yet."""
         return any(self.checkpoint_path(name).exists() for name in get_args(CheckpointName))
 
-    def create(self, config: RunConfig) -> None:
+    def create(self, config: RunConfig, best: Checkpoint | None = None) -> None:
         """Makes the folder of a new run.
 
+        Args:
+            config: Of the run.
+            best: Its best checkpoint, where it was trained elsewhere.
+
         Raises:
+            CheckpointError: The checkpoint could not be written.
             FileExistsError: The folder is not empty.
             NotADirectoryError: It is a file.
             OSError: It cannot be written.
@@ -82,6 +87,9 @@ class RunFolder:
         with self.owned():
             check_empty(self.path)
             remove_leftovers(self.path)
+            # With the configuration alone, a run would begin from random parameters.
+            if best is not None:
+                self.save("best", best)
             self.write_config(config)
 
     @contextmanager
@@ -290,7 +298,9 @@ class RunFolder:
             f"{path} of step {checkpoint.step} still loads: use it with "
             f"`qrnn evaluate {folder} --checkpoint {other}`"
         )
-        if name == "last":
+        if name == "last" and not checkpoint.optimizer:
+            advice += "; training cannot go on from it, as it was done elsewhere"
+        elif name == "last":
             source, target = (
                 shlex.quote(str(self.checkpoint_path(which))) for which in (other, name)
             )

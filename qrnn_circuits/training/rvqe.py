@@ -23,7 +23,7 @@ from torch import Tensor
 from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.bounded_readers.pickles import Pickled
 from qrnn_circuits.bounded_readers.tensors import TorchFile, read_torch_file
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_integer, errors_in
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER
 from qrnn_circuits.training.checkpoint import Checkpoint
@@ -31,8 +31,9 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.stopping import Standing
 
-# The paper has at most twelve.
+# The paper has at most twelve, and some thousands of parameters.
 _MOST_WIRES = 16
+_MOST_PARAMETERS = 2**20
 _PAIR = re.compile(r"mnist(?P<first>[0-9])(?P<second>[0-9])(?P<deskewed>-ds)?")
 _UMAP = re.compile(r"mnist-umap-d4-r(?P<resolution>[2-8])")
 # Tasks whose sequences are one step shorter than what the published code calls their length.
@@ -138,12 +139,12 @@ def import_rvqe(path: Path | str, folder: Path | str) -> RunFolder:
         FileNotFoundError: [Errno 2] No such file or directory: 'absent.tar'
     """
     network = read_rvqe(path)
-    config = network.config()
+    with errors_in(path):
+        config = network.config()
     run = RunFolder(Path(folder))
-    run.create(config)
     parameters = network.model.state_dict()
     nothing = torch.empty(0, dtype=torch.uint8)
-    run.save("best", Checkpoint(config, network.step, parameters, {}, nothing, Standing()))
+    run.create(config, Checkpoint(config, network.step, parameters, {}, nothing, Standing()))
     return run
 
 
@@ -160,7 +161,7 @@ def _network(stored: TorchFile) -> RvqeNetwork:
         name: _integer(values, name) for name in ("workspace", "stages", "order", "degree")
     }
     bias = values.get("initial_bias")
-    if not isinstance(bias, float):
+    if not isinstance(bias, int | float) or isinstance(bias, bool):
         raise TypeError("its options must say initial_bias, a number")
     dataset = values.get("dataset")
     if not isinstance(dataset, str):
@@ -170,6 +171,8 @@ def _network(stored: TorchFile) -> RvqeNetwork:
         str(name).removeprefix("module.").removeprefix("cell."): tensor
         for name, tensor in parameters.items.items()
     }
+    if len(named) < len(parameters.items):
+        raise ValueError("it has a parameter twice, with and without the prefix module.cell.")
     sizes["lane"] = _lane(named, sizes)
     sizes["degree"] = min(sizes["degree"], sizes["lane"] + sizes["workspace"] - 1)
     found = _tensors(stored, named, sizes)
@@ -219,8 +222,15 @@ def _tensors(
     """All parameters, each of the shape that the sizes ask for."""
     controls = sizes["lane"] + sizes["workspace"] - 1
     weights = sum(comb(controls, size) for size in range(1, sizes["degree"] + 1))
+    neurons = _neurons(sizes)
+    # Tensors of a forged file may share their numbers.
+    if len(neurons) * weights > _MOST_PARAMETERS:
+        raise ValueError(
+            f"it must have at most {_MOST_PARAMETERS:,} parameters, but has {weights:,} for each "
+            f"of {len(neurons):,} neurons"
+        )
     shapes: dict[str, tuple[int, ...]] = {}
-    for name in _neurons(sizes):
+    for name in neurons:
         shapes |= {f"{name}.φ": (weights,), f"{name}.θ": ()}
     shapes |= {f"kernel_layer.{s}.0.θs": (sizes["workspace"],) for s in range(sizes["stages"])}
     if unknown := sorted(named.keys() - shapes.keys()):
@@ -243,11 +253,11 @@ def _parameters(
 ) -> dict[str, Tensor]:
     """The parameters under the names of this package."""
     lane, workspace, stages = sizes["lane"], sizes["workspace"], sizes["stages"]
+    # A neuron onto a wire of the lane has one control fewer there.
+    orders = [_order(lane - less, lane + workspace - 1, sizes["degree"]) for less in (0, 1)]
     rows = []
     for number, name in enumerate(_neurons(sizes)):
-        # A neuron onto a wire of the lane has one control fewer there.
-        controls_of_lane = lane - (number >= workspace * (1 + stages))
-        order = _order(controls_of_lane, lane + workspace - 1, sizes["degree"])
+        order = orders[number >= workspace * (1 + stages)]
         constant = (found[f"{name}.θ"] + bias)[None]
         rows.append(torch.cat((constant, found[f"{name}.φ"][order])))
     coefficients = torch.stack(rows)

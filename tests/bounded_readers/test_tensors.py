@@ -1,3 +1,4 @@
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qrnn_circuits.bounded_readers import tensors
 from qrnn_circuits.bounded_readers.tensors import read_torch_file
 
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.int64, torch.uint8, torch.bool)
@@ -64,6 +66,34 @@ def test_a_compressed_record_is_not_decompressed(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 2**27
+
+
+def test_a_shape_of_many_large_integers_takes_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "file.pt"
+    torch.save(torch.ones(4), path)
+    file = read_torch_file(path)
+    numbers, offset, *_ = file.content.arguments
+    # A pickle of 1 MiB refers so often to one integer; their product takes hours.
+    many = (2**2000,) * 400_000
+    file.content.arguments = (numbers, offset, many, many)
+    began = time.monotonic()
+    with pytest.raises(ValueError, match="not one of a few small integers"):
+        file.tensor(file.content)
+    assert time.monotonic() - began < 30
+
+
+def test_records_that_lie_upon_each_other_are_read_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensors, "_LIMIT", 1000)
+    path = tmp_path / "file.pt"
+    torch.save([torch.zeros(200), torch.zeros(200)], path)
+    monkeypatch.setattr(tensors, "read_bytes", lambda path, _: path.read_bytes())
+    file = read_torch_file(path)
+    for _ in range(3):
+        assert file.tensor(file.content[0]).shape == (200,)
+    with pytest.raises(ValueError, match="at most 200 bytes, got 800"):
+        file.tensor(file.content[1])
 
 
 @pytest.mark.parametrize("size", [(2**30, (None,)), (2**40,), (-1,), ("1",), ("1",) * 2, 5, None])

@@ -84,6 +84,22 @@ def test_files_that_are_missing_or_of_another_size_are_named(
     assert "t10k-images-idx3-ubyte is missing" in refused()
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_images_are_reduced(
+    qrnn: Qrnn, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(*_: object, **__: object) -> bytes:
+        raise AssertionError("images were reduced")
+
+    monkeypatch.setattr("qrnn_circuits.tasks.digit_preparation.prepare_coordinates", prepare)
+    (tmp_path / "file").touch()
+    for out in ("file", "file/inside"):
+        options = ("--out", tmp_path / out, "--validation", "12", "--reduce", "pca")
+        result = qrnn("data", "prepare", raw, *options)
+        assert result.exit_code == 2
+        (line,) = result.stderr.splitlines()
+        assert str(tmp_path / "file") in line
+
+
 def test_without_umap_learn_its_extra_is_named(
     qrnn: Qrnn, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,3 +62,16 @@ def test_a_folder_with_a_run_is_left_as_it_is(qrnn: Qrnn, published: Path, tmp_p
     assert result.exit_code == 2
     assert "is not empty" in result.stderr
     assert (folder / "best.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["import-rvqe", "train", "sweep"])
+def test_no_folder_has_the_name_of_a_network_of_the_package(
+    qrnn: Qrnn, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = published if command == "import-rvqe" else "xor"
+    # Other commands would read the network of the package, whatever lies there.
+    result = qrnn(command, first, "--out", "./pretrained:xor-chip")
+    assert result.exit_code == 2
+    assert "must not begin with pretrained:" in " ".join(result.stderr.replace("│", "").split())
+    assert not (tmp_path / "pretrained:xor-chip").exists()

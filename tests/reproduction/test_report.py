@@ -97,6 +97,17 @@ def test_a_page_that_is_no_markdown_is_refused(experiment: Experiment, out: Path
         write_report([experiment], out, Path("page.html"))
 
 
+def test_a_page_is_left_as_it_is_where_there_are_no_results(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("of results elsewhere")
+    with pytest.raises(ValueError, match=r"must be a folder with results of tiny, but .* has none"):
+        write_report([experiment], tmp_path / "nowhere", page)
+    assert page.read_text() == "of results elsewhere"
+    assert not page.with_suffix("").exists()
+
+
 def test_rounded_results_take_the_place_of_no_others(experiment: Experiment, out: Path) -> None:
     kept = (out / "tiny.jsonl").read_bytes()
     with pytest.raises(ValueError, match="markdown must have another name than the folder"):

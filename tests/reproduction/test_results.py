@@ -73,7 +73,7 @@ def test_a_line_that_is_no_result_is_refused(tmp_path: Path, line: str, message:
         read_results(path)
 
 
-def test_only_results_of_the_planned_settings_and_seeds_count(
+def test_only_results_of_the_planned_experiment_settings_and_seeds_count(
     experiment_file: Callable[..., Path],
 ) -> None:
     experiment = read_experiment_file(experiment_file())
@@ -82,6 +82,7 @@ def test_only_results_of_the_planned_settings_and_seeds_count(
     later = replace(planned, figures={"test_error": 0.5})
     others = [
         replace(planned, seed=2),
+        replace(planned, seed=0, experiment="another"),
         replace(planned, case="unknown"),
         replace(planned, seed=0, settings={**case.settings, "steps": 5}),
     ]

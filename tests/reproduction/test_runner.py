@@ -3,16 +3,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from qrnn_circuits.reproduction import runner
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
 from qrnn_circuits.reproduction.results import RunResult, read_results
 from qrnn_circuits.reproduction.runner import RunnerProgress, reproduce, results_path, stored_runs
+from qrnn_circuits.reproduction.tables import validation_rank
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError, Trainer, evaluate, load_run
 from qrnn_circuits.training.config import RunConfig
@@ -76,6 +78,38 @@ def test_the_run_of_the_best_validation_is_left_of_each_case(
         (folder,) = (tmp_path / "out" / "tiny" / case.name).iterdir()
         assert folder.name == f"seed-{errors.index(min(errors))}"
         assert load_run(folder).config.learning_rate == case.varied["learning_rate"]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("renamed", [False, True])
+def test_the_best_run_is_kept_where_a_kill_came_between_its_result_and_that(
+    experiment_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: bool
+) -> None:
+    experiment = read_experiment_file(experiment_file(("[0.01, 0.1]", "[0.1]")))
+    out = tmp_path / "out"
+
+    class Killed(BaseException):
+        pass
+
+    def kill(job: Job, done: Mapping[tuple[str, int], RunResult]) -> None:
+        if renamed:
+            best = min(done.values(), key=validation_rank)
+            source = job.working / f"seed-{best.seed}"
+            source.rename(job.folder / source.name)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_keep_best", kill)
+        with pytest.raises(Killed):
+            reproduce([experiment], out, processes=1)
+    before = read_results(results_path(out, "tiny"))
+    assert len(before) == 2
+    assert (out / "tiny" / "learning_rate=0.1" / "working-0").is_dir()
+    reproduce([experiment], out, processes=1)
+    assert read_results(results_path(out, "tiny")) == before
+    (folder,) = (out / "tiny" / "learning_rate=0.1").iterdir()
+    assert folder.name == f"seed-{min(before, key=validation_rank).seed}"
+    assert load_run(folder).step > 0
 
 
 @pytest.mark.usefixtures("here")
@@ -172,6 +206,7 @@ network = ["rnn", "lstm"]
 _PROGRAM = """
 import sys
 from pathlib import Path
+from qrnn_circuits.reproduction import runner
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.runner import reproduce
 
@@ -302,7 +337,7 @@ def test_the_process_of_a_job_may_be_killed_without_harm_to_the_others(
     experiment = read_experiment_file(
         experiment_file(("steps = 4", "steps = 4000"), ("[0.01, 0.1]", "[0.1]"))
     )
-    jobs = list(jobs_of(experiment, {}, tmp_path / "out", ""))
+    jobs = list(jobs_of(experiment, tmp_path / "out", ""))
     with Workers(1) as workers:
         for event in workers.run(jobs):
             if isinstance(event, Told):
@@ -319,7 +354,7 @@ def test_ctrl_c_disturbs_no_process_that_has_just_been_started(
     experiment_file: Write, tmp_path: Path
 ) -> None:
     experiment = read_experiment_file(experiment_file(("[0.01, 0.1]", "[0.1]")))
-    jobs = list(jobs_of(experiment, {}, tmp_path / "out", ""))
+    jobs = list(jobs_of(experiment, tmp_path / "out", ""))
     sent = False
     with Workers(1) as workers:
         for event in workers.run(jobs):
@@ -341,7 +376,7 @@ def test_every_case_has_its_first_seeds_run_before_any_has_its_next(
     experiment = read_experiment_file(
         experiment_file(("seeds = 2", "seeds = 2\nseeds_together = 1"))
     )
-    jobs = list(jobs_of(experiment, {}, tmp_path / "out", ""))
+    jobs = list(jobs_of(experiment, tmp_path / "out", ""))
     assert [(job.case.name, job.first) for job in jobs] == [
         (case.name, first) for first in (0, 1) for case in experiment.cases
     ]

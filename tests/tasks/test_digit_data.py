@@ -11,6 +11,7 @@ from qrnn_circuits.tasks.digit_data import (
     load_embedded,
     load_mnist,
     load_pixels,
+    read_raw_digits,
 )
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink, unscan
 from tests.tasks.digit_files import raw_digits, write_idx
@@ -152,6 +153,13 @@ def test_idx_files_that_are_no_digits_are_refused(
     write_idx(mnist_folder / name, values)
     with pytest.raises(ValueError, match=f"{name}.*{complaint}"):
         load_mnist(mnist_folder)
+
+
+def test_files_without_test_images_are_refused(mnist_folder: Path) -> None:
+    write_idx(mnist_folder / "t10k-images-idx3-ubyte", np.zeros((0, 28, 28), np.uint8))
+    write_idx(mnist_folder / "t10k-labels-idx1-ubyte", np.zeros(0, np.uint8))
+    with pytest.raises(ValueError, match=r"t10k-labels-idx1-ubyte must hold at least one label"):
+        read_raw_digits(mnist_folder)
 
 
 def test_too_few_training_images_for_a_validation_split_are_refused(mnist_folder: Path) -> None:

@@ -1,6 +1,8 @@
 import io
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -8,7 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from qrnn_circuits.tasks import Digits
-from qrnn_circuits.tasks.digit_data import load_coordinates, load_mnist, load_pixels
+from qrnn_circuits.tasks.digit_data import (
+    load_coordinates,
+    load_mnist,
+    load_pixels,
+    to_levels,
+)
 from qrnn_circuits.tasks.digit_preparation import Raw, prepare_coordinates, prepare_pixels
 from qrnn_circuits.tasks.idx import read_idx
 from tests.tasks.digit_files import Images, blobs, raw_digits, write_idx
@@ -122,6 +129,37 @@ def test_umap_keeps_images_together_that_are_alike(tmp_path: Path) -> None:
     assert splits.train.features.min(0).values.tolist() == [0, 0, 0]
     assert splits.train.features.max(0).values.tolist() == [255, 255, 255]
     assert prepare_coordinates(raw, "umap", 3, seed=1) == content
+
+
+class Embedding:
+    """What UMAP does: it knows the training images again, and places all others anew."""
+
+    def __init__(self, n_components: int, **_: object) -> None:
+        self.dims = n_components
+
+    def fit(self, images: NDArray[np.float64]) -> "Embedding":
+        self.images = images
+        self.points = np.random.default_rng(0).normal(size=(len(images), self.dims))
+        return self
+
+    def transform(self, images: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.points if np.array_equal(images, self.images) else np.zeros((1, self.dims))
+
+
+def test_training_images_have_the_coordinates_that_were_fitted_to_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = ModuleType("umap")
+    monkeypatch.setattr(module, "UMAP", Embedding, raising=False)
+    monkeypatch.setitem(sys.modules, "umap", module)
+    images, shown = blobs({"train": 60})["train"]
+    order = np.random.default_rng(1).permutation(60)
+    raw: Raw = {"train": (images[order], shown[order])}
+    found = arrays(prepare_coordinates(raw, "umap", 2))
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    grouped = shown[order].argsort(kind="stable")
+    assert not np.array_equal(grouped, np.arange(60))
+    np.testing.assert_array_equal(found["x_train"], to_levels(points, points)[grouped])
 
 
 @pytest.mark.parametrize(

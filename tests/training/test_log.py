@@ -26,7 +26,9 @@ def test_logged_scalars_are_read_back_under_their_documented_names(tmp_path: Pat
     }
 
 
-def test_steps_that_a_resumed_run_takes_again_count_once(tmp_path: Path) -> None:
+def test_steps_that_a_resumed_run_takes_again_count_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with Log(tmp_path, first_step=1) as log:
         for step in range(1, 7):
             log.step(step, float(step))
@@ -35,6 +37,7 @@ def test_steps_that_a_resumed_run_takes_again_count_once(tmp_path: Path) -> None
             log.step(step, -float(step))
     curve = read_scalars(tmp_path, "train/loss")
     assert curve == [(1, 1), (2, 2), (3, 3), (4, -4), (5, -5), (6, -6), (7, -7), (8, -8)]
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("times", [(2_000, 1_000, 1_000), (2_000, 2_000, 2_000), (5, -5, -9)])

@@ -31,6 +31,21 @@ def test_a_gpu_that_is_not_there_is_refused(
         Ranks(1, 2, 1).device("cuda")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("WORLD_SIZE", "two", 1), ("WORLD_SIZE", "0", 1), ("RANK", "-1", 0), ("LOCAL_RANK", "", 0)],
+)
+def test_a_variable_of_torchrun_that_is_no_number_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, least: int
+) -> None:
+    values = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", name: value}
+    for variable, text in (values | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}).items():
+        monkeypatch.setenv(variable, text)
+    message = f"has {name}={value}, which must be an integer of at least {least}: start the command"
+    with pytest.raises(ValueError, match=message), joined_ranks():
+        pass
+
+
 def test_a_process_that_torchrun_did_not_start_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)

@@ -4,6 +4,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,20 @@ import torch
 from numpy.typing import NDArray
 
 from qrnn_circuits.network import QRNN
-from qrnn_circuits.training import RvqeNetwork, evaluate, import_rvqe, load_run, read_rvqe
+from qrnn_circuits.training import (
+    CheckpointError,
+    RvqeNetwork,
+    Trainer,
+    evaluate,
+    import_rvqe,
+    load_run,
+    read_rvqe,
+)
 from tests.dense import FLIP, Matrix, controlled, on_wires, postselected_neuron, rotation
 from tests.rvqe import BIAS, SIZES, checkpoint
 
 Save = Callable[..., Path]
+SmallDisk = Callable[[int], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -187,6 +197,54 @@ def test_names_without_the_prefix_of_parallel_training_are_the_same(save: Save) 
     torch.testing.assert_close(read_rvqe(save(content)).model.state_dict(), expected)
 
 
+def test_an_initial_bias_without_a_fraction_is_a_number(save: Save) -> None:
+    found = [read_rvqe(save(checkpoint(initial_bias=bias))).model for bias in (1, 1.0)]
+    torch.testing.assert_close(found[0].state_dict(), found[1].state_dict())
+
+
+def test_a_network_too_narrow_for_its_task_is_refused_by_the_name_of_its_file(
+    save: Save, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"checkpoint\.tar: lane must be at least 3, got 2"):
+        import_rvqe(save(checkpoint(2, "elman-letter")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_parameters_that_share_their_numbers_take_no_more_memory_than_a_network(
+    save: Save,
+) -> None:
+    content = checkpoint(1, workspace=15, stages=3, degree=1)
+    options, parameters = content["_original_args"], content["model_state_dict"]
+    options.degree = 15
+    many = torch.zeros(2**15 - 1)
+    for name in parameters:
+        if name.endswith("φ"):
+            parameters[name] = many
+    path = save(content)
+    assert path.stat().st_size < 2**18
+    with pytest.raises(ValueError, match=r"at most 1,048,576 parameters, but has 32,767 for each"):
+        read_rvqe(path)
+
+
+def test_an_import_onto_a_full_disk_leaves_nothing_that_passes_for_a_run(
+    save: Save, tmp_path: Path, small_disk: SmallDisk
+) -> None:
+    path = save(checkpoint())
+    with small_disk(2000), pytest.raises(CheckpointError, match="could not be written"):
+        import_rvqe(path, tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match="there is no run"):
+        load_run(tmp_path / "run")
+    assert load_run(import_rvqe(path, tmp_path / "run").path).step == 40
+
+
+def test_training_is_not_said_to_go_on_from_an_imported_network(save: Save, tmp_path: Path) -> None:
+    run = import_rvqe(save(checkpoint()), tmp_path / "run")
+    with pytest.raises(CheckpointError, match="training cannot go on from it") as raised:
+        Trainer.resume(run.path)
+    assert f"qrnn evaluate {run.path} --checkpoint best" in str(raised.value)
+    assert "--resume" not in str(raised.value)
+
+
 class Calls:
     """Whose pickle calls a function."""
 
@@ -240,6 +298,10 @@ def infinite(content: dict[str, Any]) -> None:
     content["model_state_dict"]["module.cell.input_layer.0.θ"] = torch.tensor(math.nan)
 
 
+def twice(content: dict[str, Any]) -> None:
+    content["model_state_dict"]["cell.input_layer.0.θ"] = torch.zeros(())
+
+
 def nested(depth: int) -> tuple[object, ...]:
     value: tuple[object, ...] = ()
     for _ in range(depth):
@@ -259,6 +321,7 @@ def option(**values: object) -> Callable[[dict[str, Any]], None]:
         (renamed, "its parameter gates.0.φ is unknown"),
         (missing, "module.cell.kernel_layer.1.0.θs is missing"),
         (infinite, "parameters that are not finite"),
+        (twice, "a parameter twice, with and without the prefix module.cell."),
         (option(workspace=2), "its parameter input_layer.2.θ is unknown"),
         (option(workspace=10**9), "16 wires in all, got 2 and a workspace of 1000000000"),
         (option(stages=10**9), "fewer parameters than its 1000000000 stages"),

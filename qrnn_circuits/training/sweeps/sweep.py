@@ -19,11 +19,10 @@ import numpy as np
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.optional_packages import require_modules
 from qrnn_circuits.training.config import RunConfig
-from qrnn_circuits.training.ensemble import EnsembleTrainer, SeedResult
+from qrnn_circuits.training.ensemble import SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
-from qrnn_circuits.training.run_folder import RunFolder
 from qrnn_circuits.training.sweeps.checks import (
     check_drawing,
     check_machine,
@@ -41,7 +40,7 @@ from qrnn_circuits.training.sweeps.store import (
     readable_journal,
     sweep_errors,
 )
-from qrnn_circuits.training.trainer import Trainer
+from qrnn_circuits.training.sweeps.trial_runs import trial_run, trial_runs
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -264,7 +263,8 @@ class Sweep:
             ``None`` where the run has failed.
 
         Raises:
-            CheckpointError: A checkpoint could not be written or read; the run can go on later.
+            CheckpointError: A checkpoint could not be written or read, or the folder holds a run of
+                other settings; the run can go on later.
             LogError: The log could not be written; the run can go on later.
             SweepError: The journal or the run could not be written, or the task's data are missing;
                 the run can go on later.
@@ -273,10 +273,7 @@ class Sweep:
         if config is None:
             return None
         with sweep_errors(self.folder):
-            if RunFolder(trial.folder).is_started:
-                trainer = Trainer.resume(trial.folder)
-            else:
-                trainer = Trainer.start(config, trial.folder)
+            trainer = trial_run(trial.folder, config)
         try:
             result = trainer.run(progress)
         except TrainingDiverged as error:
@@ -312,10 +309,7 @@ class Sweep:
         if config is None:
             return None
         with sweep_errors(self.folder):
-            if EnsembleTrainer.is_started(trial.folder):
-                runs = EnsembleTrainer.resume(trial.folder)
-            else:
-                runs = EnsembleTrainer.start(config, self.seeds, trial.folder)
+            runs = trial_runs(trial.folder, config, self.seeds)
         results = runs.run(progress)
         if any(result.signal is not None for result in results):
             return results

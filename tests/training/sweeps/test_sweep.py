@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 import torch
 
 from qrnn_circuits.training import (
+    CheckpointError,
     EnsembleTrainer,
     Progress,
     RunFolder,
@@ -103,6 +105,30 @@ def test_a_trial_that_was_killed_after_its_run_and_before_its_books_is_written_d
     ((_, result),) = work(sweep)
     assert result is not None
     assert result.first_step == result.step == 3
+    assert sweep.trials()[0].state == "complete"
+
+
+@pytest.mark.parametrize("seeds", [None, [3, 5]])
+def test_a_run_of_other_settings_is_not_taken_for_that_of_a_trial(
+    tmp_path: Path, seeds: list[int] | None
+) -> None:
+    grid = space(learning_rate=[0.01, 0.1])
+    sweep = Sweep.open(tmp_path / "sweep", grid, seeds=seeds)
+
+    def run(trial: SweepTrial) -> object:
+        return sweep.run(trial) if seeds is None else sweep.run_seeds(trial)
+
+    with sweep.take() as trial:
+        assert trial is not None
+        other = grid.config({"learning_rate": 0.1})
+        if seeds is None:
+            Trainer.start(other, trial.folder).run()
+        else:
+            EnsembleTrainer.start(other, seeds, trial.folder).run()
+        with pytest.raises(CheckpointError, match=r"other settings .* 0\.1, not 0\.01: move"):
+            run(trial)
+        shutil.rmtree(trial.folder)
+        assert run(trial) is not None
     assert sweep.trials()[0].state == "complete"
 
 
