@@ -1,7 +1,7 @@
 """Recurrent layers of quantum cells, called as those of PyTorch."""
 
 from qrnn_circuits.forecaster import LAYERS, register_layer
-from qrnn_circuits.layers.base import RecurrentLayer, Steps
+from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.capacity import information_processing_capacity, memory_capacity
 from qrnn_circuits.layers.fast_weights import FastWeightProgrammer
 from qrnn_circuits.layers.hybrid import CircuitBank, HybridCell, HybridLayer
@@ -10,6 +10,7 @@ from qrnn_circuits.layers.qlstm import QLSTM
 from qrnn_circuits.layers.qrnn import QRNNLayer
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 from qrnn_circuits.layers.reservoir import QuantumReservoir
+from qrnn_circuits.layers.steps import Steps
 
 __all__ = [
     "LAYERS",

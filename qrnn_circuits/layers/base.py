@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.checks import as_integer, check_bool, check_choice, check_number, plain
 from qrnn_circuits.layers.placement import check_no_options, is_of_torch, resolve_device
+from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
@@ -18,23 +19,6 @@ from qrnn_circuits.tracing import Unscripted, is_traced, widened
 
 if TYPE_CHECKING:
     import pennylane as qml
-
-Reading = Literal["every", "last"]
-
-
-class Steps(NamedTuple):
-    """The steps of sequences of which something is asked for.
-
-    Attributes:
-        read: Those whose outputs are, bool, shape ``(T, B)``.
-        present: Those up to each sequence's last one, bool, shape ``(T, B)``.
-        last_alone: Whether they are the last of all T, and the states before it are not asked for:
-            then what is returned may have this step alone.
-    """
-
-    read: Tensor
-    present: Tensor
-    last_alone: bool
 
 
 class RecurrentLayer(SavedOptions, Unscripted, ABC):

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
-from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps
+from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
+from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.fast_weights import programmed_expectations

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.variational import variational_circuits_on
-from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps
+from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.neuron import check_angles
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.random_parameters import draw_uniform

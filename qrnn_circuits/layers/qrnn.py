@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.circuits.expectations import expectations_on_device
 from qrnn_circuits.circuits.tapes import Readout, wires_read
-from qrnn_circuits.layers.base import Reading, RecurrentLayer, Steps
+from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.neuron import Initialisation, Semantics
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.simulation.expectations import feature_states

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, unpack_sequence
 
 from qrnn_circuits.checks import as_integer, check_integer
-from qrnn_circuits.layers.base import Reading, RecurrentLayer
+from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
+from qrnn_circuits.layers.steps import Reading
 
 if TYPE_CHECKING:
     import pennylane as qml
