@@ -42,7 +42,7 @@ MeasurementValue.__rmul__ = _multiplied
 # NumPy leaves what stands to the right of its arrays to the value.
 MeasurementValue.__array_ufunc__ = None
 
-# Of so many measurements, functions are the same if all of their values are.
+# Of up to so many measurements, functions are the same if all of their values are.
 _MOST_COMPARED = 4
 
 
@@ -51,11 +51,12 @@ def _function(value: MeasurementValue) -> Hashable:
     if not value.has_processing:
         return None
     if len(value.measurements) <= _MOST_COMPARED:
-        # Outcomes that postselection rules out may be divided by.
-        with suppress(ArithmeticError):
-            results = tuple(result for _, result in value.items())
+        # A function may have no value of outcomes that postselection rules out.
+        with suppress(ArithmeticError, LookupError, TypeError, ValueError):
+            results = [result for _, result in value.items()]
             if all(isinstance(result, bool | int | float) for result in results):
-                return results
+                # Their texts tell types of results apart, and take NaN for the same as itself.
+                return tuple(map(repr, results))
     return id(value.processing_fn)
 
 

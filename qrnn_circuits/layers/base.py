@@ -109,7 +109,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
 
         Raises:
             TypeError: If ``device`` is neither, or ``shots`` is no integer.
-            ValueError: If ``shots`` is not positive.
+            ValueError: If ``shots`` is not positive, or the device has several numbers of shots.
         """
         layer = self.alias()
         layer.use_device(device, shots)
@@ -129,7 +129,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             shots: Number of shots of each circuit, by default those of the device itself.
 
         Raises:
-            TypeError: If ``device`` is neither.
+            TypeError: If ``device`` is neither, or ``shots`` is no integer.
             ValueError: If ``shots`` is not positive, or the device has several numbers of shots.
         """
         self.quantum_device, self.shots = resolve_device(device, shots)
@@ -147,7 +147,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             For parameters; None, which is PyTorch's own choice, with a quantum device.
 
         Raises:
-            TypeError: If ``device`` is neither.
+            TypeError: If ``device`` is neither, or ``shots`` is no integer.
             ValueError: If one of the options is given without a quantum device, or is out of range.
         """
         if is_of_torch(device):

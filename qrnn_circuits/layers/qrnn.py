@@ -159,7 +159,7 @@ class QRNNLayer(RecurrentLayer):
 
         Raises:
             TypeError: If ``device`` is neither, or ``shots`` is no integer.
-            ValueError: If ``shots`` is not positive.
+            ValueError: If ``shots`` is not positive, or the device has several numbers of shots.
         """
         layer = self.alias()
         layer.use_device(device, shots, realisation)

@@ -140,7 +140,7 @@ class QuantumReservoir(nn.Module):
 
         Raises:
             TypeError: If ``device`` is neither, or ``shots`` is no integer.
-            ValueError: If ``shots`` is not positive.
+            ValueError: If ``shots`` is not positive, or the device has several numbers of shots.
         """
         reservoir = self.__class__(
             self.layer.on(device, shots=shots), readout=self.readout, window=self.window

@@ -177,3 +177,10 @@ def test_sparse_matrices_are_told_apart_by_every_number() -> None:
     assert first.hash != second.hash
     assert first.hash == qml.SparseHamiltonian(csr_matrix(np.eye(4)), [0, 1]).hash
     assert (first + second).simplify().sparse_matrix().toarray()[0, 0] == 3
+
+
+def test_arrays_that_numpy_does_not_know_can_be_told_apart() -> None:
+    qml.device("qrnn.torch")
+    one, other = (qml.RX(torch.tensor([x, 0.5], dtype=torch.bfloat16), 0) for x in (0.5, 1.0))
+    assert one.hash == one.hash
+    assert one.hash != other.hash

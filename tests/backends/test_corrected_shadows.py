@@ -31,3 +31,16 @@ def test_wires_of_any_names_have_their_own_values(
     first, second = np.cos([0.4, 1.1])
     expected = [second, first + first * second]
     assert np.allclose(circuit(), expected if several else expected[1], atol=0.08)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_remembered_circuits_keep_every_observable(several: bool) -> None:
+    device = qml.device("qrnn.torch")
+
+    def tape(observable: qml.operation.Operator) -> qml.tape.QuantumScript:
+        shadow = qml.shadow_expval([observable] if several else observable, seed=7)
+        return qml.tape.QuantumScript([qml.Hadamard(0)], [shadow], shots=20_000)
+
+    found = qml.execute([tape(qml.X(0)), tape(qml.Z(0))], device, cache=True)
+    assert np.allclose(np.ravel(found), [1, 0], atol=0.08)
+    assert tape(qml.X(0)).hash == tape(qml.X(0)).hash

@@ -1,5 +1,6 @@
 """Arithmetic with measured values is that of numbers, in results and in conditions."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,21 @@ def test_values_are_equal_if_measurements_and_function_are() -> None:
     total = sum(others, m)
     assert qml.equal(total, total)
     assert not qml.equal(qml.var(total), qml.var(sum(others, 2 * m)))
+
+
+def test_functions_whose_results_differ_in_type_are_not_equal() -> None:
+    qml.device("qrnn.torch")
+    m = qml.measure(0)
+    for first, second in ((m == 1, 1 * m), (1 * m, 1.0 * m)):
+        assert not qml.equal(qml.counts(first), qml.counts(second))
+        assert qml.counts(first).hash != qml.counts(second).hash
+
+
+@pytest.mark.parametrize("function", [math.log, [1.0].__getitem__, lambda bit: bit * math.nan])
+def test_functions_without_a_number_for_each_outcome_equal_themselves(
+    function: Callable[[int], float],
+) -> None:
+    qml.device("qrnn.torch")
+    value = qml.ops.MeasurementValue(qml.measure(0).measurements, function)
+    assert qml.equal(value, value)
+    assert value.hash == value.hash

@@ -30,7 +30,12 @@ def trial_run(folder: Path, config: RunConfig) -> Trainer:
 
 
 def trial_runs(folder: Path, config: RunConfig, seeds: Sequence[int]) -> EnsembleTrainer:
-    """The runs of a trial of several seeds; the arguments and errors are as of one run.
+    """The runs of a trial of several seeds.
+
+    Args:
+        folder: Of the trial.
+        config: What the sweep's journal says of it, whose seed counts for nothing.
+        seeds: Those of the runs, in order.
 
     Raises:
         CheckpointError: A checkpoint cannot be used, or the folder holds other runs.
