@@ -9,11 +9,13 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from pennylane.measurements import CountsMP, MeasurementProcess
+from pennylane.measurements import CountsMP, MeasurementProcess, SampleMP
 from pennylane.ops import Conditional, MeasurementValue
 from pennylane.ops.functions.equal import _equal_dispatch
 from pennylane.typing import TensorLike
 from torch import Tensor
+
+from qrnn_backends.measurements import options_of
 
 
 def _with_numbers(self: MeasurementValue, function: Callable[[Any], Any]) -> MeasurementValue:
@@ -68,9 +70,9 @@ def _hash_of_conditional(self: Conditional) -> int:
     return hash((self.name, self.base.hash, self.meas_val.hash))
 
 
-def _hash_of_counts(self: CountsMP) -> int:
-    """That of other measurements, which has the measured values, and the option of counts."""
-    return hash((MeasurementProcess.hash.fget(self), self.all_outcomes))
+def _hash_with_options(self: CountsMP | SampleMP) -> int:
+    """That of other measurements, which has the measured values, and what else is asked for."""
+    return hash((MeasurementProcess.hash.fget(self), *options_of(self).items()))
 
 
 @_equal_dispatch.register  # type: ignore[untyped-decorator]
@@ -83,4 +85,4 @@ def _are_equal(first: MeasurementValue, second: MeasurementValue, **options: Any
 
 MeasurementValue.hash = property(_hash_of_value)
 Conditional.hash = property(_hash_of_conditional)
-CountsMP.hash = property(_hash_of_counts)
+CountsMP.hash = SampleMP.hash = property(_hash_with_options)

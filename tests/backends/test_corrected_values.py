@@ -146,6 +146,22 @@ def test_functions_whose_results_differ_in_type_are_not_equal() -> None:
         assert qml.counts(first).hash != qml.counts(second).hash
 
 
+def test_remembered_samples_and_counts_are_those_that_are_asked_for() -> None:
+    device = qml.device("qrnn.torch", seed=1)
+    tapes = [
+        qml.tape.QuantumScript([qml.X(0)], [measured], shots=3)
+        for measured in (
+            qml.sample(wires=0, dtype="int8"),
+            qml.sample(wires=0, dtype="float64"),
+            qml.counts(wires=0),
+            qml.counts(wires=0, all_outcomes=True),
+        )
+    ]
+    small, wide, some, every = qml.execute(tapes, device, diff_method=None, cache=True)
+    assert (small.dtype, wide.dtype) == (np.int8, np.float64)
+    assert (set(some), set(every)) == ({"1"}, {"0", "1"})
+
+
 @pytest.mark.parametrize("function", [math.log, [1.0].__getitem__, lambda bit: bit * math.nan])
 def test_functions_without_a_number_for_each_outcome_equal_themselves(
     function: Callable[[int], float],
