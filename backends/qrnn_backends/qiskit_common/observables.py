@@ -13,8 +13,6 @@ from pennylane.ops import CompositeOp, Pow, Prod, SProd, Sum, SymbolicOp
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
-from qrnn_backends.measurements import options_of
-
 # What a wire is measured in: the letter of a Pauli operator, or an object for any other basis.
 _Basis: TypeAlias = dict[Hashable, object]
 
@@ -118,11 +116,9 @@ def divided(tape: QuantumScript) -> tuple[list[QuantumScript], Combination]:
     offsets = [0.0] * len(tape.measurements)
 
     def term(measurement: MeasurementProcess, coefficient: float | None = None) -> Term:
-        # Equal ones may be asked for in different types of numbers.
-        key = measurement, *options_of(measurement).items()
-        if key not in known:
-            known[key] = _placed(measurement, circuits)
-        where = known[key]
+        if measurement not in known:
+            known[measurement] = _placed(measurement, circuits)
+        where = known[measurement]
         return Term(where.circuit, where.place, coefficient)
 
     anywhere = []
