@@ -1,3 +1,4 @@
+import gc
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +20,13 @@ from tests.dense import DenseCell, monomials_of_parities
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector the walk over all that was imported and collected."""
+    gc.collect()
+    gc.freeze()
+
 
 WIDE = Initialisation(bias_spread=0.5, weight_spread=0.5, theta_spread=0.5)
 

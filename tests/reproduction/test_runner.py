@@ -282,7 +282,7 @@ def test_what_was_ended_by_a_signal_goes_on_without_repeating_finished_runs(
 def test_interrupted_training_goes_on_after_its_last_checkpoint(
     experiment_file: Write, tmp_path: Path
 ) -> None:
-    text = ("steps = 4", "steps = 400\ncheckpoint_every = 5")
+    text = ("steps = 4", "steps = 200\ncheckpoint_every = 5")
     file = experiment_file(text, ("[0.01, 0.1]", "[0.1]"))
     experiment = read_experiment_file(file)
     out = tmp_path / "out"
@@ -293,7 +293,7 @@ def test_interrupted_training_goes_on_after_its_last_checkpoint(
     assert read_results(results_path(out, "tiny")) == []
     reproduce([experiment], out, processes=1)
     runs = stored_runs(experiment, out)
-    assert {run.figures["steps"] for run in runs.values()} == {400}
+    assert {run.figures["steps"] for run in runs.values()} == {200}
     # Known only of runs that were not interrupted.
     assert {run.seconds for run in runs.values()} == {None}
 
