@@ -53,15 +53,18 @@ def data(
     validation: Annotated[
         int, typer.Option(min=1, help="Training images, the last ones, to validate with.")
     ] = VALIDATION,
-    seed: Annotated[int, typer.Option(min=0, help="Of umap.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of umap; by default 0.", show_default=False)
+    ] = None,
 ) -> None:
     """Prepare raw handwritten digits for the task digits: qrnn data prepare RAW --out DIR.
 
     Images are scaled to 10x10 pixels and thresholded, or reduced to coordinates of 8 bits.
     """
     with usage_errors():
-        if reduce is not EmbeddingChoice.UMAP and dims is not None:
-            raise ValueError(f"dims is for --reduce umap, got {dims}")
+        for option, value in (("dims", dims), ("seed", seed)):
+            if reduce is not EmbeddingChoice.UMAP and value is not None:
+                raise ValueError(f"{option} is for --reduce umap, got {value}: leave it out")
         name = f"mnist-{_kind(reduce, dims, upright=deskew)}.npz"
         if (out / name).exists():
             raise FileExistsError(f"{out / name} exists: remove it, or name another folder")
@@ -80,7 +83,7 @@ def data(
         content = (
             prepare_pixels(digits, upright=deskew)
             if reduce is None
-            else prepare_coordinates(digits, reduce.value, dims, upright=deskew, seed=seed)
+            else prepare_coordinates(digits, reduce.value, dims, upright=deskew, seed=seed or 0)
         )
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(out / name, content)

@@ -214,7 +214,9 @@ def _question(
         asked = question(run.task, sequence, steps)
         return _Asked(run.model, asked.inputs, asked.outcomes, asked.right, sequence)
     if steps is not None:
-        raise ValueError(f"steps must be left out without sequence, got {steps}")
+        raise ValueError(
+            f"steps counts those of a test sequence, got {steps} and none: name one by --sequence"
+        )
     words = {"sampled": None, "unread": UNREAD}
     read = None if outcomes is None else _outcomes("outcomes", outcomes, words)
     return _Asked(run.model, _symbols("inputs", inputs or "0"), read, None, None)

@@ -79,8 +79,14 @@ def reproduce(
         if markdown is not None:
             from qrnn_circuits.reproduction.report import write_report
 
-            write_report(experiments, out, markdown)
+            missing = write_report(experiments, out, markdown)
             typer.echo(f"The report is in {markdown}.")
+            if missing:
+                text = (
+                    f"Left out of it: {', '.join(missing)}, since {out} has neither them nor the "
+                    "folders of their runs"
+                )
+                Console(stderr=True, highlight=False).print(plain(text), soft_wrap=True)
             return
     if report:
         print_tables(experiments, out, quick)

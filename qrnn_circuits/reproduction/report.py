@@ -53,6 +53,7 @@ class Page:
         text: Markdown.
         pictures: Name of the file and the figure of each chart.
         copies: Name of the file and the content of each picture that a measurement has left.
+        missing: Names of those that measurements have left elsewhere.
         results: The results of each experiment, stripped of what the page does not use.
 
     Example:
@@ -63,6 +64,7 @@ class Page:
     text: str
     pictures: Mapping[str, Any]
     copies: Mapping[str, bytes]
+    missing: Sequence[str]
     results: Mapping[str, Sequence[RunResult]]
 
 
@@ -83,7 +85,7 @@ def make_page(
         if done.get(each.name)
     }
     by_name = {each.name: each for each in experiments}
-    parts, pictures, copies = [_BEGINNING], {}, {}
+    parts, pictures, copies, missing = [_BEGINNING], {}, {}, []
     for experiment in experiments:
         if experiment.name not in kept:
             continue
@@ -96,35 +98,40 @@ def make_page(
                 name = f"{experiment.name}-{number + 1}.png"
                 pictures[name] = drawn
                 names.append(f"![{settings.y_label}]({beside}/{name})")
-        for name, (words, content) in _left_pictures(experiment, out).items():
-            copies[name] = content
-            names.append(f"![{words}]({beside}/{name})")
+        measured = {case for case, _ in kept[experiment.name]}
+        for name, (case, content) in _left_pictures(experiment, out).items():
+            if content is not None:
+                copies[name] = content
+                names.append(f"![{case}]({beside}/{name})")
+            elif case in measured:
+                missing.append(name)
         parts.append(_section(experiment, kept[experiment.name], names, beside))
     results = {name: [runs[key] for key in sorted(runs)] for name, runs in kept.items()}
-    return Page("\n".join(parts), pictures, copies, results)
+    return Page("\n".join(parts), pictures, copies, missing, results)
 
 
-def _left_pictures(experiment: Experiment, out: Path) -> dict[str, tuple[str, bytes]]:
-    """Words and content of the pictures that measurements have left, by name in the page."""
-    found = {}
+def _left_pictures(experiment: Experiment, out: Path) -> dict[str, tuple[str, bytes | None]]:
+    """Case and content, if it is there, of each picture of measurements, by name in the page."""
+    found: dict[str, tuple[str, bytes | None]] = {}
     for case in experiment.cases:
         for picture in experiment.pictures:
             name = f"{experiment.name}-{case.name}-{picture}".replace(",", "").replace(" ", "-")
             paths = [*sorted((out / experiment.name / case.name).glob(f"seed-*/{picture}"))]
-            for path in (*paths, out / name):
-                if path.is_file():
-                    found[name] = case.name, path.read_bytes()
-                    break
+            there = next((path for path in (*paths, out / name) if path.is_file()), None)
+            found[name] = case.name, None if there is None else there.read_bytes()
     return found
 
 
-def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> None:
+def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> Sequence[str]:
     """Writes the report, and beside it a folder with its pictures and raw results.
 
     Args:
         experiments: In the order of the report.
         out: Folder of the results.
         file: The page, such as ``reproduction.md``; the folder is ``reproduction`` then.
+
+    Returns:
+        Names of the pictures of measurements that the page lacks, since they are not in ``out``.
 
     Raises:
         OSError: If a file cannot be read or written.
@@ -156,6 +163,7 @@ def write_report(experiments: Sequence[Experiment], out: Path, file: Path) -> No
         write_atomically(folder / name, content)
     for name, runs in page.results.items():
         write_atomically(folder / f"{name}.jsonl", lines_of(runs))
+    return page.missing
 
 
 def stripped(run: RunResult, experiment: Experiment) -> RunResult:

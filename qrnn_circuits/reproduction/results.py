@@ -137,13 +137,16 @@ def _result(where: str, line: bytes) -> RunResult:
     for name, kind in _TYPES.items():
         if type(values[name]) is not kind:
             raise ValueError(f"{name} in {where} must be of {kind.__name__}: {way_out}")
-    check_integer(f"seed in {where}", values["seed"], 0)
-    if values["seconds"] is not None:
-        seconds = check_number(f"seconds in {where}", values["seconds"])
-        if seconds > _MOST_SECONDS:
-            raise ValueError(
-                f"seconds in {where} must be at most {_MOST_SECONDS:,}, got {seconds:g}: {way_out}"
-            )
+    try:
+        check_integer(f"seed in {where}", values["seed"], 0)
+        if values["seconds"] is not None:
+            seconds = check_number(f"seconds in {where}", values["seconds"])
+            if seconds > _MOST_SECONDS:
+                raise ValueError(
+                    f"seconds in {where} must be at most {_MOST_SECONDS:,}, got {seconds:g}"
+                )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{error}: {way_out}") from error
     return RunResult(**values)
 
 

@@ -163,18 +163,21 @@ def read_scalars(folder: Path, name: str) -> list[tuple[int, float]]:
         with open_file(path, _LIMIT):
             pass
     accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0})
-    with _without_warnings():
+    with _resumptions_untold():
         events = accumulator.Reload()
     return [(event.step, event.value) for event in events.Scalars(name)]
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
+def _resumptions_untold() -> Iterator[None]:
     """Keeps TensorBoard from telling of each resumption that TensorFlow was restarted."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return "TensorFlow restart" not in record.getMessage()
+
     logger = logging.getLogger("tensorboard")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.addFilter(other)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(other)

@@ -169,14 +169,14 @@ def joined_ranks() -> Iterator[Ranks]:
             f"the environment has WORLD_SIZE={size}, but not {', '.join(missing)}: start the "
             "command by torchrun, which sets them all, or unset WORLD_SIZE"
         )
-    for name in ("RANK", "LOCAL_RANK"):
-        _number(name, 0)
+    _number("RANK", 0)
+    local_rank = _number("LOCAL_RANK", 0)
     has_nccl = torch.cuda.is_available() and distributed.is_nccl_available()
     with reaching_the_others():
         distributed.init_process_group("cpu:gloo,cuda:nccl" if has_nccl else "gloo")
     try:
         rank = distributed.get_rank()
-        yield Ranks(rank, size, _number("LOCAL_RANK", 0))
+        yield Ranks(rank, size, local_rank)
     finally:
         distributed.destroy_process_group()
 

@@ -51,6 +51,7 @@ def test_what_is_prepared_is_what_the_task_reads(
     [
         (("--dims", "3"), "dims is for --reduce umap, got 3"),
         (("--reduce", "pca", "--dims", "8"), "dims is for --reduce umap, got 8"),
+        (("--reduce", "pca", "--seed", "1"), "seed is for --reduce umap, got 1: leave it out"),
         (("--validation", "60"), "must hold more than the 60 images of the validation, got 60"),
         (("--validation", "55", "--reduce", "pca"), "at least 8 training images, got 5"),
     ],

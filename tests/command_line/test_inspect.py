@@ -173,7 +173,7 @@ def test_without_qiskit_the_command_says_how_to_install_it(
         (("--inputs", "one"), "inputs must be whole numbers separated by commas, got 'one'"),
         (("--sequence", "0", "--inputs", "1"), "must be left out with sequence 0"),
         (("--sequence", "1024"), "sequence must be from 0 to 1023, got 1024"),
-        (("--steps", "2"), "steps must be left out without sequence, got 2"),
+        (("--steps", "2"), "name one by --sequence"),
         (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
         (("--realisation", "amplified,length=4"), "length must be odd"),
         (("--realisation", "best"), "best"),

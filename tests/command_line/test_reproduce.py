@@ -77,7 +77,22 @@ def test_the_report_prints_the_results_so_far_and_runs_nothing(
     page = tmp_path / "page.md"
     written = qrnn("reproduce", "--report", "--out", tmp_path / "out", "--markdown", page)
     assert written.exit_code == 0
+    assert written.stderr == ""
     assert "25.00 %" in page.read_text()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_pictures_that_a_report_lacks_are_named(
+    qrnn: Callable[..., Result], tmp_path: Path
+) -> None:
+    file = tmp_path / "tiny.toml"
+    file.write_text('pictures = ["sheet.png"]\n' + file.read_text())
+    result = RunResult("tiny", "all", 0, read_experiment_file(file).cases[0].settings, {})
+    append_results(tmp_path / "out" / "tiny.jsonl", [result])
+    arguments = ("--report", "--out", tmp_path / "out", "--markdown", tmp_path / "page.md")
+    written = qrnn("reproduce", *arguments)
+    assert written.exit_code == 0
+    assert written.stderr.startswith("Left out of it: tiny-all-sheet.png, since ")
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ def test_pictures_that_a_measurement_has_left_come_with_the_page(
     page = tmp_path / "page.md"
     name = "tiny-learning_rate=0.1-sheet.png"
     for _ in range(2):
-        write_report([experiment], out, page)
+        missing = write_report([experiment], out, page)
+        assert missing == ["tiny-learning_rate=0.01-sheet.png"]
         assert f"![learning_rate=0.1](page/{name})" in page.read_text()
         assert (tmp_path / "page" / name).read_bytes() == b"digits"
         out = tmp_path / "page"

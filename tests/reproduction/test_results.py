@@ -62,8 +62,18 @@ def test_a_file_of_a_cut_off_line_alone_has_no_results(tmp_path: Path) -> None:
         ("[]", "line 1 of .* is no result"),
         ('{"seed": 1}', "line 1 of .* is no result"),
         (json.dumps(vars(RESULT) | {"seed": "3"}), "seed in line 1 of .* must be of int"),
-        (json.dumps(vars(RESULT) | {"seconds": 1e30}), "seconds in line 1 of .* must be at most"),
-        (json.dumps(vars(RESULT) | {"seed": -3}), "seed in line 1 of .* must be at least 0"),
+        (
+            json.dumps(vars(RESULT) | {"seconds": 1e30}),
+            "seconds in line 1 of .* must be at most .*: remove the line",
+        ),
+        (
+            json.dumps(vars(RESULT) | {"seconds": "2"}),
+            "seconds in line 1 of .* must be a number, got '2': remove the line",
+        ),
+        (
+            json.dumps(vars(RESULT) | {"seed": -3}),
+            "seed in line 1 of .* must be at least 0, .*: remove the line",
+        ),
     ],
 )
 def test_a_line_that_is_no_result_is_refused(tmp_path: Path, line: str, message: str) -> None:
