@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
-from qrnn_backends.aer.simulation import Simulation, SimulationError, run
+from qrnn_backends.aer.simulation import Simulation, run
+from qrnn_backends.qiskit_common.aer_failures import without_idle_qubits
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError
 
 if TYPE_CHECKING:
-    from qiskit import QuantumCircuit
+    pass
 
 # Shots of each circuit, in search of those that postselection keeps.
 _MOST_DRAWN = 10_000_000
@@ -41,14 +42,10 @@ def sample(
     """
     circuits, simulator = simulation.prepare(programs)
     options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}
-    # Aer 0.18 fails on some conditions where it looks for idle qubits to leave out.
-    idle = any(map(_has_idle_qubits, circuits))
-    try:
-        result = run(simulator, circuits, enable_truncation=idle, **options)
-    except SimulationError:
-        if not idle:
-            raise
-        result = run(simulator, circuits, enable_truncation=False, **options)
+    result = without_idle_qubits(
+        circuits,
+        lambda truncated: run(simulator, circuits, enable_truncation=truncated, **options),
+    )
     return [
         _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
         for number, circuit in enumerate(circuits)
@@ -99,11 +96,6 @@ def sample_kept(
         share = max(fewest, 1) / drawn
         wanted = min(int(1.2 * (shots - fewest) / share) + 1, 10 * drawn, _MOST_DRAWN)
     return [values[:shots] for values in kept]
-
-
-def _has_idle_qubits(circuit: "QuantumCircuit") -> bool:
-    active = {qubit for instruction in circuit.data for qubit in instruction.qubits}
-    return bool(len(active) < circuit.num_qubits)
 
 
 def _bits(memory: Sequence[str] | None, shots: int, size: int) -> NDArray[np.uint8]:

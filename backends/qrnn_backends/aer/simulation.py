@@ -1,6 +1,5 @@
 """Where Aer runs programs: on ideal or noisy qubits that are all connected, or on a chip's."""
 
-import logging
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from cachetools import LRUCache
 
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
+from qrnn_backends.qiskit_common.aer_failures import SimulationError, failures_not_logged
 from qrnn_backends.qiskit_common.chip_model import ChipModel
 from qrnn_backends.qiskit_common.instructions import instructions
 from qrnn_backends.qiskit_common.program import Program, bind
@@ -20,17 +20,8 @@ if TYPE_CHECKING:
     from qiskit_aer.noise import NoiseModel
 
 _CACHED_CIRCUITS = 64
-_AERS_LOGGER = logging.getLogger("qiskit_aer.backends.aerbackend")
-# As C++ and Aer say it.
-_NO_MEMORY = re.compile(
-    r"bad_alloc|vector::reserve|length_error|Insufficient memory", re.IGNORECASE
-)
 
 _NOT_RUN = re.compile(r'contains invalid (?:instructions|parameters).* for "(\w+)" method')
-
-
-class SimulationError(RuntimeError):
-    """Aer gave up on a circuit."""
 
 
 def run(
@@ -48,28 +39,18 @@ def run(
     Raises:
         SimulationError: If Aer failed.
     """
-    _AERS_LOGGER.addFilter(_is_no_failure)
-    try:
+    with failures_not_logged():
         result = simulator.run(list(circuits), **options).result()
-    finally:
-        _AERS_LOGGER.removeFilter(_is_no_failure)
     if not result.success:
         reasons = {str(part.status) for part in result.results if not part.success}
         text = "; ".join(sorted(reasons)) or str(result.status)
-        if _NO_MEMORY.search(text):
-            text += " (there is not enough memory: take fewer shots or fewer wires)"
-        elif unknown := _NOT_RUN.search(text):
+        if unknown := _NOT_RUN.search(text):
             text = (
                 f"method {unknown.group(1)!r} does not run gates, angles or conditions of the "
                 "circuit: take method='automatic'"
             )
-        raise SimulationError(f"Aer failed: {text}")
+        raise SimulationError(text)
     return result
-
-
-def _is_no_failure(record: logging.LogRecord) -> bool:
-    """Whether Aer logs something else than a failure, which is raised here."""
-    return not record.getMessage().startswith("Simulation failed")
 
 
 class Simulation(Protocol):

@@ -1,12 +1,18 @@
 """Simulation of jobs on a local model of a chip."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from qrnn_backends.ibm.sampler import preferred_sampler
 from qrnn_backends.ibm.sampling import Pub
+from qrnn_backends.qiskit_common.aer_failures import (
+    SimulationError,
+    failures_not_logged,
+    without_idle_qubits,
+)
 from qrnn_backends.qiskit_common.chip_model import chip_model
 
 
@@ -21,6 +27,9 @@ def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> list[
 
     Returns:
         The sampler's result of each circuit.
+
+    Raises:
+        SimulationError: If Aer fails, for instance for want of memory.
     """
     from qiskit_aer import AerSimulator
 
@@ -28,12 +37,25 @@ def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> list[
     if not noise:
         simulator = AerSimulator()
     kind = preferred_sampler()
+
+    def run(content: tuple[Any, ...], own: int, truncated: bool) -> Any:  # noqa: ANN401
+        simulator.set_options(enable_truncation=truncated)
+        sampler = kind.sampler(
+            mode=simulator, options={"simulator": {"seed_simulator": own, **kind.local}}
+        )
+        with failures_not_logged() as reasons:
+            try:
+                found = sampler.run([content]).result()
+            except Exception:  # Whatever the sampler makes of results that are not there.
+                if not reasons:
+                    raise
+        if reasons:
+            raise SimulationError(reasons[-1])
+        return found
+
     results: list[Any] = []
     # With one seed for all, circuits that are alike would give the same shots.
     seeds = np.random.default_rng(seed).integers(1, 2**31, size=len(pubs))
     for pub, circuit, own in zip(pubs, circuits, seeds, strict=True):
-        sampler = kind.sampler(
-            mode=simulator, options={"simulator": {"seed_simulator": int(own), **kind.local}}
-        )
-        results += sampler.run([pub.coercible(circuit)]).result()
+        results += without_idle_qubits([circuit], partial(run, pub.coercible(circuit), int(own)))
     return results

@@ -5,7 +5,8 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrnn_backends.aer.exact import distributions
 from qrnn_backends.aer.sampling import readout_matrices, sample
-from qrnn_backends.aer.simulation import DirectSimulation, SimulationError
+from qrnn_backends.aer.simulation import DirectSimulation
+from qrnn_backends.qiskit_common.aer_failures import SimulationError
 from qrnn_backends.readout import NoShotsKeptError
 from tests.backends.tapes import program
 
