@@ -66,6 +66,7 @@ class Job:
     payload: dict[str, Any]
     status: str
     reason: str | None = None
+    read: bool = False
 
     @property
     def program(self) -> QuantumProgram:
@@ -220,6 +221,9 @@ class RuntimeServer:
     def _results(self, job: Job) -> str:
         if job.status != "Completed":
             return job.reason or ""
+        if job.read and job.payload.get("private"):
+            return ""
+        job.read = True
         if job.payload["program_id"] == "executor":
             return _executed(job)
         sampler = BackendSamplerV2(

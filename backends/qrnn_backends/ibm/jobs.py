@@ -1,6 +1,6 @@
 """Recorded batches at the service: sent as jobs, fetched in order, taken back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -86,7 +86,7 @@ class ServiceJobs:
         """
         where = f"job {record.id} on {record.backend}"
         names = self._names(record, number)
-        done: dict[str, Any] = {}
+        done: dict[str, Callable[[], Any]] = {}
         try:
             if wait and number > 1:
                 # A job that has failed already is not to wait for the others.
@@ -101,7 +101,8 @@ class ServiceJobs:
             raise JobFailedError(f"{where}: {error}") from None
         except JobPendingError as error:
             raise JobPendingError(f"{where}: {error}") from None
-        return [done[name] for name in names]
+        # Of a private job they can be read once, so that none is before all are there.
+        return [done[name]() for name in names]
 
     def cancel(self, job_id: str) -> None:
         """Takes all jobs of a batch back from the service; to do so twice is no error.
@@ -137,15 +138,17 @@ class ServiceJobs:
             )
         self._store.cancelled(job_id)
 
-    def _look(self, names: Sequence[str], done: dict[str, Any], *, wait: bool) -> None:
-        """Adds the results of jobs that have become ready."""
+    def _look(
+        self, names: Sequence[str], done: dict[str, Callable[[], Any]], *, wait: bool
+    ) -> None:
+        """Adds what reads the results of jobs that have become ready."""
         pending = []
         for place, name in enumerate(names, 1):
             which = "" if len(names) == 1 else f"number {place} of its {len(names)} jobs: "
             if name in done:
                 continue
             try:
-                done[name] = self._service.result(name, wait=wait)
+                done[name] = self._service.results(name, wait=wait)
             except JobFailedError as error:
                 raise type(error)(f"{which}{error}") from None
             except JobPendingError as error:

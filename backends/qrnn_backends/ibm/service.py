@@ -1,43 +1,25 @@
 """IBM's quantum computing service: connected late, asked again where the connection is lost."""
 
 import os
-import re
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from qrnn_backends.ibm.backoff import Backoff
+from qrnn_backends.ibm.connection import UNAUTHORISED, NoAccountError, connect, quiet, statuses
 from qrnn_backends.ibm.redaction import redacted, secrets_of, without_secrets
 from qrnn_circuits.job_store import JobError, JobPendingError
-from qrnn_circuits.optional_packages import require_modules
 
 _T = TypeVar("_T")
 
 # Of an HTTP answer that is worth asking again: too many requests, or trouble at the other end.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
-_UNAUTHORISED = frozenset({401, 403})
-# States of a job that stay.
+# How states of a job begin that stay; a reason may follow, as in CANCELLED - RAN TOO LONG.
 _FINAL = ("DONE", "ERROR", "CANCELLED")
 # Seconds between two looks at a job that is not done.
 _POLL_SECONDS = 2.0
-
-# How the client's warning begins if IBM Cloud does not turn the API key into an access token.
-_NO_ACCESS = "Unable to retrieve IBM Cloud access token"
-
-_NO_ACCOUNT = (
-    "no account of IBM Quantum is to be found, so nothing was sent. Save one once with\n"
-    "    from qiskit_ibm_runtime import QiskitRuntimeService\n"
-    '    QiskitRuntimeService.save_account(token="<your API key>", instance="<your CRN>")\n'
-    "or set the environment variables QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE. Chips whose names "
-    "begin with fake_, such as fake_fez, are simulated here and need no account."
-)
-
-
-class NoAccountError(ValueError):
-    """Qiskit Runtime finds no account, neither saved nor in the environment."""
 
 
 class ServiceError(JobError):
@@ -209,8 +191,8 @@ class RuntimeService:
         """
         return self._ask(lambda: self._tagged(tag), "look for the job")
 
-    def result(self, service_job: str, *, wait: bool = True) -> Any:  # noqa: ANN401
-        """The result of a job.
+    def results(self, service_job: str, *, wait: bool = True) -> Callable[[], Any]:
+        """Looks whether a job is done; what reads its results, which a private job gives once.
 
         Args:
             service_job: The service's name of it.
@@ -221,20 +203,31 @@ class RuntimeService:
             JobFailedError: If it failed, with the reason that the service gives.
             JobPendingError: If it is not done, and ``wait`` is false.
             NoAccountError: If there is no account.
-            ServiceError: If the service refuses, or cannot be reached.
+            ServiceError: If the service refuses, has no results, or cannot be reached; so does what
+                is returned.
         """
         doing = f"fetch the job {service_job}"
         job = self._ask(lambda: self._connected().job(service_job), doing)
-        while (status := self._ask(job.status, doing)) not in _FINAL:
+        while not (status := self._ask(job.status, doing)).startswith(_FINAL):
             if not wait:
                 raise JobPendingError(f"the job is {status} at the service ({service_job})")
             time.sleep(_POLL_SECONDS)
         if status == "CANCELLED":
             raise JobCancelledError(f"the job was cancelled ({service_job})")
-        if status == "ERROR":
-            reason = self._clean(str(self._ask(job.error_message, doing)))
+        if status != "DONE":
+            reason = self._clean(str(self._ask(job.error_message, doing) or status))
             raise JobFailedError(f"the job failed, and the service says: {reason}")
-        return self._ask(job.result, doing)
+
+        def read() -> Any:  # noqa: ANN401
+            found = self._ask(job.result, doing)
+            if found is None:
+                raise ServiceError(
+                    f"cannot {doing}: the service has no results of it any more, as of a private "
+                    "job that was read before; submit it again"
+                )
+            return found
+
+        return read
 
     def cancel(self, service_job: str) -> str:
         """Takes a job back, unless it has ended already.
@@ -243,8 +236,8 @@ class RuntimeService:
             service_job: The service's name of it.
 
         Returns:
-            The state that it ended in: ``"CANCELLED"``, also where it was so before, ``"DONE"`` or
-            ``"ERROR"``.
+            The state that it ended in: ``"CANCELLED"``, also where it was so before, ``"DONE"``,
+            ``"ERROR"``, or one with a reason.
 
         Raises:
             NoAccountError: If there is no account.
@@ -254,13 +247,13 @@ class RuntimeService:
 
         def cancel() -> str:
             job = self._connected().job(service_job)
-            if (status := str(job.status())) in _FINAL:
+            if (status := str(job.status())).startswith(_FINAL):
                 return status
             try:
                 job.cancel()
             except RuntimeInvalidStateError:
                 # It may have ended since.
-                if (status := str(job.status())) not in _FINAL:
+                if not (status := str(job.status())).startswith(_FINAL):
                     raise
                 return status
             return "CANCELLED"
@@ -269,21 +262,7 @@ class RuntimeService:
 
     def _connected(self) -> Any:  # noqa: ANN401
         if self._service is None:
-            require_modules("qiskit_ibm_runtime")
-            from qiskit_ibm_runtime import QiskitRuntimeService
-
-            options = {"channel": self._channel, "instance": self._instance}
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                service = QiskitRuntimeService(
-                    **{name: value for name, value in options.items() if value is not None}
-                )
-            # The client goes on without an access token, and waits a minute at every request.
-            for warning in caught:
-                if _NO_ACCESS in str(warning.message):
-                    raise _NoAccessError(str(warning.message))
-                warnings.warn(warning.message, warning.category, stacklevel=2)
-            self._service = service
+            self._service = connect(self._channel, self._instance)
         return self._service
 
     def _names(self, service: Any) -> list[str]:  # noqa: ANN401
@@ -306,8 +285,6 @@ class RuntimeService:
 
     def _ask(self, action: Callable[[], _T], doing: str) -> _T:
         """Runs an action, again while the connection is lost."""
-        from qiskit_ibm_runtime.accounts import AccountNotFoundError
-
         self._saved = None
         waits = self._backoff.waits()
         while True:
@@ -315,8 +292,6 @@ class RuntimeService:
             try:
                 with quiet(), redacted(self._clean):
                     return action()
-            except AccountNotFoundError:
-                failure = NoAccountError(_NO_ACCOUNT)
             except (JobError, NoAccountError):
                 raise
             except Exception as error:
@@ -330,11 +305,11 @@ class RuntimeService:
 
     def _failure(self, error: Exception, doing: str) -> ServiceError:
         """What is told of an error of the client."""
-        statuses = _statuses(error)
+        found = statuses(error)
         text = self._clean(str(error)).strip("'\"")
-        if statuses & _UNAUTHORISED:
+        if found & UNAUTHORISED:
             text = f"the service does not accept the account's token. {text}"
-        elif -1 in statuses or statuses & _PASSING:
+        elif -1 in found or found & _PASSING:
             return ConnectionLostError(
                 f"cannot {doing}: the service did not answer {self._backoff.attempts} times. {text}"
             )
@@ -357,44 +332,3 @@ class RuntimeService:
                 accounts = QiskitRuntimeService.saved_accounts()
                 self._saved = [each for one in accounts.values() for each in secrets_of(one)]
         return self._saved
-
-
-def _statuses(error: BaseException) -> set[int]:
-    """HTTP statuses of an error and those behind it; -1 stands for no answer."""
-    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
-    from requests import RequestException
-
-    found: set[int] = set()
-    current: BaseException | None = error
-    while current is not None:
-        if isinstance(current, IBMNotAuthorizedError):
-            found.add(401)
-        elif isinstance(current, (RequestException, ConnectionError, TimeoutError)):
-            response = getattr(current, "response", None)
-            found.add(-1 if response is None else response.status_code)
-        else:
-            # Of the errors of Qiskit's client and of IBM Cloud's; -1 is the client's own sign.
-            status = getattr(current, "status_code", None)
-            found.update([status] if isinstance(status, int) else [])
-        current = current.__cause__ or current.__context__
-    return found
-
-
-class _NoAccessError(Exception):
-    """IBM Cloud gives no access token; its own words may repeat the API key."""
-
-    def __init__(self, text: str) -> None:
-        found = re.search(r"Status code: (\d+)", text)
-        status = None if found is None else int(found[1])
-        super().__init__(f"IBM Cloud gives no access token (status {status or 'unknown'}).")
-        # An unknown key is a bad request there.
-        self.status_code = 401 if status in _UNAUTHORISED | {400} else -1
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without a warning that may hold a credential."""
-    with warnings.catch_warnings():
-        # The request that follows would take a minute and fail.
-        warnings.filterwarnings("error", _NO_ACCESS)
-        yield

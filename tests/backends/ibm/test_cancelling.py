@@ -78,7 +78,7 @@ def test_a_refusal_is_told_and_the_job_goes_on(
     np.testing.assert_array_equal(device().fetch(waiting), [[0, 0, 0, 1]])
 
 
-@pytest.mark.parametrize("outcome", ["Completed", "Failed"])
+@pytest.mark.parametrize("outcome", ["Completed", "Failed", "Cancelled - Ran too long"])
 def test_a_job_that_has_ended_at_the_service_is_not_cancelled(
     waiting: SubmittedJob, server: RuntimeServer, path: Path, outcome: str
 ) -> None:

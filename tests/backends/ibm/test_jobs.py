@@ -130,6 +130,42 @@ def test_the_status_of_a_batch_follows_its_jobs(
     assert JobStore(path).get(job).status is JobStatus.FAILED
 
 
+def test_results_that_can_be_read_once_are_read_when_all_jobs_are_done(
+    device: Callable[..., IBMDevice], server: RuntimeServer
+) -> None:
+    job = device(options={"environment": {"private": True}}).submit(flips())
+    *done, last = server.jobs.values()
+    last.status = "Queued"
+    for _ in range(2):
+        with pytest.raises(JobPendingError, match="number 3 of its 3 jobs: the job is QUEUED"):
+            device(None).fetch(job, wait=False)
+    assert not any(sent.read for sent in done)
+    last.status = "Completed"
+    check(device(None).fetch(job))
+
+
+def test_results_that_were_read_elsewhere_are_no_damaged_record(
+    device: Callable[..., IBMDevice], server: RuntimeServer
+) -> None:
+    job = device(options={"environment": {"private": True}}).submit([flip()])
+    (sent,) = server.jobs.values()
+    sent.read = True
+    with pytest.raises(ServiceError, match="has no results of it any more, as of a private job"):
+        device(None).fetch(job)
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_the_service_stops_because_it_runs_too_long_has_failed(
+    device: Callable[..., IBMDevice], server: RuntimeServer, path: Path, wait: bool
+) -> None:
+    job = device().submit([flip()])
+    (sent,) = server.jobs.values()
+    sent.status = "Cancelled - Ran too long"
+    with pytest.raises(JobFailedError, match="the service says: CANCELLED - RAN TOO LONG"):
+        device(None).fetch(job, wait=wait)
+    assert JobStore(path).get(job).status is JobStatus.FAILED
+
+
 def test_jobs_whose_answers_were_lost_are_found_by_their_tags(
     device: Callable[..., IBMDevice], server: RuntimeServer, path: Path
 ) -> None:

@@ -14,11 +14,11 @@ pytest.importorskip("qiskit_ibm_runtime")
 from qiskit_ibm_runtime import QiskitRuntimeService
 
 from qrnn_backends.ibm.backoff import Backoff
+from qrnn_backends.ibm.connection import NoAccountError
 from qrnn_backends.ibm.device import IBMDevice
 from qrnn_backends.ibm.service import (
     ConnectionLostError,
     JobFailedError,
-    NoAccountError,
     RuntimeService,
     ServiceError,
 )
@@ -163,6 +163,25 @@ def test_no_account_is_said_with_how_to_save_one(
             use([flip()])
     assert not server.requests
     assert JobStore(path).records() == []
+
+
+def test_a_damaged_file_of_accounts_is_told_without_what_is_in_it(
+    device: Callable[..., IBMDevice],
+    server: RuntimeServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.delenv("QISKIT_IBM_TOKEN")
+    (tmp_path / "accounts.json").write_text('{"default": {"token": "' + TOKEN)
+    with pytest.raises(
+        NoAccountError, match=r"accounts .* cannot be read.*`qrnn doctor`"
+    ) as caught:
+        device().submit([flip()])
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert TOKEN not in f"{error} {vars(error)}"
+        error = error.__cause__ or error.__context__
+    assert not server.requests
 
 
 def test_a_saved_account_is_used(
