@@ -66,7 +66,12 @@ class RuntimeChip:
         """
         from qiskit_aer.noise.device import readout_error_values
 
-        errors = readout_error_values(self.backend.properties())
+        properties = self.backend.properties()
+        if properties is None:
+            raise ValueError(
+                f"mitigation must be None: {self.name} has no calibration data just now"
+            )
+        errors = readout_error_values(properties)
 
         def matrix(qubit: int) -> NDArray[np.float64]:
             if errors[qubit] is None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import inf
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -125,7 +126,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             raise TypeError(
                 f"noise must be True or False on qrnn.ibm, whose backend is the chip, got {noise!r}"
             )
-        if max_usage is not None and not (isinstance(max_usage, Real) and max_usage > 0):
+        if channel == "local":
+            raise ValueError(
+                "channel must be one of IBM's service, got 'local': a local model is given as the "
+                "backend, such as backend='fake_fez'"
+            )
+        if max_usage is not None and not (isinstance(max_usage, Real) and 0 < max_usage < inf):
             raise ValueError(f"max_usage must be a positive number of seconds, got {max_usage!r}")
         level = plain(optimization_level)
         if not (isinstance(level, int) and level in range(4)):

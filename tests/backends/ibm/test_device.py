@@ -300,6 +300,8 @@ def test_a_backend_object_will_do(device: MakeDevice, path: Path) -> None:
         ({"max_usage": 0}, "max_usage must be a positive number of seconds, got 0"),
         ({"optimization_level": 4}, "optimization_level must be a whole number from 0 to 3, got 4"),
         ({"optimization_level": "3"}, r"from 0 to 3, got '3'"),
+        ({"max_usage": np.inf}, "max_usage must be a positive number of seconds, got inf"),
+        ({"channel": "local"}, "channel must be one of IBM's .*'local': .* backend='fake_fez'"),
         ({"max_usage": "10"}, r"positive number of seconds, got '10'"),
         ({"wires": 6}, "fake_manila has 5 qubits, but wires are 6"),
         ({"mitigation": "m4"}, "mitigation must be one of m3, .*got 'm4'"),

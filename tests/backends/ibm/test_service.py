@@ -135,6 +135,24 @@ def test_readout_errors_are_recorded_as_the_service_gives_them(
     np.testing.assert_allclose(device(None).fetch(job), [[0, 0, 0, 1]], atol=1e-6)
 
 
+def test_mitigation_is_refused_where_the_service_has_no_calibration_data(
+    device: Callable[..., IBMDevice],
+    server: RuntimeServer,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = server.answer
+
+    def without_data(method: str, path: str, *rest: object) -> object:
+        return {} if path.endswith("/properties") else answer(method, path, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(server, "answer", without_data)
+    with pytest.raises(ValueError, match="mitigation must be None: ibm_manila has no calibration"):
+        device(mitigation="m3").submit([flip()])
+    assert JobStore(path).records() == []
+    device().submit([flip()])
+
+
 def test_usage_above_the_limit_is_refused_before_anything_is_recorded_or_sent(
     device: Callable[..., IBMDevice],
     server: RuntimeServer,
