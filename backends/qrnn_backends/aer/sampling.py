@@ -1,7 +1,6 @@
 """Samples of programs' bits: one run of Aer for many programs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from qrnn_backends.qiskit_common.aer_failures import without_idle_qubits
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError
-
-if TYPE_CHECKING:
-    pass
 
 # Shots of each circuit, in search of those that postselection keeps.
 _MOST_DRAWN = 10_000_000
