@@ -115,12 +115,18 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
     """Checks observables: shots have no values that are not real.
 
     Raises:
-        ValueError: If one is not Hermitian.
+        ValueError: If one, or a term of a sum, is not Hermitian.
     """
     for measurement in () if is_traced() else measurements:
         if measurement.obs is not None and not _is_hermitian(measurement.obs):
             observable = " ".join(str(measurement.obs).split())
-            raise ValueError(f"observables must be Hermitian, got {observable}")
+            hint = ""
+            if isinstance(measurement.obs, Sum):
+                hint = (
+                    ", of a sum each term: where the sum as a whole is, give "
+                    "qml.Hermitian(qml.matrix(observable), observable.wires)"
+                )
+            raise ValueError(f"observables must be Hermitian, got {observable}{hint}")
 
 
 # Of entries that may be in single precision, relative to the largest.
@@ -138,7 +144,7 @@ def _is_hermitian(observable: Operator) -> bool:
         return _is_hermitian(observable.base)
     if isinstance(observable, qml.SparseHamiltonian):
         return _is_self_adjoint(observable.sparse_matrix())
-    given = qml.Hermitian | Prod | SymbolicOp
+    given = qml.Hermitian | qml.GlobalPhase | Prod | SymbolicOp
     return not isinstance(observable, given) or _is_self_adjoint(matrix_of(observable))
 
 

@@ -157,8 +157,10 @@ def with_identity_on_wires(
         # More wires than one tell no more.
         acting = qml.Identity((observable.wires or wires)[:1])
         if not identity:
-            # A sum of nothing is none of it.
-            acting = sum(observable.pauli_rep.values()) * acting
+            # A sum of nothing is none of it, and a phase that is real is 1 or -1.
+            words = observable.pauli_rep
+            factors = np.real(observable.eigvals()) if words is None else words.values()
+            acting = sum(factors) * acting
         return type(measurement)(obs=acting, **options_of(measurement))
 
 

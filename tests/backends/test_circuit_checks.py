@@ -156,6 +156,11 @@ def test_unitaries_may_be_sparse(name: str, queue: Callable[[], object], expecte
         lambda: qml.Hermitian(np.diag([1.0, 2.0]), 0) @ qml.X(0),
         lambda: qml.Hermitian(np.array([[0.0, 1.0], [0.0, 0.0]]), 0) + qml.Projector([1], 1),
         lambda: qml.SparseHamiltonian(csr_matrix([[0.0, 1.0], [0.0, 0.0]]), 0),
+        lambda: qml.GlobalPhase(0.3, 0),
+        lambda: qml.GlobalPhase(0.3),
+        lambda: 2 * qml.GlobalPhase(0.3, 0) @ qml.Z(1),
+        # Each term of a sum, of which shots are taken by itself.
+        lambda: qml.exp(qml.Z(0), 0.3j) + qml.exp(qml.Z(0), -0.3j),
     ],
 )
 @pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])

@@ -256,3 +256,15 @@ def test_sparse_observables_within_others_are_refused_in_words(
 
         with pytest.raises(ValueError, match="SparseHamiltonian must stand alone"):
             qml.set_shots(circuit, shots)()
+
+
+@pytest.mark.parametrize("shots", [None, 10])
+@pytest.mark.parametrize("name", ["qrnn.torch", "qrnn.aer"])
+def test_a_real_phase_of_no_wires_is_its_sign(name: str, shots: int | None) -> None:
+    @qml.set_shots(shots)  # type: ignore[untyped-decorator]
+    @qml.qnode(qml.device(name))  # type: ignore[untyped-decorator]
+    def circuit() -> object:
+        qml.Hadamard(0)
+        return qml.expval(qml.GlobalPhase(np.pi)), qml.var(qml.GlobalPhase(np.pi))
+
+    assert circuit() == pytest.approx((-1.0, 0.0))
