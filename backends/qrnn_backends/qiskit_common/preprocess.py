@@ -7,7 +7,6 @@ import pennylane as qml
 from pennylane.devices import ExecutionConfig
 from pennylane.devices.default_qubit import observable_accepts_sampling
 from pennylane.devices.preprocess import (
-    device_resolve_dynamic_wires,
     null_postprocessing,
     validate_device_wires,
     validate_measurements,
@@ -28,6 +27,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
+from qrnn_backends.dynamic_wires import resolve_dynamic_wires
 from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.measurements import (
@@ -110,7 +110,7 @@ def measured_circuits(
     A batch of parameters and observables that do not commute are then yet to be divided.
     """
     pipeline = CompilePipeline()
-    pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
+    pipeline.add_transform(resolve_dynamic_wires, wires)
     pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)
     pipeline.add_transform(

@@ -11,7 +11,6 @@ from pennylane.devices.default_qubit import (
 )
 from pennylane.devices.preprocess import (
     decompose,
-    device_resolve_dynamic_wires,
     no_sampling,
     null_postprocessing,
     validate_device_wires,
@@ -28,6 +27,7 @@ from pennylane.wires import Wires
 
 from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
+from qrnn_backends.dynamic_wires import resolve_dynamic_wires
 from qrnn_backends.gradients import check_interface, right_rule
 from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.measurements import check_sparse, with_identity_on_wires, with_known_values
@@ -119,7 +119,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
     pipeline.add_transform(defer_where_needed, method, "branches")
     if method == "deferred":
         expand()
-    pipeline.add_transform(device_resolve_dynamic_wires, wires=wires, allow_resets=True)
+    pipeline.add_transform(resolve_dynamic_wires, wires)
     pipeline.add_transform(validate_device_wires, wires, name=name)
     pipeline.add_transform(_identities_on_wires, wires=wires)
     pipeline.add_transform(
