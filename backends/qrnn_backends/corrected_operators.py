@@ -4,13 +4,15 @@ Importing this registers the corrections with PennyLane, whose own transforms ne
 tape comes to a device.
 """
 
+import sys
 from collections.abc import Sequence
 from copy import copy
 from hashlib import blake2b
+from typing import Any
 
 import pennylane as qml
 from pennylane.operation import Operator
-from pennylane.ops import Evolution, Exp
+from pennylane.ops import CompositeOp, Evolution, Exp, Pow, ScalarSymbolicOp, SymbolicOp
 from pennylane.ops.functions import bind_new_parameters
 from pennylane.typing import TensorLike
 from scipy.sparse import csr_array, issparse
@@ -34,6 +36,13 @@ def _bind_controlled_unitary(
 
 
 @bind_new_parameters.register  # type: ignore[untyped-decorator]
+def _bind_symbolic(operation: SymbolicOp, parameters: Sequence[TensorLike]) -> SymbolicOp:
+    """Without a copy of the base, whose coefficient may be a tensor that cannot be copied."""
+    options = {name: value for name, value in operation.hyperparameters.items() if name != "base"}
+    return type(operation)(bind_new_parameters(operation.base, parameters), **options)
+
+
+@bind_new_parameters.register  # type: ignore[untyped-decorator]
 def _bind_evolution(operation: Evolution, parameters: Sequence[TensorLike]) -> Evolution:
     """With the generator, whose coefficients PennyLane looks for among the parameters."""
     return Evolution(operation.base, *parameters)
@@ -49,6 +58,37 @@ def _has_decomposition(exponential: Exp) -> bool:
 
 _given = Exp.has_decomposition
 Exp.has_decomposition = property(_has_decomposition, doc=_given.__doc__)
+
+
+def _axes_of_operands(operation: CompositeOp) -> tuple[int, ...]:
+    """Numbers of axes of all parameters without a batch, which PennyLane asks for to divide one."""
+    return tuple(axes for operand in operation.operands for axes in operand.ndim_params)
+
+
+def _axes_of_scaled(operation: ScalarSymbolicOp) -> tuple[int, ...]:
+    """Those of a coefficient and of what it is of; the generator of an evolution has none."""
+    axes: tuple[int, ...] = (0, *operation.base.ndim_params)[: operation.num_params]
+    return axes
+
+
+CompositeOp.ndim_params = property(_axes_of_operands, doc=_axes_of_operands.__doc__)
+ScalarSymbolicOp.ndim_params = property(_axes_of_scaled, doc=_axes_of_scaled.__doc__)
+
+
+def _is_special_unitary(operation: Operator) -> bool:
+    """Whether a controlled gate is one of SU(2) by its matrix, and decomposed as such.
+
+    PennyLane takes a batch of matrices for one, and differentiates no matrix of a power.
+    """
+    if isinstance(operation, Pow) and any(map(qml.math.requires_grad, operation.data)):
+        return False
+    return operation.batch_size is None and bool(_given_special(operation))
+
+
+# PennyLane has a function of the module's name.
+_controlled: Any = sys.modules[qml.ops.Controlled.__module__]
+_given_special = _controlled._is_single_qubit_special_unitary
+_controlled._is_single_qubit_special_unitary = _is_special_unitary
 
 
 def _rotation(base: Operator, coefficient: TensorLike) -> list[Operator]:

@@ -16,6 +16,7 @@ from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
 import qrnn_backends.corrected_operators
+import qrnn_backends.corrected_powers
 import qrnn_backends.corrected_products
 import qrnn_backends.corrected_shadows
 import qrnn_backends.corrected_values  # noqa: F401

@@ -184,3 +184,57 @@ def test_arrays_that_numpy_does_not_know_can_be_told_apart() -> None:
     one, other = (qml.RX(torch.tensor([x, 0.5], dtype=torch.bfloat16), 0) for x in (0.5, 1.0))
     assert one.hash == one.hash
     assert one.hash != other.hash
+
+
+CONTROLLED: dict[str, Callable[[Any], qml.operation.Operator]] = {
+    "Rot": lambda angle: qml.Rot(angle, 0.3, angle, 0),
+    "U1": lambda angle: qml.U1(angle, 0),
+    "a matrix": lambda angle: qml.QubitUnitary(qml.matrix(qml.IsingXY(angle, [0, 1])), [0, 1]),
+    "FermionicSWAP": lambda angle: qml.FermionicSWAP(angle, [0, 1]),
+    "a product": lambda angle: qml.prod(qml.RX(angle, 0), qml.RY(0.4, 1)),
+    "an evolution": lambda angle: qml.prod(qml.evolve(qml.X(0), 0.3), qml.RY(angle, 1)),
+}
+
+
+@pytest.mark.parametrize("controls", [[2], [2, 3]])
+@pytest.mark.parametrize("gate", CONTROLLED)
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_batch_of_controlled_gates_is_each_of_them(
+    name: str, gate: str, controls: list[int]
+) -> None:
+    def circuit(angle: Any) -> object:  # noqa: ANN401
+        for wire in range(4):
+            qml.RY(0.6 + 0.3 * wire, wire)
+        qml.ctrl(CONTROLLED[gate](angle), controls)
+        return qml.expval(qml.X(0) @ qml.Y(2)), qml.probs(wires=[0, 1])
+
+    def by_hand(angle: float) -> list[Any]:
+        state = reduce(np.kron, [qml.RY(0.6 + 0.3 * wire, 0).matrix()[:, 0] for wire in range(4)])
+        matrix = qml.matrix(CONTROLLED[gate](angle), wire_order=[0, 1])
+        inner = 2 ** len(controls)
+        select = np.diag(np.arange(inner) == inner - 1).astype(float)
+        whole = np.kron(np.eye(4), np.eye(inner) - select) + np.kron(matrix, select)
+        state = np.kron(whole, np.eye(4 // inner)) @ state
+        observable = reduce(np.kron, [X, ID, Y, ID])
+        probabilities = (abs(state) ** 2).reshape(4, 4).sum(1)
+        return [np.real(state.conj() @ observable @ state), probabilities]
+
+    for batch in ([0.9], [0.9, -1.7], [0.9, -1.7, 2.6]):
+        found = qml.QNode(circuit, qml.device(name))(np.array(batch))
+        for result, right in zip(found, zip(*map(by_hand, batch), strict=True), strict=True):
+            assert result == pytest.approx(np.stack(right))
+        sampled = qml.set_shots(qml.QNode(circuit, qml.device(name, seed=1)), 10)(np.array(batch))
+        assert [np.shape(result) for result in sampled] == [(len(batch),), (len(batch), 4)]
+
+
+def test_evolutions_are_controlled_by_computed_tensors() -> None:
+    @qml.qnode(qml.device("qrnn.aer"))  # type: ignore[untyped-decorator]
+    def circuit(time: Any) -> object:  # noqa: ANN401
+        qml.Hadamard(1)
+        qml.ctrl(qml.evolve(qml.X(0) + 0.5 * qml.Z(0), 2 * time), 1)
+        return qml.expval(qml.Z(0))
+
+    time = torch.tensor(TIME, dtype=torch.float64, requires_grad=True)
+    evolved = expm(-2j * TIME * (X + 0.5 * Z))[:, 0]
+    expected = 0.5 + 0.5 * (abs(evolved[0]) ** 2 - abs(evolved[1]) ** 2)
+    assert circuit(time).item() == pytest.approx(expected)

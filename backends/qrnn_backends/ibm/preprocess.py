@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pennylane as qml
 from pennylane.tape import QuantumScript
 from pennylane.transforms.core import CompilePipeline
 from pennylane.typing import Result
@@ -67,14 +66,13 @@ def job_of(
             )
     circuits: list[QuantumScript] = []
     recipes = []
-    prepared, _ = pipeline(tuple(tapes))
-    check_measured(prepared)
-    for tape in prepared:
-        batched = tape.batch_size is not None
-        entries = qml.transforms.broadcast_expand(tape)[0] if batched else [tape]
+    check_measured(tapes)
+    for tape in tapes:
+        entries, _ = pipeline((tape,))
         parts = [divided(entry) for entry in entries]
         circuits += [circuit for part, _ in parts for circuit in part]
-        recipes.append(Recipe(tuple(combination for _, combination in parts), batched))
+        combinations = tuple(combination for _, combination in parts)
+        recipes.append(Recipe(combinations, tape.batch_size is not None))
     return circuits, recipes
 
 

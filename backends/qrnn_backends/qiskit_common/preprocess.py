@@ -94,7 +94,6 @@ def sampled_circuits(
             default it takes such tapes for ones with many shots.
     """
     pipeline = measured_circuits(config, name, wires, exact)
-    pipeline.add_transform(divide_batch)
     pipeline.add_transform(split_observables, without_shots=exact is None)
     return pipeline
 
@@ -105,9 +104,9 @@ def measured_circuits(
     wires: Wires | None,
     exact: Callable[[MeasurementProcess], bool] | None = None,
 ) -> CompilePipeline:
-    """Those of :func:`sampled_circuits` that leave one tape each.
+    """Those of :func:`sampled_circuits` that leave one tape for each entry of a batch.
 
-    A batch of parameters and observables that do not commute are then yet to be divided.
+    Observables that do not commute are then yet to be divided.
     """
     pipeline = CompilePipeline()
     pipeline.add_transform(resolve_dynamic_wires, wires)
@@ -199,6 +198,7 @@ def decompose(
 ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
     """Leaves gates that Qiskit has, measurements and conditions, with numbers for parameters.
 
+    It leaves one tape for each entry of a batch, which few of PennyLane's decompositions take.
     PennyLane's own decomposition would leave measurements inside of other operations unseen.
     Neurons stay whole unless measurements of theirs are to be deferred:
     :func:`~.program.programs` decomposes equal ones once.
@@ -217,8 +217,10 @@ def decompose(
         DeviceError: If an operation has no Qiskit gate, no decomposition and no matrix.
     """
     # Gradients are taken outside of the device, so that these tensors need none.
-    (tape,), combine = qml.transforms.convert_to_numpy_parameters(tape)
-
+    (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
+    entries, combine = divide_batch(tape)
+    # What entries share is decomposed once.
+    known: dict[int, list[Operator]] = {}
     deferred = defers(tape, method, without_shots)
 
     def parts(operation: Operator) -> Iterable[Operator]:
@@ -226,15 +228,19 @@ def decompose(
             deferred and operation.realisation.measures
         ):
             return [operation]
-        return basic_operations(operation)
+        if id(operation) not in known:
+            known[id(operation)] = list(basic_operations(operation))
+        return known[id(operation)]
 
+    decomposed = []
     with qml.QueuingManager.stop_recording():
         try:
-            operations = [part for operation in tape.operations for part in parts(operation)]
+            for entry in entries:
+                operations = [part for operation in entry.operations for part in parts(operation)]
+                decomposed.append(entry.copy(operations=operations))
         except TypeError as error:
             raise DeviceError(f"not supported on {name}: {error}") from error
-    decomposed = tape.copy(operations=operations)
     if wires is None and not are_numbers(tape.wires):
         numbers = {wire: number for number, wire in enumerate(tape.wires)}
-        (decomposed,), _ = qml.map_wires(decomposed, numbers)
-    return (decomposed,), combine
+        decomposed = [qml.map_wires(entry, numbers)[0][0] for entry in decomposed]
+    return tuple(decomposed), combine
