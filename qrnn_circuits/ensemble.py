@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.cells.sparsity import parity_angles
+from qrnn_circuits.checks import check_number, plain
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, group_losses
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.sequences import acceptance_per_step, checked_steps
 from qrnn_circuits.simulation.ensemble import EnsembleSimulation
-from qrnn_circuits.tracing import full_precision
+from qrnn_circuits.tracing import full_precision, renew_parameters
 
 # Numbers in the states and operators of networks that are computed together: of more, nothing is
 # left to be gained, and caches are too small for them.
@@ -62,9 +63,16 @@ class Ensemble(nn.Module):
             networks: At least one.
 
         Raises:
+            TypeError: If one is no network.
             ValueError: If there is none, or they differ in more than their numbers.
         """
         super().__init__()
+        for network in networks:
+            if not isinstance(network, RecurrentNetwork):
+                raise TypeError(
+                    "networks must be RecurrentNetworks, such as QRNN, got a "
+                    f"{type(network).__name__}"
+                )
         if not networks:
             raise ValueError("networks must be at least one, got none")
         self.networks = nn.ModuleList(networks)
@@ -107,6 +115,9 @@ class Ensemble(nn.Module):
                 acceptable to a network.
             TypeError: If a tensor has the wrong type.
         """
+        renew_parameters(self)
+        if not isinstance(acceptance_weight, Tensor):
+            acceptance_weight = check_number("acceptance_weight", plain(acceptance_weight))
         options: _Options = {"kind": kind, "acceptance_weight": acceptance_weight}
         given = [inputs, outcomes, *([] if scored is None else [scored])]
         for tensor in given:
@@ -115,10 +126,12 @@ class Ensemble(nn.Module):
                     "inputs, outcomes and scored must be tensors, a batch for each network, got a "
                     f"{type(tensor).__name__}"
                 )
-        if any(len(each) != len(self._networks) for each in given):
+        count = len(self._networks)
+        if outcomes.ndim != 3 or any(each.shape[:1] != (count,) for each in given):
+            shapes = ", ".join(str(tuple(each.shape)) for each in given)
             raise ValueError(
-                f"inputs, outcomes and scored must hold a batch for each of {len(self._networks)} "
-                f"networks, got shapes {', '.join(str(tuple(each.shape)) for each in given)}"
+                f"inputs, outcomes and scored must hold a batch for each of {count} networks, "
+                f"(E, B, T), got shapes {shapes}"
             )
         if self.is_joint(*outcomes.shape[1:]):
             most = self._most_together(*outcomes.shape[1:])
@@ -139,6 +152,7 @@ class Ensemble(nn.Module):
         Returns:
             Those of :meth:`Cell.parity_angles`, shape ``(E, N, R)``. Differentiable.
         """
+        renew_parameters(self)
         cell = self._networks[0].cell
         if type(cell) is not QRNNCell:
             return torch.stack([network.cell.parity_angles() for network in self._networks])
@@ -217,4 +231,5 @@ def _form(network: RecurrentNetwork) -> str:
     parameters = (
         f"{name} {tuple(p.shape)} {p.dtype} on {p.device}" for name, p in network.named_parameters()
     )
-    return f"{network.cell!r} by {network.strategy} of {', '.join(parameters)}"
+    cell = " ".join(f"{network.cell!r}".split())
+    return f"{cell} by {network.strategy} of {', '.join(parameters)}"

@@ -16,7 +16,7 @@ from torch import Tensor
 from qrnn_circuits.constants import constant
 from qrnn_circuits.neuron import Semantics, apply_blocks, block_amplitudes
 from qrnn_circuits.numerical_errors import PrecisionError
-from qrnn_circuits.tracing import is_traced
+from qrnn_circuits.tracing import is_of_many, is_traced
 
 
 class GateTables(NamedTuple):
@@ -124,11 +124,13 @@ class _GateTables(torch.autograd.Function):
         _: Tensor,
     ) -> tuple[Tensor, None, None, None, None]:
         (angles,) = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            # Asked for with create_graph=True, for derivatives of this one.
-            tables = _recorded_tables(angles, *ctx.options)
+        again = torch.is_grad_enabled()
+        if again or is_of_many(blocks) or is_of_many(readout):
+            # Asked for with create_graph=True, for derivatives of this one, or of several at once.
+            with torch.enable_grad():
+                tables = _recorded_tables(angles, *ctx.options)
             (gradient,) = torch.autograd.grad(
-                tables[:2], angles, (blocks, readout), create_graph=True
+                tables[:2], angles, (blocks, readout), create_graph=again
             )
             return gradient, None, None, None, None
         lane, size = len(ctx.factors), ctx.factors.shape[-1]
@@ -275,7 +277,8 @@ class StepGates(NamedTuple):
     @property
     def readout_log_scale(self) -> Tensor:
         """The output stage's part of :attr:`log_scale`, which steps that are not read lack."""
-        lane = (len(self.readout) // self.cells).bit_length() - 1
+        # An integer also where torch.jit.trace has sizes as tensors.
+        lane = int(len(self.readout) // self.cells).bit_length() - 1
         return self.scales[-lane:].double().log().sum(0)[..., 0]
 
 

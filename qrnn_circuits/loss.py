@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from qrnn_circuits.checks import check_choice
+from qrnn_circuits.checks import as_integer, check_choice
 from qrnn_circuits.choices import Loss as Loss
+from qrnn_circuits.tensors import check_type
 from qrnn_circuits.tracing import is_traced
 
 
@@ -38,7 +39,9 @@ def sequence_loss(
         The mean, shape ``()``.
 
     Raises:
-        ValueError: If ``kind`` is unknown, shapes do not belong together, or no step is scored.
+        TypeError: If a type is wrong.
+        ValueError: If ``kind`` is unknown, shapes do not belong together, no step is scored, or one
+            is whose outcome is no symbol.
 
     Example:
         Two steps, the first of them sure, the second one a guess between two symbols:
@@ -52,6 +55,9 @@ def sequence_loss(
         >>> sequence_loss(log_probs, torch.tensor([[0, -1]]), ignore_index=-1)
         tensor(-0.)
     """
+    check_type("outcomes", outcomes, torch.int64, "a tensor of type torch.int64")
+    if scored is not None:
+        check_type("scored", scored, torch.bool, "a tensor of type torch.bool")
     for name, given in (("outcomes", outcomes), ("scored", scored)):
         if given is not None and given.shape != log_probs.shape[:-1]:
             raise ValueError(
@@ -59,10 +65,17 @@ def sequence_loss(
                 f"distribution of log_probs, got {tuple(given.shape)}"
             )
     if ignore_index is not None:
-        counts = outcomes != ignore_index
+        counts = outcomes != as_integer("ignore_index", ignore_index, -(2**63))
         scored = counts & (outcomes >= 0) if scored is None else counts & scored
     elif scored is None:
         scored = outcomes >= 0
+    symbols = log_probs.shape[-1]
+    wrong = scored & ((outcomes < 0) | (outcomes >= symbols))
+    if not is_traced() and wrong.any():
+        raise ValueError(
+            f"outcomes of scored steps must be symbols from 0 to {symbols - 1}, got "
+            f"{outcomes[wrong][0].item()}: a step without a symbol must not be scored"
+        )
     return mean_loss(log_probs, outcomes, scored, kind)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import qrnn_circuits.simulation.quantum_neurons  # noqa: F401 - registers the cell's fast ways
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.qrnn import QRNNCell
-from qrnn_circuits.checks import check_bool, check_number, plain
+from qrnn_circuits.checks import as_integer, check_bool, check_number, plain
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.loss import Loss, mean_loss
@@ -27,7 +27,7 @@ from qrnn_circuits.simulation.base import Prediction, simulation
 from qrnn_circuits.simulation.base import ZeroProbabilityError as ZeroProbabilityError
 from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tensors import check_normalised, check_tensor
-from qrnn_circuits.tracing import full_precision, is_traced
+from qrnn_circuits.tracing import full_precision, is_traced, renew_parameters
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,12 @@ class RecurrentNetwork(nn.Module):
         Args:
             batch: Number of sequences B.
             steps: Number of steps T.
+
+        Raises:
+            TypeError: If one is no integer.
+            ValueError: If one is less than 1.
         """
+        batch, steps = as_integer("batch", batch, 1), as_integer("steps", steps, 1)
         return simulation(self.cell, self.strategy, batch, steps).strategy
 
     def _checked_start(
@@ -272,6 +277,7 @@ class RecurrentNetwork(nn.Module):
         ignore_index: int | None = None,
     ) -> tuple[Steps, Tensor]:
         """The steps and the state to start from, if everything is acceptable."""
+        renew_parameters(self.cell)
         steps = checked_steps(inputs, outcomes, self.cell, ignore_index)
         batch = steps.inputs.shape[0]
         if state is None:

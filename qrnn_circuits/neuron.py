@@ -15,8 +15,8 @@ from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tensors import real_type
-from qrnn_circuits.tracing import Unscripted, is_traced
+from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
+from qrnn_circuits.tracing import Unscripted, is_traced, renew_parameters
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
@@ -248,7 +248,7 @@ def apply_blocks(state: Tensor, cos: Tensor, sin: Tensor, target: int) -> Tensor
         middle = (1, 1) if patterns == 1 else (before, patterns // before)
         return blocks.reshape(*blocks.shape[:-2], *middle, blocks.shape[-1])
 
-    zero, one = state.reshape(*state.shape[:-2], before, 2, -1, state.shape[-1]).unbind(-3)
+    zero, one = state.unflatten(-2, (before, 2, -1)).unbind(-3)
     cos, sin = split(cos), split(sin)
     return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -3).reshape(state.shape)
 
@@ -304,7 +304,7 @@ class QuantumNeuron(SavedOptions, Unscripted):
         """
         super().__init__()
         self.order = check_neuron_options(order, semantics)
-        self.polynomial = BooleanPolynomial(controls, degree)
+        self.polynomial = BooleanPolynomial(as_integer("controls", controls, 1), degree)
         self.semantics: Semantics = semantics
         initial = initialisation_of(initialisation).coefficients(
             (self.polynomial.size,), order, generator
@@ -315,6 +315,7 @@ class QuantumNeuron(SavedOptions, Unscripted):
 
     def angles(self) -> Tensor:
         """The polynomial ``phi`` for each control pattern, in radians, shape ``(2**m,)``."""
+        renew_parameters(self)
         check_parameters(self)
         return self.polynomial.table(self.coefficients)
 
@@ -349,13 +350,19 @@ class QuantumNeuron(SavedOptions, Unscripted):
             squared norm is the probability that every ancilla reads 0.
 
         Raises:
-            ValueError: If the shape or the target does not fit the number of controls.
+            TypeError: If the state is no tensor of the coefficients' type, or the target is no
+                integer.
+            ValueError: If the shape or the target does not fit the number of controls, or an
+                amplitude is not finite.
         """
         wires = self.polynomial.variables + 1
+        target = as_integer("target", target, 0, wires - 1)
+        dtype = self.coefficients.dtype
+        check_type("state", state, dtype, f"a tensor of the coefficients' type, {dtype}")
+        check_tensor("state", state, self.coefficients)
         if state.ndim != 2 or state.shape[1] != 2**wires:
             raise ValueError(f"state must have shape (B, {2**wires}), got {tuple(state.shape)}")
-        if not 0 <= target < wires:
-            raise ValueError(f"target must be between 0 and {wires - 1}, got {target}")
+        check_finite("state", state)
         cos, sin = block_amplitudes(self.angles(), self.order, self.semantics)
         return apply_blocks(state.T, cos[:, None], sin[:, None], target).T
 

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.cells.base import PADDING, UNREAD, Cell
 from qrnn_circuits.checks import as_integer
-from qrnn_circuits.tensors import check_finite, check_tensor
+from qrnn_circuits.tensors import check_finite, check_tensor, check_type
 from qrnn_circuits.tracing import is_traced
 
 Symbols = Tensor | PackedSequence
@@ -244,10 +244,7 @@ def check_mask(name: str, mask: Tensor, shape: tuple[int, ...], parameter: Tenso
         TypeError: If it is no tensor of type bool.
         ValueError: If it has another shape, or is on another device than the parameters.
     """
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"{name} must be a tensor of type torch.bool, got a {type(mask).__name__}")
-    if mask.dtype != torch.bool:
-        raise TypeError(f"{name} must be a tensor of type torch.bool, got {mask.dtype}")
+    check_type(name, mask, torch.bool, "a tensor of type torch.bool")
     check_tensor(name, mask, parameter)
     if mask.shape != shape:
         raise ValueError(
@@ -280,9 +277,7 @@ def check_symbols(name: str, symbols: Tensor, cell: Cell) -> None:
         TypeError: If it is no dense tensor of integers.
         ValueError: If its shape, or the device that it is on, is not acceptable.
     """
-    if not isinstance(symbols, Tensor) or symbols.dtype != torch.int64:
-        found = symbols.dtype if isinstance(symbols, Tensor) else f"a {type(symbols).__name__}"
-        raise TypeError(f"{name} must be a tensor of type torch.int64, got {found}")
+    check_type(name, symbols, torch.int64, "a tensor of type torch.int64")
     check_tensor(name, symbols, next(cell.parameters(), None))
     if symbols.ndim != 2 or 0 in symbols.shape:
         raise ValueError(
@@ -292,12 +287,8 @@ def check_symbols(name: str, symbols: Tensor, cell: Cell) -> None:
 
 def _check_features(features: Tensor, cell: Cell) -> None:
     parameter = next(cell.parameters())
-    dtype = parameter.dtype
-    if not isinstance(features, Tensor) or features.dtype != dtype:
-        found = features.dtype if isinstance(features, Tensor) else f"a {type(features).__name__}"
-        raise TypeError(
-            f"inputs must be a tensor of the type of the parameters, {dtype}, got {found}"
-        )
+    wanted = f"a tensor of the type of the parameters, {parameter.dtype}"
+    check_type("inputs", features, parameter.dtype, wanted)
     check_tensor("inputs", features, parameter)
     if features.ndim != 3 or 0 in features.shape or features.shape[2] != cell.features:
         raise ValueError(

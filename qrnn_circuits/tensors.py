@@ -35,9 +35,11 @@ def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
         Traceback (most recent call last):
         TypeError: input must be a dense tensor of one shape, got the layout torch.sparse_coo...
     """
-    if given.layout != torch.strided:
+    if given.layout != torch.strided or given.is_nested:
+        strided = given.layout == torch.strided
+        found = "a nested tensor" if strided else f"the layout {given.layout}"
         raise TypeError(
-            f"{name} must be a dense tensor of one shape, got the layout {given.layout}: take "
+            f"{name} must be a dense tensor of one shape, got {found}: take "
             "to_dense(), or of sequences of unequal length torch.nn.utils.rnn.pack_sequence"
         )
     if parameter is not None and parameter.is_meta:
@@ -54,6 +56,36 @@ def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
         )
 
 
+def check_type(name: str, given: object, dtype: torch.dtype, wanted: str) -> None:
+    """Checks the type of what is given.
+
+    Args:
+        name: Of the argument.
+        given: What was given.
+        dtype: The type that it must have.
+        wanted: What it must be, in words.
+
+    Raises:
+        TypeError: If it is no tensor, or of another type.
+
+    Example:
+        >>> check_type("inputs", torch.ones(2), torch.int64, "a tensor of type torch.int64")
+        Traceback (most recent call last):
+        TypeError: inputs must be a tensor of type torch.int64, got torch.float32: take inputs.to...
+    """
+    if isinstance(given, Tensor) and given.dtype == dtype:
+        return
+    if isinstance(given, Tensor):
+        raise TypeError(
+            f"{name} must be {wanted}, got {given.dtype}: take {name}.to({dtype}), if no number "
+            "changes by it"
+        )
+    raise TypeError(
+        f"{name} must be {wanted}, got a {type(given).__name__}: of numbers, take "
+        f"torch.as_tensor({name}, dtype={dtype})"
+    )
+
+
 def check_finite(name: str, given: Tensor) -> None:
     """Raises a ``ValueError`` where a number is NaN or infinite; nothing is asked while traced."""
     if not is_traced() and not torch.isfinite(given).all():
@@ -66,11 +98,11 @@ def check_normalised(name: str, amplitudes: Tensor) -> None:
     Raises:
         ValueError: If a number is not finite, or a norm differs from 1 by more than rounding.
     """
-    check_finite(name, amplitudes)
-    if is_traced():
+    if is_traced() or not amplitudes.numel():
         return
     off = (torch.linalg.vector_norm(amplitudes.detach(), dim=-1) - 1).abs().max().item()
-    if off > torch.finfo(amplitudes.dtype).eps ** 0.5:
+    if not off <= torch.finfo(amplitudes.dtype).eps ** 0.5:
+        check_finite(name, amplitudes)
         raise ValueError(
             f"{name} must be normalised amplitudes, but a norm is {off:.3g} off 1: divide it by "
             f"torch.linalg.vector_norm({name}, dim=-1, keepdim=True)"

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 import torch
 
+from qrnn_circuits.cells.base import Cell
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.network import RecurrentNetwork
 
@@ -30,6 +32,10 @@ def worthwhile_threads(
         batch: Number of sequences B that it is given.
         steps: Number of their steps T.
 
+    Raises:
+        TypeError: If the model is no network, or a number is no integer.
+        ValueError: If a number is less than 1.
+
     Example:
         >>> from qrnn_circuits import QRNN
         >>> model = QRNN(lane=1, workspace=2)
@@ -39,6 +45,13 @@ def worthwhile_threads(
         ...     torch.get_num_threads()
         1
     """
+    batch, steps = as_integer("batch", batch, 1), as_integer("steps", steps, 1)
+    # Of a compiled network too, which is of another class.
+    if not (isinstance(model, Forecaster) or isinstance(getattr(model, "cell", None), Cell)):
+        raise TypeError(
+            "model must be a RecurrentNetwork, such as QRNN, or a Forecaster, got a "
+            f"{type(model).__name__}: of a single layer, take torch.set_num_threads(1)"
+        )
     before = torch.get_num_threads()
     if isinstance(model, Forecaster) or not _large(model, batch, steps):
         torch.set_num_threads(1)

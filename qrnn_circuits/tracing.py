@@ -8,6 +8,9 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 
 def is_traced() -> bool:
@@ -40,6 +43,28 @@ class Unscripted(nn.Module):
             f"torch.jit.script cannot read a {type(self).__name__}: take torch.compile, "
             "torch.export.export, or torch.jit.trace, which records what is computed"
         )
+
+
+def renew_parameters(module: nn.Module) -> None:
+    """Computes anew the parameters that hooks of ``torch.nn.utils`` make of others.
+
+    Those of ``prune``, ``weight_norm`` and ``spectral_norm`` wait for a call of the part that holds
+    a parameter, but cells are run without being called.
+
+    Args:
+        module: Of which all parts are meant.
+
+    Example:
+        >>> part = nn.utils.prune.random_unstructured(nn.Linear(2, 2), "weight", amount=1)
+        >>> _ = nn.init.ones_(part.weight_orig)
+        >>> renew_parameters(nn.Sequential(part))
+        >>> int(part.weight.sum())
+        3
+    """
+    for part in module.modules():
+        for hook in part._forward_pre_hooks.values():
+            if isinstance(hook, (BasePruningMethod, SpectralNorm, WeightNorm)):
+                hook(part, ())
 
 
 def is_open(size: object) -> bool:
@@ -98,6 +123,12 @@ def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(backward)
     def checked(ctx: Any, *gradients: Any) -> Any:  # noqa: ANN401
+        if any(gradient is not None and is_of_many(gradient) for gradient in gradients):
+            raise RuntimeError(
+                "the strategies 'transfer' and 'state' of a QRNN take one gradient at a time: for "
+                "is_grads_batched=True or jacobian(..., vectorize=True) build the network with "
+                "strategy='stepwise', or take torch.func.jacrev"
+            )
         # Within a backward pass, only create_graph=True turns this on.
         if torch.is_grad_enabled():
             raise RuntimeError(

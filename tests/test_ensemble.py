@@ -189,3 +189,22 @@ def test_what_is_no_ensemble_is_refused(make: Callable[[], object], words: str) 
 def test_batches_that_are_no_tensors_are_refused() -> None:
     with pytest.raises(TypeError, match=r"scored must be tensors, a batch .*, got a list"):
         Ensemble([QRNN(lane=1, workspace=2)]).losses([[[0]]], [[[0]]])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Ensemble([QRNN(lane=1, workspace=2).cell]), "RecurrentNetworks.*got a QRNNCell"),  # type: ignore[list-item]
+        (
+            lambda: Ensemble(networks(2)).losses(*(each[0] for each in batch(2, 3, 4))),
+            r"a batch for each of 2 networks, \(E, B, T\), got shapes \(3, 4\)",
+        ),
+        (
+            lambda: Ensemble(networks(2)).losses(*batch(2, 3, 4), acceptance_weight=float("nan")),
+            "acceptance_weight must be finite and at least 0, got nan",
+        ),
+    ],
+)
+def test_what_no_network_takes_is_named(make: Callable[[], object], words: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=words):
+        make()

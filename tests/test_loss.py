@@ -1,11 +1,13 @@
 from math import e, log
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits import sequence_loss
+from qrnn_circuits import PADDING, UNREAD, sequence_loss
+from qrnn_circuits.loss import Loss
 
 
 @pytest.fixture
@@ -65,3 +67,27 @@ def test_sequences_and_steps_that_are_exchanged_are_refused(name: str) -> None:
     tensors[name] = tensors[name].T
     with pytest.raises(ValueError, match=rf"{name} must have shape \(2, 3\).*got \(3, 2\)"):
         sequence_loss(log_probs, tensors["outcomes"], tensors["scored"])
+
+
+@pytest.mark.parametrize("kind", ["nll", "paper"])
+@pytest.mark.parametrize("outcome", [UNREAD, PADDING, -1, 4])
+def test_a_scored_step_has_a_symbol(outcome: int, kind: Loss) -> None:
+    log_probs = torch.full((1, 2, 4), 0.25).log()
+    outcomes, scored = torch.tensor([[3, outcome]]), torch.tensor([[True, True]])
+    with pytest.raises(ValueError, match=rf"scored steps .* from 0 to 3, got {outcome}:"):
+        sequence_loss(log_probs, outcomes, scored, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"outcomes": torch.zeros(1, 2)}, r"outcomes must be .* torch\.int64, got torch\.float32"),
+        ({"outcomes": [[0, 1]]}, "outcomes must be .* got a list"),
+        ({"scored": torch.ones(1, 2)}, r"scored must be .* torch\.bool, got torch\.float32"),
+        ({"ignore_index": "1"}, "ignore_index must be an integer, got '1'"),
+    ],
+)
+def test_what_is_of_a_wrong_type_is_refused(options: dict[str, Any], words: str) -> None:
+    log_probs = torch.full((1, 2, 4), 0.25).log()
+    with pytest.raises(TypeError, match=words):
+        sequence_loss(**{"log_probs": log_probs, "outcomes": torch.tensor([[0, 1]])} | options)

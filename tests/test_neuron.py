@@ -1,5 +1,5 @@
 from math import pi
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -178,7 +178,7 @@ def test_states_and_targets_that_do_not_fit_are_rejected() -> None:
     neuron = QuantumNeuron(2)
     with pytest.raises(ValueError, match=r"state must have shape \(B, 8\), got \(1, 4\)"):
         neuron(torch.zeros(1, 4), 0)
-    with pytest.raises(ValueError, match="target must be between 0 and 2, got 3"):
+    with pytest.raises(ValueError, match="target must be from 0 to 2, got 3"):
         neuron(torch.zeros(1, 8), 3)
 
 
@@ -191,3 +191,27 @@ def test_angles_that_a_parametrization_makes_are_checked_as_parameters_are() -> 
     register_parametrization(neuron, "coefficients", Larger())
     with pytest.raises(ParameterRangeError, match="coefficients must be finite and at most"):
         neuron.angles()
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "words"),
+    [
+        ([0], 0, "state must be .* got a list"),
+        (torch.eye(8, dtype=torch.float64), 0, r"state must be .* got torch\.float64"),
+        (torch.eye(8, dtype=torch.int64), 0, r"state must be .* got torch\.int64"),
+        (torch.eye(8) * torch.nan, 0, "state must be finite"),
+        (torch.eye(8), 1.0, r"target must be an integer, got 1\.0"),
+    ],
+)
+def test_what_is_no_state_or_no_wire_is_named(state: Any, target: Any, words: str) -> None:  # noqa: ANN401
+    with pytest.raises((TypeError, ValueError), match=words):
+        QuantumNeuron(2, dtype=torch.float32)(state, target)
+
+
+def test_no_states_stay_none() -> None:
+    assert QuantumNeuron(2)(torch.zeros(0, 8), 1).shape == (0, 8)
+
+
+def test_controls_are_named() -> None:
+    with pytest.raises(ValueError, match="controls must be at least 1, got 0"):
+        QuantumNeuron(0)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -48,3 +49,18 @@ def test_large_tensors_get_no_more_threads_than_the_caller_has() -> None:
     torch.set_num_threads(1)
     with worthwhile_threads(QRNN(lane=2, workspace=9, strategy="transfer"), 1, 1):
         assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "batch", "words"),
+    [
+        (3, 1, "model must be a RecurrentNetwork.*got a int"),
+        (QRNN(lane=1, workspace=2).cell, 1, "model must be a RecurrentNetwork.*got a QRNNCell"),
+        (QRNN(lane=1, workspace=2), 2.5, r"batch must be an integer, got 2\.5"),
+        (QRNN(lane=1, workspace=2), 0, "batch must be at least 1, got 0"),
+    ],
+)
+def test_what_is_no_network_or_no_number_is_named(model: Any, batch: Any, words: str) -> None:  # noqa: ANN401
+    with pytest.raises((TypeError, ValueError), match=words), worthwhile_threads(model, batch, 2):
+        pass
+    assert torch.get_num_threads() == 2

@@ -5,8 +5,16 @@ import pytest
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
+from torch.nn.utils import prune
 
-from qrnn_circuits import QRNN, UNREAD, Initialisation, QuantumNeuron
+from qrnn_circuits import (
+    QRNN,
+    UNREAD,
+    Ensemble,
+    Initialisation,
+    QuantumNeuron,
+    compile_circuit,
+)
 from qrnn_circuits.simulation.strategy import Strategy
 from qrnn_circuits.tracing import is_traced
 
@@ -253,3 +261,111 @@ def test_mixed_precision_leaves_predictions_and_gradients_as_they_are(strategy: 
 def test_nothing_is_traced_outside_of_transforms() -> None:
     assert vmap(lambda x: x * is_traced())(torch.ones(1)).item() == 1
     assert not is_traced()
+
+
+class Predicting(torch.nn.Module):
+    """Of a network the tensors alone, which is what ``torch.jit.trace`` returns."""
+
+    def __init__(self, model: QRNN) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, outcomes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        output = self.model(inputs, outcomes)
+        return output.log_probs, output.log_acceptance, output.state
+
+
+@pytest.mark.filterwarnings("ignore")  # That recording is deprecated, and what it fixes.
+def test_a_recorded_network_predicts_of_other_symbols(make: Callable[..., QRNN]) -> None:
+    module = Predicting(make(order=1))
+    recorded = torch.jit.trace(module, (SYMBOLS, SYMBOLS))
+    others = SYMBOLS.flip(1)
+    for found, expected in zip(recorded(others, SYMBOLS), module(others, SYMBOLS), strict=True):
+        assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_many_gradients_at_once_are_rows_of_a_jacobian(
+    make: Callable[..., QRNN], order: int
+) -> None:
+    model = make(order=order, strategy="stepwise")
+    found = model(SYMBOLS, SYMBOLS).log_probs.flatten()
+    each = torch.eye(len(found), dtype=torch.float64)
+    parameters = list(model.parameters())
+    rows = torch.autograd.grad(found, parameters, each, retain_graph=True, is_grads_batched=True)
+    for place, one in enumerate(each):
+        expected = torch.autograd.grad(found, parameters, one, retain_graph=True)
+        for row, own in zip(rows, expected, strict=True):
+            assert torch.allclose(row[place], own, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state"])
+def test_strategies_of_one_gradient_refuse_many_at_once(
+    make: Callable[..., QRNN], strategy: Strategy
+) -> None:
+    model = make(strategy=strategy)
+    found = model(SYMBOLS, SYMBOLS).log_probs.flatten()
+    each = torch.eye(len(found), dtype=torch.float64)
+    with pytest.raises(RuntimeError, match=r"one gradient at a time.*torch\.func\.jacrev"):
+        torch.autograd.grad(found, model.cell.coefficients, each, is_grads_batched=True)
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state"])
+@pytest.mark.parametrize("workspace", [2, 6])
+def test_symbols_that_are_overwritten_after_a_run_leave_its_gradients_as_they_were(
+    strategy: Strategy, workspace: int
+) -> None:
+    model = QRNN(
+        lane=2,
+        workspace=workspace,
+        strategy=strategy,
+        initialisation=Initialisation(0.5, 0.5, 0.5),
+        generator=torch.Generator().manual_seed(0),
+        dtype=torch.float64,
+    )
+    inputs, outcomes = torch.randint(4, (2, 3, 5), generator=torch.Generator().manual_seed(1))
+    parameters = list(model.parameters())
+    expected = torch.autograd.grad(model(inputs, outcomes).log_probs.sum(), parameters)
+
+    found = model(inputs, outcomes).log_probs.sum()
+    inputs.zero_()
+    outcomes.zero_()
+
+    for ours, own in zip(torch.autograd.grad(found, parameters), expected, strict=True):
+        assert torch.allclose(ours, own, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state", "stepwise"])
+def test_parameters_that_hooks_of_torch_compute_follow_training(strategy: Strategy) -> None:
+    model, plain = (
+        QRNN(
+            lane=1,
+            workspace=2,
+            strategy=strategy,
+            semantics="unitary",
+            generator=torch.Generator().manual_seed(0),
+            dtype=torch.float64,
+        )
+        for _ in range(2)
+    )
+    prune.l1_unstructured(model.cell, "coefficients", amount=0.5)
+    original = model.cell.get_parameter("coefficients_orig")
+    kept = model.cell.get_buffer("coefficients_mask")
+
+    def train() -> None:
+        with torch.no_grad():
+            original.add_(0.1)
+            plain.cell.coefficients.copy_(kept * original)
+
+    symbols = torch.tensor([[0, 1, 1, 0]])
+    for _ in range(2):
+        train()
+        losses = [each.loss(symbols, symbols) for each in (model, plain)]
+        assert losses[0].item() == pytest.approx(losses[1].item(), abs=1e-12)
+        losses[0].backward()
+    train()
+    assert torch.equal(Ensemble([model]).parity_angles(), Ensemble([plain]).parity_angles())
+    train()
+    found, expected = (compile_circuit(each, [0]).tape for each in (model, plain))
+    for ours, own in zip(found.get_parameters(), expected.get_parameters(), strict=True):
+        assert torch.equal(torch.as_tensor(ours), torch.as_tensor(own))

@@ -14,8 +14,8 @@ from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tensors import check_finite, check_tensor
-from qrnn_circuits.tracing import Unscripted, is_traced, widened
+from qrnn_circuits.tensors import check_finite, check_tensor, check_type
+from qrnn_circuits.tracing import Unscripted, is_traced, renew_parameters, widened
 
 if TYPE_CHECKING:
     import pennylane as qml
@@ -277,6 +277,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             ValueError: If a shape is wrong, or a number is not finite.
             TypeError: If a type is not that of the parameters.
         """
+        renew_parameters(self.cells)
         dtype = next(self.parameters()).dtype
         if isinstance(hx, Tensor):
             hx = widened(hx, dtype)
@@ -315,8 +316,10 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
         finals: list[Tensor] = []
         cells = iter(self.cells)
         steps, batch = inputs.shape[:2]
-        ends = torch.full((batch,), steps) if lengths is None else lengths
-        ends = ends.to(inputs.device)
+        if lengths is None:
+            ends = torch.full((batch,), steps, device=inputs.device)
+        else:
+            ends = lengths.to(inputs.device)
         places = torch.arange(steps, device=inputs.device)[:, None]
         present = places < ends
         last_step = places == ends - 1
@@ -344,16 +347,12 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             inputs = inputs[-1:] if lengths is None else at_ends(inputs, lengths)[None]
         return inputs, torch.stack(finals)
 
-    def _check_input(self, given: object) -> bool:
+    def _check_input(self, given: Tensor) -> bool:
         """Raises where an input is not acceptable, and returns whether it is a single sequence."""
         parameter = next(self.parameters())
         check_types(self.parameters())
-        if not isinstance(given, Tensor) or given.dtype != parameter.dtype:
-            found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
-            raise TypeError(
-                "input must be a tensor of the type of the parameters, "
-                f"{parameter.dtype}, or a PackedSequence, got {found}"
-            )
+        wanted = f"a tensor of the type of the parameters, {parameter.dtype}, or a PackedSequence"
+        check_type("input", given, parameter.dtype, wanted)
         check_tensor("input", given, parameter)
         places, sizes = given.shape[:-1], given.shape[-1:]
         if (
@@ -379,8 +378,7 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
             if isinstance(hx, tuple):
                 found += ": a state is one tensor, also where nn.LSTM has h and c apart"
             raise ValueError(f"hx must be a tensor of shape {tuple(expected)}, got {found}")
-        if hx.dtype != inputs.dtype:
-            raise TypeError(f"hx must be of the input's type, {inputs.dtype}, got {hx.dtype}")
+        check_type("hx", hx, inputs.dtype, f"of the input's type, {inputs.dtype}")
         if self.quantum_device is not None and not self.classical_state:
             raise ValueError(
                 "hx must be None on a quantum device, which starts with every wire in 0"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import RecurrentLayer
-from qrnn_circuits.layers.hybrid import MOST_QUBITS, check_circuits
+from qrnn_circuits.layers.hybrid import MOST_QUBITS
 from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
 from qrnn_circuits.random_parameters import draw_uniform
@@ -101,9 +101,8 @@ class FastWeightProgrammer(RecurrentLayer):
             reading=reading,
         )
         needed = max(hidden_size, *self.input_sizes())
-        self.qubits = needed if qubits is None else qubits
-        self.depth = depth
-        check_circuits(self.qubits, depth, 1)
+        self.qubits = as_integer("qubits", needed if qubits is None else qubits, 1)
+        self.depth = as_integer("depth", depth, 1)
         if self.qubits > MOST_QUBITS:
             raise ValueError(
                 f"qubits must be at most {MOST_QUBITS}, got {self.qubits}, by default one for each "

@@ -169,7 +169,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
 
     def check_state(self, state: Tensor) -> None:
         """Raises a ``ValueError`` where one is no density matrix."""
-        if is_traced():
+        if is_traced() or not state.numel():
             return
         density = unpacked(state.detach())
         off = (density.diagonal(dim1=-2, dim2=-1).real.sum(-1) - 1).abs().max().item()

@@ -117,6 +117,7 @@ def test_no_step_depends_on_later_ones(make_layer: Make) -> None:
     [
         ({"qubits": 3}, "qubits must be at least 4, .* got 3: take more"),
         ({"hidden_size": 21, "depth": 1}, "qubits must be at most 20, got 21"),
+        ({"hidden_size": 21}, "qubits must be at most 20, got 21.*take fewer"),
         ({"depth": 0}, "depth must be at least 1, got 0"),
         ({"latent": 1.5}, r"latent must be an integer, got 1\.5"),
     ],

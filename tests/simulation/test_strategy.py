@@ -94,3 +94,11 @@ def test_float32_log_likelihoods_of_a_thousand_steps_agree_with_float64(
     assert torch.allclose(found, expected, rtol=1e-4, atol=0)
     assert torch.allclose(found / 1000, expected / 1000, rtol=0, atol=1e-4)
     assert abs(losses[1] - losses[0]) < 1e-4
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(0, 3), (3, 0), (2.5, 3), ("3", 3), (True, 3)])
+def test_a_strategy_is_chosen_for_numbers_of_sequences_and_steps_alone(
+    batch: int, steps: int
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"(batch|steps) must be (an|at least 1)"):
+        QRNN(lane=1, workspace=2).chosen_strategy(batch, steps)

@@ -120,13 +120,15 @@ def symbol_groups(
     Returns:
         The groups of each step.
     """
-    columns: list[list[int]] = inputs.T.tolist()
+    # A backward pass looks at the symbols again, which a user may have changed by then.
+    each = inputs.T.clone()
+    columns: list[list[int]] = each.tolist()
     left: list[Tensor | None] = [None] * len(columns)
     if lengths is not None:
         left = [(lengths > step).nonzero()[:, 0] for step in range(len(columns))]
     steps = []
     for step, (column, rows) in enumerate(zip(columns, left, strict=True)):
-        symbol = inputs[:, step]
+        symbol = each[step]
         if rows is not None:
             symbol = symbol[rows]
             column = symbol.tolist()
