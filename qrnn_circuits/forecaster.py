@@ -137,7 +137,19 @@ class Forecaster(nn.Module):
 
         Returns:
             In the type of the parameters, shape ``(B, K)``.
+
+        Raises:
+            TypeError: If they are no tensor of real numbers.
+            ValueError: If they have another shape.
         """
+        if not isinstance(inputs, Tensor) or inputs.is_complex():
+            found = inputs.dtype if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
+            raise TypeError(f"inputs must be a tensor of real numbers, got {found}")
+        if inputs.ndim != 3:
+            raise ValueError(
+                f"inputs must be windows of shape (B, T, F), got {tuple(inputs.shape)}: of one "
+                "alone, take inputs[None]"
+            )
         output, _ = self.layer(inputs.to(self.head.weight.dtype))
         return cast(Tensor, self.head(output[:, -1]))
 
@@ -150,8 +162,18 @@ class Forecaster(nn.Module):
 
         Returns:
             Shape ``()``.
+
+        Raises:
+            TypeError: If the windows are no tensor of real numbers.
+            ValueError: If a shape is wrong.
         """
-        return nn.functional.mse_loss(self(inputs), targets.to(self.head.weight.dtype))
+        forecasts = self(inputs)
+        if targets.shape != forecasts.shape:
+            raise ValueError(
+                f"targets must have shape (B, K), here {tuple(forecasts.shape)}, got "
+                f"{tuple(targets.shape)}: of one value for each window, take targets[:, None]"
+            )
+        return nn.functional.mse_loss(forecasts, targets.to(forecasts))
 
 
 def make_forecaster(
@@ -192,4 +214,5 @@ def make_forecaster(
     if any(each.kind is each.VAR_KEYWORD for each in accepted.values()):
         taken["batch_first"] = True
     layer = LAYERS.make(cell, input_size=features, hidden_size=hidden_size, **taken, **options)
-    return Forecaster(layer, hidden_size, targets, generator=generator, dtype=dtype)
+    read = hidden_size * (2 if getattr(layer, "bidirectional", False) else 1)
+    return Forecaster(layer, read, targets, generator=generator, dtype=dtype)

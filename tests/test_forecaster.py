@@ -74,3 +74,26 @@ def test_a_layer_of_any_keywords_takes_batches_first() -> None:
     layer = make_forecaster("torch.nn:RNN", features=2, targets=1, hidden_size=4).layer
     assert isinstance(layer, nn.RNN)
     assert layer.batch_first
+
+
+@pytest.mark.parametrize("cell", ["qrnn", "lstm"])
+def test_targets_and_windows_of_other_shapes_are_refused(cell: str) -> None:
+    # Without a word, the mean would be over all pairs of a forecast and a target, and a step of one
+    # sequence would be taken for a sequence.
+    model = make_forecaster(cell, features=1, targets=1, hidden_size=3)
+    windows = torch.rand(4, 3, 1)
+    for targets in (torch.rand(4), torch.rand(1, 4)):
+        with pytest.raises(ValueError, match=r"targets must have shape .*\(4, 1\), got"):
+            model.loss(windows, targets)
+    with pytest.raises(ValueError, match=r"windows of shape \(B, T, F\), got \(3, 1\)"):
+        model(windows[0])
+    with pytest.raises(TypeError, match=r"tensor of real numbers, got torch\.complex64"):
+        model(windows + 0j)
+
+
+def test_a_forecaster_of_two_directions_reads_both() -> None:
+    model = make_forecaster("qrnn", features=2, targets=1, hidden_size=3, bidirectional=True)
+    windows = torch.rand(4, 3, 2)
+    last = model.layer(windows)[0][:, -1]
+    assert last.shape == (4, 6)
+    assert torch.equal(model(windows), model.head(last))

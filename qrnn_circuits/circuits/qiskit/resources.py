@@ -68,6 +68,7 @@ def resources(circuit: "QuantumCircuit") -> Resources:
         circuit: A circuit of Qiskit.
 
     Raises:
+        TypeError: If it is no circuit of Qiskit.
         ValueError: If the circuit holds control flow other than ``if``.
 
     Example:
@@ -76,6 +77,13 @@ def resources(circuit: "QuantumCircuit") -> Resources:
         >>> resources(circuit.to_qiskit()).two_qubit_gates
         20
     """
+    from qiskit import QuantumCircuit
+
+    if not isinstance(circuit, QuantumCircuit):
+        raise TypeError(
+            f"circuit must be a QuantumCircuit of Qiskit, got a {type(circuit).__name__}: of "
+            "what compile_circuit returns, take its method to_qiskit()"
+        )
     return _resources(_read(circuit.data))
 
 

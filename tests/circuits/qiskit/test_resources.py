@@ -6,6 +6,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import average_gate_fidelity
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
+from qrnn_circuits import QRNN, compile_circuit
 from qrnn_circuits.circuits.qiskit.resources import (
     estimate,
     idle_fidelity,
@@ -196,3 +197,9 @@ def test_loops_are_refused() -> None:
         circuit.x(0)
     with pytest.raises(ValueError, match="control flow must be if_else, got for_loop"):
         resources(circuit)
+
+
+def test_what_is_no_circuit_of_qiskit_is_named() -> None:
+    compiled = compile_circuit(QRNN(lane=1, workspace=2, semantics="unitary"), [0])
+    with pytest.raises(TypeError, match=r"got a CompiledCircuit: .*to_qiskit\(\)"):
+        resources(compiled)
