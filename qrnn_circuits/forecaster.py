@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer
-from qrnn_circuits.random_parameters import draw_uniform
+from qrnn_circuits.random_parameters import draw_uniform, undrawn
 from qrnn_circuits.registry import Registry
 
 
@@ -25,7 +25,7 @@ def _classical(
     """A layer of PyTorch, batches first, drawn with a generator in place of PyTorch's own."""
     for name, value in (("hidden_size", hidden_size), ("num_layers", num_layers)):
         as_integer(name, value, 1)
-    layer = kind(input_size, hidden_size, num_layers, batch_first=True, dtype=dtype)
+    layer = undrawn(kind, input_size, hidden_size, num_layers, batch_first=True, dtype=dtype)
     for parameter in layer.parameters():
         draw_uniform(parameter, hidden_size**-0.5, generator)
     return layer
@@ -125,7 +125,7 @@ class Forecaster(nn.Module):
         super().__init__()
         as_integer("targets", targets, 1)
         self.layer = layer
-        self.head = nn.Linear(hidden_size, targets, dtype=dtype)
+        self.head = undrawn(nn.Linear, hidden_size, targets, dtype=dtype)
         for parameter in self.head.parameters():
             draw_uniform(parameter, hidden_size**-0.5, generator)
 

@@ -1,7 +1,12 @@
 """Initial parameters that are the same on every device."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def check_generator(generator: object) -> None:
@@ -11,6 +16,33 @@ def check_generator(generator: object) -> None:
             f"generator must be a torch.Generator, got a {type(generator).__name__}: of a seed, "
             "take torch.Generator().manual_seed(seed)"
         )
+
+
+def undrawn(
+    kind: Callable[..., Module],
+    *sizes: int,
+    device: torch.device | str | None = None,
+    **options: Any,  # noqa: ANN401
+) -> Module:
+    """Makes a module of PyTorch whose parameters are still to be drawn.
+
+    PyTorch draws them with its own generator, from which nothing must be taken where another one is
+    given.
+
+    Args:
+        kind: Makes the module.
+        sizes: What it takes.
+        device: Where its parameters live.
+        options: Further ones.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> layer = undrawn(nn.Linear, 2, 3)
+        >>> bool((torch.get_rng_state() == before).all())
+        True
+    """
+    made = kind(*sizes, device="meta", **options)
+    return made.to_empty(device=device or torch.get_default_device())
 
 
 @torch.no_grad()

@@ -97,3 +97,11 @@ def test_a_forecaster_of_two_directions_reads_both() -> None:
     last = model.layer(windows)[0][:, -1]
     assert last.shape == (4, 6)
     assert torch.equal(model(windows), model.head(last))
+
+
+@pytest.mark.parametrize("cell", ["qrnn", "fast-weights", "rnn", "lstm"])
+def test_a_generator_of_ones_own_leaves_that_of_torch_as_it_was(cell: str) -> None:
+    before = torch.get_rng_state()
+    generator = torch.Generator().manual_seed(0)
+    make_forecaster(cell, features=1, targets=1, hidden_size=4, generator=generator)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -11,7 +11,7 @@ from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS
 from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
-from qrnn_circuits.random_parameters import draw_uniform
+from qrnn_circuits.random_parameters import draw_uniform, undrawn
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from qrnn_circuits.tensors import real_type
 from qrnn_circuits.tracing import full_precision
@@ -167,9 +167,9 @@ class _SlowProgrammer(nn.Module):
         dtype: torch.dtype | None,
     ) -> None:
         super().__init__()
-        self.encoder = nn.Linear(features, latent, device=device, dtype=dtype)
-        self.of_layers = nn.Linear(latent, depth, device=device, dtype=dtype)
-        self.of_qubits = nn.Linear(latent, qubits, device=device, dtype=dtype)
+        self.encoder = undrawn(nn.Linear, features, latent, device=device, dtype=dtype)
+        self.of_layers = undrawn(nn.Linear, latent, depth, device=device, dtype=dtype)
+        self.of_qubits = undrawn(nn.Linear, latent, qubits, device=device, dtype=dtype)
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:

@@ -106,19 +106,21 @@ class EnsembleTrainer:
         [(0, 'seed-0', 2), (1, 'seed-1', 2), (2, 'seed-2', 2)]
     """
 
-    def __init__(self, folder: Path, trainers: Mapping[int, Trainer]) -> None:
+    def __init__(self, folder: Path | str, trainers: Mapping[int, Trainer]) -> None:
         """Takes runs that differ in their seeds alone; see :meth:`start` and :meth:`resume`.
 
         Args:
             folder: Of them all.
             trainers: The run of each seed.
         """
-        self.folder = folder
+        self.folder = Path(folder)
         self.trainers = dict(trainers)
         self.config = next(iter(self.trainers.values())).config
 
     @classmethod
-    def start(cls, config: RunConfig, seeds: Iterable[int], folder: Path) -> "EnsembleTrainer":
+    def start(
+        cls, config: RunConfig, seeds: Iterable[int], folder: Path | str
+    ) -> "EnsembleTrainer":
         """Makes the folders of new runs.
 
         Args:
@@ -135,7 +137,7 @@ class EnsembleTrainer:
             ValueError: The seeds or the optimiser are not acceptable, or the network or the task
                 cannot be built.
         """
-        numbers = checked_seeds(seeds)
+        numbers, folder = checked_seeds(seeds), Path(folder)
         check_optimizer(config)
         allow_open_files(_FILES_OF_A_RUN * len(numbers))
         check_folder(folder)
@@ -150,7 +152,9 @@ class EnsembleTrainer:
             return cls(folder, _trainers(folder, config, numbers, {}))
 
     @classmethod
-    def resume(cls, folder: Path, changes: Mapping[str, Any] | None = None) -> "EnsembleTrainer":
+    def resume(
+        cls, folder: Path | str, changes: Mapping[str, Any] | None = None
+    ) -> "EnsembleTrainer":
         """Takes runs up again, each after its last checkpoint.
 
         Args:
@@ -163,6 +167,7 @@ class EnsembleTrainer:
             RunInUseError: Another process uses the folder.
             ValueError: The changes contradict the runs, or a file is not what was written.
         """
+        folder = Path(folder)
         read_description(folder)
         with FolderLock(folder):
             stored, seeds = read_description(folder)

@@ -170,6 +170,8 @@ def evaluate(run: TrainedRun) -> Evaluation:
 
     Raises:
         FileNotFoundError: The task's data are missing.
+        TypeError: It is no run.
+        ValueError: The network forecasts real values.
         ZeroProbabilityError: The network rules an outcome of the test set out altogether.
 
     Example:
@@ -181,6 +183,16 @@ def evaluate(run: TrainedRun) -> Evaluation:
         >>> evaluate(load_run(Path("run"))).count
         8
     """
+    if not isinstance(run, TrainedRun):
+        raise TypeError(
+            f"run must be a TrainedRun, got a {type(run).__name__}: take load_run(folder), or "
+            "TrainedRun(config, task, model, step)"
+        )
+    if not isinstance(run.task, Task):
+        raise ValueError(
+            f"run must be of a task of symbols, got one of {run.config.task!r}: of real values, "
+            "take evaluate_forecast(run)"
+        )
     test = run.task.test()
     answers = run.task.answers(run.model, test)
     right = test.outcomes[test.scored]

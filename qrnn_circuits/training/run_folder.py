@@ -44,8 +44,8 @@ class RunFolder:
         (False, 'best.safetensors')
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
         self._lock: FolderLock | None = None
 
     @property

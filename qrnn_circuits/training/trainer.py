@@ -56,7 +56,7 @@ class Trainer:
     def __init__(
         self,
         config: RunConfig,
-        folder: Path,
+        folder: Path | str,
         ranks: Ranks | None = None,
         like: "Trainer | None" = None,
     ) -> None:
@@ -105,7 +105,7 @@ class Trainer:
     def start(
         cls,
         config: RunConfig,
-        folder: Path,
+        folder: Path | str,
         ranks: Ranks | None = None,
         like: "Trainer | None" = None,
     ) -> "Trainer":
@@ -125,7 +125,7 @@ class Trainer:
     @classmethod
     def resume(
         cls,
-        folder: Path,
+        folder: Path | str,
         changes: Mapping[str, Any] | None = None,
         ranks: Ranks | None = None,
         like: "Trainer | None" = None,

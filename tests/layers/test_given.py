@@ -54,3 +54,9 @@ def test_what_is_no_dense_tensor_is_refused_with_a_way_out(make_layer: Make) -> 
     ):
         with pytest.raises(TypeError, match=words):
             layer(given)
+
+
+def test_a_generator_of_ones_own_leaves_that_of_torch_as_it_was(make_layer: Make) -> None:
+    before = torch.get_rng_state()
+    make_layer()(random(3, 2, 2))[0].sum().backward()
+    assert torch.equal(torch.get_rng_state(), before)

@@ -68,3 +68,18 @@ def test_other_data_can_be_named(tmp_path: Path) -> None:
     run = load_run(tmp_path / "run", task_options={"data": str(tmp_path / "moved")})
     with pytest.raises(FileNotFoundError, match="moved"):
         evaluate(run)
+
+
+@pytest.mark.parametrize("given", ["run", 3, None])
+def test_what_is_no_run_is_refused_with_how_to_load_one(given: object) -> None:
+    with pytest.raises(TypeError, match=r"run must be a TrainedRun, got .*load_run\(folder\)"):
+        evaluate(given)  # type: ignore[arg-type]
+
+
+def test_a_forecast_is_evaluated_as_one(tmp_path: Path) -> None:
+    settings = {"cell": "rnn", "steps": 1, "task_options": {"series": "bessel"}}
+    folder = str(tmp_path / "run")
+    Trainer.start(RunConfig.resolve("forecast", settings), folder).run()
+    assert Trainer.resume(folder).step == 1
+    with pytest.raises(ValueError, match=r"one of 'forecast'.*evaluate_forecast\(run\)"):
+        evaluate(load_run(folder))
