@@ -44,7 +44,6 @@ class Ensemble(nn.Module):
 
     Attributes:
         networks: The networks.
-        parameters_of_networks: The parameters of each network.
 
     Example:
         >>> from qrnn_circuits import QRNN
@@ -77,7 +76,6 @@ class Ensemble(nn.Module):
             raise ValueError("networks must be at least one, got none")
         self.networks = nn.ModuleList(networks)
         self._networks = list(networks)
-        self.parameters_of_networks = [list(network.parameters()) for network in networks]
         first, *others = (_form(network) for network in networks)
         for number, other in enumerate(others, 1):
             if other != first:
@@ -85,6 +83,11 @@ class Ensemble(nn.Module):
                     f"networks must differ in the numbers of their parameters alone, got {first} "
                     f"and, as number {number}, {other}"
                 )
+
+    @property
+    def parameters_of_networks(self) -> list[list[nn.Parameter]]:
+        """The parameters of each network, also where ``load_state_dict`` has replaced them."""
+        return [list(network.parameters()) for network in self._networks]
 
     def losses(
         self,

@@ -208,3 +208,12 @@ def test_batches_that_are_no_tensors_are_refused() -> None:
 def test_what_no_network_takes_is_named(make: Callable[[], object], words: str) -> None:
     with pytest.raises((TypeError, ValueError), match=words):
         make()
+
+
+def test_parameters_of_networks_are_those_that_were_loaded_in_their_place() -> None:
+    ensemble = Ensemble(networks(2))
+    others = Ensemble(networks(2)).state_dict()
+    ensemble.load_state_dict(others, assign=True)
+    found = [parameter for each in ensemble.parameters_of_networks for parameter in each]
+    for own, parameter in zip(found, ensemble.parameters(), strict=True):
+        assert own is parameter
