@@ -4,6 +4,7 @@ import ast
 import pkgutil
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
 from typing import Any, Generic, TypeVar
@@ -58,7 +59,7 @@ class Registry(Generic[T]):
 
     def names(self) -> tuple[str, ...]:
         """The registered names in their order, then those of installed packages."""
-        return tuple(dict.fromkeys([*self._registered, *self._installed()]))
+        return tuple(dict.fromkeys([*self._registered, *self._installed]))
 
     def find(self, name: str) -> T | Callable[..., T]:
         """What stands under a name: an object or what makes one.
@@ -72,8 +73,8 @@ class Registry(Generic[T]):
         item: Any = name
         if name in self._registered:
             item = self._registered[name]
-        elif name in (installed := self._installed()):
-            item = installed[name].value
+        elif name in self._installed:
+            item = self._installed[name].value
         if not isinstance(item, str):
             return item  # type: ignore[no-any-return]
         if ":" not in item:
@@ -180,7 +181,9 @@ class Registry(Generic[T]):
             options[option] = _literal(value)
         return name, options
 
+    @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
+        # A look through all installed packages takes milliseconds, and a configuration needs four.
         return {point.name: point for point in entry_points(group=self.group)}
 
 

@@ -60,6 +60,22 @@ def test_installed_packages_add_names(fractions: Registry[Fraction]) -> None:
     assert fractions.make("third", numerator=1, denominator=3) == Fraction(1, 3)
 
 
+def test_installed_packages_are_looked_through_once_and_only_for_names_that_are_not_registered(
+    fractions: Registry[Fraction], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[str] = []
+
+    def none_of(group: str) -> list[EntryPoint]:
+        groups.append(group)
+        return []
+
+    monkeypatch.setattr(module, "entry_points", none_of)
+    fractions.resolve("half")
+    assert groups == []
+    assert fractions.names() == fractions.names()
+    assert groups == ["tests.fractions"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
