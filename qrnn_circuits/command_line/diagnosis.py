@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import qrnn_circuits
 from qrnn_circuits.job_store import DamagedRecord, JobStatus, JobStore, JobStoreError
+from qrnn_circuits.optional_packages import EXTRAS
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 _PACKAGE = "qrnn-circuits"
 DEVICES = {"qrnn.torch": None, "qrnn.aer": "qiskit", "qrnn.ibm": "qiskit"}
 """The devices of this package, each with the extra that it needs."""
-# The extras that the commands and devices use.
-_EXTRAS = ("qiskit", "mitigation", "sweep", "umap")
 _CHANNELS = ("ibm_quantum_platform", "ibm_cloud", "ibm_quantum", "local")
 _ACCOUNTS = Path(".qiskit") / "qiskit-ibm.json"
 _LARGEST_FILE = 2**20
@@ -55,7 +54,7 @@ def packages() -> Iterator[Finding]:
     except PackageNotFoundError:
         yield Finding(_PACKAGE, "not installed", f"pip install {_PACKAGE}")
         return
-    for extra in (None, *_EXTRAS):
+    for extra in (None, *sorted({*EXTRAS.values()})):
         own = [entry for entry in needed if _is_of(entry, extra)]
         lacking = [entry.name for entry in own if _version(entry.name) is None]
         install = f'pip install "{_PACKAGE}[{extra}]"' if extra else f"pip install {_PACKAGE}"

@@ -45,6 +45,8 @@ def test_a_sound_installation_has_no_problem(qrnn: Qrnn, store: JobStore) -> Non
     text = flat(result)
     for package in ("numpy", "torch", "pennylane"):
         assert f"{package} {version(package)}" in text
+    for optional in ("mthree", "optuna", "qiskit-ibm-runtime", "reservoirpy", "umap-learn"):
+        assert f" {optional} " in text
     assert "qrnn.torch installed" in text
     assert "IBM account none; chips whose names begin with fake_ need none" in text
     assert "data folder none" in text
