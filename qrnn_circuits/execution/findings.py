@@ -22,7 +22,7 @@ class Findings:
     """What speaks against the answers of a run with shots.
 
     Attributes:
-        guessing: Accuracy of guessing: the share of the most frequent right symbol, or ``1/2**I``.
+        guessing: Accuracy of guessing: the share of the most frequent right symbol.
         guessing_error: Standard error of that accuracy, as of a binomial proportion with a trial
             for each circuit.
         uniform_distance: Mean total variation distance of the uniform distribution to the exact
@@ -70,7 +70,7 @@ def find_faults(report: Report) -> Findings | None:
     circuits = report.circuits
     symbols = len(circuits[0].distribution)
     rights = Counter(circuit.planned.right for circuit in circuits)
-    guessing = max(1 / symbols, max(rights.values()) / len(circuits))
+    guessing = max(rights.values()) / len(circuits)
     error = sqrt(guessing * (1 - guessing) / len(circuits))
     uniform = [total_variation_distance([1 / symbols] * symbols, c.planned.exact) for c in circuits]
     uniform_distance = sum(uniform) / len(uniform)

@@ -17,6 +17,7 @@ def report_of(
     given: Sequence[Sequence[int]],
     *,
     exact: Sequence[int] | None = None,
+    probability: float = SURE,
     shots: int | None = SHOTS,
 ) -> Report:
     """A report on circuits of a lane of two wires.
@@ -24,11 +25,15 @@ def report_of(
     Args:
         rights: The right symbols.
         given: How often each circuit gave each symbol.
-        exact: The symbol that the model gives with a probability of 0.94; by default the right one.
+        exact: The symbol that the model gives most probably; by default the right one.
+        probability: Of that symbol; the others are equally probable.
         shots: Of each circuit.
     """
+    rest = (1 - probability) / 3
     circuits = tuple(
-        PlannedCircuit(row, 1, right, tuple(0.94 if s == sure else 0.02 for s in range(4)), None)
+        PlannedCircuit(
+            row, 1, right, tuple(probability if s == sure else rest for s in range(4)), None
+        )
         for row, (right, sure) in enumerate(zip(rights, exact or rights, strict=True))
     )
     plan = Plan("xor", 5, Multiplexed(), 4, shots, circuits)
@@ -41,9 +46,9 @@ def report_of(
     return make_report(plan, results, device="a chip")
 
 
-def sure(symbol: int, count: int = 400) -> list[int]:
+def sure(symbol: int) -> list[int]:
     """Counts of a device that gives nearly always one symbol."""
-    return [count if s == symbol else count // 50 for s in range(4)]
+    return [400 if s == symbol else 8 for s in range(4)]
 
 
 ALTERNATING = [0, 1] * 5
@@ -73,6 +78,16 @@ def test_uniform_answers_are_noise_with_what_would_help() -> None:
         "The accuracy of 0.0% is within 2 standard errors of guessing the most frequent symbol "
         "(50.0% ± 15.8% of 10 circuits); that of the exact model, 100.0%, is not."
     )
+
+
+@pytest.mark.parametrize(("counts", "told"), [(100, False), (10_000, True)])
+def test_answers_are_not_called_noise_where_shots_do_not_tell_them_from_the_exact_ones(
+    counts: int, told: bool
+) -> None:
+    # Uniform distributions are 0.05 from the exact one, 400 shots of a perfect device 0.034.
+    found = find_faults(report_of([0], [[counts] * 4], probability=0.3))
+    assert found is not None
+    assert len(found.texts) == told
 
 
 def test_an_accuracy_near_guessing_is_told_also_where_distances_are_small() -> None:
