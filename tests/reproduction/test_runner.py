@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,7 +244,8 @@ def _alive(number: int) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+# SIGTERM ends the training of the next test.
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_what_was_ended_by_a_signal_goes_on_without_repeating_finished_runs(
     experiment_file: Write, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -331,43 +333,35 @@ def test_no_job_takes_no_process_and_none_is_too_few() -> None:
         Workers(0)
 
 
-def test_the_process_of_a_job_may_be_killed_without_harm_to_the_others(
+def test_ctrl_c_disturbs_no_process_and_the_kill_of_one_harms_no_job_but_its_own(
     experiment_file: Write, tmp_path: Path
 ) -> None:
+    # The second of three jobs is long enough to be killed meanwhile.
     experiment = read_experiment_file(
         experiment_file(("steps = 4", "steps = 4000"), ("[0.01, 0.1]", "[0.1]"))
     )
-    jobs = list(jobs_of(experiment, tmp_path / "out", ""))
+    (long,) = jobs_of(experiment, tmp_path / "out", "")
+    short = replace(long, case=replace(long.case, settings={**long.case.settings, "steps": 2}))
+    jobs = [replace(short, folder=tmp_path / "a"), long, replace(short, folder=tmp_path / "b")]
+    found: list[Finished] = []
+    interrupted = False
     with Workers(1) as workers:
         for event in workers.run(jobs):
-            if isinstance(event, Told):
-                ((process, _),) = workers._busy.values()
-                os.kill(process.pid, signal.SIGKILL)
             if isinstance(event, Finished):
-                assert event.failure is not None
-                assert "exit code -9" in event.failure
-                return
-    raise AssertionError
-
-
-def test_ctrl_c_disturbs_no_process_that_has_just_been_started(
-    experiment_file: Write, tmp_path: Path
-) -> None:
-    experiment = read_experiment_file(experiment_file(("[0.01, 0.1]", "[0.1]")))
-    jobs = list(jobs_of(experiment, tmp_path / "out", ""))
-    sent = False
-    with Workers(1) as workers:
-        for event in workers.run(jobs):
-            if not sent:
-                # It still imports what it needs.
+                found.append(event)
+                continue
+            ((process, job),) = workers._busy.values()
+            if not interrupted:
+                # It still imports what it needs, in which Ctrl-C must not disturb it.
                 assert event is None
-                ((process, _),) = workers._busy.values()
                 os.kill(process.pid, signal.SIGINT)
-                sent = True
-            if isinstance(event, Finished):
-                assert event.failure is None
-                return
-    raise AssertionError
+                interrupted = True
+            if isinstance(event, Told) and job is long:
+                os.kill(process.pid, signal.SIGKILL)
+    assert [each.job for each in found] == jobs
+    first, killed, last = (each.failure for each in found)
+    assert (first, last) == (None, None)
+    assert "exit code -9" in str(killed)
 
 
 def test_every_case_has_its_first_seeds_run_before_any_has_its_next(
