@@ -48,6 +48,19 @@ def test_a_recommended_degree_stays_where_more_lane_wires_make_up_for_the_worksp
     assert wider.degree == RunConfig.resolve("digits", settings).degree
 
 
+def test_recommended_restarts_are_left_out_of_a_run_that_is_too_short_for_them() -> None:
+    recommended = RunConfig.resolve("letters")
+    assert recommended.restart_after is not None
+    trials = (recommended.restarts + 1) * recommended.restart_after
+    whole = RunConfig.resolve("letters", {"steps": trials})
+    assert (whole.restarts, whole.restart_after) == (
+        recommended.restarts,
+        recommended.restart_after,
+    )
+    shorter = RunConfig.resolve("letters", {"steps": trials - 1})
+    assert (shorter.restarts, shorter.restart_after) == (0, None)
+
+
 def test_recommended_spreads_of_sharpened_neurons_are_not_for_those_of_order_0() -> None:
     assert RunConfig.resolve("digits", recipe="drawing").bias_spread == 0.5
     assert RunConfig.resolve("digits", {"order": 1}, recipe="drawing").bias_spread == 0.5

@@ -46,12 +46,12 @@ def test_the_learning_rate_and_the_history_reach_the_optimizer(tiny: Tiny) -> No
 def test_the_readout_moves_as_at_its_own_learning_rate_and_all_else_as_before(
     tiny: Tiny, optimizer: str
 ) -> None:
-    def parameters_after(*, steps: int = 3, **rates: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def parameters_after(**rates: float) -> tuple[torch.Tensor, torch.Tensor]:
         config = tiny(optimizer=optimizer, dtype="float64", **rates)
         model = config.build_model()
         stepper = build_optimizer(config, model)
         generator = torch.Generator().manual_seed(0)
-        for _ in range(steps):
+        for _ in range(3):
             # Gradients that do not depend on the parameters, so that rates act on their own.
             for parameter in model.parameters():
                 parameter.grad = torch.randn(

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from math import sqrt
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,15 @@ def test_every_trial_takes_the_first_steps_of_an_attempt_and_the_last_one_ends_i
     begun = [step for step in range(steps) if schedule.begins(step)]
     last = [(restarts + 1) * after] if restarts and rest else []
     assert begun == [after * trial for trial in range(1, restarts + 1)] + last
+
+
+def test_the_rate_falls_along_half_a_cosine_which_every_trial_begins_anew() -> None:
+    settings = RunSettings(
+        task="xor", steps=8, learning_rate=0.2, decay="cosine", restarts=2, restart_after=2
+    )
+    rates = [Schedule(settings).learning_rate(step) for step in range(8)]
+    falling = [0.2, 0.1 * (1 + sqrt(0.5)), 0.1, 0.1 * (1 - sqrt(0.5))]
+    assert rates == pytest.approx([*falling[:2], *falling[:2], *falling])
 
 
 def test_lengths_grow_over_two_thirds_of_an_attempt_up_to_that_of_the_task() -> None:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,18 @@ def test_a_limit_stops_a_run_once_it_is_reached(
     above, at = figures(1, 0.26, loss=0.51), figures(2, 0.25, loss=0.5)
     assert standing_after(above).reason_to_stop(config, 1) is None
     assert reason in str(standing_after(above, at).reason_to_stop(config, 2))
+
+
+def test_no_limit_stops_a_run_whose_small_rotations_are_still_to_be_pruned(tiny: Tiny) -> None:
+    config = tiny(prune_tolerance=0.05, patience=1, stop_loss=0.5, steps=99)
+    unpruned = standing_after(figures(1, 0.1, loss=0.4), figures(2, 0.1, loss=0.4))
+    assert unpruned.without_improvement == 1
+    assert unpruned.reason_to_stop(config, 2) is None
+    first = replace(figures(3, 0.1, loss=0.6), pruned=True)
+    assert unpruned.after(first).reason_to_stop(config, 3) is None
+    for second, reason in ((first, "(patience)"), (replace(first, loss=0.4), "(stop_loss)")):
+        told = unpruned.after(first).after(second).reason_to_stop(config, 4)
+        assert str(told).endswith(reason)
 
 
 def test_a_run_stops_after_its_last_step(tiny: Tiny) -> None:

@@ -41,6 +41,16 @@ def test_every_kind_of_operation_is_counted_also_inside_of_conditions(
     assert found.depth == 5
 
 
+def test_a_condition_inside_of_another_is_no_gate() -> None:
+    circuit = QuantumCircuit(2, 1)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)), circuit.if_test((circuit.clbits[0], 1)):
+        circuit.cz(0, 1)
+    found = resources(circuit)
+    assert (found.two_qubit_gates, found.conditioned_two_qubit_gates) == (1, 1)
+    assert found.conditions == 2
+
+
 def test_depth_without_control_flow_is_qiskits() -> None:
     circuit = QuantumCircuit(3)
     circuit.h(0)
