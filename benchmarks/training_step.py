@@ -138,12 +138,12 @@ def plain_work(*, workspace: int, lane: int, stages: int, batch: int, steps: int
     return Work(flops=6 * batch * steps * size**2, bytes=4 * entries)
 
 
-def median_seconds(action: Callable[[], object], repeats: int = 7, shortest: float = 2e-3) -> float:
-    """Median time of one call; each repeat makes as many calls as fill the shortest time."""
+def median_seconds(action: Callable[[], object]) -> float:
+    """Median time of one call of seven repeats, each of as many calls as fill 2 ms."""
     action()
     start = time.perf_counter()
     action()
-    calls = max(1, round(shortest / (time.perf_counter() - start)))
+    calls = max(1, round(2e-3 / (time.perf_counter() - start)))
 
     def one_repeat() -> float:
         start = time.perf_counter()
@@ -151,7 +151,7 @@ def median_seconds(action: Callable[[], object], repeats: int = 7, shortest: flo
             action()
         return (time.perf_counter() - start) / calls
 
-    return statistics.median(one_repeat() for _ in range(repeats))
+    return statistics.median(one_repeat() for _ in range(7))
 
 
 def product_seconds(symbols: int, rows: int, size: int) -> float:

@@ -16,9 +16,9 @@ def command_train() -> None:
     raise AssertionError("a checkpoint was run")
 
 
-def weights(lane: int, sizes: dict[str, int], seed: int = 0) -> "OrderedDict[str, torch.Tensor]":
+def weights(lane: int, sizes: dict[str, int]) -> "OrderedDict[str, torch.Tensor]":
     """Random parameters under the names of the published code."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     controls = lane + sizes["workspace"] - 1
     count = sum(math.comb(controls, size) for size in range(1, sizes["degree"] + 1))
     state: OrderedDict[str, torch.Tensor] = OrderedDict()

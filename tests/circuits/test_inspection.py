@@ -123,8 +123,8 @@ def test_acceptance_and_error_are_predicted_where_they_are_defined(
     assert entry.acceptance == pytest.approx(log_acceptance.exp().item(), rel=1e-9)
 
 
-def rendered(inspection: Inspection, width: int = 120) -> str:
-    console = Console(file=StringIO(), width=width)
+def rendered(inspection: Inspection) -> str:
+    console = Console(file=StringIO(), width=120)
     for table in inspection_tables(inspection):
         console.print(table)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]

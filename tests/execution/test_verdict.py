@@ -88,17 +88,17 @@ def test_without_a_most_probable_symbol_no_shots_do() -> None:
     assert shots_for_majority([0.7, 0.3], 0.0) is None
 
 
-def line_target(error: float, duration: float = 1e-7) -> Target:
+def line_target(error: float) -> Target:
     """Four qubits in a line, whose two-qubit gates alone have errors."""
     target = Target(num_qubits=4)
     line = {(0,), (1,), (2,), (3,)}
     for gate in (RZGate(Parameter("angle")), SXGate(), XGate(), Measure(), Reset()):
         target.add_instruction(
-            gate, {qubit: InstructionProperties(duration=duration, error=0.0) for qubit in line}
+            gate, {qubit: InstructionProperties(duration=1e-7, error=0.0) for qubit in line}
         )
     pairs = {(i, j) for i in range(4) for j in range(4) if abs(i - j) == 1}
     target.add_instruction(
-        CXGate(), {pair: InstructionProperties(duration=duration, error=error) for pair in pairs}
+        CXGate(), {pair: InstructionProperties(duration=1e-7, error=error) for pair in pairs}
     )
     return target
 

@@ -36,8 +36,8 @@ def arrays(**named: object) -> bytes:
     return file.getvalue()
 
 
-def symbols(path: Path, target: Target = "next") -> list[list[int]]:
-    return [row.tolist() for row in read_sequences(path, target).sequences]
+def symbols(path: Path) -> list[list[int]]:
+    return [row.tolist() for row in read_sequences(path, "next").sequences]
 
 
 def test_lines_of_a_text_are_sequences_of_its_sorted_characters(write: Write) -> None:

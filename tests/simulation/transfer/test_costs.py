@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits.simulation.costs import SECONDS, seconds
+from qrnn_circuits.simulation.costs import SECONDS
 from qrnn_circuits.simulation.transfer.buckets import distinct_pairs
 from qrnn_circuits.simulation.transfer.costs import (
     BucketKind,
@@ -17,15 +17,13 @@ from qrnn_circuits.simulation.transfer.costs import (
 from qrnn_circuits.simulation.transfer.products import OperatorSequences, operator_sequences
 
 
-def random_sequences(
-    batch: int, steps: int, symbols: int, *, seed: int = 0, least: int = 10**6
-) -> OperatorSequences:
-    """Sequences of which the last step is read, with products of what occurs often enough."""
+def random_sequences(batch: int, steps: int, symbols: int, *, seed: int = 0) -> OperatorSequences:
+    """Sequences of which the last step is read, without products of operators."""
     rng = np.random.default_rng(seed)
     inputs, outcomes = rng.integers(0, symbols, (2, batch, steps))
     read = np.zeros((batch, steps), dtype=bool)
     read[:, -1] = True
-    return operator_sequences(inputs, outcomes, read, symbols, lambda counts, _: counts >= least)
+    return operator_sequences(inputs, outcomes, read, symbols, lambda *_: None)
 
 
 def test_times_are_measured_for_every_part_and_never_negative() -> None:
@@ -35,7 +33,6 @@ def test_times_are_measured_for_every_part_and_never_negative() -> None:
     for kind in kinds:
         counts = bucket_counts(kind, run)
         assert min(counts.values()) > 0
-        assert seconds(counts) == sum(SECONDS[part] * count for part, count in counts.items())
 
 
 @given(
@@ -71,16 +68,17 @@ def test_random_symbols_need_about_as_much_as_expected(batch: int, symbols: int)
     assert actual.buckets == pytest.approx(expected.buckets, rel=0.1)
 
 
-def test_either_kind_of_buckets_is_taken_where_it_wins() -> None:
-    def taken(batch: int, workspace: int) -> str:
-        run = expected_recurrence_size(
-            batch=batch, length=100, size=2**workspace, operators=4, pairs=16
-        )
-        return cheapest_buckets(run)[0]
-
-    assert taken(1, 4) == "row"
-    assert taken(2000, 6) == "operator"
-    assert taken(100, 10) == "operator"
+@pytest.mark.parametrize(
+    ("batch", "workspace", "kind"), [(1, 4, "row"), (2000, 6, "operator"), (100, 10, "operator")]
+)
+def test_either_kind_of_buckets_is_taken_where_it_wins(
+    batch: int, workspace: int, kind: BucketKind
+) -> None:
+    run = expected_recurrence_size(
+        batch=batch, length=100, size=2**workspace, operators=4, pairs=16
+    )
+    assert cheapest_buckets(run)[0] == kind
+    assert worthwhile_buckets(random_sequences(batch, 100, 4), 16, 2**workspace) == kind
 
 
 def test_products_pay_for_long_runs_of_few_kinds_and_not_for_single_uses() -> None:
@@ -94,10 +92,3 @@ def test_products_pay_for_long_runs_of_few_kinds_and_not_for_single_uses() -> No
     built = worth(np.array([256, 257]), 50)
     assert built is not None
     assert built.tolist() == [False, True]
-
-
-def test_a_batch_takes_the_cheapest_kind_of_buckets() -> None:
-    sequences = random_sequences(300, 20, 2)
-    pairs, _ = distinct_pairs(sequences, 2)
-    run = recurrence_size(sequences, len(pairs), 4)
-    assert worthwhile_buckets(sequences, len(pairs), 4) == cheapest_buckets(run)[0]
