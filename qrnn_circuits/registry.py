@@ -139,7 +139,7 @@ class Registry(Generic[T]):
             except TypeError as error:
                 accepted = ", ".join(map(str, signature(found).parameters.values())) or "none"
                 raise ValueError(
-                    f"{self.kind} {name!r} takes other options ({accepted}): {error}"
+                    f"{self.kind} {name!r}: {error}; its options are {accepted}"
                 ) from error
             made = found(**options)
         if not isinstance(made, self.base):

@@ -83,7 +83,7 @@ def test_installed_packages_are_looked_through_once_and_only_for_names_that_are_
         ("nothing", "must be one of .* got 'nothing'$"),
         ("half,numerator=1", "'half' is an object, which takes no options, got numerator"),
         ("ratio,numerator", "options of fraction must look like name=value, got 'numerator'"),
-        ("ratio,size=1", r"'ratio' takes other options \(numerator=0.*unexpected .*'size'"),
+        ("ratio,size=1", r"'ratio': .*unexpected .*'size'; its options are numerator=0"),
         ("nowhere:half", "'nowhere:half' cannot be imported: No module named 'nowhere'"),
         ("fractions:Half", "cannot be imported: .*no attribute 'Half'"),
         ("math:pi", "'math:pi' must be a Fraction or make one, got 3.14"),

@@ -109,7 +109,7 @@ def _of_forecast(result: "ForecastEvaluation", source: str) -> str:
     if result.persistence is not None:
         lines.append(f"                    {result.persistence:.3g} by the last value")
     for name, error in result.root_mean_squared_errors.items():
-        lines.append(f"root mean square    {error:.3g} of {name}, in its own units")
+        lines.append(f"RMSE                {error:.3g} of {name}, in its own units")
     lines.append(f"on                  {result.windows:,} windows, {source}")
     return "\n".join(lines)
 

@@ -43,7 +43,7 @@ def forecast_texts(report: ForecastReport) -> list[str]:
     ]
     for name, (device, exact, difference) in report.root_mean_squared_errors.items():
         texts.append(
-            f"root mean square    {device:.3g} of {name} on the device, {exact:.3g} exactly,\n"
+            f"RMSE                {device:.3g} of {name} on the device, {exact:.3g} exactly,\n"
             f"                    {difference:.3g} of device from exact"
         )
     if report.kept is not None and report.shots is not None and report.kept < report.shots:

@@ -27,13 +27,12 @@ def inspection_tables(inspection: Inspection) -> list[RenderableType]:
 
 def realisation_table(inspection: Inspection) -> Table:
     """One column for each realisation; counts before and, with a target, after transpilation."""
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for name in column_names(inspection):
         table.add_column(plain(name), justify="right", overflow="fold")
     for name, texts in count_rows(inspection):
         table.add_row(name, *texts)
-    table.add_section()
     for name, texts in estimate_rows(inspection):
         table.add_row(name, *texts)
     return table
@@ -46,7 +45,8 @@ def stage_table(entry: RealisationInspection) -> Table:
         caption = "transpiled with barriers between stages, which costs a few gates"
     names = ("depth", "one-qubit gates", "two-qubit gates", "measurements")
     title = plain(f"\n{entry.realisation}, by stage", "table.title")
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table = Table(box=None, pad_edge=False, title=title, caption=caption)
+    table.title_justify = table.caption_justify = "left"
     table.add_column("", overflow="fold")
     for name in names:
         table.add_column(name, justify="right", overflow="fold")

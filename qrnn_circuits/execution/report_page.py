@@ -176,7 +176,7 @@ def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str
             ("by the last value", f"{figures.persistence:.3g}", "normalised error of no model")
         )
     for name, error in figures.root_mean_squared_errors.items():
-        rows.append((f"root mean square of {name}", f"{error:.3g}", "error in its own units"))
+        rows.append((f"root mean squared error of {name}", f"{error:.3g}", "in its own units"))
     return [*rows, ("tested on", f"{figures.windows:,}", "windows")]
 
 

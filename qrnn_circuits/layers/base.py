@@ -173,8 +173,10 @@ class RecurrentLayer(SavedOptions, Unscripted, ABC):
     def extra_repr(self) -> str:
         """Shows the options in ``repr``."""
         options = self.sizes() | {
-            name: getattr(self, name) for name in ("batch_first", "dropout", "reading", "shots")
+            name: getattr(self, name) for name in ("batch_first", "dropout", "reading")
         }
+        if self.quantum_device is not None:
+            options |= {"device": self.quantum_device.name, "shots": self.shots}
         return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
     def flatten_parameters(self) -> None:

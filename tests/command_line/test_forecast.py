@@ -32,7 +32,8 @@ def test_a_forecast_is_tested_in_scaled_and_own_units(qrnn: Qrnn, run: Path) -> 
     text = qrnn("evaluate", run).stdout
     assert f"mean squared error  {figures['mean_squared_error']:.3g}" in text
     assert f"{figures['persistence']:.3g} by the last value" in text
-    assert f"{figures['root_mean_squared_errors']['x']:.3g} of x, in its own units" in text
+    error = figures["root_mean_squared_errors"]["x"]
+    assert f"RMSE                {error:.3g} of x, in its own units" in text
 
 
 def test_a_chart_shows_forecasts_beside_the_truth(qrnn: Qrnn, run: Path, tmp_path: Path) -> None:

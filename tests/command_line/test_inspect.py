@@ -25,9 +25,9 @@ def test_json_is_one_object_with_all_realisations_of_the_semantics(qrnn: Qrnn, r
     assert result.exit_code == 0, result.stderr
     figures = json.loads(result.stdout)
     assert [entry["realisation"] for entry in figures["realisations"]] == [
+        "multiplexed",
         "repeat_until_success",
         "amplified",
-        "multiplexed",
     ]
     assert figures["target"] is None
 

@@ -156,7 +156,7 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
     [
         (("--device", "qrnn.tourch"), 2, "close names are qrnn.torch"),
         (("--device", "default.qubit", "--backend", "ibm_fez"), 2, "takes no --backend"),
-        (("--realisation", "postselect"), 2, "choose from ['repeat_until_success', "),
+        (("--realisation", "postselect"), 2, "choose from ['multiplexed', "),
         (("--realisation", "fastest"), 2, "realisation must be one of "),
         (("--sequences", 2000), 2, "sequences must be from 1 to 1024, got 2000"),
         (("--steps", 1), 2, "steps must be at least 2, got 1"),

@@ -210,6 +210,12 @@ def test_what_scripts_call_of_a_layer_of_pytorch_does_nothing(make_layer: Make) 
     assert "hidden_size=4" in repr(layer)
 
 
+def test_repr_names_the_device_that_a_layer_runs_on(make_layer: Make) -> None:
+    layer = make_layer()
+    assert "shots" not in repr(layer)
+    assert "device='qrnn.torch', shots=10" in repr(layer.on("qrnn.torch", shots=10))
+
+
 def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
     layer = make_layer()
     with torch.device("meta"):

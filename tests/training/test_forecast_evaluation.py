@@ -156,7 +156,7 @@ def test_two_processes_share_the_windows_of_a_batch(on_both: Pair) -> None:
         ({"prune_tolerance": 0.1}, "prune_tolerance is for tasks of symbols"),
         ({"workspace": 3}, "the cell 'rnn' takes no workspace, got 3"),
         ({"cell": "qlstm,depth"}, "options of cell must look like name=value, got 'depth'"),
-        ({"cell": "qlstm,deepness=2"}, "cell 'qlstm' takes other options .*deepness"),
+        ({"cell": "qlstm,deepness=2"}, "cell 'qlstm': .*'deepness'; its options are"),
         ({"cell": "xor"}, "cell must be one of qrnn, qlstm, .* got 'xor'"),
         ({"hidden_size": 0}, "hidden_size must be from 1 to 16384, got 0"),
     ],

@@ -72,9 +72,10 @@ def realisation_at(realisation: Realisation, order: int) -> Realisation:
 
 
 def realisations_of(semantics: Semantics) -> list[Realisation]:
-    """Every realisation of a semantics that has a name, with its default options."""
+    """Every realisation of a semantics that has a name, the one that is taken by default first."""
     every = (REALISATIONS.make(name) for name in REALISATIONS.names())
-    return [realisation for realisation in every if realisation.semantics == semantics]
+    found = [realisation for realisation in every if realisation.semantics == semantics]
+    return sorted(found, key=lambda each: each != realisation_of(None, semantics))
 
 
 def realisation_of(
