@@ -78,7 +78,7 @@ class Registry(Generic[T]):
         if not isinstance(item, str):
             return item  # type: ignore[no-any-return]
         if ":" not in item:
-            near = get_close_matches(item, self.names(), n=3)
+            near = get_close_matches(item.lower(), self.names(), n=3)
             raise ValueError(
                 f"{self.kind} must be one of {', '.join(self.names())}, or module:attribute, got "
                 f"{name!r}" + (f"; close names are {', '.join(near)}" if near else "")

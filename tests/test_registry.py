@@ -80,6 +80,7 @@ def test_installed_packages_are_looked_through_once_and_only_for_names_that_are_
     ("text", "message"),
     [
         ("hall", "fraction must be one of ratio, half, later, .* got 'hall'; close names are half"),
+        ("HALF", "got 'HALF'; close names are half"),
         ("nothing", "must be one of .* got 'nothing'$"),
         ("half,numerator=1", "'half' is an object, which takes no options, got numerator"),
         ("ratio,numerator", "options of fraction must look like name=value, got 'numerator'"),

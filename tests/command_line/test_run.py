@@ -181,7 +181,7 @@ def test_mitigation_is_applied_and_reported(qrnn: Qrnn, trained: Path) -> None:
             (*TOO_WIDE, "--noise", "fake_manila"),
             2,
             "has 5 qubits, the circuit needs 6 with the realisation 'amplified'; realisations that "
-            "fit there: repeat_until_success, multiplexed",
+            "fit there: multiplexed, repeat_until_success",
         ),
         (("--device", "default.gaussian"), 1, "not allowed on the device"),
     ],
