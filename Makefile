@@ -13,6 +13,9 @@ demo: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python -m tools.notebooks
 
+# There are as many workers as cores, whose further threads would only wait for one another.
+test conformance-torch conformance-aer: export OMP_NUM_THREADS = 1
+
 # The whole test suite, with further options of pytest in OPTIONS.
 test: .venv/installed
 	$(BIN)/pytest --numprocesses auto $(OPTIONS)
