@@ -124,7 +124,7 @@ def test_a_sequence_may_be_cut_and_its_state_carried_over(
     assert torch.allclose(tail.state, whole.state, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("order", [0, 1, 2, 5])
+@pytest.mark.parametrize("order", [0, 2, 5])
 @pytest.mark.parametrize("strategy", ["transfer", "state"])
 def test_ten_thousand_steps_neither_underflow_nor_give_nan(
     strategy: str, order: int, random_symbols: RandomSymbols

@@ -46,8 +46,8 @@ def test_a_torch_layer_takes_batches(
     monkeypatch.setenv("QRNN_JOBS", f"{tmp_path}/jobs.sqlite")
     generator = torch.Generator().manual_seed(3)
     weights = torch.rand(3, dtype=torch.float64, generator=generator)
-    inputs = torch.rand(3, 2, dtype=torch.float64, generator=generator)
-    cotangent = torch.rand(3, 3, dtype=torch.float64, generator=generator)
+    inputs = torch.rand(2, 2, dtype=torch.float64, generator=generator)
+    cotangent = torch.rand(2, 3, dtype=torch.float64, generator=generator)
 
     def found(node: qml.QNode) -> list[torch.Tensor | None]:
         layer = qml.qnn.TorchLayer(node, {"weights": 3}).double()

@@ -110,10 +110,10 @@ def test_the_way_out_of_the_refusal_works_with_shots(device: str, method: str) -
 @pytest.mark.parametrize("method", ["finite-diff", "spsa"])
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
 def test_numerical_steps_do_not_drown_in_the_noise_of_shots(device: str, method: str) -> None:
-    node = qml.QNode(fed_forward, qml.device(device, seed=1), diff_method=method, shots=20_000)
+    node = qml.QNode(fed_forward, qml.device(device, seed=1), diff_method=method, shots=5_000)
     found = qml.grad(node)(qml.numpy.array(ANGLE, requires_grad=True))
     # Its standard deviation is at most sqrt(2 / shots) / .2.
-    assert found == pytest.approx(-np.sin(ANGLE), abs=0.2)
+    assert found == pytest.approx(-np.sin(ANGLE), abs=0.4)
 
 
 @pytest.mark.parametrize(

@@ -26,20 +26,20 @@ def random_circuit(seed: int) -> QuantumCircuit:
     """Two qubits with gates, measurements into three bits, and resets."""
     rng = np.random.default_rng(seed)
     circuit = QuantumCircuit(2, 3)
-    for _ in range(8):
-        match rng.integers(5):
-            case 0:
-                circuit.ry(rng.uniform(0, 3), int(rng.integers(2)))
-            case 1:
+    for _ in range(20):
+        match rng.integers(8):
+            case 0 | 1 | 2:
+                circuit.ry(rng.uniform(0.5, 2.5), int(rng.integers(2)))
+            case 3:
                 circuit.cx(*map(int, rng.permutation(2)))
-            case 2:
+            case 4 | 5:
                 circuit.measure(int(rng.integers(2)), int(rng.integers(3)))
             case _:
                 circuit.reset(int(rng.integers(2)))
     return circuit
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(16))
 def test_a_circuit_with_fewer_resets_does_the_same(seed: int) -> None:
     circuit = random_circuit(seed)
     read = QuantumCircuit(*circuit.qregs, *circuit.cregs, ClassicalRegister(2, "read"))
@@ -47,12 +47,12 @@ def test_a_circuit_with_fewer_resets_does_the_same(seed: int) -> None:
     read.measure([0, 1], read.cregs[-1])
     replaced = without_resets(read, conditions=True)
     counts = [
-        AerSimulator(seed_simulator=1).run(each, shots=20_000).result().get_counts()
+        AerSimulator(seed_simulator=1).run(each, shots=4_000).result().get_counts()
         for each in (read, replaced)
     ]
     keys = counts[0].keys() | counts[1].keys()
-    distance = sum(abs(counts[0].get(key, 0) - counts[1].get(key, 0)) for key in keys) / 40_000
-    assert distance < 0.03
+    distance = sum(abs(counts[0].get(key, 0) - counts[1].get(key, 0)) for key in keys) / 8_000
+    assert distance < 0.05
     remaining = replaced.count_ops().get("reset", 0)
     assert remaining <= read.count_ops().get("reset", 0)
 

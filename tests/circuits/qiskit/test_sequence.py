@@ -43,7 +43,7 @@ def test_aer_keeps_the_predicted_share_of_postselected_shots(
 ) -> None:
     model = make_model(lane=1, degree=1, **sizes)
     circuit = compile_circuit(model, inputs, outcomes)
-    shots = 100_000
+    shots = 20_000
     kept = circuit.kept(aer_counts(circuit.to_qiskit(), shots))
     with torch.no_grad():
         output = model.sample(
