@@ -6,6 +6,7 @@ in the order lane, workspace, ancillas; the first wire is the most significant.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -135,6 +136,12 @@ class DenseCell:
         coefficients = list(self.coefficients[row])
         return neuron(coefficients, self.degree, controls, target, self.order, self.semantics)
 
+    @cached_property
+    def neurons(self) -> list[Matrix]:
+        """All neurons, in the order of the circuit."""
+        targets = [*range(self.lane, self.system)] * (1 + self.stages) + [*range(self.lane)]
+        return [self.neuron(row, target) for row, target in enumerate(targets)]
+
     def step(self, symbol: int, read: bool = True) -> Matrix:
         """Everything from writing the symbol to just before the lane is read.
 
@@ -143,7 +150,7 @@ class DenseCell:
         bits = [symbol >> (self.lane - 1 - wire) & 1 for wire in range(self.lane)]
         write = on_wires({wire: FLIP for wire, bit in enumerate(bits) if bit}, self.system)
         workspace = range(self.lane, self.system)
-        row = 0
+        neurons = iter(self.neurons)
         matrix = write
         for stage in range(1 + self.stages):
             if stage:
@@ -152,13 +159,11 @@ class DenseCell:
                     for wire, angle in zip(workspace, self.theta[stage - 1], strict=True)
                 }
                 matrix = on_wires(gates, self.system) @ matrix
-            for wire in workspace:
-                matrix = self.neuron(row, wire) @ matrix
-                row += 1
+            for _ in workspace:
+                matrix = next(neurons) @ matrix
         matrix = write @ matrix
-        for wire in range(self.lane) if read else ():
-            matrix = self.neuron(row, wire) @ matrix
-            row += 1
+        for _ in range(self.lane) if read else ():
+            matrix = next(neurons) @ matrix
         return matrix
 
     def run(

@@ -59,10 +59,9 @@ def test_a_sequence_equals_the_dense_circuit(
     )
     inputs, outcomes = random_symbols(model, 3, 5), random_symbols(model, 3, 5, seed=1)
     output = model(inputs, outcomes)
+    dense = dense_cell(model)
     for row in range(3):
-        distributions, acceptance, state = dense_cell(model).run(
-            inputs[row].tolist(), outcomes[row].tolist()
-        )
+        distributions, acceptance, state = dense.run(inputs[row].tolist(), outcomes[row].tolist())
         assert np.abs(output.log_probs[row].exp().detach().numpy() - distributions).max() < 1e-10
         assert abs(output.log_acceptance[row].item() - np.log(acceptance)) < 1e-10
         assert np.abs(output.state[row].detach().numpy() - state).max() < 1e-10

@@ -54,8 +54,9 @@ def test_a_sequence_with_unread_steps_equals_the_dense_circuit_without_their_out
     output = model(inputs, outcomes)
     assert torch.equal(output.outcomes, outcomes)
     assert torch.equal(output.log_probs.isnan().all(-1), unread)
+    dense = dense_cell(model)
     for row in range(BATCH):
-        distributions, acceptance, state = dense_cell(model).run(
+        distributions, acceptance, state = dense.run(
             inputs[row].tolist(), symbols[row].tolist(), unread[row].tolist()
         )
         probabilities = output.log_probs[row].exp().detach().numpy()[~unread[row]]

@@ -143,8 +143,9 @@ def test_a_sequence_equals_the_dense_circuit(
     with torch.no_grad():
         sequence = run_states(model.cell, inputs, outcomes, state)
         log_probs, log_acceptance, final = predictions(sequence, outcomes)
+    dense = dense_cell(model)
     for row in range(3):
-        distributions, acceptance, expected = dense_cell(model).run(
+        distributions, acceptance, expected = dense.run(
             inputs[row].tolist(), outcomes[row].tolist()
         )
         assert np.abs(log_probs[row].exp().numpy() - distributions).max() < 1e-10
