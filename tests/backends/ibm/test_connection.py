@@ -19,6 +19,14 @@ from tests.backends.runtime_server import INSTANCE, TOKEN, Fault, RuntimeServer
 from tests.backends.tapes import flip
 
 
+def saved_alone(monkeypatch: pytest.MonkeyPatch, token: str = TOKEN) -> None:
+    """Saves an account, and takes the token of the environment away."""
+    QiskitRuntimeService.save_account(
+        token=token, url=os.environ["QISKIT_IBM_URL"], instance=INSTANCE
+    )
+    monkeypatch.delenv("QISKIT_IBM_TOKEN")
+
+
 def test_no_account_is_said_with_how_to_save_one(
     device: Callable[..., IBMDevice],
     server: RuntimeServer,
@@ -55,10 +63,7 @@ def test_a_damaged_file_of_accounts_is_told_without_what_is_in_it(
 def test_a_saved_account_is_used(
     device: Callable[..., IBMDevice], server: RuntimeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    QiskitRuntimeService.save_account(
-        token=TOKEN, url=os.environ["QISKIT_IBM_URL"], instance=INSTANCE
-    )
-    monkeypatch.delenv("QISKIT_IBM_TOKEN")
+    saved_alone(monkeypatch)
     device().submit([flip()])
     assert len(server.jobs) == 1
 
@@ -80,10 +85,7 @@ def test_a_wrong_token_is_not_tried_again_and_not_told(
     assert server.requests["POST /identity"] == 1
     with pytest.raises(ServiceError) as refused:
         device().submit([flip()])
-    QiskitRuntimeService.save_account(
-        token=wrong, url=os.environ["QISKIT_IBM_URL"], instance=INSTANCE
-    )
-    monkeypatch.delenv("QISKIT_IBM_TOKEN")
+    saved_alone(monkeypatch, wrong)
     with pytest.raises(ServiceError) as saved:
         device().submit([flip()])
     told = f"{caught.value}{refused.value}{saved.value}{caplog.text}{''.join(capfd.readouterr())}"
@@ -121,10 +123,7 @@ def test_what_the_client_logs_holds_no_token(
     saved: bool,
 ) -> None:
     if saved:
-        QiskitRuntimeService.save_account(
-            token=TOKEN, url=os.environ["QISKIT_IBM_URL"], instance=INSTANCE
-        )
-        monkeypatch.delenv("QISKIT_IBM_TOKEN")
+        saved_alone(monkeypatch)
     client = logging.getLogger("qiskit_ibm_runtime")
     monkeypatch.setattr(client, "handlers", [caplog.handler])
     monkeypatch.setattr(client, "level", logging.DEBUG)
