@@ -18,7 +18,7 @@ from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
 
-Category = Literal["works", "needs many shots", "cannot work"]
+Category = Literal["works", "may work", "needs many shots", "cannot work"]
 """From good to bad."""
 
 CONFIDENCE = 0.99
@@ -27,6 +27,8 @@ FEW_SHOTS = 10_000
 """Up to so many shots a circuit works."""
 MANY_SHOTS = 1_000_000
 """Beyond so many shots it cannot work."""
+LEAST_FIDELITY = 0.04
+"""Lower ones ``benchmarks/verdict.py`` has not measured, so that what they leave is a guess."""
 LEAST_SIGNAL = 0.05
 """Noise may prefer a symbol by as much itself, which no number of shots averages out."""
 _LEAST_SHOTS = 10
@@ -307,6 +309,12 @@ def _judge(
             f"needs many shots: {number} on {chip}, for the network's answer {answer} to be the "
             f"most frequent one with 99 % probability ({kept})"
         )
+    if fidelity < LEAST_FIDELITY:
+        return "may work", (
+            f"may work, with {number} shots on {chip}: what a fidelity below {LEAST_FIDELITY:g} "
+            f"leaves of the network's answer {answer} is a guess ({kept}). Run it under the chip's "
+            "noise first, by --device qrnn.aer --noise"
+        )
     return "works", (
         f"works: the network's answer {answer} is the most frequent one of {number} shots on "
         f"{chip} with 99 % probability ({kept})"
@@ -324,7 +332,7 @@ def _options(
     """What would help."""
     if margin < LEAST_SIGNAL:
         return "A network that is trained further may be surer"
-    if share * margin < LEAST_SIGNAL:
+    if share * margin < LEAST_SIGNAL or share < exact_share(LEAST_FIDELITY):
         ways = dropping(realisation_at(entry.realisation, model.cell.order), tolerance)
         settings, steps = fewer_gates(task, model), "Fewer steps take fewer gates"
     else:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
-from math import sqrt
+from math import log, sqrt
 
 import numpy as np
 import pennylane as qml
@@ -18,6 +18,7 @@ from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits import Inspection, compile_circuit, inspect_circuit
 from qrnn_circuits.execution.verdict import (
     FEW_SHOTS,
+    LEAST_FIDELITY,
     LEAST_SIGNAL,
     MANY_SHOTS,
     Verdict,
@@ -145,6 +146,16 @@ def test_few_gate_errors_work_and_many_do_not(small: QRNN) -> None:
         "a network trained with --reading scored, a lower --degree, fewer --stages or a shorter "
         "--length."
     )
+
+
+def test_a_fidelity_lower_than_any_measured_is_told_to_be_a_guess(small: QRNN) -> None:
+    exponent = 1 / log(judge(small, 1e-3, Xor(length=2)).fidelity, 1 - 1e-3)
+    errors = [1 - (factor * LEAST_FIDELITY) ** exponent for factor in (1.1, 0.9)]
+    surely, perhaps = (judge(small, error, Xor(length=2)) for error in errors)
+    assert (surely.category, perhaps.category) == ("works", "may work")
+    assert surely.fidelity > LEAST_FIDELITY > perhaps.fidelity
+    assert "a guess (fidelity 0.036, share of kept shots 1)" in perhaps.text
+    assert "Fewer steps take fewer gates" in perhaps.text
 
 
 def with_acceptance(inspection: Inspection, acceptance: float) -> Inspection:
