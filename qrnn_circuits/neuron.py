@@ -16,7 +16,7 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
-from qrnn_circuits.tracing import Unscripted, is_traced, renew_parameters
+from qrnn_circuits.tracing import RestrictedModule, is_traced, renew_parameters
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
@@ -253,7 +253,7 @@ def apply_blocks(state: Tensor, cos: Tensor, sin: Tensor, target: int) -> Tensor
     return torch.stack((cos * zero - sin * one, sin * zero + cos * one), -3).reshape(state.shape)
 
 
-class QuantumNeuron(SavedOptions, Unscripted):
+class QuantumNeuron(SavedOptions, RestrictedModule):
     """One quantum neuron of trainable coefficients.
 
     The rotation angle is a Boolean polynomial ``phi`` of the controls, sharpened by the order

@@ -34,14 +34,21 @@ def is_traced() -> bool:
     return transformed or forward or recorded or torch.compiler.is_compiling()
 
 
-class Unscripted(nn.Module):
-    """A module that ``torch.jit.script`` cannot read, and which says so."""
+class RestrictedModule(nn.Module):
+    """A module that neither scripts nor ``nn.DataParallel`` can take, and which says so."""
 
     def __prepare_scriptable__(self) -> NoReturn:
         """What ``torch.jit.script`` asks of each module in place of compiling it."""
         raise RuntimeError(
             f"torch.jit.script cannot read a {type(self).__name__}: take torch.compile, "
             "torch.export.export, or torch.jit.trace, which records what is computed"
+        )
+
+    def _replicate_for_data_parallel(self) -> NoReturn:
+        """What ``nn.DataParallel`` asks of each module where there are several GPUs."""
+        raise RuntimeError(
+            f"torch.nn.DataParallel cannot copy a {type(self).__name__}, whose copies would have "
+            "no parameters: take torch.nn.parallel.DistributedDataParallel, a process for each GPU"
         )
 
 

@@ -12,6 +12,7 @@ from qrnn_circuits import (
     UNREAD,
     Ensemble,
     Initialisation,
+    QRNNLayer,
     QuantumNeuron,
     compile_circuit,
 )
@@ -98,6 +99,15 @@ def test_the_compiler_of_scripts_is_refused_in_words(make: Callable[..., QRNN]) 
     for module in (make(), QuantumNeuron(2)):
         with pytest.raises(RuntimeError, match=r"torch\.compile"):
             torch.jit.script(module)
+
+
+def test_copies_for_several_gpus_in_one_process_are_refused_in_words(
+    make: Callable[..., QRNN],
+) -> None:
+    for module in (make().cell, QuantumNeuron(2), QRNNLayer(1, 1)):
+        # PyTorch calls it for each module of a network, before it copies to any GPU.
+        with pytest.raises(RuntimeError, match="DistributedDataParallel"):
+            module._replicate_for_data_parallel()
 
 
 def test_a_gradient_of_torch_func_is_that_of_backward(make: Callable[..., QRNN]) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tracing import Unscripted
+from qrnn_circuits.tracing import RestrictedModule
 
 if TYPE_CHECKING:
     from pennylane.operation import Operator
@@ -37,7 +37,7 @@ class CircuitStage(NamedTuple):
     operations: "list[Operator]"
 
 
-class Cell(SavedOptions, Unscripted, ABC):
+class Cell(SavedOptions, RestrictedModule, ABC):
     """One step of a recurrent network, from an input symbol to a lane that can be read.
 
     A new cell says what a step does to a state (:meth:`forward`) and, if it is to run on devices,

@@ -15,13 +15,13 @@ from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type
-from qrnn_circuits.tracing import Unscripted, is_traced, renew_parameters, widened
+from qrnn_circuits.tracing import RestrictedModule, is_traced, renew_parameters, widened
 
 if TYPE_CHECKING:
     import pennylane as qml
 
 
-class RecurrentLayer(SavedOptions, Unscripted, ABC):
+class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
     """Cells stacked in layers and directions, with the call and the shapes of ``torch.nn.RNN``.
 
     A subclass makes its :attr:`cells`, and says how one runs along sequences (:meth:`run_cell`) and
