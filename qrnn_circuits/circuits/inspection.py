@@ -1,8 +1,9 @@
 """What a model's circuit takes, on paper and on a chip."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from math import exp
 from typing import TYPE_CHECKING, Any
 
@@ -339,7 +340,11 @@ def _first_section(circuit: CompiledCircuit) -> str:
 
 
 def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
-    """Adds up the sections ``"<step>: <stage>"`` of all steps; qubits are the most of any step."""
+    """Adds up the sections ``"<step>: <stage>"`` of all steps; qubits are the most of any step.
+
+    The stages are in the order in which they follow in a step.
+    """
+    order = _stage_order(sections)
     stages: dict[str, Resources] = {}
     for section, counts in sections.items():
         stage = section.split(": ", 1)[1]
@@ -353,7 +358,20 @@ def _by_stage(sections: dict[str, Resources]) -> dict[str, Resources]:
                 for name, value in asdict(counts).items()
             }
         )
-    return stages
+    return {stage: stages[stage] for stage in order}
+
+
+def _stage_order(sections: Iterable[str]) -> list[str]:
+    """The stages of all steps, of which some steps, as the first, may lack some."""
+    order: list[str] = []
+    for _, names in groupby(sections, key=lambda section: section.split(": ")[0]):
+        place = len(order)
+        for stage in reversed([name.split(": ", 1)[1] for name in names]):
+            if stage in order:
+                place = order.index(stage)
+            else:
+                order.insert(place, stage)
+    return order
 
 
 def _of_semantics(model: RecurrentNetwork, semantics: Semantics) -> RecurrentNetwork:

@@ -9,7 +9,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import Target
 from rich.console import Console
 
-from qrnn_circuits import QRNN
+from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit, representative
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
 from qrnn_circuits.circuits.realisations import (
@@ -97,6 +97,21 @@ def test_of_order_0_one_circuit_stands_for_all_realisations(
     assert "neurons of order 0 are the same in every realisation" in words
     (free,) = inspect_circuit(model, [1, 0]).realisations
     assert free.acceptance == 1
+
+
+def test_stages_are_in_the_order_of_a_step_where_the_first_step_lacks_some(
+    make_model: MakeModel,
+) -> None:
+    model = make_model(lane=1, workspace=2, order=0, stages=1)
+    (entry,) = inspect_circuit(model, [0, 1], [UNREAD]).realisations
+    assert [stage.stage for stage in entry.stages] == [
+        "write input",
+        "input stage",
+        "work stage 1",
+        "remove input",
+        "output stage",
+        "read lane",
+    ]
 
 
 def test_a_chip_gives_counts_by_stage_and_an_estimate(unitary: QRNN) -> None:
