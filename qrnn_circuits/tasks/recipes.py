@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.bounded_readers.files import brief
+from qrnn_circuits.checks import errors_in
 from qrnn_circuits.settings.recipe_files import recipe_tables
+from qrnn_circuits.settings.run_settings import check_fields
 from qrnn_circuits.tasks.base import BaseTask
 
 # So many characters of why a recipe is refused are shown.
@@ -49,7 +51,9 @@ def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
             ``"default"``, the one that the task itself names.
 
     Raises:
-        ValueError: If the task has no such recipe; where the file says why, in its words.
+        TypeError: If its task options are not a table.
+        ValueError: If the task has no such recipe; where the file says why, in its words. If it
+            has an entry that is no setting.
     """
     recipes = read_recipes(type(task)) | {"none": {}}
     own = task.default_recipe
@@ -59,6 +63,8 @@ def choose_recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
                 raise ValueError(
                     f"recipe {name or own!r} is refused for {task.name}: {brief(reason, _REASON)}"
                 )
+            with errors_in(f"recipe {chosen!r} of {task.name}"):
+                check_fields(recipes[chosen])
             return recipes[chosen]
     if name is None:
         return {}

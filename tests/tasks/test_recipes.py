@@ -38,6 +38,14 @@ def test_a_recipe_that_names_no_table_is_refused(
     assert len(str(caught.value)) < 1000
 
 
+def test_an_entry_of_a_recipe_that_is_no_setting_is_refused_in_the_name_of_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_with_recipes("[default]\nreading = 'scored'", tmp_path, monkeypatch)
+    with pytest.raises(ValueError, match="recipe 'default' of xor: unknown setting 'reading'"):
+        choose_recipe(task())
+
+
 def test_why_a_recipe_is_refused_is_told_in_a_short_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
