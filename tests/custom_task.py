@@ -34,6 +34,26 @@ class Echo(GeneratedTask):
 echo_of_three = Echo(bits=3)
 
 
+@dataclass(frozen=True)
+class Ordered(Echo):
+    """Has an option that is called as a setting of every run."""
+
+    order: int = option(1, "Of what it is not said.")
+
+
+@dataclass(frozen=True)
+class Nameless(GeneratedTask):
+    """Has no name."""
+
+    lane: ClassVar[int] = 1
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        return Echo().batch(size, generator)
+
+    def describe(self, symbols: Tensor) -> list[str]:
+        return spell(symbols, "01")
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnForecast(Forecast):
     """A forecast by another name."""

@@ -1,9 +1,9 @@
 """Options of ``qrnn train`` that follow from the settings of a run and the options of the tasks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from inspect import Parameter, Signature, signature
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -15,9 +15,11 @@ from qrnn_circuits.command_line.task_description import (
     task_recipes,
 )
 from qrnn_circuits.command_line.task_help import TaskHelp
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 from qrnn_circuits.settings.run_settings import RunSettings, settings
 
 _TASK_PANEL = "Task options"
+_PLAIN_TYPES = (bool, int, float, str)
 _FURTHER = f"{__name__}.further_task_options"
 
 
@@ -28,23 +30,25 @@ def add_options(command: Callable[..., None]) -> None:
         command: One whose last parameter takes any keywords.
     """
     *own, _ = signature(command).parameters.values()
-    parameters = [*own, *_settings(), *_task_options()]
+    parameters = [*own, *_settings(), *_parameters(BUILT_IN_TASKS)]
     _set_parameters(command, parameters)
 
 
 class TaskCommand(TaskHelp):
-    """A command that also takes the options of a task which the user names as module:attribute."""
+    """A command that also takes the options of a task of another package or module, once named."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
-        """Adds the options of such a task before the command line is read."""
-        known = {parameter.name for parameter in self.params}
+        """Adds the options of such a task, in place of others' of these names, before reading."""
+        others = set(task_names()) - set(BUILT_IN_TASKS)
         for text in args:
-            if ":" not in text or text.startswith("-"):
+            if text not in others and (":" not in text or text.startswith("-")):
                 continue
             try:
-                options = [option for option in _options_of(text) if option.name not in known]
+                options = list(_parameters([text]))
             except ValueError:
                 continue  # It is no task, or cannot be found: the command itself says so.
+            names = {option.name for option in options}
+            self.params = [parameter for parameter in self.params if parameter.name not in names]
 
             def names_options(**values: object) -> None:
                 """What typer reads options from."""
@@ -82,8 +86,10 @@ class TaskCommand(TaskHelp):
             if entry := entries.get(str(parameter.name)):
                 shown.help, default = entry.text, entry.default
             if default is not None:
-                # Only shown: the help ends the command.
-                shown.default, shown.show_default = default or None, bool(default)
+                # Only shown: the help ends the command. A flag's is the name of one of its words.
+                text = default or None
+                shown.default = text == "True" if text and shown.is_flag else text
+                shown.show_default = bool(default)
 
 
 def cells_help(names: Sequence[str], layers: Sequence[str] = ()) -> str:
@@ -113,7 +119,7 @@ def _keep(context: Any, parameter: Any, value: object) -> None:  # noqa: ANN401 
 def _settings() -> Iterator[Parameter]:
     """An option for each setting, with its default in the help."""
     hints = get_type_hints(RunSettings)
-    recipes = [recipe for task in task_names() for recipe in task_recipes(task).values()]
+    recipes = [recipe for task in BUILT_IN_TASKS for recipe in task_recipes(task).values()]
     for field in settings():
         default = field.metadata["shown"] if field.default is None else str(field.default)
         if default and any(field.name in recipe for recipe in recipes):
@@ -122,13 +128,15 @@ def _settings() -> Iterator[Parameter]:
         yield _parameter(field.name, hints[field.name], help_, panel, default or False)
 
 
-def _task_options() -> Iterator[Parameter]:
-    """An option for each name that an option of the known tasks has."""
+def _parameters(names: Collection[str]) -> Iterator[Parameter]:
+    """An option for each name that an option of these tasks has."""
     found: dict[str, tuple[Any, dict[str, list[str]]]] = {}
-    for task in task_names():
+    for task in names:
         options = options_class(task)
         hints = get_type_hints(options)
         for field in given_fields(options):
+            if _plain(hints[field.name]) not in _PLAIN_TYPES:
+                continue  # It has no text of its own: it is given in a file or in Python.
             text = field.metadata.get("help", "").removesuffix(".")
             texts = found.setdefault(field.name, (hints[field.name], {}))[1]
             texts.setdefault(text, []).append(task)
@@ -143,16 +151,6 @@ def _parameter(name: str, hint: Any, text: str, panel: str, shown: str | bool) -
     return Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
-def _options_of(task: str) -> list[Parameter]:
-    """The options of one task, whatever its name."""
-    options = options_class(task)
-    hints = get_type_hints(options)
-    return [
-        _parameter(f.name, hints[f.name], f.metadata.get("help", ""), _TASK_PANEL, False)
-        for f in given_fields(options)
-    ]
-
-
 def _set_parameters(command: Callable[..., None], parameters: list[Parameter]) -> None:
     """Makes typer read the options of a command from these parameters."""
     command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -161,7 +159,8 @@ def _set_parameters(command: Callable[..., None], parameters: list[Parameter]) -
 
 def _plain(hint: Any) -> type:  # noqa: ANN401
     """The type of an option's text: that of a field without None, and str for a choice."""
-    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
-    if get_origin(hint) is Literal or not kinds:
-        return str if get_origin(hint) is Literal else hint
-    return _plain(kinds[0])
+    if get_origin(hint) is Literal:
+        return str
+    if get_origin(hint) not in (Union, UnionType):
+        return hint  # type: ignore[no-any-return]
+    return _plain(next(kind for kind in get_args(hint) if kind is not NoneType))

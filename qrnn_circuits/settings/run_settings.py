@@ -253,6 +253,13 @@ class RunSettings:
             object.__setattr__(self, name, check(name, value))
 
 
+TAKEN_NAMES = frozenset(
+    {field.name for field in dataclasses.fields(RunSettings)}
+    | {"config", "help", "out", "recipe", "resume", "seeds"}
+)
+"""What an option of a task cannot be called: settings, and further options of ``qrnn train``."""
+
+
 def settings() -> list["dataclasses.Field[Any]"]:
     """The fields of :class:`RunSettings` that stand for one setting each."""
     return [f for f in dataclasses.fields(RunSettings) if "panel" in f.metadata]

@@ -7,6 +7,8 @@ from typing import Any
 
 from qrnn_circuits.checks import similar
 from qrnn_circuits.settings import task_options as described
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
+from qrnn_circuits.settings.run_settings import TAKEN_NAMES
 from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
 
 
@@ -17,7 +19,8 @@ def task_class(task: str) -> type[BaseTask]:
         task: A name, or ``"module:attribute"``, which may also name an object.
 
     Raises:
-        ValueError: There is no such task, or it is no dataclass of a kind that can be trained.
+        ValueError: There is no such task, or it is no dataclass of a kind that can be trained, has
+            no name, or has an option that is called as a setting of every run.
     """
     found = TASKS.find(task)
     kind = found if isinstance(found, type) else type(found)
@@ -25,6 +28,17 @@ def task_class(task: str) -> type[BaseTask]:
         raise ValueError(
             f"task {task!r} must be a Task, of symbols, or a Forecast, of real values, and a "
             f"dataclass of its options: {kind!r}"
+        )
+    if not isinstance(getattr(kind, "name", None), str):
+        raise ValueError(
+            f"task {task!r} must have a name, which its recipe file has too: write "
+            f'name: ClassVar[str] = "..." in {kind!r}'
+        )
+    taken = [f.name for f in described.option_fields(kind) if f.name in TAKEN_NAMES]
+    if taken:
+        raise ValueError(
+            f"task {task!r} must have options of other names than the settings of every run, got "
+            f"{', '.join(taken)}: rename them in {kind!r}"
         )
     return kind
 
@@ -97,7 +111,12 @@ def check_task_options(task: str, options: Mapping[str, Any]) -> None:
     for name in options:
         if name in own:
             continue
-        others = [other for other in TASKS.names() if name in option_names(other)]
+        # Those of other packages would have to be imported, and may be broken.
+        others = [
+            other
+            for other, options in BUILT_IN_TASKS.items()
+            if name in [field.name for field in described.option_fields(options)]
+        ]
         if others:
             hint = f"; it is an option of {', '.join(others)}"
         elif own:

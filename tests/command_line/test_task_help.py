@@ -41,6 +41,17 @@ def test_the_defaults_shown_are_those_that_a_run_has(qrnn: Qrnn, task: str) -> N
         assert default == shown, name
 
 
+@pytest.mark.parametrize(
+    ("task", "option", "shown"),
+    [("digits", "generate", "no-generate"), ("quotes", "advice", "advice")],
+)
+def test_the_default_shown_of_a_flag_is_the_one_of_its_two_words_that_a_run_has(
+    qrnn: Qrnn, task: str, option: str, shown: str
+) -> None:
+    text = " ".join(qrnn("train", task, "--help").stdout.replace("│", " ").split())
+    assert text.split(f" --no-{option} ", 1)[1].split("[default: ", 1)[1].startswith(f"{shown}]")
+
+
 def test_the_help_on_a_task_says_what_its_recipes_set_or_why_they_are_refused(qrnn: Qrnn) -> None:
     text = " ".join(qrnn("train", "digits", "--help").stdout.replace("│", " ").split())
     assert "embedded (default) reading scored, workspace 4" in text

@@ -2,12 +2,17 @@
 
 import json
 import pkgutil
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import torch
 
 from qrnn_circuits.cells import CELLS, register_cell
+from qrnn_circuits.command_line.train import train
+from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
+from qrnn_circuits.settings.run_settings import TAKEN_NAMES
 from qrnn_circuits.tasks import TASKS, register_task
 from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
 from tests.cells.rotation_cell import RotationCell
@@ -123,3 +128,16 @@ def test_a_cell_that_must_be_read_is_refused_by_tasks_with_unread_steps(tmp_path
     assert not folder.exists()
     every = RunConfig.resolve("xor", fields, {"task_options": {"reading": "every"}}, recipe="none")
     assert Trainer.start(every, folder).run().step == 2
+
+
+def test_an_option_that_is_called_as_a_setting_of_every_run_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"other names than the settings .* got order: rename"):
+        RunConfig.resolve("tests.custom_task:Ordered")
+    of_tasks = {each.name for task in BUILT_IN_TASKS.values() for each in fields(task)}  # type: ignore[arg-type]
+    words = set(signature(train).parameters) - {"context"} - of_tasks
+    assert words <= TAKEN_NAMES, "every further option of qrnn train is taken"
+
+
+def test_a_task_without_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must have a name.* write name: ClassVar"):
+        RunConfig.resolve("tests.custom_task:Nameless")
