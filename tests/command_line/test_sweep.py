@@ -110,7 +110,7 @@ def test_ctrl_c_saves_the_trial_and_says_how_to_go_on(
         f"Interrupted and saved after step {step}. Go on with: qrnn sweep xor --out '{folder}'"
     )
     states = [line.split()[-1] for line in output.splitlines()]
-    assert states[-2:] == ["running", "waiting"]
+    assert states[-2:] == ["interrupted", "waiting"]
 
 
 @pytest.mark.parametrize("seeds", [(), ("--seeds", "0,1")])

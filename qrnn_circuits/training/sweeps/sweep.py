@@ -46,9 +46,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 Sampler = Literal["tpe", "random"]
-TrialState = Literal["waiting", "running", "complete", "fail"]
+TrialState = Literal["waiting", "running", "interrupted", "complete", "fail"]
 
 _DESCRIPTION = "description"
+_INTERRUPTED = "interrupted"
 # Of the best validation, which a journal notes of a run.
 _FIGURES = ("step", "loss", "error", "sampled_error")
 
@@ -61,7 +62,7 @@ class SweepTrial:
         number: From 0.
         folder: Of the run.
         settings: The values of the settings that vary; empty until they are drawn.
-        state: ``"waiting"``: not begun; ``"running"``: begun, also where it was interrupted;
+        state: ``"waiting"``; ``"running"``, or killed; ``"interrupted"``, to go on;
             ``"complete"``; ``"fail"``: it diverged, or there is no such network.
         step: Of the best validation, by sampled error; ``None`` where a trial has several seeds,
             whose other figures are the medians over the best validations of the seeds.
@@ -280,7 +281,9 @@ class Sweep:
             self._fail(trial, error)
             return None
         best = result.standing.best
-        if result.signal is None and best is not None:
+        if result.signal is not None:
+            self._note(trial.number, _INTERRUPTED, True)
+        elif best is not None:
             for name in _FIGURES:
                 self._note(trial.number, name, getattr(best, name))
             self._note(trial.number, "reason", result.reason)
@@ -312,6 +315,7 @@ class Sweep:
             runs = trial_runs(trial.folder, config, self.seeds)
         results = runs.run(progress)
         if any(result.signal is not None for result in results):
+            self._note(trial.number, _INTERRUPTED, True)
             return results
         spread = SeedSpread.of(results)
         for name, value in asdict(spread).items():
@@ -346,6 +350,8 @@ class Sweep:
         frozen = self._frozen(number)
         if frozen.state == TrialState.WAITING:
             self._storage.set_trial_state_values(self._id(number), TrialState.RUNNING)
+        elif frozen.user_attrs.get(_INTERRUPTED):
+            self._note(number, _INTERRUPTED, False)
         if frozen.params.keys() == self.space.varied.keys():
             return
         # One seed for each run, lest all processes draw the same.
@@ -380,7 +386,8 @@ class Sweep:
         return self._storage.get_trial(self._id(number))
 
     def _describe(self, trial: "FrozenTrial") -> SweepTrial:
-        state: Any = trial.state.name.lower()
+        interrupted = trial.user_attrs.get(_INTERRUPTED) and not trial.state.is_finished()
+        state: Any = "interrupted" if interrupted else trial.state.name.lower()
         settings = {name: trial.params[name] for name in self.space.varied if name in trial.params}
         return SweepTrial(
             number=trial.number,

@@ -1,4 +1,5 @@
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,23 @@ def test_a_trial_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> No
     assert result is not None
     assert (result.first_step, result.step) == (1, 3)
     assert [trial.state for trial in sweep.trials()] == ["complete"] * 2
+
+
+@pytest.mark.parametrize("seeds", [None, [3, 5]])
+def test_a_trial_that_a_signal_has_ended_is_called_interrupted_until_it_is_taken_up_again(
+    tmp_path: Path, seeds: list[int] | None
+) -> None:
+    sweep = Sweep.open(tmp_path, space(order=[0, 1]), seeds=seeds)
+    with sweep.take() as trial:
+        assert trial is not None
+        stop = At(1, lambda: signal.raise_signal(signal.SIGINT))
+        _ = sweep.run(trial, stop) if seeds is None else sweep.run_seeds(trial, stop)
+    assert [trial.state for trial in sweep.trials()] == ["interrupted", "waiting"]
+    with Sweep.open(tmp_path).take() as again:
+        assert again is not None
+        assert (again.number, again.state) == (0, "running")
+        _ = sweep.run(again) if seeds is None else sweep.run_seeds(again)
+    assert [trial.state for trial in sweep.trials()] == ["complete", "waiting"]
 
 
 def test_a_trial_that_was_killed_after_its_run_and_before_its_books_is_written_down(
