@@ -127,13 +127,10 @@ def _next_figure(name: str, one: Candidate, other: Candidate) -> str:
     """What the figure after a tied one says."""
     following = next((each for each in one.figures if each != name), name)
     better, worse = sorted((one, other), key=lambda each: each.figures[following].value)
-    least, greatest = better.figures[following].value, worse.figures[following].value
+    least, greatest = (_value(following, each.figures[following].value) for each in (better, worse))
     if least == greatest:
         return ""
-    return (
-        f"By the {following} {better.letter} is better: {_value(following, least)} against "
-        f"{_value(following, greatest)}."
-    )
+    return f"By the {following} {better.letter} is better: {least} against {greatest}."
 
 
 def _counts(candidate: Candidate) -> dict[str, str]:

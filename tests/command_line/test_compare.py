@@ -98,6 +98,8 @@ def test_the_page_is_closed_loads_nothing_and_trusts_no_text(
     assert "script" not in page.tags
     assert all(address.startswith("data:") for address in page.addresses)
     assert {"verdict", "figures", "settings", "curves", "gates"} <= page.identifiers
+    assert "C has no curve" in file.read_text()
+    assert "A has no curve" not in file.read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -33,6 +34,25 @@ def test_a_difference_is_judged_by_the_root_of_both_squared_errors(other: float,
     (text,) = verdict_texts(compared(candidate("A", figures[0]), candidate("B", figures[1])))
     assert text.startswith("B is better than A")
     assert told in text
+
+
+@pytest.mark.parametrize(
+    ("other", "told"), [(2e-5, ""), (2e-3, "A is better: 0.00% against 0.20%")]
+)
+def test_a_tie_is_broken_only_by_figures_that_differ_as_they_are_shown(
+    other: float, told: str
+) -> None:
+    tied = candidate("A", Figure.of([0.0])), candidate("B", Figure.of([0.0]))
+    sampled = Figure.of([1e-5]), Figure.of([other])
+    (text,) = verdict_texts(
+        compared(
+            *(
+                replace(each, figures={**each.figures, "sampled error": figure})
+                for each, figure in zip(tied, sampled, strict=True)
+            )
+        )
+    )
+    assert ("is better" in text, told in text) == (bool(told), True)
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
