@@ -81,7 +81,8 @@ class Simulation:
             inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised states, shape ``(B, S)``.
         """
-        joint = self.cell(inputs, state)
+        sizes = 2**self.cell.lane, 2**self.cell.workspace
+        joint = _of_sizes(sizes, self.cell(inputs, state), "forward")
         weights = self.cell.weights(joint)
         log_scale = weights.new_zeros(inputs.shape[0], dtype=torch.float64)
         return Step(weights, log_scale, lambda outcomes: self.cell.condition(joint, outcomes))
@@ -98,7 +99,8 @@ class Simulation:
             postselected fails, float64, shape ``(B,)``.
         """
         # As if the lane could only read one symbol.
-        joint = self.cell.evolve(inputs, state)[:, None]
+        evolved = _of_sizes((2**self.cell.workspace,), self.cell.evolve(inputs, state), "evolve")
+        joint = evolved[:, None]
         kept = self.cell.weights(joint)[:, 0].double().log()
         nothing = torch.zeros(len(joint), dtype=torch.int64, device=joint.device)
         return self.cell.condition(joint, nothing), kept
@@ -231,6 +233,17 @@ class Simulation:
         log_kept = torch.where(sampled, weight.sum(-1), kept).double().log()
         log_acceptance = (log_kept + 2 * torch.stack(log_scales, 1)).sum(1)
         return Prediction(weight, log_acceptance, outcome, state)
+
+
+def _of_sizes(sizes: tuple[int, ...], amplitudes: Tensor, method: str) -> Tensor:
+    """What a cell's method has returned, where it has the right sizes: others may broadcast."""
+    if not isinstance(amplitudes, Tensor) or amplitudes.shape[1:] != sizes:
+        got = tuple(amplitudes.shape) if isinstance(amplitudes, Tensor) else type(amplitudes)
+        raise ValueError(
+            f"{method} of a cell must return amplitudes of shape "
+            f"(B, {', '.join(map(str, sizes))}), got {got}"
+        )
+    return amplitudes
 
 
 def _stretches(steps: int, lengths: Tensor | None) -> Iterator[tuple[int, int, Tensor | None]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
+import torch
 from torch import nn
 
 from qrnn_circuits.cells import CELLS, Cell
@@ -26,6 +27,8 @@ CELL_SETTINGS = (
     "semantics",
     "basis",
 )
+# Sequences that are drawn to look at them.
+_TRIED = 3
 _SPREADS = ("bias_spread", "weight_spread", "theta_spread")
 _SPARSITY = ("sparsity_weight", "prune_tolerance")
 
@@ -112,7 +115,35 @@ def _name(cells: Registry[Any], cell: object) -> str:
     return name
 
 
-def check_read(model: nn.Module, batch: BaseBatch) -> None:
+def check_batches(task: BaseTask, model: nn.Module, validation: BaseBatch) -> None:
+    """Checks what a task draws, before a run begins.
+
+    Raises:
+        TypeError: It is no batch.
+        ValueError: It has another size than was asked for, or fields of other shapes than one
+            another, or steps are unread that the cell must read.
+    """
+    drawn = task.batch(_TRIED, torch.Generator().manual_seed(0))
+    for method, batch in (("batch", drawn), ("validation", validation)):
+        if not isinstance(batch, BaseBatch):
+            raise TypeError(
+                f"{method} of the task {task.name!r} must return a Batch, got {type(batch)}"
+            )
+        shapes = [tuple(each.shape) for each in batch.tensors]
+        if isinstance(batch, Batch) and len(set(shapes)) > 1:
+            raise ValueError(
+                f"inputs, outcomes and scored must have one shape, (sequences, steps), but "
+                f"{method} of the task {task.name!r} gives {', '.join(map(str, shapes))}"
+            )
+    if len(drawn) != _TRIED:
+        raise ValueError(
+            f"batch of the task {task.name!r} must return as many sequences as it is asked for, "
+            f"{_TRIED}, got inputs of shape {tuple(drawn.inputs.shape)}"
+        )
+    _check_read(model, validation)
+
+
+def _check_read(model: nn.Module, batch: BaseBatch) -> None:
     """Raises a ``ValueError`` where steps are unread that the cell must read."""
     if not (isinstance(model, RecurrentNetwork) and isinstance(batch, Batch)):
         return

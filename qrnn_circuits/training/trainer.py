@@ -13,7 +13,7 @@ from torch import Tensor
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import BaseTask
-from qrnn_circuits.training.cell_settings import check_read
+from qrnn_circuits.training.cell_settings import check_batches
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
@@ -73,7 +73,7 @@ class Trainer:
             RankError: Another process has ended.
             TypeError: The network or the task cannot be built from these values.
             ValueError: The same; or there is no such device, or not a row of each batch for every
-                process; or the task leaves steps unread and the cell must be read at every one.
+                process; or what the task draws will not do, as unread steps of a cell without.
         """
         self.config = config
         self.folder = RunFolder(folder)
@@ -98,7 +98,7 @@ class Trainer:
             self.model = config.build_model(self.device)
             self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
-            check_read(self.model, self._validation_batch)
+            check_batches(self.task, self.model, self._validation_batch)
         self._loss = DataParallelLoss(self.model, config.loss, self.ranks)
 
     @classmethod

@@ -2,18 +2,21 @@
 
 import json
 import pkgutil
-from dataclasses import fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from qrnn_circuits import RecurrentNetwork
 from qrnn_circuits.cells import CELLS, register_cell
 from qrnn_circuits.command_line.train import train
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 from qrnn_circuits.settings.run_settings import TAKEN_NAMES
-from qrnn_circuits.tasks import TASKS, register_task
+from qrnn_circuits.tasks import TASKS, Batch, register_task
 from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
 from tests.cells.rotation_cell import RotationCell
 from tests.custom_task import Echo
@@ -141,3 +144,35 @@ def test_an_option_that_is_called_as_a_setting_of_every_run_is_refused() -> None
 def test_a_task_without_a_name_is_refused() -> None:
     with pytest.raises(ValueError, match=r"must have a name.* write name: ClassVar"):
         RunConfig.resolve("tests.custom_task:Nameless")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda batch: batch.tensors, r"batch of the task 'echo' must return a Batch, .*tuple"),
+        (lambda batch: replace(batch, scored=batch.scored[0]), "must have one shape"),
+        (
+            lambda batch: Batch(*(each.T for each in batch.tensors)),
+            r"asked for, 3, got .* \(4, 3\)",
+        ),
+    ],
+)
+def test_what_a_task_draws_is_checked_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Batch], Any], told: str
+) -> None:
+    right = Echo.batch
+    monkeypatch.setattr(Echo, "batch", lambda *arguments: change(right(*arguments)))
+    with pytest.raises((TypeError, ValueError), match=told):
+        Trainer.start(RunConfig.resolve(ECHO), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_amplitudes_of_another_shape_than_a_cells_are_refused_where_they_would_broadcast() -> None:
+    class Narrow(RotationCell):
+        def forward(self, inputs: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+            return super().forward(inputs, state)[:, :, :1]
+
+    network = RecurrentNetwork(Narrow(lane=1, workspace=1))
+    symbols = torch.tensor([[0, 1]])
+    with pytest.raises(ValueError, match=r"of shape \(B, 2, 2\), got \(1, 2, 1\)"):
+        network.loss(symbols, symbols)
