@@ -87,6 +87,12 @@ def register_layer(name: str, layer: type[nn.Module]) -> None:
     LAYERS.register(name, layer)
 
 
+def _check_real(name: str, given: object) -> None:
+    if not isinstance(given, Tensor) or given.is_complex():
+        found = given.dtype if isinstance(given, Tensor) else f"a {type(given).__name__}"
+        raise TypeError(f"{name} must be a tensor of real numbers, got {found}")
+
+
 class Forecaster(nn.Module):
     """A recurrent layer whose last step a linear layer takes to the values that are forecast.
 
@@ -142,9 +148,7 @@ class Forecaster(nn.Module):
             TypeError: If they are no tensor of real numbers.
             ValueError: If they have another shape.
         """
-        if not isinstance(inputs, Tensor) or inputs.is_complex():
-            found = inputs.dtype if isinstance(inputs, Tensor) else f"a {type(inputs).__name__}"
-            raise TypeError(f"inputs must be a tensor of real numbers, got {found}")
+        _check_real("inputs", inputs)
         if inputs.ndim != 3:
             raise ValueError(
                 f"inputs must be windows of shape (B, T, F), got {tuple(inputs.shape)}: of one "
@@ -164,10 +168,11 @@ class Forecaster(nn.Module):
             Shape ``()``.
 
         Raises:
-            TypeError: If the windows are no tensor of real numbers.
+            TypeError: If either is no tensor of real numbers.
             ValueError: If a shape is wrong.
         """
         forecasts = self(inputs)
+        _check_real("targets", targets)
         if targets.shape != forecasts.shape:
             raise ValueError(
                 f"targets must have shape (B, K), here {tuple(forecasts.shape)}, got "
