@@ -214,7 +214,7 @@ class EnsembleTrainer:
             reason = trainer.standing.reason_to_stop(self.config, trainer.step)
             if reason is not None:
                 # Another process may have gone on with it since it was read.
-                with trainer.folder.owned(trainer.step):
+                with trainer.folder.owned(trainer.step, trainer.config):
                     results[seed] = self._result(seed, reason, None)
         if len(results) < len(self.trainers):
             with (

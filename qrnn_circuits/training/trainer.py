@@ -177,6 +177,8 @@ class Trainer:
         first_step = self.step
         reason = self.standing.reason_to_stop(self.config, self.step)
         if reason is not None:
+            # What is given anew, as where the data lie now, counts for other commands too.
+            self.ranks.from_first(self._keep_config)
             return TrainingResult(first_step, self.step, reason, None, self.standing)
         progress = progress or Progress()
         with StopSignals() as signals, deterministic(self.device), self.ready(progress) as log:
@@ -187,6 +189,10 @@ class Trainer:
                 result = self.finish_step(first_step, loss, log, progress, agreed or signals)
                 if result is not None:
                     return result
+
+    def _keep_config(self) -> None:
+        with self.folder.owned(self.step, self.config):
+            pass
 
     @contextmanager
     def ready(self, progress: Progress) -> Iterator[Log | None]:

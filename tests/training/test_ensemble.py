@@ -171,6 +171,9 @@ def test_a_signal_saves_every_run_at_one_step_and_more_steps_may_follow(
     results = EnsembleTrainer.resume(tmp_path / "runs", {"steps": 14}).run()
     assert {result.step for result in results} == {14}
     assert EnsembleTrainer.resume(tmp_path / "runs").run() == results
+    EnsembleTrainer.resume(tmp_path / "runs", {"checkpoint_every": 7}).run()
+    kept = [RunFolder(tmp_path / f"runs/seed-{seed}").read_config() for seed in range(3)]
+    assert kept == [tiny(seed=seed, steps=14, checkpoint_every=7) for seed in range(3)]
 
 
 def test_a_run_that_diverges_leaves_the_others_their_numbers(tiny: Tiny, tmp_path: Path) -> None:

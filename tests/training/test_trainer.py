@@ -235,6 +235,12 @@ def test_a_finished_run_does_nothing_more(tiny: Tiny, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
 
 
+def test_a_finished_run_keeps_what_is_given_anew(tiny: Tiny, tmp_path: Path) -> None:
+    Trainer.start(tiny(), tmp_path / "run").run()
+    Trainer.resume(tmp_path / "run", {"checkpoint_every": 7}).run()
+    assert RunFolder(tmp_path / "run").read_config() == tiny(checkpoint_every=7)
+
+
 def test_fewer_steps_than_a_run_has_taken_are_refused(tiny: Tiny, tmp_path: Path) -> None:
     Trainer.start(tiny(), tmp_path / "run").run()
     with pytest.raises(ValueError, match=r"steps must be at least the 12 .* taken, got 5"):
