@@ -15,6 +15,7 @@ from qrnn_circuits.command_line.options import (
     JsonOption,
     RunArgument,
 )
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _draw(
     from qrnn_circuits.training.forecast_evaluation import in_own_units
 
     task = run.task
-    what = task.series or Path(task.data).name
+    what = task.series or plain(Path(task.data).name).plain
     title = (
         f"{what}, {task.horizon} point{'s' * (task.horizon > 1)} ahead, by {run.config.cell}: "
         f"normalised error {result.normalised_error:.3g}"

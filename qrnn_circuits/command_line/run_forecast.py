@@ -11,6 +11,7 @@ import typer
 from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import EncodingChoice
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.submission import fetch_job, show_waiting, submit_plan
 from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
@@ -195,7 +196,7 @@ def show_forecast(report: "ForecastReport", chart: Path | None, *, as_json: bool
         console = table_console()
         console.print(forecast_table(report))
         for text in forecast_texts(report):
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            console.print(plain(text), soft_wrap=True)
         if report.remark is not None:
             console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
     if chart is not None:

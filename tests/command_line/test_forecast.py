@@ -45,6 +45,19 @@ def test_a_chart_shows_forecasts_beside_the_truth(qrnn: Qrnn, run: Path, tmp_pat
     assert {(0, 0, 0), (217, 95, 2)} <= {colour for _, colour in colours}
 
 
+def test_names_are_shown_as_they_are(qrnn: Qrnn, tmp_path: Path) -> None:
+    data, folder, chart = tmp_path / "b\udcff.csv", tmp_path / "run", tmp_path / "chart.svg"
+    data.write_text(":bug:,[/b]\n" + "".join(f"{n % 5},{n % 7}\n" for n in range(40)))
+    options = ("--cell", "qrnn", "--workspace", "2", "--hidden-size", "2", "--steps", "1")
+    result = qrnn("train", "forecast", "--data", data, *options, "--out", folder)
+    assert result.exit_code == 0, result.stderr
+    on_device = qrnn("run", folder, "--device", "qrnn.torch").stdout
+    for text in (qrnn("evaluate", folder, "--chart", chart).stdout, on_device):
+        assert "of :bug:" in text
+        assert "of [/b]" in text
+    assert chart.exists()
+
+
 @pytest.fixture
 def of_circuits(qrnn: Qrnn, tmp_path: Path) -> Path:
     options = ("--cell", "qrnn", "--workspace", "2", "--hidden-size", "2", "--window", "2")
