@@ -28,6 +28,12 @@ _KINDS = {
 }
 
 
+def full_path(text: str) -> Path:
+    """The place that a user names, from anywhere; ``~`` stands for the home folder."""
+    # Path.expanduser raises a RuntimeError where there is no such home.
+    return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111
+
+
 @contextmanager
 def open_file(path: Path, limit: int) -> Iterator[BinaryIO]:
     """Opens a regular file for reading, and waits for nothing else.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from qrnn_circuits.bounded_readers.arrays import read_arrays
-from qrnn_circuits.bounded_readers.files import open_file
+from qrnn_circuits.bounded_readers.files import full_path, open_file
 from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE, VALIDATION, VARIABLE_FOLDER
 from qrnn_circuits.tasks.idx import read_idx
 from qrnn_circuits.tasks.images import above_threshold, scan, shrink
@@ -158,7 +158,7 @@ def named_folder(data: str) -> Path:
         FileNotFoundError: The environment names none.
     """
     if data != VARIABLE_FOLDER:
-        return Path(data).expanduser()
+        return full_path(data)
     if folder := os.environ.get(DATA_VARIABLE):
         return Path(folder)
     raise FileNotFoundError(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qrnn_circuits.bounded_readers.files import brief
+from qrnn_circuits.bounded_readers.files import brief, full_path
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.choices import ScaledBy as ScaledBy
 from qrnn_circuits.settings.built_in_tasks import ForecastOptions
@@ -21,6 +21,7 @@ from qrnn_circuits.tasks.series_data import (
     Columns,
     Scaling,
     Table,
+    Values,
     cut_windows,
     read_table,
     split_ends,
@@ -175,7 +176,7 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
                         f"series {self.series!r}"
                     )
         else:
-            object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+            object.__setattr__(self, "data", str(full_path(self.data)))
             if self.series_seed:
                 raise ValueError(
                     f"series_seed is for a generated series, got {self.series_seed!r} with data"
@@ -265,6 +266,7 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
     def _found(self) -> SeriesContents:
         """What the series holds now."""
         inputs, targets = self._series
+        _ = self._scaled
         low, span = (each.tolist() for each in (self._scalings[1].low, self._scalings[1].span))
         checksum = self._file.checksum if self.data else ""
         return SeriesContents(list(inputs.names), list(targets.names), low, span, checksum)
@@ -301,6 +303,12 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
         )
 
     @cached_property
+    def _scaled(self) -> tuple[Values, Values]:
+        """What is known and what is to be forecast, scaled."""
+        (known, forecast), (inputs, targets) = self._scalings, self._series
+        return known.apply(inputs), forecast.apply(targets)
+
+    @cached_property
     def _parts(self) -> dict[str, SeriesBatch]:
         """The windows of each part, in order of time."""
         found, known = self._found, self._contents
@@ -311,11 +319,7 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
                     f"{self.data or self.series} is not what the run began with: its {what} was "
                     f"{brief(getattr(known, what))}, and now is {brief(getattr(found, what))}"
                 )
-        inputs, targets = (
-            scaling.apply(columns.values)
-            for scaling, columns in zip(self._scalings, self._series, strict=True)
-        )
-        windows, wanted = cut_windows(inputs, targets, self.window, self.horizon)
+        windows, wanted = cut_windows(*self._scaled, self.window, self.horizon)
         cuts = zip([0, *self._ends], self._ends, strict=False)
         return {
             part: SeriesBatch(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from qrnn_circuits.tasks.sequence_files import (
     short,
     text_rows,
 )
-from qrnn_circuits.tasks.user_file import read_content
+from qrnn_circuits.tasks.user_file import check_name, read_content
 
 MOST_SYMBOLS = 2**8
 """Greatest number of different symbols: those of eight lane wires."""
@@ -158,8 +159,31 @@ def _classes(
             f"{path} must have labels of 2 to {MOST_SYMBOLS} classes, got {len(classes)}"
             + (f": {short(classes[0])}" if len(classes) == 1 else "")
         )
+    for name in classes:
+        check_name(path, "a label", name)
+    _check_numbers(path, classes)
     number_of = {name: number for number, name in enumerate(classes)}
     return tuple(classes), np.array([number_of[label] for label in labels])
+
+
+def _check_numbers(path: Path, classes: Sequence[str]) -> None:
+    """Raises where all classes are numbers, and one is NaN or two are the same."""
+    try:
+        values = list(map(Decimal, classes))
+    except InvalidOperation:
+        return
+    texts: dict[Decimal, str] = {}
+    for text, value in zip(classes, values, strict=True):
+        if value.is_nan():
+            raise ValueError(
+                f"{path} must have a label of each sequence, got {short(text)} among numbers: "
+                "leave these sequences out, or name the class otherwise"
+            )
+        if texts.setdefault(value, text) != text:
+            raise ValueError(
+                f"{path} must write each label in one way, got {short(texts[value])} and "
+                f"{short(text)}, which are the same number"
+            )
 
 
 @dataclass(frozen=True)

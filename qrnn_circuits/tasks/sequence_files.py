@@ -78,6 +78,10 @@ def text_rows(path: Path, content: bytes, target: Target, *, whole: bool) -> Row
             )
         sequences.append(_characters(symbols))
         labels.append(label.strip())
+    if labels[:1] == ["label"] and "label" not in labels[1:]:
+        raise ValueError(
+            f"{path}, line {lines[0][0]}: is a header, which a text has not: leave it out"
+        )
     return Rows(sequences, labels)
 
 
@@ -208,6 +212,15 @@ def npz_rows(path: Path, content: bytes, target: Target) -> Rows:
         raise ValueError(
             f"{path} must hold an array x, or x_train, x_validation and x_test, but has "
             f"{npz_names(content) or 'nothing'}"
+        )
+    lengths_of = {f"lengths{suffix}" for suffix in suffixes}
+    if (given := {name for name in arrays if name.startswith("lengths")}) not in (
+        lengths_of,
+        set(),
+    ):
+        raise ValueError(
+            f"{path} must hold {', '.join(sorted(lengths_of))} or no lengths, but has "
+            f"{', '.join(sorted(given))}"
         )
     sequences: list[Integers] = []
     labels: list[str] = []

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from qrnn_circuits.bounded_readers.files import brief
+from qrnn_circuits.bounded_readers.files import brief, full_path
 from qrnn_circuits.cells.base import PADDING
 from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.settings.built_in_tasks import SequencesOptions
@@ -140,7 +140,7 @@ class Sequences(SequencesOptions, Task):
             raise TypeError(f"data must be a string, got {self.data!r}")
         if not self.data:
             raise ValueError("data must name a file of text, .csv or .npz: give --data FILE")
-        object.__setattr__(self, "data", str(Path(self.data).expanduser().absolute()))
+        object.__setattr__(self, "data", str(full_path(self.data)))
         check_choice("target", self.target, get_args(Target))
         check_reading(self.reading)
         if self.length is not None:

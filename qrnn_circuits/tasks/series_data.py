@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.checks import similar
 from qrnn_circuits.tasks.sequence_files import short
-from qrnn_circuits.tasks.user_file import decoded, read_content, table_rows
+from qrnn_circuits.tasks.user_file import check_name, decoded, read_content, table_rows
 
 # Some times what a forecast takes in.
 _MOST_VALUES = 2**22
+# Squares of larger values, and their sums, leave the range of float32.
+_LARGEST = 1e15
 
 Values = NDArray[np.float64]
 
@@ -92,8 +94,11 @@ class Table:
         if len(set(places)) < len(places):
             raise ValueError(f"{option} must name every column once, got {short(wanted or '')}")
         names = tuple(self.names[place] for place in places)
-        if repeated := [name for name, count in Counter(names).items() if count > 1]:
-            raise ValueError(f"{self.path} names two columns {short(min(repeated))}")
+        counts = Counter(self.names)
+        if repeated := [name for name in names if counts[name] > 1]:
+            raise ValueError(
+                f"{self.path} names two columns {short(min(repeated))}: give each a name of its own"
+            )
         values = self.values[:points, places]
         for place, name in zip(places, names, strict=True):
             gap = self.gaps.get(place)
@@ -119,7 +124,7 @@ class Table:
     def _place(self, option: str, name: str) -> int:
         if name in self.names:
             place = self.names.index(name)
-        elif name.isdecimal() and 1 <= int(name) <= len(self.names):
+        elif len(name) < 20 and name.isdecimal() and 1 <= int(name) <= len(self.names):
             place = int(name) - 1
         else:
             known = [name for at, name in enumerate(self.names) if at not in self.text]
@@ -153,6 +158,8 @@ def read_table(path: Path) -> Table:
     has_header = not any(_is_number(field) for field in first)
     names = first if has_header else [str(place + 1) for place in range(len(first))]
     if has_header:
+        for name in names:
+            check_name(path, "the name of a column", name)
         begun = next(table, None)
     if begun is None:
         raise ValueError(f"{path} has no row of numbers")
@@ -259,9 +266,22 @@ class Scaling:
         """The scaling that leaves columns as they are."""
         return cls(np.zeros(count), np.ones(count))
 
-    def apply(self, values: Values) -> Values:
-        """Scales values, shape ``(..., C)``."""
-        return (values - self.low) / self.span
+    def apply(self, columns: Columns) -> Values:
+        """The scaled values of a series, shape ``(N, C)``.
+
+        Raises:
+            ValueError: If one is too large for a network.
+        """
+        with np.errstate(over="ignore"):
+            scaled = (columns.values - self.low) / self.span
+        largest = np.abs(scaled).max(0)
+        for name, size in zip(columns.names, largest.tolist(), strict=True):
+            if size > _LARGEST:
+                raise ValueError(
+                    f"column {short(name)} must be at most {_LARGEST:g} in size when it is scaled, "
+                    f"got {size:.3g}: choose another scaling, or leave it out"
+                )
+        return scaled
 
     def undo(self, values: Values) -> Values:
         """Takes scaled values back, shape ``(..., C)``."""

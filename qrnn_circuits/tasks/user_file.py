@@ -18,7 +18,10 @@ MOST_BYTES = 2**25
 
 _MOST_OF_A_LINE = 2**22
 _MOST_LINES = 2**22
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _QUOTED = re.compile('"[^"]*"')
+# Quotes may hold ends of lines.
+_FIRST_ROW = re.compile(r'\n*(?:"[^"]*"|[^"\n]+)*')
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
@@ -36,7 +39,8 @@ def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> by
         content = read_bytes(path, MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
-            f"data must be {wanted}, but there is no file {path}: name it by --data FILE"
+            f"data must be {wanted}, but there is no file {path}: name it by --data FILE "
+            "(of a run, qrnn train --resume --data FILE keeps it for every command)"
         ) from None
     if not content.strip():
         raise ValueError(f"data must be {wanted}, but {path} is empty")
@@ -53,20 +57,38 @@ def decoded(path: Path, content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path} is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}"
+            f"{path} is no text in UTF-8: byte {error.start} is 0x{content[error.start]:02x}; "
+            "write it in that encoding"
         ) from None
     if "\0" in text:
         raise ValueError(f"{path} is no text: it holds a zero byte")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def check_name(path: Path, what: str, name: str) -> None:
+    """Checks what a file calls something, which terminals and pictures show.
+
+    Args:
+        path: Of the file, for messages.
+        what: What is called so, as ``"a label"``.
+        name: The name.
+
+    Raises:
+        ValueError: If it has a control character other than the end of a line and a tabulator.
+    """
+    if _CONTROL.search(name):
+        raise ValueError(
+            f"{path} has a control character in {what}, {brief(repr(name))}: write it in others"
+        )
+
+
 def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV text, one at a time, each after its number from 1.
 
-    Fields are separated by what the first line has outside quotes: semicolons or tabulators, else
-    commas. Rows without any text are left out before the first that has some and after the last.
-    Of each gap between, the first one is a row of empty fields, but for lines that separate rows of
-    several fields.
+    Fields are separated by what the first row has outside quotes: semicolons or tabulators, else
+    commas; blanks behind these do not count. Rows without any text are left out before the first
+    that has some and after the last. Of each gap between, the first one is a row of empty fields,
+    but for lines that separate rows of several fields.
 
     Args:
         path: Of the file, for messages.
@@ -75,9 +97,10 @@ def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     Raises:
         ValueError: If it is no CSV, or has a line too long to be a row.
     """
-    first = _QUOTED.sub("", text.lstrip("\n").partition("\n")[0])
+    begun = _FIRST_ROW.match(text)
+    first = _QUOTED.sub("", begun[0]) if begun else ""
     delimiter = next((mark for mark in ";\t" if mark in first), ",")
-    table = csv.reader(_lines(path, text), delimiter=delimiter, strict=True)
+    table = csv.reader(_lines(path, text), delimiter=delimiter, skipinitialspace=True, strict=True)
     width = 0
     gap = None
     try:
@@ -91,7 +114,7 @@ def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             elif width == 1 or (width and len(row) > 1):
                 gap = gap or (number, row or [""])
     except csv.Error as error:
-        raise ValueError(f"{path} is not CSV: {error}") from None
+        raise ValueError(f"{path}, line {table.line_num}, is not CSV: {error}") from None
 
 
 def _lines(path: Path, text: str) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.bounded_readers.files import full_path
 from qrnn_circuits.checks import similar
 from qrnn_circuits.settings import task_options as described
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
@@ -78,8 +78,8 @@ def with_full_paths(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options whose folders are named by full paths, so that they are found from everywhere."""
     words = folder_options(task)
     return {
-        name: str(Path(value).absolute())
-        if isinstance(value, str) and name in words and value not in words[name]
+        name: str(full_path(value))
+        if isinstance(value, str) and value and name in words and value not in words[name]
         else value
         for name, value in options.items()
     }

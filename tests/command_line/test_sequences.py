@@ -72,6 +72,7 @@ def test_without_its_file_a_run_is_sampled_and_not_evaluated(qrnn: Qrnn, tmp_pat
 
     more = ("--resume", "--out", folder, "--data", moved)
     assert qrnn("train", "sequences", *more).exit_code == 0
+    assert qrnn("evaluate", folder).exit_code == 0
     moved.write_text("abab\nbaba\nabbb\n", encoding="utf-8")
     result = qrnn("evaluate", folder, "--data", moved)
     assert result.exit_code == 2
@@ -106,8 +107,22 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(qrnn: Qrnn, tmp_path: Pat
         assert result.exit_code == 2
         assert len(result.stderr.splitlines()) == 1
         assert not folder.exists()
-    result = qrnn("train", "sequences", "--out", tmp_path / "run")
-    assert "data must name a file of text, .csv or .npz: give --data FILE" in result.stderr
+    for nothing in ((), ("--data", "")):
+        result = qrnn("train", "sequences", "--out", tmp_path / "run", *nothing)
+        assert "data must name a file of text, .csv or .npz: give --data FILE" in result.stderr
+
+
+def test_a_tilde_is_the_home_folder_on_the_command_line_as_in_python(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.csv")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "run"
+    result = qrnn("train", "sequences", "--data", "~/a.csv", "--out", folder, *TINY)
+    assert result.exit_code == 0, result.stderr
+    assert load_run(folder).task.data == Sequences(data="~/a.csv").data == str(tmp_path / "a.csv")
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*~nobody-of-this-name/a.csv"):
+        Sequences(data="~nobody-of-this-name/a.csv")
 
 
 def test_a_lane_that_is_too_narrow_for_the_alphabet_is_refused(qrnn: Qrnn, tmp_path: Path) -> None:

@@ -174,6 +174,10 @@ GOOD = "\n".join(f"{t},{t * t}" for t in range(30))
         (GOOD, {"columns": "1,1"}, "columns must name every column once, got '1,1'"),
         (GOOD, {"targets": "y"}, "targets names no column 'y'"),
         (GOOD.replace(",", ",7\n0,") and "1,7\n2,7\n" * 15, {}, "column '2' cannot be scaled .* 7"),
+        ("a,a,b\n1,2,3\n" * 30, {"columns": "b,a"}, "names two columns 'a': give each a name of"),
+        ("a,a,b\n1,2,3\n" * 30, {"columns": "1", "targets": "2"}, "names two columns 'a'"),
+        ("a\x1b[2J,b\n1,2\n", {}, r"control character in the name of a column, 'a\\x1b\[2J'"),
+        (GOOD, {"columns": "1" * 5000}, "columns names no column '1111"),
         ("1,-1e308\n2,1e308\n" * 15, {}, "column '2' cannot be scaled .* its range overflows"),
     ],
 )
@@ -185,6 +189,36 @@ def test_a_file_that_is_no_series_is_refused_in_one_line(
     with pytest.raises(ValueError, match=message) as caught:
         Forecast(data=str(path), **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("late", "scaling"),
+    [
+        ("1,{}", "training"),
+        ("{},1", "training"),
+        ("1e300,1", "none"),
+        ("-1e300,1", "none"),
+    ],
+)
+def test_values_whose_squares_no_network_can_add_are_refused_before_training(
+    late: str, scaling: ScaledBy, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.csv"
+    # Their range in the training is tiny, so that what comes later is scaled to infinity.
+    first = [f"{n % 3 * 1e-300},{n % 4 * 1e-300}" for n in range(30)]
+    path.write_text("\n".join(["a,b", *first, *[late.format(n) for n in range(10)]]))
+    with pytest.raises(
+        ValueError, match=r"column '.' must be at most 1e\+15 in size when it is sc"
+    ):
+        Forecast(data=str(path), scaling=scaling)
+
+
+def test_numbers_in_quotes_behind_blanks_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "quoted.csv"
+    path.write_text('a, "b"\n' + "".join(f'{n}, "{n * n}"\n' for n in range(30)))
+    task = Forecast(data=str(path), scaling="none")
+    assert task.target_names == ("a", "b")
+    assert torch.equal(task.test().inputs[..., 1], task.test().inputs[..., 0].square())
 
 
 def test_a_file_of_too_many_numbers_or_lines_is_refused_in_one_line(

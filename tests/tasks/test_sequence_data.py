@@ -146,6 +146,11 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
     ("a.txt", "ab\nc\n", "next", r"sequence 2 must have at least 2 symbol\(s\) .* got 1"),
     ("a.txt", "ab\tx\nb\n", "label", "line 2: .* a tabulator and the label must follow .* got 'b'"),
     ("a.txt", "ab\tx\nb\tx\n", "label", "labels of 2 to 256 classes, got 1: 'x'"),
+    ("a.txt", "words\tlabel\nab\t0\nb\t1\n", "label", "line 1: is a header, which a text has not"),
+    ("a.txt", "ab\tx\x1b\nb\ty\n", "label", r"control character in a label, 'x\\x1b'"),
+    ("a.txt", "ab\t1\nb\t01\n", "label", "label in one way, got '01' and '1', which are the same"),
+    ("a.csv", "1,2,1.0\n1,2,1\n", "label", "label in one way, got '1' and '1.0'"),
+    ("a.csv", "1,2,0\n1,2,1\n3,4,nan\n", "label", "label of each sequence, got 'nan' among num"),
     ("a.txt", "".join(map(chr, range(300, 600))), "next", "300 different characters, .* most 256"),
     ("a.csv", "1,2\n3,nan\n", "next", "line 2: symbols must be whole numbers .* got 'nan'"),
     ("a.csv", "nan,nan\n1,2\n", "next", "line 1: symbols must be whole numbers, got 'nan'"),
@@ -181,6 +186,18 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
     ("a.npz", arrays(x=[1, 2]), "next", r"x must have shape \(N, T\), got \(2,\)"),
     ("a.npz", arrays(x=[[2**64 - 1]]), "next", "x must be numbers of 64 bits"),
     ("a.npz", arrays(x=[[1, 2]], lengths=[3]), "next", "lengths must be from 1 to 2, .* 3 to 3"),
+    (
+        "a.npz",
+        arrays(x=[[1, 2]], lengths_train=[2]),
+        "next",
+        "hold lengths or no .* lengths_train$",
+    ),
+    (
+        "a.npz",
+        arrays(x_train=[[1]], x_validation=[[1]], x_test=[[1]], lengths=[2]),
+        "next",
+        "must hold lengths_test, lengths_train, lengths_validation or no lengths, but has lengths$",
+    ),
     ("a.npz", arrays(x=[[1, 2]]), "label", "must hold an array y with target='label'"),
     ("a.npz", arrays(x=[[1, 2]], y=[0, 1]), "label", r"y must have shape \(1,\), got \(2,\)"),
     ("a.npz", arrays(x=np.zeros((0, 3), int)), "next", "holds no sequence"),
@@ -304,3 +321,15 @@ def test_pieces_of_a_sequence_have_each_of_its_steps_once(length: int, symbols: 
 def test_marks_within_quotes_separate_no_fields() -> None:
     rows = table_rows(Path("a.csv"), '"x; in mm",y\n1,2\n')
     assert list(rows) == [(1, ["x; in mm", "y"]), (2, ["1", "2"])]
+    rows = table_rows(Path("a.csv"), '\n"x;\n\tin mm",y\n1,2\n')
+    assert list(rows) == [(2, ["x;\n\tin mm", "y"]), (3, ["1", "2"])]
+
+
+def test_labels_in_quotes_behind_blanks_are_those_without(write: Write) -> None:
+    path = write("a.csv", '1,2, "yes"\n2,1,yes\n1,1, no\n')
+    assert read_sequences(path, "label").classes == ("no", "yes")
+
+
+def test_what_is_no_table_is_told_by_its_line() -> None:
+    with pytest.raises(ValueError, match=r"^a.csv, line 3, is not CSV: ',' expected"):
+        list(table_rows(Path("a.csv"), 'a,b\n1,2\n"3"4,5\n'))
