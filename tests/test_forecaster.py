@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -89,9 +91,10 @@ def test_targets_and_windows_of_other_shapes_are_refused(cell: str) -> None:
         model(windows[0])
     with pytest.raises(TypeError, match=r"tensor of real numbers, got torch\.complex64"):
         model(windows + 0j)
-    for targets, found in ((torch.rand(4, 1) + 0j, "torch.complex64"), ([[1.0]], "a list")):
+    others: list[Any] = [torch.rand(4, 1) + 0j, [[1.0]]]
+    for other, found in zip(others, ("torch.complex64", "a list"), strict=True):
         with pytest.raises(TypeError, match=f"targets must be .* real numbers, got {found}"):
-            model.loss(torch.rand(4, 3, 1), targets)  # type: ignore[arg-type]
+            model.loss(torch.rand(4, 3, 1), other)
 
 
 def test_a_forecaster_of_two_directions_reads_both() -> None:
