@@ -21,7 +21,7 @@ _MOST_LINES = 2**22
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _QUOTED = re.compile('"[^"]*"')
 # Quotes may hold ends of lines.
-_FIRST_ROW = re.compile(r'\n*(?:"[^"]*"|[^"\n]+)*')
+_FIRST_ROW = re.compile(r'\n*+(?:"[^"]*+"|[^"\n]++)*+')
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:
@@ -97,7 +97,7 @@ def table_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     Raises:
         ValueError: If it is no CSV, or has a line too long to be a row.
     """
-    begun = _FIRST_ROW.match(text)
+    begun = _FIRST_ROW.match(text, 0, _MOST_OF_A_LINE)
     first = _QUOTED.sub("", begun[0]) if begun else ""
     delimiter = next((mark for mark in ";\t" if mark in first), ",")
     table = csv.reader(_lines(path, text), delimiter=delimiter, skipinitialspace=True, strict=True)
