@@ -78,7 +78,7 @@ def text_rows(path: Path, content: bytes, target: Target, *, whole: bool) -> Row
             )
         sequences.append(_characters(symbols))
         labels.append(label.strip())
-    if labels[:1] == ["label"] and "label" not in labels[1:]:
+    if [at for at, label in enumerate(labels) if label.casefold() == "label"] == [0]:
         raise ValueError(
             f"{path}, line {lines[0][0]}: is a header, which a text has not: leave it out"
         )

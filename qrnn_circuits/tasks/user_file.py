@@ -19,9 +19,11 @@ MOST_BYTES = 2**25
 _MOST_OF_A_LINE = 2**22
 _MOST_LINES = 2**22
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_QUOTED = re.compile('"[^"]*"')
+# A quote begins a field, and is doubled in it.
+_QUOTES = r'''(?<![^;,\t\n ])"(?:[^"]++|"")*+"'''
+_QUOTED = re.compile(_QUOTES)
 # Quotes may hold ends of lines.
-_FIRST_ROW = re.compile(r'\n*+(?:"[^"]*+"|[^"\n]++)*+')
+_FIRST_ROW = re.compile(rf"[ \n]*+(?:{_QUOTES}|[^\n])*+")
 
 
 def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> bytes:

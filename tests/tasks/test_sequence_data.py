@@ -146,7 +146,7 @@ BAD: list[tuple[str, str | bytes | Callable[[], bytes], Target, str]] = [
     ("a.txt", "ab\nc\n", "next", r"sequence 2 must have at least 2 symbol\(s\) .* got 1"),
     ("a.txt", "ab\tx\nb\n", "label", "line 2: .* a tabulator and the label must follow .* got 'b'"),
     ("a.txt", "ab\tx\nb\tx\n", "label", "labels of 2 to 256 classes, got 1: 'x'"),
-    ("a.txt", "words\tlabel\nab\t0\nb\t1\n", "label", "line 1: is a header, which a text has not"),
+    ("a.txt", "words\tLabel\nab\t0\nb\t1\n", "label", "line 1: is a header, which a text has not"),
     ("a.txt", "ab\tx\x1b\nb\ty\n", "label", r"control character in a label, 'x\\x1b'"),
     ("a.txt", "ab\t1\nb\t01\n", "label", "label in one way, got '01' and '1', which are the same"),
     ("a.csv", "1,2,1.0\n1,2,1\n", "label", "label in one way, got '1' and '1.0'"),
@@ -321,6 +321,8 @@ def test_pieces_of_a_sequence_have_each_of_its_steps_once(length: int, symbols: 
 def test_marks_within_quotes_separate_no_fields() -> None:
     rows = table_rows(Path("a.csv"), '"x; in mm",y\n1,2\n')
     assert list(rows) == [(1, ["x; in mm", "y"]), (2, ["1", "2"])]
+    rows = table_rows(Path("a.csv"), '6";5"\n1;2\n')
+    assert list(rows) == [(1, ['6"', '5"']), (2, ["1", "2"])]
     rows = table_rows(Path("a.csv"), '\n"x;\n\tin mm",y\n1,2\n')
     assert list(rows) == [(2, ["x;\n\tin mm", "y"]), (3, ["1", "2"])]
 
