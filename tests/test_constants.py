@@ -29,7 +29,7 @@ def test_a_network_that_was_first_used_in_inference_mode_still_learns() -> None:
     assert model.cell.theta.grad is not None
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_a_network_that_was_first_used_within_transforms_has_derivatives_later() -> None:
     # Of a size that no other test uses, so that its constants are made within the Hessian.
     model = QRNN(lane=1, workspace=5, degree=4, stages=1)

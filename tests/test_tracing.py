@@ -169,7 +169,7 @@ def test_a_jacobian_equals_rows_of_gradients(make: Callable[..., QRNN]) -> None:
 
 
 # PyTorch itself compiles its rules for forward mode by torch.jit.script, which it deprecates.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 @pytest.mark.parametrize("strategy", ["transfer", "state", "stepwise"])
 def test_derivatives_in_forward_mode_equal_finite_differences(
     make: Callable[..., QRNN], strategy: Strategy

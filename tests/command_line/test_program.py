@@ -1,12 +1,14 @@
+import gc
 import subprocess
 import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from typer.testing import Result
 
 import qrnn_circuits
-from qrnn_circuits.command_line.program import COMMANDS, load_command
+from qrnn_circuits.command_line.program import COMMANDS, load_command, run
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 
 Qrnn = Callable[..., Result]
@@ -114,3 +116,20 @@ assert not hasattr(qrnn_circuits, "QRN")
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+
+
+def test_a_process_with_triton_ends_without_frozen_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # nanobind, of which Triton is made, lists what is frozen as leaks.
+    monkeypatch.setattr(sys, "argv", ["qrnn", "--version"])
+    monkeypatch.setitem(sys.modules, "triton", ModuleType("triton"))
+    frozen: list[None] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(None))
+    with pytest.raises(SystemExit):
+        run()
+    assert not frozen
+    monkeypatch.delitem(sys.modules, "triton")
+    with pytest.raises(SystemExit):
+        run()
+    assert frozen

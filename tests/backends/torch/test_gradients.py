@@ -101,7 +101,7 @@ def postselected(angle: Any) -> Any:  # noqa: ANN401
 
 
 # PyTorch itself compiles its rules for forward mode by torch.jit.script, which it deprecates.
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 @pytest.mark.parametrize(
     "circuit", [imaginary_parts, conditioned_gates, many_measurements, postselected]
 )
