@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from copy import deepcopy
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 def is_traced() -> bool:
@@ -72,6 +75,29 @@ def renew_parameters(module: nn.Module) -> None:
         for hook in part._forward_pre_hooks.values():
             if isinstance(hook, (BasePruningMethod, SpectralNorm, WeightNorm)):
                 hook(part, ())
+
+
+def copied(module: _Module) -> _Module:
+    """A copy of a module, also of one whose tensors have a history, which PyTorch does not copy.
+
+    So have those that hooks of ``torch.nn.utils`` or ``torch.func.functional_call`` put in the
+    place of parameters. Their copies have none: where hooks make them, :func:`renew_parameters`
+    gives them one.
+
+    Args:
+        module: The module.
+
+    Example:
+        >>> copied(nn.utils.prune.random_unstructured(nn.Linear(2, 2), "weight", 1)).weight.is_leaf
+        True
+    """
+    copies: dict[int, Any] = {
+        id(tensor): tensor.detach().clone()
+        for part in module.modules()
+        for tensor in (*vars(part).values(), *part._parameters.values(), *part._buffers.values())
+        if isinstance(tensor, Tensor) and not tensor.is_leaf
+    }
+    return deepcopy(module, copies)
 
 
 def is_open(size: object) -> bool:

@@ -30,6 +30,7 @@ from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.circuits.steps import StepInput, sequence_operations
 from qrnn_circuits.circuits.tapes import no_gradient, postselects, supports
 from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.tracing import renew_parameters
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -246,7 +247,8 @@ class CompiledCircuit:
             the angle of one gate is a parameter.
 
         Raises:
-            ValueError: If the circuit is not symbolic, or the model is of another size.
+            ValueError: If the circuit is not symbolic, or the model is of another size, or has its
+                parameters pruned or computed otherwise.
         """
         if not self.symbolic:
             raise ValueError("a circuit has parameters only if it is compiled with symbolic=True")
@@ -268,6 +270,11 @@ class CompiledCircuit:
             steps=(),
         )
         values = SymbolicAngles.of_copy(model.cell)
+        if not values.has_parameters_of(self._symbols):
+            raise ValueError(
+                "model must have the parameters of the compiled circuit, pruned and computed from "
+                "others as these are: compile it with symbolic=True for a circuit of its own"
+            )
         one._convert(angles=values)
         present = set(self._converted().circuit.parameters)
         by_name = {parameter.name: value for parameter, value in values.values().items()}
@@ -287,10 +294,11 @@ class CompiledCircuit:
     def _converted(self) -> Converted:
         """The circuit without barriers: kept, but for a model that has been trained since."""
         # A symbolic circuit is the same for all values, and so must be its parameters.
-        values = () if self.symbolic else self.model.cell.parameters()
+        cell = self.model.cell
+        values = () if self.symbolic else (*cell.parameters(), *cell.buffers())
         key = [value.detach().cpu().clone() for value in values]
         known = self._conversions
-        if not (known and all(map(torch.equal, known[0][0], key))):
+        if not (known and len(known[0][0]) == len(key) and all(map(torch.equal, known[0][0], key))):
             known[:] = [(key, self._convert())]
         return known[0][1]
 
@@ -340,6 +348,7 @@ class CompiledCircuit:
     def _sequence(
         self, cell: Cell, *, read_last: bool = True
     ) -> tuple[list[StagedOperation], list[list[qml.ops.MeasurementValue]]]:
+        renew_parameters(cell)
         return sequence_operations(
             cell,
             self.inputs,

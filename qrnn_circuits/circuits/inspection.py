@@ -1,7 +1,6 @@
 """What a model's circuit takes, on paper and on a chip."""
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from math import exp
@@ -35,6 +34,7 @@ from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.circuits.steps import StepInput
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
+from qrnn_circuits.tracing import copied
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -378,6 +378,6 @@ def _of_semantics(model: RecurrentNetwork, semantics: Semantics) -> RecurrentNet
     """The model, or a copy of it with other semantics."""
     if model.cell.semantics == semantics:
         return model
-    twin = deepcopy(model)
+    twin = copied(model)
     twin.cell.semantics = semantics
     return twin

@@ -10,7 +10,6 @@ from qrnn_circuits.circuits.encoding import Encoding, check_encoding
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 from qrnn_circuits.circuits.steps import StepInput, checked_inputs
 from qrnn_circuits.network import RecurrentNetwork
-from qrnn_circuits.tracing import renew_parameters
 
 
 def compile_circuit(
@@ -70,7 +69,6 @@ def compile_circuit(
             "layer runs by its method on(device), and a Cell in RecurrentNetwork(cell)"
         )
     cell = model.cell
-    renew_parameters(cell)
     realisation = realisation_of(realisation, cell.semantics, cell.order)
     built = realisation_at(realisation, cell.order)
     built.check(order=cell.order, controls=cell.most_controls)

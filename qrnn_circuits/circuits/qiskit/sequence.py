@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from qrnn_circuits.circuits.qiskit.convert import Converted, Converter, Item
 from qrnn_circuits.circuits.qiskit.symbolic import SymbolicAngles
 from qrnn_circuits.circuits.stages import StagedOperation
 from qrnn_circuits.optional_packages import require_modules
+from qrnn_circuits.tracing import copied
 
 
 def convert_sequence(
@@ -51,7 +51,7 @@ def convert_sequence(
         barriers=barriers,
         **rules,
     )
-    cell = deepcopy(cell).double() if angles is None else angles.cell
+    cell = copied(cell).double() if angles is None else angles.cell
     with torch.set_grad_enabled(angles is not None):
         return converter.convert(
             Item(

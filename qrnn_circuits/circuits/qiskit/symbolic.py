@@ -1,6 +1,6 @@
 """Gate angles as Qiskit parameters, found by differentiating the angles of a numeric circuit."""
 
-from copy import copy, deepcopy
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.optional_packages import require_modules
+from qrnn_circuits.tracing import copied
 
 if TYPE_CHECKING:
     from qiskit.circuit import Parameter
@@ -50,13 +51,25 @@ class SymbolicAngles:
     @classmethod
     def of_copy(cls, cell: Cell) -> "SymbolicAngles":
         """Symbolic angles in the parameters of a copy of the cell, in float64."""
-        return cls(deepcopy(cell).double().requires_grad_(True))
+        return cls(copied(cell).double().requires_grad_(True))
 
     def from_the_start(self) -> "SymbolicAngles":
         """The same Qiskit parameters for the same circuit, converted once more."""
         again = copy(self)
         again._angle_values = []
         return again
+
+    def has_parameters_of(self, other: "SymbolicAngles") -> bool:
+        """Whether the parameters of two cells have the same names, and the same constants.
+
+        Args:
+            other: The angles of another cell.
+        """
+        constants = dict(other.cell.named_buffers())
+        return self._parameters.keys() == other._parameters.keys() and all(
+            name in constants and torch.equal(constant, constants[name])
+            for name, constant in self.cell.named_buffers()
+        )
 
     def __call__(self, angle: Any) -> Any:  # noqa: ANN401
         """A number where the angle is fixed, else an expression in the parameters."""

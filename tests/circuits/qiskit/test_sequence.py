@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from qiskit import QuantumCircuit, qasm3, transpile
+from torch import nn
+from torch.nn.utils import prune, weight_norm
 
 from qrnn_circuits import QRNN
 from qrnn_circuits.circuits.compiled import CompiledCircuit
@@ -262,3 +264,80 @@ def test_circuits_follow_a_model_that_is_trained(make_model: MakeModel) -> None:
     # The parameters of a symbolic circuit that was made before take the new values.
     bound = parameters.assign_parameters(symbolic.parameter_values())
     assert angles(bound) == pytest.approx(angles(after))
+
+
+def halved(cell: nn.Module) -> None:
+    prune.l1_unstructured(cell, "coefficients", amount=0.5)
+
+
+def normed(cell: nn.Module) -> None:
+    weight_norm(cell, "coefficients")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
+@pytest.mark.parametrize("hook", [halved, normed])
+@pytest.mark.parametrize("symbolic", [False, True])
+def test_circuits_follow_parameters_that_hooks_of_torch_compute(
+    hook: Callable[[nn.Module], None], symbolic: bool, make_model: MakeModel
+) -> None:
+    model, plain = (make_model(lane=1, workspace=2, order=0).float() for _ in range(2))
+    hook(model.cell)
+    circuit = compile_circuit(model, [0, 1], symbolic=symbolic)
+    node = compile_circuit(model, [0, 1], [0]).qnode("qrnn.torch")
+    for _ in range(2):
+        node()[0][1].backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1)
+        found, probabilities = circuit.to_qiskit(), node()[0]
+        if symbolic:
+            found = found.assign_parameters(circuit.parameter_values())
+        model(*torch.zeros(2, 1, 1, dtype=torch.int64))  # computes the parameters
+        with torch.no_grad():
+            for name, parameter in plain.cell.named_parameters():
+                parameter.copy_(getattr(model.cell, name))
+        expected = compile_circuit(plain, [0, 1])
+        assert angles(found) == pytest.approx(angles(expected.to_qiskit()), abs=1e-6)
+        expected = compile_circuit(plain, [0, 1], [0])
+        assert torch.allclose(probabilities, expected.qnode("qrnn.torch")()[0], rtol=0, atol=1e-6)
+
+
+def test_a_circuit_follows_a_model_that_is_pruned_later(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=2, order=0)
+    circuit = compile_circuit(model, [0, 1])
+    for _ in range(2):
+        before = angles(circuit.to_qiskit())
+        halved(model.cell)
+        expected = angles(compile_circuit(model, [0, 1]).to_qiskit())
+        assert angles(circuit.to_qiskit()) == expected != before
+
+
+def test_values_for_a_symbolic_circuit_are_those_of_models_pruned_as_it_is(
+    make_model: MakeModel,
+) -> None:
+    models = [make_model(lane=1, workspace=2, order=0, seed=seed) for seed in range(3)]
+    for model in models[:2]:
+        halved(model.cell)
+    for compiled, other in ((0, 1), (0, 2), (2, 0)):
+        symbolic = compile_circuit(models[compiled], [0], symbolic=True)
+        assert symbolic.parameter_values()
+        with pytest.raises(ValueError, match="model must have the parameters of the compiled"):
+            symbolic.parameter_values(models[other])
+
+
+def test_a_model_whose_parameters_have_a_history_has_a_circuit(make_model: MakeModel) -> None:
+    class Circuit(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+
+        def forward(self) -> QuantumCircuit:
+            return compile_circuit(self.model, [0]).to_qiskit()
+
+    module = Circuit()
+    doubled = {name: 2 * parameter for name, parameter in module.named_parameters()}
+    found = torch.func.functional_call(module, doubled, ())
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(2)
+    assert angles(found) == pytest.approx(angles(module()), abs=1e-12)
