@@ -17,6 +17,9 @@ _MOST_DRAWN = 10_000_000
 # After so many of which none is kept, none is likely to be.
 _MOST_DRAWN_IN_VAIN = 100_000
 
+# Where Aer runs shots one by one, that number s of circuit c has the seed `seed + 2113 * c + s`.
+_SEEDS_OF_A_CIRCUIT = 2113
+
 
 def sample(
     simulation: Simulation, programs: Sequence[Program], shots: int, seed: int
@@ -36,14 +39,20 @@ def sample(
         SimulationError: If Aer fails, for instance for want of memory.
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
     """
+    from qiskit import QuantumCircuit
+
     circuits, simulator = simulation.prepare(programs)
+    # Empty circuits in between leave each its own seeds: else shots of one were those of the next.
+    apart = -(-shots // _SEEDS_OF_A_CIRCUIT)
+    spaced = [QuantumCircuit()] * (apart * (len(circuits) - 1) + 1)
+    spaced[::apart] = circuits
     options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}
     result = without_idle_qubits(
         circuits,
-        lambda truncated: run(simulator, circuits, enable_truncation=truncated, **options),
+        lambda truncated: run(simulator, spaced, enable_truncation=truncated, **options),
     )
     return [
-        _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
+        _bits(result.data(number * apart).get("memory"), shots, circuit.num_clbits)
         for number, circuit in enumerate(circuits)
     ]
 

@@ -1,6 +1,10 @@
+import itertools
+
 import numpy as np
 import pennylane as qml
 import pytest
+import scipy.signal
+from pennylane.ops import MidMeasure
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 
 from qrnn_backends.aer.exact import distributions
@@ -32,6 +36,23 @@ def test_one_run_gives_independent_samples_of_each_program_and_seeds_repeat_them
     # Coins agree half of the time, and so do successive shots.
     for left, right in ((first, second), (first, other), (first[1:], first[:-1])):
         assert abs(np.mean(left == right) - 0.5) < 4 * 0.5 / np.sqrt(2000)
+
+
+@pytest.mark.parametrize("method", ["automatic", "density_matrix", "stabilizer"])
+def test_no_shots_of_a_program_are_those_of_another_however_many_there_are(method: str) -> None:
+    shots = 6000
+    coins = program(
+        qml.Hadamard(0),
+        MidMeasure(0, reset=True, meas_uid="first"),
+        qml.Hadamard(0),
+        wires=[0],
+    )
+    drawn = sample(DirectSimulation(method), [coins] * 3, shots=shots, seed=5)
+    signs = [1 - 2.0 * bits[:, -1] for bits in drawn]
+    for left, right in itertools.combinations(signs, 2):
+        overlaps = scipy.signal.correlate(left, right, method="fft")
+        # Of independent coins, each sum has a standard deviation of at most sqrt(shots).
+        assert np.abs(overlaps).max() < 7 * np.sqrt(shots)
 
 
 @pytest.mark.parametrize("method", ["statevector", "density_matrix", "matrix_product_state"])
