@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.aer.simulation import Simulation, run
 from qrnn_backends.qiskit_common.aer_failures import without_idle_qubits
+from qrnn_backends.qiskit_common.aer_seeds import SEEDS_OF_A_CIRCUIT
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError
@@ -16,9 +17,6 @@ from qrnn_backends.readout import NoShotsKeptError
 _MOST_DRAWN = 10_000_000
 # After so many of which none is kept, none is likely to be.
 _MOST_DRAWN_IN_VAIN = 100_000
-
-# Where Aer runs shots one by one, that number s of circuit c has the seed `seed + 2113 * c + s`.
-_SEEDS_OF_A_CIRCUIT = 2113
 
 
 def sample(
@@ -42,8 +40,8 @@ def sample(
     from qiskit import QuantumCircuit
 
     circuits, simulator = simulation.prepare(programs)
-    # Empty circuits in between leave each its own seeds: else shots of one were those of the next.
-    apart = -(-shots // _SEEDS_OF_A_CIRCUIT)
+    # Empty circuits in between leave each its own seeds.
+    apart = -(-shots // SEEDS_OF_A_CIRCUIT)
     spaced = [QuantumCircuit()] * (apart * (len(circuits) - 1) + 1)
     spaced[::apart] = circuits
     options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}

@@ -13,6 +13,7 @@ from qrnn_backends.qiskit_common.aer_failures import (
     failures_not_logged,
     without_idle_qubits,
 )
+from qrnn_backends.qiskit_common.aer_seeds import SEEDS_OF_A_CIRCUIT
 from qrnn_backends.qiskit_common.chip_model import chip_model
 
 
@@ -53,9 +54,30 @@ def simulate(name: str, pubs: Sequence[Pub], *, noise: bool, seed: int) -> list[
             raise SimulationError(reasons[-1])
         return found
 
-    results: list[Any] = []
+    # The rows of a circuit are one run of Aer.
+    parts = [
+        [pub.part(row, row + 1) for row in range(len(pub.places))]
+        if pub.shots > SEEDS_OF_A_CIRCUIT
+        else [pub]
+        for pub in pubs
+    ]
     # With one seed for all, circuits that are alike would give the same shots.
-    seeds = np.random.default_rng(seed).integers(1, 2**31, size=len(pubs))
-    for pub, circuit, own in zip(pubs, circuits, seeds, strict=True):
-        results += without_idle_qubits([circuit], partial(run, pub.coercible(circuit), int(own)))
+    seeds = iter(np.random.default_rng(seed).integers(1, 2**31, size=sum(map(len, parts))))
+    results: list[Any] = []
+    for rows, circuit in zip(parts, circuits, strict=True):
+        found: list[Any] = []
+        for part in rows:
+            content = part.coercible(circuit)
+            found += without_idle_qubits([circuit], partial(run, content, int(next(seeds))))
+        results.append(_joined(found))
     return results
+
+
+def _joined(rows: Sequence[Any]) -> Any:  # noqa: ANN401
+    """The sampler's result of a circuit from those of its rows."""
+    if len(rows) == 1:
+        return rows[0]
+    from qiskit.primitives import BitArray, DataBin, SamplerPubResult
+
+    bits = {name: BitArray.concatenate([row.data[name] for row in rows]) for name in rows[0].data}
+    return SamplerPubResult(DataBin(**bits, shape=(len(rows),)))
