@@ -47,7 +47,7 @@ def run(
         if unknown := _NOT_RUN.search(text):
             text = (
                 f"method {unknown.group(1)!r} does not run gates, angles or conditions of the "
-                "circuit: take method='automatic'"
+                "circuit, or errors of its noise: take method='automatic'"
             )
         raise SimulationError(text)
     return result

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import pennylane as qml
-from pennylane.operation import Operator
+from pennylane.operation import Channel, Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from scipy.sparse import issparse
 
@@ -58,7 +58,12 @@ def basic_operations(operation: Operator) -> Iterator[Operator]:
         unitary = qml.QubitUnitary(matrix_of(operation), wires=operation.wires)
         yield from basic_operations(unitary)
     else:
-        raise TypeError(f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix")
+        hint = (
+            ": errors of gates are the noise of qrnn.aer" if isinstance(operation, Channel) else ""
+        )
+        raise TypeError(
+            f"{operation} has neither a Qiskit gate nor a decomposition nor a matrix{hint}"
+        )
 
 
 def _has_gate(operation: Operator) -> bool:

@@ -5,7 +5,7 @@ import pennylane as qml
 import pytest
 import scipy.signal
 from pennylane.ops import MidMeasure
-from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
+from qiskit_aer.noise import NoiseModel, ReadoutError, amplitude_damping_error, depolarizing_error
 
 from qrnn_backends.aer.exact import distributions
 from qrnn_backends.aer.sampling import readout_matrices, sample
@@ -104,6 +104,14 @@ def test_a_method_that_does_not_run_a_circuit_is_named(method: str) -> None:
     turned = program(qml.RY(0.3, 0), wires=[0])
     with pytest.raises(SimulationError, match=f"method '{method}' does not run gates"):
         sample(DirectSimulation(method), [turned], shots=10, seed=0)
+
+
+def test_a_method_that_does_not_run_an_error_is_named() -> None:
+    damped = NoiseModel()
+    damped.add_all_qubit_quantum_error(amplitude_damping_error(0.3), ["x"])
+    flipped = program(qml.X(0), wires=[0])
+    with pytest.raises(SimulationError, match=r"'stabilizer' does not run .* errors of its noise"):
+        sample(DirectSimulation("stabilizer", damped), [flipped], shots=10, seed=0)
 
 
 def test_filled_shots_have_the_kept_distribution() -> None:

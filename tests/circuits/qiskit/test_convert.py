@@ -233,3 +233,11 @@ def test_what_cannot_be_converted_is_named() -> None:
     nowhere = Converter({"q": [0]}, lambda measurement, used: None)
     with pytest.raises(ValueError, match="needs a classical bit"):
         nowhere.convert(map(Item, [measurement, conditioned]))
+
+
+def test_a_channel_is_refused_with_the_way_to_have_errors() -> None:
+    tape = qml.tape.QuantumScript([qml.DepolarizingChannel(0.1, wires=0)])
+    with pytest.raises(
+        TypeError, match=r"nor a matrix: errors of gates are the noise of qrnn\.aer"
+    ):
+        to_qiskit(tape)
