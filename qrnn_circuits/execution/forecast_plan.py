@@ -1,7 +1,6 @@
 """The windows that show how a trained layer forecasts on a device."""
 
 from collections.abc import Iterable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from inspect import signature
 from typing import Any, cast
@@ -20,6 +19,7 @@ from qrnn_circuits.circuits.tapes import reading_tapes
 from qrnn_circuits.execution.plan import check_shots, predictions, shots_advice, spread_rows
 from qrnn_circuits.layers import QRNNLayer
 from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.tracing import copied
 from qrnn_circuits.training import TrainedRun
 from qrnn_circuits.training.validation import forecasts
 
@@ -219,7 +219,7 @@ def with_tapes(plan: ForecastPlan, run: TrainedRun[Any, Any]) -> ForecastPlan:
             of one layer in one direction; if the realisation is not of its semantics; or if the
             network predicts that a circuit keeps less than one shot.
     """
-    cell, layer = deepcopy(only_cell(run)).cpu().double(), run.model.layer
+    cell, layer = copied(only_cell(run)).cpu().double(), run.model.layer
     inputs = run.task.test().rows(torch.tensor(plan.rows)).inputs.double()
     chosen = realisation_of(plan.realisation, cell.semantics, cell.order)
     if plan.shots is not None and realisation_at(chosen, cell.order).predictable:

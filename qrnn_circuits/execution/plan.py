@@ -1,7 +1,6 @@
 """The circuits that show how a trained network does its task on a device."""
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
 from typing import Any, get_args
@@ -18,6 +17,7 @@ from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.remedies import alternatives, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
+from qrnn_circuits.tracing import copied
 from qrnn_circuits.training import TrainedRun
 
 # So many kept shots tell a distribution from another: what is advised where too few would be left.
@@ -225,7 +225,7 @@ def plan_run(
         [0, 1]
     """
     check_shots(shots, mitigation)
-    model = deepcopy(run.model).cpu().double()
+    model = copied(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
     options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from qrnn_circuits.execution.plan import predictions, spread_rows
 from qrnn_circuits.execution.report import Report
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Forecast
+from qrnn_circuits.tracing import copied
 from qrnn_circuits.training import (
     Evaluation,
     ForecastEvaluation,
@@ -246,7 +246,7 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
         ZeroProbabilityError: If the network rules a conditioned outcome out altogether.
     """
     test = run.task.test()
-    model: RecurrentNetwork = deepcopy(run.model).cpu().double()
+    model: RecurrentNetwork = copied(run.model).cpu().double()
     examples = []
     for row in spread_rows(min(_EXAMPLES, len(test)), len(test)).tolist():
         scored = test.scored[row].nonzero()[:, 0].tolist()

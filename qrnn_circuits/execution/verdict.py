@@ -1,7 +1,6 @@
 """Whether a circuit can answer on a chip, told before it runs there."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import ceil, sqrt
 from statistics import NormalDist
@@ -17,6 +16,7 @@ from qrnn_circuits.execution.plan import LEAST_SHARE, predictions, symbol_name
 from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
+from qrnn_circuits.tracing import copied
 
 Category = Literal["works", "may work", "needs many shots", "cannot work"]
 """From good to bad."""
@@ -229,7 +229,7 @@ def verdicts(
     if last is not None or None in earlier:
         return (None,) * len(inspection.realisations)
     exact, shares = predictions(
-        deepcopy(model).cpu().double(),
+        copied(model).cpu().double(),
         torch.tensor([inspection.inputs]),
         torch.tensor([[*earlier, 0]]),
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from torch.nn.utils import prune
 
 from qrnn_circuits import ZeroProbabilityError
 from qrnn_circuits.circuits import NeuronOperation, UnsupportedTargetError
@@ -42,6 +43,16 @@ def test_steps_shortens_the_sequences(make_run: MakeRun) -> None:
 def test_digits_are_of_several_classes_and_asked_for_the_label(make_run: MakeRun) -> None:
     plan = plan_run(make_run(Digits(), semantics="unitary"), sequences=2)
     assert [(circuit.step, circuit.right) for circuit in plan.circuits] == [(63, 0), (63, 1)]
+
+
+def test_a_pruned_network_has_the_plan_of_one_with_its_parameters(make_run: MakeRun) -> None:
+    run = make_run(Xor(length=8))
+    prune.l1_unstructured(run.model.cell, "coefficients", amount=0.5)
+    pruned = plan_run(run, sequences=2)
+    prune.remove(run.model.cell, "coefficients")
+    plain = plan_run(run, sequences=2)
+    for ours, own in zip(pruned.circuits, plain.circuits, strict=True):
+        assert ours.exact == pytest.approx(own.exact, abs=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
