@@ -14,7 +14,7 @@ from qrnn_circuits.execution.run_report import Curve, used_settings
 from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.training import TrainedRun, evaluate
 from qrnn_circuits.training.task_options import option_names
-from qrnn_circuits.training.validation import forecasts, normalised_error
+from qrnn_circuits.training.validation import forecasts, normalised_error, normalised_squares
 
 # By which a median of normally distributed values varies more than their mean.
 _OF_MEDIAN = math.sqrt(math.pi / 2)
@@ -195,7 +195,7 @@ def make_comparison(
                 inspection=inspection,
             )
         )
-    options = {*option_names(task), "contents"}
+    options = option_names(task)
     comparison = Comparison(task, of_series, tuple(candidates), (), missing)
     different = tuple(name for name, _ in comparison.differing if name in options)
     return replace(comparison, other_tests=different)
@@ -225,12 +225,12 @@ def _forecast_errors(run: TrainedRun[Any, Any]) -> tuple[float, float, float]:
     """Normalised error, its standard error over windows, and the mean squared error."""
     batch = run.task.test()
     found = forecasts(run.model, batch)
-    squares = (found - batch.targets).square().mean(1).double()
-    mean = float(squares.mean())
+    squares = normalised_squares(found, batch.targets).double()
     error = normalised_error(found, batch.targets)
     spread = float(squares.std()) / math.sqrt(len(squares)) if len(squares) > 1 else 0.0
+    mean = float((found - batch.targets).square().mean())
     # The derivative of a square root.
-    return error, error * spread / (2 * mean) if mean else 0.0, mean
+    return error, spread / (2 * error) if error else 0.0, mean
 
 
 def _settings(members: Sequence[Member]) -> dict[str, str]:

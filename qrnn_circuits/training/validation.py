@@ -144,11 +144,15 @@ def normalised_error(found: Tensor, targets: Tensor) -> float:
     Returns:
         Over all columns, each with its own standard deviation: 1 is what their means would give.
     """
-    errors = (found - targets).square().mean(0)
+    return float(normalised_squares(found, targets).mean().sqrt())
+
+
+def normalised_squares(found: Tensor, targets: Tensor) -> Tensor:
+    """The squared errors whose mean is the square of :func:`normalised_error`, shape ``(B,)``."""
     # A constant has no standard deviation: its errors count as they are.
     # Rounding gives it one where it is no power of two.
     spread = targets.var(0, correction=0) * (targets.amax(0) > targets.amin(0))
-    return float((errors / torch.where(spread > 0, spread, 1)).mean().sqrt())
+    return ((found - targets).square() / torch.where(spread > 0, spread, 1)).mean(1)
 
 
 def root_mean_squares(errors: Tensor) -> Tensor:

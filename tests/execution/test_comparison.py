@@ -1,14 +1,25 @@
 import math
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits.execution.comparison import Candidate, Comparison, Figure
+from qrnn_circuits.execution.comparison import (
+    Candidate,
+    Comparison,
+    Figure,
+    Member,
+    make_comparison,
+)
 from qrnn_circuits.execution.comparison_chart import comparison_figure
 from qrnn_circuits.execution.comparison_words import verdict_texts
+from qrnn_circuits.training import RunConfig, TrainedRun
+from qrnn_circuits.training.validation import forecasts
 
 
 def candidate(letter: str, figure: Figure, seeds: int = 1, runs: int = 1) -> Candidate:
@@ -71,6 +82,30 @@ def test_the_standard_error_of_a_median_is_that_of_many_drawn_medians() -> None:
     expected = float(draws.median(dim=1).values.std())
     found = sum(Figure.of(row.tolist()).standard_error or 0 for row in draws[:50]) / 50
     assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_the_standard_error_of_a_forecast_is_that_of_drawn_windows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    # Two columns of unlike spread once they are scaled.
+    columns = rng.uniform(size=2000), rng.exponential(size=2000) ** 2
+    file = tmp_path / "two.csv"
+    np.savetxt(file, np.column_stack(columns), delimiter=",", header="a,b", comments="")
+    options = {"data": str(file), "window": 2}
+    config = RunConfig.resolve("forecast", {"cell": "rnn", "task_options": options})
+    run: TrainedRun[Any, Any] = TrainedRun(
+        config, config.build_task(), config.build_model(), step=0
+    )
+    members = [Member(run, Path("a run"), {})]
+    found = make_comparison([("one", members), ("two", members)]).candidates[0].figures
+    test = run.task.test()
+    targets = test.targets.double().numpy()
+    errors = (forecasts(run.model, test).double().numpy() - targets) ** 2
+    drawn = rng.integers(len(errors), size=(1000, len(errors)))
+    errors_of_draws = np.sqrt((errors[drawn].mean(1) / targets.var(0)).mean(1))
+    figure = found["normalised error"]
+    assert figure.value == pytest.approx(np.sqrt((errors.mean(0) / targets.var(0)).mean()))
+    assert figure.standard_error == pytest.approx(errors_of_draws.std(), rel=0.1)
+    assert found["mean squared error"].value == pytest.approx(errors.mean())
 
 
 def test_curves_are_told_apart_without_colour_and_seeds_have_a_band() -> None:
