@@ -26,7 +26,6 @@ from qrnn_circuits.circuits.qiskit.target import Chip, resolve_target
 from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
     Realisation,
-    realisation_at,
     realisation_of,
     realisations_of,
 )
@@ -273,7 +272,7 @@ def predicted_acceptance(circuit: CompiledCircuit) -> float | None:
         outcome before the last step is sampled in a circuit that conditions on anything.
     """
     model, outcomes = circuit.model, circuit.outcomes
-    realisation = realisation_at(circuit.realisation, model.cell.order)
+    realisation = circuit.realisation
     if not realisation.predictable:
         return None
     if not realisation.postselects and all(
@@ -328,7 +327,7 @@ def _inspected(
             for stage, counts in _by_stage(sections).items()
         ),
         acceptance=predicted_acceptance(circuit) if ours else None,
-        error=realisation_at(realisation, model.cell.order).error(model.cell.order),
+        error=realisation.error(model.cell.order),
         distribution_bounds=circuit.distribution_bounds(),
         mid_circuit=mid_circuit,
     )

@@ -5,12 +5,14 @@ from io import StringIO
 
 import pytest
 import torch
+from qiskit import transpile
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import Target
 from rich.console import Console
 
 from qrnn_circuits import QRNN, UNREAD
 from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit, representative
+from qrnn_circuits.circuits.qiskit.resources import resources
 from qrnn_circuits.circuits.qiskit.target import UnsupportedTargetError
 from qrnn_circuits.circuits.realisations import (
     Amplified,
@@ -56,6 +58,34 @@ def test_stages_add_up_to_the_whole_circuit(unitary: QRNN) -> None:
             "output stage",
             "read lane",
         ]
+
+
+def test_a_stage_counts_all_steps_but_the_qubits_of_one(unitary: QRNN) -> None:
+    (one,), (two,) = (
+        inspect_circuit(unitary, inputs, realisations=["multiplexed"]).realisations
+        for inputs in ([1], [1, 1])
+    )
+    for single, double in zip(one.stages, two.stages, strict=True):
+        once, twice = single.resources, double.resources
+        assert twice.qubits == once.qubits
+        if single.stage != "read lane":  # Between steps the lane is reset as well.
+            assert replace(twice, qubits=0) == replace(
+                once, **{name: 2 * value for name, value in vars(once).items()} | {"qubits": 0}
+            )
+
+
+@pytest.mark.parametrize(("seed", "level"), [(0, 3), (1, 3), (0, 1)])
+def test_a_transpiled_circuit_is_qiskits_of_the_seed_and_level_without_barriers(
+    make_model: MakeModel, seed: int, level: int
+) -> None:
+    model = make_model(lane=1, workspace=2, order=1, degree=1)
+    backend = GenericBackendV2(7, coupling_map=[[i, i + 1] for i in range(6)], seed=1)
+    inspection = inspect_circuit(
+        model, [1, 0], [1, None], target=backend, optimization_level=level, seed=seed
+    )
+    circuit = compile_circuit(model, [1, 0], [1, None]).to_qiskit()
+    expected = transpile(circuit, backend, optimization_level=level, seed_transpiler=seed)
+    assert inspection.realisations[0].transpiled == resources(expected)
 
 
 def test_by_default_every_realisation_of_the_models_semantics_is_inspected(
@@ -140,6 +170,10 @@ def test_acceptance_and_error_are_predicted_where_they_are_defined(
     assert [entry.acceptance for entry in entries] == [None, None, 1.0, 1.0]
     errors = [entry.error for entry in entries]
     assert errors == [None, None, pytest.approx(Amplified(5).error(1)), None]
+    # Each order adds the error of its polynomial.
+    twice = make_model(lane=1, workspace=1, order=2, degree=1, semantics="unitary")
+    (entry,) = inspect_circuit(twice, realisations=["amplified,length=3"]).realisations
+    assert entry.error == 2 * (Amplified(3).error(1) or 0)
     # Conditioning on an outcome also keeps a share only.
     (entry,) = inspect_circuit(unitary, [1], [1], realisations=["multiplexed"]).realisations
     log_acceptance = unitary(torch.tensor([[1]]), torch.tensor([[1]])).log_acceptance

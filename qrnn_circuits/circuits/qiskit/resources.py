@@ -274,8 +274,7 @@ def _longest_path(steps: Sequence[_Step], weight: Callable[[_Step], float]) -> f
 def _waits(steps: Sequence[_Step], duration: Callable[[_Step], float]) -> "dict[Qubit, float]":
     """How long each qubit waits in a state that counts, every operation beginning when it can.
 
-    Before the first gate and after a reset a qubit is in 0, which lasts; what comes before a reset
-    is lost anyway.
+    Before the first gate and after a reset, which waits for nothing, a qubit is in 0, which lasts.
     """
     return _schedule(steps, duration)[1]
 
@@ -297,9 +296,7 @@ def _schedule(
             bits = (*step.qubits, *step.clbits)
             start = max([finish.get(bit, 0.0) for bit in bits], default=0.0)
             end = start
-            resets = plain_name(step.name) == "reset"
-            if not resets:
-                wait(step.qubits, start)
+            wait(step.qubits, start)
             if step.blocks:
                 finish.update(dict.fromkeys(bits, start))
                 for block in step.blocks:
@@ -310,6 +307,7 @@ def _schedule(
                     finish.update(dict.fromkeys(bits, start))
             else:
                 end += weight(step)
+                resets = plain_name(step.name) == "reset"
                 (live.difference_update if resets else live.update)(step.qubits)
             for bit in bits:
                 finish[bit] = end

@@ -58,9 +58,12 @@ def test_depth_without_control_flow_is_qiskits() -> None:
     circuit.barrier()
     circuit.cx(0, 1)
     circuit.x(2)
+    circuit.delay(100, 0)
     found = resources(circuit)
     assert found.depth == circuit.depth()
     assert found.larger_gates == 1
+    # A delay is no gate.
+    assert (found.one_qubit_gates, found.two_qubit_gates) == (2, 1)
 
 
 def test_sections_begin_at_their_barriers_and_add_up() -> None:
@@ -194,6 +197,59 @@ def test_a_qubit_waits_for_the_condition_that_another_is_in() -> None:
     assert found.duration == 9
     # From 1 to 5 until the condition, and from 6 to 9 in it.
     assert found.idle_fidelity == pytest.approx(1 / 2 + exp(-7 / 10) / 6 + exp(-7 / 8) / 3)
+
+
+def test_a_qubit_in_0_after_a_reset_loses_nothing_while_it_waits() -> None:
+    times = [QubitProperties(t1=10.0, t2=8.0), QubitProperties(), QubitProperties()]
+    target = target_of(
+        times,
+        x=({(0,): (1.0, 0.0), (1,): (9.0, 0.0)}, 1),
+        cx=({(0, 1): (3.0, 0.0)}, 2),
+        reset=({(0,): (4.0, None)}, 1),
+    )
+    circuit = QuantumCircuit(2)
+    circuit.x(0)
+    circuit.reset(0)  # 1 to 5; then waits until 9 for the other
+    circuit.x(1)
+    circuit.cx(0, 1)
+    found = estimate(circuit, target)
+    assert found is not None
+    assert (found.duration, found.idle_fidelity) == (12, 1)
+
+
+def test_a_condition_begins_when_its_bit_is_read_also_of_a_qubit_that_it_leaves_alone() -> None:
+    times = [QubitProperties(t1=10.0, t2=8.0), QubitProperties(), QubitProperties()]
+    target = target_of(
+        times, x=({(0,): (1.0, 0.0)}, 1), measure=({(1,): (5.0, 0.0)}, 1), ry=({(0,): (2, 0)}, 1)
+    )
+    circuit = QuantumCircuit(2, 1)
+    circuit.measure(1, 0)  # 0 to 5
+    circuit.ry(0.1, 0)  # 0 to 2; then waits until 5
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(0)
+    found = estimate(circuit, target)
+    assert found is not None
+    assert found.duration == 6
+    assert found.idle_fidelity == pytest.approx(1 / 2 + exp(-3 / 10) / 6 + exp(-3 / 8) / 3)
+
+
+@pytest.mark.parametrize("repeats", [(3, 1), (1, 3)])
+def test_the_two_blocks_of_a_condition_take_the_time_of_the_longer_one(
+    repeats: tuple[int, int],
+) -> None:
+    target = target_of(x=({(0,): (1.0, 0.1)}, 1), measure=({(0,): (5.0, 0.0)}, 1))
+    circuit = QuantumCircuit(1, 1)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)) as otherwise:
+        for _ in range(repeats[0]):
+            circuit.x(0)
+    with otherwise:
+        for _ in range(repeats[1]):
+            circuit.x(0)
+    found = estimate(circuit, target)
+    assert found is not None
+    assert found.duration == 8
+    assert resources(circuit).depth == 4
 
 
 def test_without_calibration_data_there_is_no_estimate(dynamic: QuantumCircuit) -> None:
