@@ -11,7 +11,6 @@ import torch
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
-from qrnn_circuits.circuits.realisations import realisation_at
 from qrnn_circuits.execution.plan import LEAST_SHARE, predictions, symbol_name
 from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
@@ -333,7 +332,7 @@ def _options(
     if margin < LEAST_SIGNAL:
         return "A network that is trained further may be surer"
     if share * margin < LEAST_SIGNAL or share < exact_share(LEAST_FIDELITY):
-        ways = dropping(realisation_at(entry.realisation, model.cell.order), tolerance)
+        ways = dropping(entry.realisation, tolerance)
         settings, steps = fewer_gates(task, model), "Fewer steps take fewer gates"
     else:
         ways = []

@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils import prune
 
 from qrnn_circuits import ZeroProbabilityError
-from qrnn_circuits.circuits import NeuronOperation, UnsupportedTargetError
+from qrnn_circuits.circuits import NeuronOperation, UnsupportedTargetError, compile_circuit
 from qrnn_circuits.execution import Plan, plan_run, run_plan
 from qrnn_circuits.tasks import Digits, Dna, Memorise, Task, Xor
 from qrnn_circuits.training import TrainedRun
@@ -93,6 +93,32 @@ def test_predicted_shares_are_those_of_the_circuits(make_run: MakeRun, semantics
 def test_the_share_of_repeat_until_success_is_not_predicted(unitary_run: TrainedRun) -> None:
     plan = plan_run(unitary_run, realisation="repeat_until_success,attempts=2", shots=1)
     assert [circuit.predicted_share for circuit in plan.circuits] == [None, None]
+
+
+def test_dropping_moves_a_distribution_by_at_most_the_bound_of_all_steps_over_the_kept_share(
+    make_run: MakeRun,
+) -> None:
+    run = make_run(Xor(length=2), semantics="unitary", seed=1)
+    plan = plan_run(run, sequences=2, tolerance=0.05)
+    results = run_plan(plan, qml.device("default.qubit"))
+    test = run.task.test()
+    for circuit, result in zip(plan.circuits, results, strict=True):
+        row = circuit.sequence
+        compiled = compile_circuit(
+            run.model, test.inputs[row].tolist(), test.outcomes[row, :1].tolist(), tolerance=0.05
+        )
+        assert circuit.predicted_share is not None
+        bound = compiled.distribution_bounds()[1] / circuit.predicted_share
+        assert circuit.distribution_bound == pytest.approx(bound)
+        assert 1e-4 < np.abs(np.array(result) - circuit.exact).sum() / 2 <= bound < 1
+
+
+@pytest.mark.parametrize(("tolerance", "bound"), [(0.0, 0.0), (0.5, None)])
+def test_where_no_share_is_predicted_dropping_has_no_bound(
+    unitary_run: TrainedRun, tolerance: float, bound: float | None
+) -> None:
+    plan = plan_run(unitary_run, realisation="repeat_until_success", tolerance=tolerance)
+    assert [circuit.distribution_bound for circuit in plan.circuits] == [bound] * 2
 
 
 def test_the_first_scored_step_keeps_every_shot_where_those_before_it_are_unread(

@@ -273,6 +273,13 @@ def test_dropped_rotations_are_reported_with_the_largest_bound(make_plan: MakePl
     with console.capture() as capture:
         console.print(report_table(report))
     assert "rotations up to 0.06 rad dropped: TVD by that at most 0.03" in capture.get()
+    # Of one circuit it is not known, and so of all.
+    unknown = replace(report.circuits[0], planned=replace(circuits[0], distribution_bound=None))
+    report = replace(report, circuits=(unknown, *report.circuits[1:]))
+    assert report.distribution_bound is None
+    with console.capture() as capture:
+        console.print(report_table(report))
+    assert "rotations up to 0.06 rad dropped: TVD by that not bounded" in capture.get()
 
 
 def test_a_table_of_many_circuits_says_what_it_leaves_out(sampled: Report) -> None:

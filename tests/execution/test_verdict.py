@@ -158,7 +158,7 @@ def test_a_fidelity_lower_than_any_measured_is_told_to_be_a_guess(small: QRNN) -
     assert "Fewer steps take fewer gates" in perhaps.text
 
 
-def with_acceptance(inspection: Inspection, acceptance: float) -> Inspection:
+def with_acceptance(inspection: Inspection, acceptance: float | None) -> Inspection:
     return replace(
         inspection,
         realisations=tuple(
@@ -173,27 +173,61 @@ def test_a_small_share_of_kept_shots_needs_many_or_cannot_work(small: QRNN) -> N
     (full,) = verdicts(small, inspection, task)
     assert full is not None
     assert full.kept_shots is not None
-    shares = {
-        "works": full.kept_shots / FEW_SHOTS * 1.01,
-        "needs many shots": full.kept_shots / MANY_SHOTS * 1.01,
-        "cannot work": full.kept_shots / MANY_SHOTS * 0.99,
-    }
-    for category, share in shares.items():
+    # Rounded up, each is a number of shots at or just beyond a limit.
+    for category, shots in (
+        ("works", FEW_SHOTS),
+        ("needs many shots", FEW_SHOTS + 1),
+        ("needs many shots", MANY_SHOTS),
+        ("cannot work", MANY_SHOTS + 1),
+    ):
+        share = full.kept_shots / (shots - 0.5)
         (found,) = verdicts(small, with_acceptance(inspection, share), task)
         assert found is not None
-        assert found.shots is not None
+        assert found.shots == shots
         assert found.category == category
         assert found.text.startswith(f"{category}: ")
-        assert found.shots == pytest.approx(full.kept_shots / share, abs=1)
         # Rounded up to two digits.
         told = int(found.text.split("about ")[1].split(" ")[0].replace(",", ""))
-        assert found.shots <= told < 1.1 * found.shots
+        assert shots <= told < 1.1 * shots
         assert ("--acceptance-weight" in found.text) == (category != "works")
         assert ("--reading scored" in found.text) == (category != "works")
     (none,) = verdicts(small, with_acceptance(inspection, 0.0), task)
     assert none is not None
     assert none.shots is None
     assert f"more than {MANY_SHOTS:,} shots" in none.text
+
+
+@pytest.mark.parametrize(("factor", "works"), [(1.02, True), (0.98, False)])
+def test_a_signal_is_the_margin_times_the_root_of_the_fidelity(
+    small: QRNN, factor: float, works: bool
+) -> None:
+    inspection = inspect_circuit(small, [0, 1], [UNREAD, None], target=line_target(1e-3))
+    (found,) = verdicts(small, inspection, Xor(length=2))
+    assert found is not None
+    (entry,) = inspection.realisations
+    assert entry.estimate is not None
+    fidelity = (factor * LEAST_SIGNAL / found.margin) ** 2
+    entry = replace(entry, estimate=replace(entry.estimate, fidelity=fidelity))
+    (found,) = verdicts(small, replace(inspection, realisations=(entry,)), Xor(length=2))
+    assert found is not None
+    assert found.signal == pytest.approx(factor * LEAST_SIGNAL)
+    assert (found.category != "cannot work") == works
+    assert ("a lead of" in found.text) != works
+
+
+def test_a_share_that_a_circuit_does_not_tell_is_the_networks(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary")
+    inspection = inspect_circuit(
+        model, [0, 1], [1, None], realisations=["multiplexed"], target=line_target(1e-4)
+    )
+    told, untold = (
+        verdicts(model, each, Memorise(length=2))[0]
+        for each in (inspection, with_acceptance(inspection, None))
+    )
+    assert told is not None
+    assert untold is not None
+    assert told.acceptance < 0.9
+    assert untold.acceptance == pytest.approx(told.acceptance)
 
 
 def test_postselected_neurons_are_told_of_unitary_ones(make_model: MakeModel) -> None:
