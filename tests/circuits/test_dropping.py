@@ -21,7 +21,12 @@ from qrnn_circuits.circuits import (
     RepeatUntilSuccess,
 )
 from qrnn_circuits.circuits.angles import Spectrum
-from qrnn_circuits.circuits.dropping import distribution_bound, kept_parities, largest_change
+from qrnn_circuits.circuits.dropping import (
+    distribution_bound,
+    kept_parities,
+    largest_change,
+    neuron_change,
+)
 from qrnn_circuits.circuits.neuron import without_neurons
 from qrnn_circuits.synthesis import Parity, parities_up_to, polynomial_to_parities
 from tests import dense
@@ -239,6 +244,18 @@ def test_the_bound_is_reached_where_one_rotation_is_dropped() -> None:
         angles = np.pi / 2 + np.array([-change, change]) / 2
         assert np.ptp(np.sin(angles / 2) ** 2) == pytest.approx(distribution_bound(change))
     assert distribution_bound(10.0) == 1.0
+
+
+def test_every_rotation_of_a_sharpened_neuron_counts_in_its_bound() -> None:
+    change = 0.1
+    # Of order 1 the target reads 0 and 1 by the fourth powers, which are steepest here.
+    neuron = NeuronOperation(
+        np.array([np.pi / 3 - change, 2 * change]), range(3), 1, 1, Postselect(), parities=[()]
+    )
+    half = np.array([np.pi / 3, np.pi / 3 - change]) / 2
+    kept, exact = np.stack([np.cos(half) ** 4, np.sin(half) ** 4], 1)
+    moved = (np.abs(kept - exact).sum() + abs(kept.sum() - exact.sum())) / 2
+    assert distribution_bound(change) < moved <= distribution_bound(neuron_change(neuron))
 
 
 @pytest.mark.parametrize("realisation", EVERY, ids=str)

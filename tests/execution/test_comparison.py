@@ -18,8 +18,10 @@ from qrnn_circuits.execution.comparison import (
 )
 from qrnn_circuits.execution.comparison_chart import comparison_figure
 from qrnn_circuits.execution.comparison_words import verdict_texts
-from qrnn_circuits.training import RunConfig, TrainedRun
+from qrnn_circuits.tasks import Xor
+from qrnn_circuits.training import RunConfig, TrainedRun, evaluate
 from qrnn_circuits.training.validation import forecasts
+from tests.execution.conftest import MakeRun
 
 
 def candidate(letter: str, figure: Figure, seeds: int = 1, runs: int = 1) -> Candidate:
@@ -82,6 +84,19 @@ def test_the_standard_error_of_a_median_is_that_of_many_drawn_medians() -> None:
     expected = float(draws.median(dim=1).values.std())
     found = sum(Figure.of(row.tolist()).standard_error or 0 for row in draws[:50]) / 50
     assert found == pytest.approx(expected, rel=0.05)
+
+
+def test_of_several_seeds_the_run_of_the_median_error_is_looked_into(make_run: MakeRun) -> None:
+    runs = [make_run(Xor(length=6), workspace=workspace) for workspace in (1, 2, 3)]
+    errors = [evaluate(run).test_error for run in runs]
+    assert len(set(errors)) == 3
+    members = [Member(run, Path("a run"), {}) for run in runs]
+    (one, *_) = make_comparison([("one", members), ("two", members[:1])]).candidates
+    assert one.figures["test error"].value == sorted(errors)[1]
+    middle = runs[errors.index(sorted(errors)[1])].model
+    assert one.parameters == sum(parameter.numel() for parameter in middle.parameters())
+    assert one.inspection is not None
+    assert one.inspection.cell["workspace"] == middle.cell.workspace
 
 
 def test_the_standard_error_of_a_forecast_is_that_of_drawn_windows(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import numpy as np
 import pennylane as qml
 import pytest
 import torch
@@ -89,3 +90,17 @@ def test_as_many_numbers_are_read_as_the_linear_layer_takes() -> None:
     plan = plan_forecast(untrained("qrnn"), windows=3)
     with pytest.raises(ValueError, match=r"must give numbers of shape \(3, 2\), got \(3, 4\)"):
         make_forecast_report(plan, torch.zeros(3, 4), device="chip")
+
+
+def test_a_report_tells_the_errors_of_device_and_exact_network_and_the_fewest_kept_shots() -> None:
+    plan = plan_forecast(untrained("qrnn"), windows=4, shots=100)
+    outputs = torch.linspace(-1, 1, 8).view(4, 2)
+    report = make_forecast_report(plan, outputs, device="chip", kept=[70, None, 40, 90])
+    assert report.kept == 40
+    device, exact, truth = report.forecasts.numpy()
+    pairs = (device, truth), (exact, truth), (device, exact)
+    expected = [np.sqrt(np.square(one - other).mean()) for one, other in pairs]
+    (errors,) = report.root_mean_squared_errors.values()
+    np.testing.assert_allclose(errors, expected)
+    named = report.to_json()["root_mean_squared_errors"][plan.targets[0]]
+    assert named == dict(zip(("device", "exact", "difference"), errors, strict=True))

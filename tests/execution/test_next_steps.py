@@ -35,6 +35,15 @@ def test_one_last_value_out_of_line_hides_no_fall_and_is_no_rise() -> None:
     assert rises_since(list(enumerate([*flat[:-2], 1.5, 1.5, 1.5]))) == 1
 
 
+def test_a_fall_of_less_than_2_per_cent_is_none() -> None:
+    for last, falls in ((0.985, False), (0.975, True)):
+        assert still_falls(list(enumerate([1.0, 1.0, 1.0, last]))) == falls
+
+
+def test_a_loss_that_never_fell_has_not_risen_again() -> None:
+    assert rises_since(list(enumerate([1.0, 1.1, 1.5, 2.0]))) is None
+
+
 @pytest.mark.parametrize("losses", [[], [(1, 1.0)]])
 def test_one_validation_tells_nothing(losses: list[tuple[int, float]]) -> None:
     assert not still_falls(losses)
@@ -96,9 +105,12 @@ def test_a_network_that_guesses_is_to_be_trained_anew_and_not_to_be_run(run: Tra
 def test_an_answer_that_is_seldom_measured_is_asked_for_several_times(run: TrainedRun) -> None:
     unsharp = Evaluation(0.0, 0.2, 0.0, 100, "scored_steps")
     assert "--shots 1000" in next_steps(run, PLACE, unsharp, {})[0].command
+    # No number of shots helps where the most probable answer is as often wrong.
+    wrong = Evaluation(0.19, 0.2, 0.0, 100, "scored_steps")
+    assert all("--shots" not in step.command for step in next_steps(run, PLACE, wrong, {}))
 
 
-@pytest.mark.parametrize(("error", "worse"), [(0.9, True), (0.1, False)])
+@pytest.mark.parametrize(("error", "worse"), [(0.9, True), (0.5, True), (0.1, False)])
 def test_a_forecast_is_compared_with_the_last_value(
     run: TrainedRun, error: float, worse: bool
 ) -> None:

@@ -26,6 +26,12 @@ def test_the_latest_job_comes_first(store: JobStore) -> None:
     assert [record.id for record in store.records()] == ids[::-1]
 
 
+def test_of_jobs_of_one_millisecond_the_last_one_comes_first(store: JobStore) -> None:
+    created = "2026-01-02T03:04:05.678+00:00"
+    jobs = [add(store, created=created).id for _ in range(3)]
+    assert [record.id for record in store.records()] == jobs[::-1]
+
+
 def test_a_job_goes_from_recorded_to_done(store: JobStore) -> None:
     job = add(store).id
     store.troubled(job, "the line is dead")

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from qrnn_circuits.reproduction.experiment import Quantity
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.results import RunResult
 from qrnn_circuits.reproduction.tables import (
+    figure,
     published_text,
     quartiles,
     rows_of,
@@ -70,6 +72,7 @@ def test_figures_are_shown_in_their_unit() -> None:
     assert shown(16000.0, Quantity("steps", "steps")) == "16,000"
     assert shown(0.00123456, Quantity("loss", "loss")) == "0.00123"
     assert shown(-3.456, Quantity("share", "share")) == "-3.46"
+    assert shown(0.01234, Quantity("error", "error", "%", digits=2)) == "1.2 %"
 
 
 def test_without_a_validation_the_first_seed_is_the_best_in_any_order() -> None:
@@ -81,3 +84,24 @@ def test_a_run_with_a_validation_is_better_than_one_without() -> None:
     figures = {"validation_sampled_error": 1.0, "validation_error": 1.0}
     runs = [RunResult("tiny", "all", 0, {}, {}), RunResult("tiny", "all", 1, {}, figures)]
     assert min(runs, key=validation_rank).seed == 1
+
+
+def test_the_best_validation_has_the_smallest_sampled_error_then_the_smallest_error() -> None:
+    runs = [
+        RunResult(
+            *("tiny", "all", seed, {}),
+            {"validation_sampled_error": sampled, "validation_error": error},
+        )
+        for seed, (sampled, error) in enumerate([(0.1, 0.3), (0.2, 0.1), (0.1, 0.2)])
+    ]
+    assert min(runs, key=validation_rank).seed == 2
+
+
+@pytest.mark.parametrize("name", ["validation_sampled_error", "validation_error"])
+def test_half_a_validation_is_none(name: str) -> None:
+    assert validation_rank(RunResult("tiny", "all", 3, {}, {name: 0.1})) == (math.inf, math.inf, 3)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None, "0.1"])
+def test_what_is_no_number_is_no_figure(value: object) -> None:
+    assert figure(RunResult("tiny", "all", 0, {}, {"loss": value}), "loss") is None

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip("qiskit")
+pytest.importorskip("qiskit_ibm_runtime")
 
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
+from qiskit_ibm_runtime.circuit import MidCircuitMeasure
 
 from qrnn_backends.ibm.limits import LIMITS, JobLimitError, Load, broadcasts, divide, load_of
 from qrnn_backends.ibm.sampling import Pub
@@ -112,6 +114,22 @@ def test_instructions_are_counted_by_the_table_of_the_guide() -> None:
         circuit.x(0)
     circuit.x(1)
     assert load_of(circuit, 1).instructions == 50 + 1 + 2 + 2 + 1 + 5 + 10 + 17 + 2
+
+
+def test_what_a_condition_does_counts_on_the_qubits_that_it_does_it_to() -> None:
+    body = QuantumCircuit(2, 1)
+    body.sx(0)
+    body.cz(0, 1)
+    circuit = QuantumCircuit(2, 1)
+    circuit.measure(0, 0)
+    circuit.if_test((circuit.clbits[0], 1), body, [1, 0], [0])
+    assert load_of(circuit, 1).instructions == 50 + 10 + 5
+
+
+def test_ibms_forms_for_the_middle_of_a_circuit_count_as_what_they_do() -> None:
+    circuit = QuantumCircuit(1, 1)
+    circuit.append(MidCircuitMeasure(), [0], [0])
+    assert load_of(circuit, 1).instructions == 50 + 10
 
 
 def test_executions_are_circuits_times_shots() -> None:

@@ -82,6 +82,21 @@ def test_a_trial_that_another_process_works_on_is_not_taken(tmp_path: Path) -> N
         assert again.number == 1
 
 
+def test_a_trial_that_ended_since_the_list_was_read_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Sweep.open(tmp_path, space(seed=[0, 1]))
+    second = Sweep.open(tmp_path)
+    before = second._study.get_trials()
+    with first.take() as mine:
+        assert mine is not None
+        first.run(mine)
+    monkeypatch.setattr(second._study, "get_trials", lambda **_: before)
+    with second.take() as theirs:
+        assert theirs is not None
+        assert theirs.number == 1
+
+
 def test_a_trial_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
     sweep = Sweep.open(tmp_path, space(seed=[0, 1], checkpoint_every=1))
     with sweep.take() as trial:
@@ -148,6 +163,18 @@ def test_a_run_of_other_settings_is_not_taken_for_that_of_a_trial(
         shutil.rmtree(trial.folder)
         assert run(trial) is not None
     assert sweep.trials()[0].state == "complete"
+
+
+@pytest.mark.parametrize("seeds", [[3], [3, 5, 7]])
+def test_runs_of_more_or_fewer_seeds_are_not_taken_for_those_of_a_trial(
+    tmp_path: Path, seeds: list[int]
+) -> None:
+    sweep = Sweep.open(tmp_path / "sweep", space(learning_rate=[0.01]), seeds=[3, 5])
+    with sweep.take() as trial:
+        assert trial is not None
+        EnsembleTrainer.start(sweep.space.config(trial.settings), seeds, trial.folder)
+        with pytest.raises(CheckpointError, match=f"{len(seeds)} seeds, not 2: move it elsewhere"):
+            sweep.run_seeds(trial)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -281,6 +308,7 @@ def test_fewer_trials_than_there_are_are_refused(tmp_path: Path) -> None:
     Sweep.open(tmp_path, ranges, trials=3)
     with pytest.raises(ValueError, match="trials must be at least the 3 of this sweep, got 2"):
         Sweep.open(tmp_path, ranges, trials=2)
+    assert len(Sweep.open(tmp_path, ranges, trials=3).trials()) == 3
 
 
 def work_seeds(sweep: Sweep, progress: Progress | None = None) -> None:
