@@ -82,7 +82,9 @@ def test_the_gradient_of_all_that_a_classical_step_hands_on_is_that_of_finite_di
     network = ClassicalNetwork(kind, symbols=2, hidden=3, dtype=torch.float64)
     symbols = symbols_of(1)
     loss, states = classical_losses(network, symbols)
-    for t, gradient in enumerate(state_gradients(loss, states)):
+    gradients = state_gradients(loss, states)
+    assert len(gradients) == len(states) == STEPS
+    for t, gradient in enumerate(gradients):
 
         def later(start: Tensor, t: int = t) -> Tensor:
             return classical_losses(network, symbols[:, t:], start)[0]
