@@ -20,7 +20,7 @@ from qrnn_backends.ibm.sampling import bundle
 from qrnn_backends.qiskit_common.program import programs
 from tests.backends.tapes import tape_of
 
-ANGLES = (0.3, -0.3, 1.9, 2.5, 4.0, 7.0, -4.0, 0.0, np.pi)
+ANGLES = (0.3, -0.3, 1.0, 1.9, 2.5, 4.0, 7.0, -4.0, 0.0, np.pi)
 
 
 def circuit(angle: float) -> object:

@@ -175,6 +175,10 @@ def test_delays_between_shots_are_in_the_range_of_the_chip() -> None:
 
     for delay in (None, 0.0, 250e-6, 500e-6):
         check_repetition_delay({"execution": {"rep_delay": delay}}, backend())
+    # Qiskit rounds a range that a chip has in microseconds.
+    rounded = backend(rep_delay_range=(np.nextafter(1e-6, 1), np.nextafter(500e-6, 0)))
+    for delay in (1e-6, 500e-6):
+        check_repetition_delay({"execution": {"rep_delay": delay}}, rounded)
     options = {"execution": {"rep_delay": 1e-3}}
     with pytest.raises(ValueError, match=r"from 0 to 0\.0005 seconds on fake_manila, got 0\.001"):
         check_repetition_delay(options, backend())
@@ -194,13 +198,14 @@ def test_twirling_runs_the_documented_number_of_shots() -> None:
     for shots in (1, 63, 64, 65, 1000, 5000):
         for randomizations in ("auto", 1, 7, 32):
             for each in ("auto", 1, 64, 100):
-                twirling = {
-                    "enable_gates": True,
+                numbers = {
                     "num_randomizations": randomizations,
                     "shots_per_randomization": each,
                 }
                 expected = np.prod(calculate_twirling_shots(shots, randomizations, each))
-                assert executed_shots({"twirling": twirling}, shots) == expected
+                for enabled in ("enable_gates", "enable_measure"):
+                    twirling = {enabled: True, **numbers}
+                    assert executed_shots({"twirling": twirling}, shots) == expected
 
 
 def test_decoupling_is_refused_for_circuits_with_conditions_alone() -> None:
