@@ -30,6 +30,7 @@ from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
 from qrnn_circuits.training.pretrained import FOLDER, without_training
 
 _MNIST = {"data": VARIABLE_FOLDER}
+_UMAP = {"digits": "0-9", "reduce": "umap", "dims": 4, "resolution": 3}
 # Task, recipe and options of the task.
 NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "memorise": ("memorise", "default", {}),
@@ -40,7 +41,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits01-chip": ("digits", "chip", {"data": "embedded", "reduce": "pca"}),
     "mnist01": ("digits", "default", {"digits": "0,1", **_MNIST}),
     "mnist36": ("digits", "default", {"digits": "3,6", **_MNIST}),
-    "mnist-umap": ("digits", "default", {"digits": "0-9", "reduce": "umap", "dims": 4, **_MNIST}),
+    "mnist-umap": ("digits", "default", {**_UMAP, **_MNIST}),
 }
 
 

@@ -52,7 +52,13 @@ GOALS: dict[str, tuple[float, dict[str, Any]]] = {
     "digits:default+ten+pca": (0.14, {"digits": "0-9", "reduce": "pca", "dims": 8}),
     "digits:default+ten+umap": (
         0.05,
-        {"digits": "0-9", "reduce": "umap", "dims": 4, "data": "$QRNN_DATA_DIR"},
+        {
+            "digits": "0-9",
+            "reduce": "umap",
+            "dims": 4,
+            "resolution": 3,
+            "data": "$QRNN_DATA_DIR",
+        },
     ),
 }
 # Of the test set, for the share of shots.
