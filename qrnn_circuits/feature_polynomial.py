@@ -51,7 +51,7 @@ class FeaturePolynomial(nn.Module):
         """
         super().__init__()
         bits, features = as_integer("bits", bits, 1), as_integer("features", features, 1)
-        degree = check_degree(bits + features, degree)
+        degree = check_degree(bits, degree, features)
         self.in_bits = BooleanPolynomial(bits, min(degree, bits))
         self.bits = bits
         self.features = features

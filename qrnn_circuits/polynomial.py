@@ -320,13 +320,15 @@ def changes_of_basis(variables: int, degree: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(polynomial_to_parities(variables, degree)), to_monomials
 
 
-def check_degree(variables: int, degree: int) -> int:
+def check_degree(bits: int, degree: int, features: int = 0) -> int:
     """Raises where no monomial has so many variables, or there are too many; returns the degree."""
     degree = as_integer("degree", degree, -(2**63))
+    variables = bits + features
     if not 1 <= degree <= variables:
+        which = "controls and features" if features else "controls"
         raise ValueError(
             f"degree must be between 1 and the number of variables (here {variables}: the "
-            f"controls of one neuron), got {degree}"
+            f"{which} of one neuron), got {degree}"
         )
     # Degree by degree, up to those that are too many.
     count = 0

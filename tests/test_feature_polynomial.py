@@ -49,7 +49,7 @@ def test_the_restriction_has_the_same_table(sizes: tuple[int, int, int], seed: i
     [
         ((0, 1, 1), "bits must be at least 1, got 0"),
         ((1, 0, 1), "features must be at least 1, got 0"),
-        ((1, 1, 3), "degree must be between 1 and the number of variables"),
+        ((1, 1, 3), r"variables \(here 2: the controls and features of one neuron\), got 3"),
     ],
 )
 def test_sizes_out_of_range_are_refused(sizes: tuple[int, int, int], problem: str) -> None:
