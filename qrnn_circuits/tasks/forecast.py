@@ -160,7 +160,10 @@ class Forecast(ForecastOptions, BaseTask[SeriesBatch]):
                 raise TypeError(f"{name} must be a string, got {getattr(self, name)!r}")
         for name in ("columns", "targets"):
             if not isinstance(getattr(self, name), str | None):
-                raise TypeError(f"{name} must be a string, got {brief(repr(getattr(self, name)))}")
+                raise TypeError(
+                    f"{name} must be a string, names or numbers of columns with commas between "
+                    f"them, got {brief(repr(getattr(self, name)))}"
+                )
         if bool(self.series) == bool(self.data):
             found = "both" if self.series else "neither"
             raise ValueError(

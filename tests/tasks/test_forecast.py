@@ -92,6 +92,15 @@ def test_columns_are_chosen_by_name_or_number(ramp: Path) -> None:
     assert torch.equal(batch.targets[:, 0], 100 - 2 * (batch.inputs[:, -1, 0] + 1))
 
 
+@pytest.mark.parametrize("name", ["columns", "targets"])
+@pytest.mark.parametrize("value", [("up", "2"), 2])
+def test_columns_that_are_no_string_are_told_how_to_be_one(
+    name: str, value: object, ramp: Path
+) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be a string, names or numbers of columns wi"):
+        Forecast(data=str(ramp), **{name: value})  # type: ignore[arg-type]
+
+
 def test_a_driven_series_is_forecast_from_what_drives_it() -> None:
     task = Forecast(series="narma5", scaling="none", window=8)
     batch = task.training()
