@@ -173,6 +173,19 @@ def test_a_fit_begins_anew() -> None:
 
 
 @pytest.mark.parametrize("window", [None, 2])
+def test_a_reservoir_on_a_device_begins_anew_where_its_own_series_goes_on(
+    window: int | None, make_layer: Make
+) -> None:
+    reservoir = QuantumReservoir(make_layer(), window=window)
+    series = uniform(5, 2)
+    first = reservoir.transform(series[:3])
+    assert np.allclose(reservoir.on("qrnn.torch").transform(series[:3]), first, rtol=0, atol=1e-10)
+    goes_on = reservoir.transform(series[3:])
+    reservoir.reset()
+    assert np.allclose(reservoir.transform(series)[3:], goes_on, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("window", [None, 2])
 def test_an_exact_device_gives_the_same_features(window: int | None, make_layer: Make) -> None:
     reservoir = QuantumReservoir(make_layer(), window=window)
     series = uniform(3, 2)
