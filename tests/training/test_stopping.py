@@ -50,6 +50,13 @@ def test_patience_counts_validations_since_the_best(tiny: Tiny) -> None:
     assert reason == "2 validations brought no improvement (patience)"
 
 
+def test_patience_does_not_end_a_run_before_the_best_of_its_trials_goes_on(tiny: Tiny) -> None:
+    config = tiny(patience=2, restarts=1, restart_after=6, steps=24)
+    standing = standing_after(figures(2, 0.1), figures(10, 0.2), figures(12, 0.2))
+    assert standing.reason_to_stop(config, 12) is None
+    assert str(standing.reason_to_stop(config, 13)).endswith("(patience)")
+
+
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [({"stop_loss": 0.5}, "loss reached 0.5"), ({"stop_error": 0.25}, "error reached 0.25")],

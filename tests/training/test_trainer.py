@@ -101,6 +101,21 @@ def test_the_best_of_several_trials_goes_on(trying: RunConfig, tmp_path: Path) -
     assert result.standing.best.sampled_error == pytest.approx(min(errors.values()))
 
 
+def test_the_best_trial_goes_on_at_its_own_rate_however_bad_the_last_one_ended(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    trials = Trials()
+    settings = {"validate_every": 2, "learning_rate": 0.8, "retreat": 3, "seed": 3}
+    config = tiny(restarts=2, restart_after=6, steps=19, **settings)
+    trainer = Trainer.start(config, tmp_path / "run")
+    trainer.run(trials)
+    errors = dict(read_scalars(tmp_path / "run", "validation/sampled_error"))
+    ((_, best),) = trials.back
+    assert errors[18] > 1.25 * errors[best]
+    (group,) = trainer.optimizer.param_groups
+    assert group["lr"] == 0.8
+
+
 def test_every_trial_has_initial_parameters_of_its_own(trying: RunConfig) -> None:
     first, second = (trying.build_model(trial=trial) for trial in (0, 1))
     assert not torch.equal(qrnn_cell(first).theta, qrnn_cell(second).theta)
