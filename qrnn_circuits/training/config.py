@@ -90,6 +90,14 @@ class RunConfig(RunSettings):
                     f"{name} is not for the optimizer 'lbfgs', whose line search needs gradients "
                     f"and steps as they are, got {value}"
                 )
+        # A larger rate ends a step of PyTorch's optimisers in a RuntimeError.
+        greatest = torch.finfo(getattr(torch, self.dtype)).max
+        for name in ("learning_rate", "readout_learning_rate"):
+            rate = getattr(self, name)
+            if rate is not None and rate > greatest:
+                raise ValueError(
+                    f"{name} must be at most {greatest:.4g}, the largest {self.dtype}, got {rate:g}"
+                )
         check_task_options(self.task, self.task_options)
         task = self.build_task()
         options = {name: getattr(task, name) for name in option_names(self.task)}

@@ -133,6 +133,14 @@ def test_what_is_not_for_lbfgs_is_refused_and_left_out_where_the_task_recommends
     assert getattr(RunConfig.resolve("digits", pixels, {"optimizer": "lbfgs"}), name) is None
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "readout_learning_rate"])
+def test_a_rate_beyond_the_numbers_of_the_network_is_refused(tiny: Tiny, name: str) -> None:
+    for rate, dtype in ((1e38, "float32"), (1e39, "float64")):
+        tiny(**{name: rate}, dtype=dtype)
+    with pytest.raises(ValueError, match=rf"{name} must be at most 3\.403e\+38, .*got 1e\+39"):
+        tiny(**{name: 1e39}, dtype="float32")
+
+
 def test_the_learning_rate_falls_along_half_a_cosine(tiny: Tiny) -> None:
     config = tiny(decay="cosine", learning_rate=0.5, steps=4)
     rates = [config.schedule.learning_rate(step) for step in range(4)]
