@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qrnn_circuits.circuits import NeuronOperation, compile_circuit
-from qrnn_circuits.training import RunConfig, Trainer, load_run
+from qrnn_circuits.training import Progress, RunConfig, Trainer, load_run
 from tests.training.crashes import assert_crash_changes_nothing
 
 Tiny = Callable[..., RunConfig]
@@ -53,6 +53,19 @@ def test_the_best_checkpoint_of_a_run_that_prunes_is_a_pruned_one(
     assert result.standing.best is not None
     assert (result.step, result.standing.best.step) == (14, 14)
     assert result.standing.best.pruned
+
+
+def test_the_optimiser_is_a_new_one_once_rotations_are_pruned(
+    pruning: RunConfig, tmp_path: Path
+) -> None:
+    class Watch(Progress):
+        def step(self, step: int, loss: float) -> None:
+            remembers[step] = bool(trainer.optimizer.state)
+
+    remembers: dict[int, bool] = {}
+    trainer = Trainer.start(pruning, tmp_path)
+    trainer.run(Watch())
+    assert [step for step, something in remembers.items() if not something] == [14]
 
 
 @pytest.mark.parametrize("step", [8, 12, 13, 15])

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from math import sqrt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,18 @@ def test_the_weight_of_the_acceptance_grows_to_its_value() -> None:
     assert weights == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4, 0.4])
     at_once = Schedule(RunSettings(task="xor", acceptance_weight=0.4))
     assert at_once.acceptance_weight(0) == 0.4
+
+
+def test_weights_and_lengths_grow_anew_in_every_trial() -> None:
+    weights = {"acceptance_weight": 0.4, "sparsity_weight": 1.0}
+    once: dict[str, Any] = {**weights, "acceptance_warmup": 4, "curriculum": "3,6"}
+    alone = Schedule(RunSettings(task="xor", steps=9, **once))
+    tried: dict[str, Any] = {"restarts": 2, "restart_after": 3}
+    schedule = Schedule(RunSettings(task="xor", steps=15, **once, **tried))
+    order = [0, 1, 2, 0, 1, 2, *range(9)]
+    for follow in ("acceptance_weight", "sparsity_weight", "length"):
+        whole = [getattr(alone, follow)(step) for step in range(9)]
+        assert [getattr(schedule, follow)(step) for step in range(15)] == [whole[i] for i in order]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
+from qrnn_circuits.training.checkpoint import read_checkpoint
 from qrnn_circuits.training.run_folder import CheckpointName
 from tests.conftest import qrnn_cell
 from tests.training.crashes import At, CrashError, assert_crash_changes_nothing, crash, files
@@ -122,6 +123,18 @@ def test_every_trial_has_initial_parameters_of_its_own(trying: RunConfig) -> Non
     assert torch.equal(qrnn_cell(first).theta, qrnn_cell(trying.build_model()).theta)
 
 
+def test_every_trial_has_an_optimiser_of_its_own(trying: RunConfig, tmp_path: Path) -> None:
+    class Watch(Trials):
+        def restart(self, step: int, trial: int) -> None:
+            super().restart(step, trial)
+            assert not trainer.optimizer.state
+
+    watch = Watch()
+    trainer = Trainer.start(trying, tmp_path / "run")
+    trainer.run(watch)
+    assert len(watch.begun) == 2
+
+
 @pytest.mark.parametrize("step", [5, 6, 7, 12, 17, 18, 19])
 def test_a_run_of_trials_that_crashed_and_resumed_ends_where_the_unbroken_run_does(
     trying: RunConfig, tmp_path: Path, step: int
@@ -179,6 +192,9 @@ def test_a_retreat_goes_back_to_the_best_checkpoint_at_half_the_rate(
             best = load_run(tmp_path / "run", "best")
             assert best.step == best_step < step
             assert torch.equal(qrnn_cell(best.model).theta, qrnn_cell(trainer.model).theta)
+            stored = read_checkpoint(trainer.folder.checkpoint_path("best")).optimizer["state"]
+            for number, own in trainer.optimizer.state_dict()["state"].items():
+                assert all(torch.equal(own[name], stored[number][name]) for name in stored[number])
 
     watch = Watch()
     trainer = Trainer.start(retreating, tmp_path / "run")
