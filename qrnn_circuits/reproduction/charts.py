@@ -168,7 +168,10 @@ def _line_of_medians(
         lower, median, upper = quartiles(_values(settings, runs, own))
         if median is not None and lower is not None:
             points.append((horizontal, median, median - lower, (upper or median) - median))
-    if not points:
+        else:
+            # The line is broken where there is no median.
+            points.append((horizontal, *[math.nan] * 3))
+    if all(math.isnan(point[1]) for point in points):
         return False
     across, up, below, above = zip(*points, strict=True)
     places: Any = across

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -63,6 +64,22 @@ def test_a_scan_shows_medians_quartiles_and_what_is_published(
     # Told apart without colours.
     styles = {(line[0].get_marker(), line[0].get_linestyle()) for line in lines.values()}
     assert len(styles) == 2
+
+
+def test_a_line_is_broken_where_half_of_the_runs_have_no_figure(
+    experiment: Experiment, runs: Runs
+) -> None:
+    settings = ChartSettings("scan", "test_error", x="order", y="learning_rate")
+    lacking = {
+        key: replace(run, figures={}) if run.settings["learning_rate"] < 0.05 else run
+        for key, run in runs.items()
+        if key[0].startswith("order=1,")
+    }
+    figure: Any = draw(settings, [(experiment, runs | lacking)])
+    assert figure is not None
+    lines = {container.get_label(): container.lines for container in figure.axes[0].containers}
+    np.testing.assert_allclose(lines["0.01"][0].get_xydata(), [[1, math.nan], [2, 2.5]])
+    np.testing.assert_allclose(lines["0.1"][0].get_xydata(), [[1, 10.5], [2, 20.5]])
 
 
 def test_a_heat_map_shows_a_median_in_each_cell(experiment: Experiment, runs: Runs) -> None:

@@ -107,10 +107,10 @@ def test_every_forecaster_of_100_steps_has_the_numbers_of_a_run_of_its_own(
 def test_runs_retreat_and_try_again_each_by_itself(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny(
         dtype="float64",
-        steps=60,
+        steps=40,
         validate_every=4,
         optimizer="sgd",
-        learning_rate=0.3,
+        learning_rate=0.2,
         retreat=1,
         restarts=1,
         restart_after=12,
