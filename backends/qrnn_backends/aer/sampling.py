@@ -1,6 +1,7 @@
-"""Samples of programs' bits: one run of Aer for many programs."""
+"""Samples of programs' bits."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.qiskit_common.readout_errors import assignment_matrices
 from qrnn_backends.readout import NoShotsKeptError
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
 # Shots of each circuit, in search of those that postselection keeps.
 _MOST_DRAWN = 10_000_000
 # After so many of which none is kept, none is likely to be.
@@ -22,7 +26,7 @@ _MOST_DRAWN_IN_VAIN = 100_000
 def sample(
     simulation: Simulation, programs: Sequence[Program], shots: int, seed: int
 ) -> list[NDArray[np.uint8]]:
-    """Runs all programs in one run of Aer.
+    """Runs all programs, in one run of Aer where each has random numbers of its own there.
 
     Args:
         simulation: Where they run.
@@ -37,22 +41,26 @@ def sample(
         SimulationError: If Aer fails, for instance for want of memory.
         UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
     """
-    from qiskit import QuantumCircuit
-
     circuits, simulator = simulation.prepare(programs)
-    # Empty circuits in between leave each its own seeds.
-    apart = -(-shots // SEEDS_OF_A_CIRCUIT)
-    spaced = [QuantumCircuit()] * (apart * (len(circuits) - 1) + 1)
-    spaced[::apart] = circuits
-    options = {"shots": shots, "memory": True, "seed_simulator": seed, "method": simulation.method}
-    result = without_idle_qubits(
-        circuits,
-        lambda truncated: run(simulator, spaced, enable_truncation=truncated, **options),
-    )
-    return [
-        _bits(result.data(number * apart).get("memory"), shots, circuit.num_clbits)
-        for number, circuit in enumerate(circuits)
-    ]
+    options: dict[str, Any] = {"shots": shots, "memory": True, "method": simulation.method}
+    parts, seeds = [circuits], [seed]
+    if shots > SEEDS_OF_A_CIRCUIT and len(circuits) > 1:
+        parts = [[circuit] for circuit in circuits]
+        seeds = np.random.default_rng(seed).integers(2**31, size=len(parts)).tolist()
+
+    def sampled(part: "Sequence[QuantumCircuit]", own: int) -> list[NDArray[np.uint8]]:
+        result = without_idle_qubits(
+            part,
+            lambda truncated: run(
+                simulator, part, seed_simulator=own, enable_truncation=truncated, **options
+            ),
+        )
+        return [
+            _bits(result.data(number).get("memory"), shots, circuit.num_clbits)
+            for number, circuit in enumerate(part)
+        ]
+
+    return [bits for part, own in zip(parts, seeds, strict=True) for bits in sampled(part, own)]
 
 
 def sample_kept(
