@@ -65,6 +65,10 @@ class Schedule:
             return None
         return step // after
 
+    def tried(self, step: int) -> bool:
+        """Whether the last of so many steps was one of a trial."""
+        return step > 0 and self.trial(step - 1) is not None
+
     def begins(self, step: int) -> bool:
         """Whether a step is the first of a trial but the first one, or of what follows them."""
         return step > 0 and self.trial(step) != self.trial(step - 1)

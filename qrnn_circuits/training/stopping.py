@@ -56,7 +56,7 @@ class Standing:
                 return f"the validation error reached {self.last.error:g} (stop_error)"
             if config.stop_loss is not None and self.last.loss <= config.stop_loss:
                 return f"the validation loss reached {self.last.loss:.3g} (stop_loss)"
-        trying = config.schedule.trial(step - 1) is not None and step < config.steps
+        trying = config.schedule.tried(step) and step < config.steps
         patience = None if trying or unpruned else config.patience
         if patience is not None and self.without_improvement >= patience:
             return f"{self.without_improvement} validations brought no improvement (patience)"

@@ -114,8 +114,8 @@ def check_task_options(task: str, options: Mapping[str, Any]) -> None:
         # Those of other packages would have to be imported, and may be broken.
         others = [
             other
-            for other, options in BUILT_IN_TASKS.items()
-            if name in [field.name for field in described.option_fields(options)]
+            for other, kind in BUILT_IN_TASKS.items()
+            if name in [field.name for field in described.option_fields(kind)]
         ]
         if others:
             hint = f"; it is an option of {', '.join(others)}"

@@ -357,8 +357,9 @@ class Trainer:
             self._save("best")
             return True
         # During the trials the best checkpoint may be another one's.
-        trying = self.config.schedule.trial(self.step - 1) is not None
-        if not trying and self.standing.calls_for_retreat(self.config):
+        if not self.config.schedule.tried(self.step) and self.standing.calls_for_retreat(
+            self.config
+        ):
             self._retreat(progress)
         return False
 

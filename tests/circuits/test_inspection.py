@@ -25,6 +25,7 @@ from qrnn_circuits.command_line.inspection_table import inspection_tables
 
 MakeModel = Callable[..., QRNN]
 ALL_TO_ALL = ["cx", "rz", "sx", "x"]
+STAGES = ["write input", "input stage", "work stage 1", "remove input", "output stage", "read lane"]
 EVERY = [Postselect(), RepeatUntilSuccess(), Amplified(3), Multiplexed()]
 
 
@@ -50,14 +51,7 @@ def test_stages_add_up_to_the_whole_circuit(unitary: QRNN) -> None:
         for name in ("one_qubit_gates", "two_qubit_gates", "measurements", "resets"):
             total = sum(getattr(stage.resources, name) for stage in entry.stages)
             assert total == getattr(entry.resources, name)
-        assert [stage.stage for stage in entry.stages] == [
-            "write input",
-            "input stage",
-            "work stage 1",
-            "remove input",
-            "output stage",
-            "read lane",
-        ]
+        assert [stage.stage for stage in entry.stages] == STAGES
 
 
 def test_a_stage_counts_all_steps_but_the_qubits_of_one(unitary: QRNN) -> None:
@@ -134,14 +128,7 @@ def test_stages_are_in_the_order_of_a_step_where_the_first_step_lacks_some(
 ) -> None:
     model = make_model(lane=1, workspace=2, order=0, stages=1)
     (entry,) = inspect_circuit(model, [0, 1], [UNREAD]).realisations
-    assert [stage.stage for stage in entry.stages] == [
-        "write input",
-        "input stage",
-        "work stage 1",
-        "remove input",
-        "output stage",
-        "read lane",
-    ]
+    assert [stage.stage for stage in entry.stages] == STAGES
 
 
 def test_a_chip_gives_counts_by_stage_and_an_estimate(unitary: QRNN) -> None:

@@ -32,3 +32,21 @@ def reduced_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             contents[f"y_{suffix}"] = np.arange(count, dtype=np.uint8) % 10
         np.savez(folder / f"mnist-{name}.npz", **contents)  # type: ignore[arg-type]
     return folder
+
+
+@pytest.fixture
+def ramp(tmp_path: Path) -> Path:
+    """Two columns that tell each point's time: 0, 1, 2 ... and 100, 98, 96 ..."""
+    path = tmp_path / "ramp.csv"
+    rows = [f"{time},{100 - 2 * time}" for time in range(40)]
+    path.write_text("\n".join(["up,down", *rows]))
+    return path
+
+
+@pytest.fixture
+def weather(tmp_path: Path) -> Path:
+    """Dates, numbers with a gap in the first row, numbers without gaps, and an empty column."""
+    path = tmp_path / "weather.csv"
+    rows = [f"2026-01-{d:02},{'' if d == 1 else d},{d % 5}," for d in range(1, 31)]
+    path.write_text("\n".join(["day,sun,rain,", *rows]))
+    return path
