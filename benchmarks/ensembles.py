@@ -51,7 +51,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     needs_data: bool = False
-    steps: int = 4
+    steps: int = 30
 
 
 # A curriculum would begin with short sequences.
@@ -62,7 +62,7 @@ CASES = (
     Case("memorise", "memorise"),
     Case("xor", "xor"),
     Case("xor, default recipe", "xor", recipe="default", settings=_FULL_LENGTH),
-    Case("dna, T = 50", "dna", options={"length": 50}, steps=1),
+    Case("dna, T = 50", "dna", options={"length": 50}, steps=4),
     Case(
         "dna, T = 50, default recipe",
         "dna",
@@ -70,23 +70,23 @@ CASES = (
         options={"length": 50},
         settings=_FULL_LENGTH,
     ),
-    Case("digits by UMAP", "digits", options=_UMAP, needs_data=True, steps=1),
+    Case("digits by UMAP", "digits", options=_UMAP, needs_data=True, steps=4),
     Case(
         "digits by UMAP, default recipe",
         "digits",
         recipe="default",
         options=_UMAP,
         needs_data=True,
-        steps=1,
+        steps=4,
     ),
-    Case("Henon map, batches", "forecast", recipe="batches", options={"series": "henon"}, steps=2),
+    Case("Henon map, batches", "forecast", recipe="batches", options={"series": "henon"}),
     Case(
         "Henon map, batches, QLSTM",
         "forecast",
         recipe="batches",
         options={"series": "henon"},
         settings={"cell": "qlstm,linear=True,qubits=4"},
-        steps=1,
+        steps=4,
     ),
     Case("MNIST pair", "digits", options={"digits": "0,1"}, needs_data=True, steps=1),
 )

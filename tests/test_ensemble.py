@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from math import pi
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from qrnn_circuits import PADDING, QRNN, UNREAD, ZeroProbabilityError
+from qrnn_circuits import PADDING, QRNN, UNREAD, QRNNCell, ZeroProbabilityError
 from qrnn_circuits.ensemble import Ensemble
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.network import RecurrentNetwork
@@ -141,6 +142,22 @@ def test_what_underflows_in_float32_is_computed_as_each_network_does() -> None:
     rows = zip(models, inputs, outcomes, scored, strict=True)
     expected = torch.stack([model.loss(*each) for model, *each in rows])
     torch.testing.assert_close(losses, expected)
+
+
+def test_unlikely_steps_of_one_network_leave_the_others_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = networks(3, order=3, stages=4, degree=1, dtype=torch.float32, strategy="transfer")
+    cell = models[1].cell
+    assert isinstance(cell, QRNNCell)
+    with torch.no_grad():
+        # Half way between both outcomes, where an ancilla reads 0 the least often.
+        cell.coefficients.zero_()[:, 0] = pi / 2
+    data = batch(3, 4, 30)
+    rows = zip(*data, strict=True)
+    single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])
+    monkeypatch.delattr(RecurrentNetwork, "loss")
+    torch.testing.assert_close(Ensemble(models).losses(*data), single)
 
 
 def test_networks_that_run_on_states_have_their_own_losses() -> None:

@@ -33,6 +33,9 @@ class EnsembleSimulation(TransferSimulation):
         """
         super().__init__(cells[0])
         self._cells = cells
+        if self.dtype == torch.float32:
+            # Of many cells, one often needs it, and it costs little among the operations of all.
+            self._scale_every = (1,)
 
     @cached_property
     def gates(self) -> StepGates:

@@ -185,6 +185,9 @@ class TransferSimulation(NeuronSimulation):
 
     strategy: ClassVar[str] = "transfer"
 
+    # Operators from one after which states are scaled to the next; then where that was too few.
+    _scale_every: tuple[int, ...] = (SCALE_EVERY, 1)
+
     @cached_property
     def _evolve(self) -> Evolution:
         return TransferEvolution(self.gates.workspace, 2**self.cell.lane)
@@ -193,7 +196,7 @@ class TransferSimulation(NeuronSimulation):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
     ) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
-        for scale_every in (SCALE_EVERY, 1):
+        for scale_every in self._scale_every:
             run = run_conditioned(
                 gates, inputs, outcomes, None, state, scale_every=scale_every, lengths=lengths
             )
@@ -244,12 +247,17 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None,
     ) -> tuple[Tensor, Tensor, bool]:
         """As :meth:`read`, and whether no amplitude has left the range of the type."""
-        run = run_conditioned(
-            self.gates, inputs, outcomes, scored, state.to(self.dtype), lengths=lengths
-        )
-        positions = run.rows * inputs.shape[1] + run.steps
-        kept = conditioned_weights(run.weights, outcomes.take(positions))
-        return run.weights, positions, is_reliable(run.least, kept)
+        gates, state = self.gates, state.to(self.dtype)
+        for scale_every in self._scale_every:
+            run = run_conditioned(
+                gates, inputs, outcomes, scored, state, scale_every=scale_every, lengths=lengths
+            )
+            positions = run.rows * inputs.shape[1] + run.steps
+            kept = conditioned_weights(run.weights, outcomes.take(positions))
+            reliable = is_reliable(run.least, kept)
+            if reliable:
+                break
+        return run.weights, positions, reliable
 
 
 @simulation.register
