@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qrnn_circuits.atomic_files import remove_leftovers
+from qrnn_circuits.checks import errors_in
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
@@ -211,7 +212,7 @@ class EnsembleTrainer:
     def _run(self, progress: Progress, lock: FolderLock) -> list[SeedResult]:
         results: dict[int, SeedResult] = {}
         for seed, trainer in self.trainers.items():
-            reason = trainer.standing.reason_to_stop(self.config, trainer.step)
+            reason = trainer.standing.reason_to_stop(trainer.config, trainer.step)
             if reason is not None:
                 # Another process may have gone on with it since it was read.
                 with trainer.folder.owned(trainer.step, trainer.config):
@@ -345,16 +346,33 @@ def _tell(
 
 
 def _trainers(
-    folder: Path, config: RunConfig, seeds: list[int], changes: Mapping[str, Any]
+    folder: Path, config: RunConfig, seeds: list[int], given: Mapping[str, Any]
 ) -> dict[int, Trainer]:
     """The run of each seed, a new one where none was started; they share the task."""
     trainers: dict[int, Trainer] = {}
     like: Trainer | None = None
     for seed in seeds:
-        path = folder / f"seed-{seed}"
+        path, own = folder / f"seed-{seed}", replace(config, seed=seed)
         if RunFolder(path).is_started:
-            like = Trainer.resume(path, changes, like=like)
+            with errors_in(path):
+                like = Trainer.resume(path, _changes(RunFolder(path), own, given), like=like)
         else:
-            like = Trainer.start(replace(config, seed=seed), path, like=like)
+            like = Trainer.start(own, path, like=like)
         trainers[seed] = like
     return trainers
+
+
+def _changes(run: RunFolder, config: RunConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of all runs that one of them has not, as a kill came before it had them.
+
+    Args:
+        run: Folder of the run.
+        config: What the run is to go on with.
+        given: Which of it is given anew.
+    """
+    stored = run.read_config().to_json()
+    changes = {name: value for name, value in config.to_json().items() if value != stored[name]}
+    # It may have been trained further by itself.
+    if config.steps < stored["steps"] and "steps" not in given and config.steps < run.step():
+        del changes["steps"]
+    return changes

@@ -67,6 +67,15 @@ class RunFolder:
         """Whether the run has saved anything yet."""
         return any(self.checkpoint_path(name).exists() for name in get_args(CheckpointName))
 
+    def step(self) -> int:
+        """Optimiser steps that the run has taken, by its last checkpoint.
+
+        Raises:
+            CheckpointError: The last checkpoint cannot be read.
+        """
+        last = self.checkpoint_path("last")
+        return read_checkpoint(last).step if last.exists() else 0
+
     def create(self, config: RunConfig, best: Checkpoint | None = None) -> None:
         """Makes the folder of a new run.
 
@@ -135,10 +144,7 @@ class RunFolder:
             raise self._unwritable(error) from error
 
     def _check_step(self, step: int | None) -> None:
-        last = self.checkpoint_path("last")
-        stored = step
-        if step is not None:
-            stored = read_checkpoint(last).step if last.exists() else 0
+        stored = step if step is None else self.step()
         if stored != step:
             raise RunInUseError(
                 f"the run in {self.path} is at step {stored}, not at step {step} as when it "

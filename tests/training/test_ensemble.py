@@ -176,6 +176,44 @@ def test_a_signal_saves_every_run_at_one_step_and_more_steps_may_follow(
     assert kept == [tiny(seed=seed, steps=14, checkpoint_every=7) for seed in range(3)]
 
 
+@pytest.mark.parametrize("reached", [0, 1])
+def test_steps_given_anew_count_for_all_runs_wherever_a_kill_came(
+    tiny: Tiny, tmp_path: Path, reached: int
+) -> None:
+    folder, seeds = tmp_path / "runs", range(3)
+    config = tiny(dtype="float64", optimizer="sgd", learning_rate=0.02)
+    EnsembleTrainer.start(config, seeds, folder).run()
+    killed = EnsembleTrainer.resume(folder, {"steps": 16})
+    for trainer in list(killed.trainers.values())[:reached]:
+        with trainer.folder.owned(trainer.step, trainer.config):
+            pass
+    results = EnsembleTrainer.resume(folder).run()
+    assert {(result.step, result.reason) for result in results} == {(16, "all 16 steps are done")}
+    train_alone(replace(config, steps=16), tmp_path / "alone", seeds)
+    assert_as_alone(folder, tmp_path / "alone", seeds)
+
+
+def test_a_run_that_was_trained_further_by_itself_is_left_where_it_is(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    EnsembleTrainer.start(tiny(), range(3), folder).run()
+    for seed in (0, 2):
+        Trainer.resume(folder / f"seed-{seed}", {"steps": 14}).run()
+    results = EnsembleTrainer.resume(folder).run()
+    assert [result.step for result in results] == [14, 12, 14]
+    assert [RunFolder(folder / f"seed-{seed}").step() for seed in range(3)] == [14, 12, 14]
+
+
+def test_a_folder_in_the_place_of_another_seed_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    folder = tmp_path / "runs"
+    EnsembleTrainer.start(tiny(), range(2), folder).run()
+    (folder / "seed-0").rename(folder / "other")
+    (folder / "seed-1").rename(folder / "seed-0")
+    with pytest.raises(ValueError, match=r"seed-0: .* these differ: seed is 1, got 0"):
+        EnsembleTrainer.resume(folder)
+
+
 def test_a_run_that_diverges_leaves_the_others_their_numbers(tiny: Tiny, tmp_path: Path) -> None:
     config, seeds = tiny(dtype="float64", steps=8), range(3)
     runs = EnsembleTrainer.start(config, seeds, tmp_path / "together")
