@@ -1,8 +1,10 @@
 """What is checked of a sweep before its runs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from types import NoneType
+from typing import Any
 
 from qrnn_circuits.checks import check_integer, errors_in
 from qrnn_circuits.training.ensemble_folder import check_optimizer
@@ -77,4 +79,61 @@ def check_seeds(seeds: Sequence[int] | None, began: Sequence[int] | None) -> Non
         raise ValueError(
             f"seeds must be those with which this sweep began, {told}, or left out, got "
             f"{list(seeds)}"
+        )
+
+
+def check_settings(
+    space: SweepSpace,
+    number: int,
+    settings: Mapping[str, Any],
+    grid: Sequence[Mapping[str, Any]] | None,
+) -> None:
+    """Checks the settings that a journal tells of a run.
+
+    Args:
+        space: Of the sweep.
+        number: Of the run.
+        settings: Those that vary, as far as they are drawn.
+        grid: The settings of all runs in order, where there are lists only.
+
+    Raises:
+        ValueError: They are not of this sweep, or of another run of it.
+    """
+    if grid is not None and (number >= len(grid) or settings != grid[number]):
+        raise ValueError(f"trial {number} has {dict(settings)}, which is that of another one")
+    for name, value in settings.items():
+        values = space.varied[name]
+        if isinstance(values, Choices):
+            right = value in values.values
+        else:
+            right = type(value) in (int, float) and values.low <= value <= values.high
+        if not right:
+            raise ValueError(f"trial {number} has {name} {value!r}")
+
+
+def check_notes(
+    number: int, state: str, notes: Mapping[str, Any], values: Sequence[object] | None
+) -> None:
+    """Checks the figures that a journal tells of a run.
+
+    Args:
+        number: Of the run.
+        state: Of the run.
+        notes: Figures by name, the sampled error among them, and the reason of the end; None for
+            what is not noted.
+        values: What the run is judged by, the sampled error alone; None where it is not complete.
+
+    Raises:
+        TypeError: A figure or the reason has the wrong type, or a complete run lacks it.
+        ValueError: It is judged by something else than its sampled error.
+    """
+    is_complete = state == "complete"
+    for name, value in notes.items():
+        kinds = (str, NoneType) if name == "reason" else (int, float, NoneType)
+        if type(value) not in kinds or (is_complete and value is None):
+            raise TypeError(f"trial {number} is {state} and has {name} {value!r}")
+    if values != ([notes["sampled_error"]] if is_complete else None):
+        raise ValueError(
+            f"trial {number} is {state}, has sampled_error {notes['sampled_error']!r} and is "
+            f"judged by {values}"
         )

@@ -10,8 +10,8 @@ free at once, with no heartbeat to miss, and goes on after its last checkpoint.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -24,9 +24,12 @@ from qrnn_circuits.training.ensemble_folder import checked_seeds
 from qrnn_circuits.training.progress import Progress
 from qrnn_circuits.training.results import TrainingDiverged, TrainingResult
 from qrnn_circuits.training.sweeps.checks import (
+    MOST_RUNS,
     check_drawing,
     check_machine,
+    check_notes,
     check_seeds,
+    check_settings,
     check_space,
 )
 from qrnn_circuits.training.sweeps.queue import enqueue
@@ -213,21 +216,14 @@ class Sweep:
 
     def _check_trials(self) -> None:
         """Raises a TypeError or ValueError where the journal holds other runs than a sweep's."""
+        grid = [*islice(self.space.grid(), MOST_RUNS)] if self.space.is_grid else None
+        # Seeds have their best validations at different steps.
+        names = [n for n in (*_FIGURES, "reason") if n != "step" or self.seeds is None]
         for trial in self._study.get_trials(deepcopy=False):
             told = self._describe(trial)
-            for name, value in told.settings.items():
-                values = self.space.varied[name]
-                if isinstance(values, Choices):
-                    right = value in values.values
-                else:
-                    right = type(value) in (int, float) and values.low <= value <= values.high
-                if not right:
-                    raise ValueError(f"trial {told.number} has {name} {value!r}")
-            for name in _FIGURES:
-                if type(getattr(told, name)) not in (int, float, NoneType):
-                    raise TypeError(f"trial {told.number} has {name} {getattr(told, name)!r}")
-            if type(told.reason) not in (str, NoneType):
-                raise TypeError(f"trial {told.number} has reason {told.reason!r}")
+            check_settings(self.space, told.number, told.settings, grid)
+            notes = {name: getattr(told, name) for name in names}
+            check_notes(told.number, told.state, notes, trial.values)
 
     def trials(self) -> list[SweepTrial]:
         """All runs, in order of their numbers."""

@@ -81,6 +81,50 @@ def test_a_changed_value_is_noticed(
         opened(tmp_path, lines)
 
 
+@pytest.mark.parametrize("lost", ["state", "loss", "reason"])
+def test_a_line_without_which_a_complete_run_lacks_something_is_missed(
+    tmp_path: Path, journal: bytes, lost: str
+) -> None:
+    lines = lines_of(journal)
+    assert lines[-1]["values"] is not None
+    if lost == "state":
+        lines[-1]["values"] = None
+    else:
+        lines = [line for line in lines if lost not in line.get("user_attr", {})]
+    with pytest.raises(ValueError, match="damaged"):
+        opened(tmp_path, lines)
+
+
+@pytest.mark.parametrize("name", ["values", "sampled_error"])
+def test_a_changed_digit_of_what_a_run_is_judged_by_is_noticed(
+    tmp_path: Path, journal: bytes, name: str
+) -> None:
+    lines = lines_of(journal)
+    for line in lines:
+        if name == "values" and line.get("values"):
+            line["values"] = [line["values"][0] + 1e-9]
+        if name in line.get("user_attr", {}):
+            line["user_attr"][name] += 1e-9
+    with pytest.raises(ValueError, match=r"damaged .*trial 0 is complete, has sampled_error"):
+        opened(tmp_path, lines)
+
+
+@pytest.mark.parametrize("change", ["twice", "lost", "swapped"])
+def test_no_result_is_taken_for_that_of_other_settings(
+    tmp_path: Path, journal: bytes, change: str
+) -> None:
+    lines = lines_of(journal)
+    first, second = (i for i, line in enumerate(lines) if line["op_code"] == 4)
+    if change == "twice":
+        lines.insert(second, lines[first])
+    elif change == "lost":
+        del lines[first]
+    else:
+        lines[first], lines[second] = lines[second], lines[first]
+    with pytest.raises(ValueError, match=r"damaged .*trial [01] has .*that of another one"):
+        opened(tmp_path, lines)
+
+
 @pytest.mark.parametrize("line", ["5", "x", "[" * 5000, "{}", '{"op_code": 1' + "0" * 5000])
 def test_a_line_that_is_none_is_named_by_its_number(
     tmp_path: Path, journal: bytes, line: str
