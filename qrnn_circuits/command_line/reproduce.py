@@ -91,7 +91,8 @@ def reproduce(
     if report:
         print_tables(experiments, out, quick)
         return
-    experiments = [each for each in experiments if _has_data(each)]
+    with usage_errors():
+        experiments = [each for each in experiments if _has_data(each, names or [])]
     received, failures = _run(experiments, out, quick, processes)
     if received is not None:
         command = _command(" ".join(names or []), out, quick)
@@ -118,14 +119,18 @@ def _experiments(names: list[str], quick: bool, report: bool) -> "list[Experimen
     return in_order(read_experiment(name, quick=quick) for name in known)
 
 
-def _has_data(experiment: "Experiment") -> bool:
-    """Whether an experiment can be run; if not, says what to set."""
+def _has_data(experiment: "Experiment", names: list[str]) -> bool:
+    """Whether an experiment can be run; if not, says what to set.
+
+    Raises:
+        ValueError: It cannot, and was asked for by name.
+    """
     if experiment.needs_data is None or os.environ.get(DATA_VARIABLE):
         return True
-    text = (
-        f"{experiment.name} is left out: set {DATA_VARIABLE} to a folder with prepared MNIST files "
-        "(qrnn data prepare)"
-    )
+    way_out = f"set {DATA_VARIABLE} to a folder with prepared MNIST files (qrnn data prepare)"
+    if _ALL not in names:
+        raise ValueError(f"{experiment.name} cannot be run without data: {way_out}")
+    text = f"{experiment.name} is left out: {way_out}"
     Console(stderr=True, highlight=False).print(plain(text), soft_wrap=True)
     return False
 

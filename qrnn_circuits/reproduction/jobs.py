@@ -29,6 +29,7 @@ from qrnn_circuits.training import (
     load_run,
     read_scalars,
 )
+from qrnn_circuits.training.ensemble_folder import read_description
 from qrnn_circuits.training.task_options import with_located_data
 
 Listener = Callable[[str], None]
@@ -169,7 +170,8 @@ def _trained_singly(job: Job, config: RunConfig, listener: Listener) -> list[Run
         folder = job.working / f"seed-{seed}"
         run = RunFolder(folder)
         own = replace(config, seed=seed)
-        if run.is_started and run.read_config() != own:
+        # What a kill has left of a removed run has no settings.
+        if run.is_started and not (run.config_path.exists() and run.read_config() == own):
             shutil.rmtree(folder)
         trainer = Trainer.resume(folder) if run.is_started else Trainer.start(own, folder)
         started, first_step = time.monotonic(), trainer.step
@@ -209,9 +211,9 @@ def _trained_together(job: Job, config: RunConfig, listener: Listener) -> list[R
 def _ensemble(job: Job, config: RunConfig) -> EnsembleTrainer:
     """The runs in the folder, or new ones where they are of other settings."""
     if EnsembleTrainer.is_started(job.working):
-        trainer = EnsembleTrainer.resume(job.working)
-        if trainer.config == config and trainer.trainers.keys() >= set(job.seeds):
-            return trainer
+        stored, seeds = read_description(job.working)
+        if stored == config and set(seeds) >= set(job.seeds):
+            return EnsembleTrainer.resume(job.working)
     if job.working.exists():
         shutil.rmtree(job.working)
     return EnsembleTrainer.start(config, job.seeds, job.working)

@@ -6,8 +6,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from qrnn_circuits.reproduction.experiment import TRAINING, Experiment
 from qrnn_circuits.reproduction.jobs import Job, jobs_of
 from qrnn_circuits.reproduction.results import (
@@ -19,7 +17,7 @@ from qrnn_circuits.reproduction.results import (
 from qrnn_circuits.reproduction.tables import validation_rank
 from qrnn_circuits.reproduction.workers import Finished, Told, Workers
 from qrnn_circuits.training import RunInUseError
-from qrnn_circuits.training.folder_lock import check_folder
+from qrnn_circuits.training.folder_lock import FolderLock, check_folder
 from qrnn_circuits.training.signals import StopSignals
 
 Runs = dict[tuple[str, int], RunResult]
@@ -134,12 +132,13 @@ def reproduce(
         RunInUseError: If another process runs one of the experiments in the folder.
         ValueError: If a file of results is not acceptable, or ``processes`` is less than 1.
     """
-    with _owned(_root(out, quick), [each.name for each in experiments]):
-        return _reproduce(experiments, out, processes, quick, progress or RunnerProgress(), command)
+    told = progress or RunnerProgress()
+    with _owned(_root(out, quick), [each.name for each in experiments]) as locks:
+        return _reproduce(experiments, out, processes, quick, told, command, locks)
 
 
 @contextmanager
-def _owned(folder: Path, names: Sequence[str]) -> Iterator[None]:
+def _owned(folder: Path, names: Sequence[str]) -> Iterator[list[FolderLock]]:
     """Keeps other processes from running the same experiments in a folder.
 
     Raises:
@@ -148,15 +147,16 @@ def _owned(folder: Path, names: Sequence[str]) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        locks = []
         for name in names:
             try:
-                stack.enter_context(FileLock(folder / f".{name}.lock", blocking=False))
-            except Timeout:
+                locks.append(stack.enter_context(FolderLock(folder, f".{name}.lock")))
+            except RunInUseError:
                 raise RunInUseError(
                     f"another process runs the experiment {name} in {folder}: wait until it ends, "
                     "stop it, or name other experiments or another folder"
                 ) from None
-        yield
+        yield locks
 
 
 def _reproduce(
@@ -166,6 +166,7 @@ def _reproduce(
     quick: bool,
     progress: RunnerProgress,
     command: Callable[[str], str],
+    locks: Sequence[FolderLock],
 ) -> Outcome:
     done = {each.name: stored_runs(each, out, quick=quick) for each in experiments}
     jobs: list[Job] = []
@@ -184,6 +185,8 @@ def _reproduce(
         progress.start(sum(each.runs for each in experiments), sum(map(len, done.values())))
         try:
             for event in workers.run(jobs):
+                for lock in locks:
+                    lock.check()
                 if isinstance(event, Told):
                     progress.told(event.job, event.text)
                 elif isinstance(event, Finished) and event.failure is not None:
@@ -210,16 +213,17 @@ def _keep_best(job: Job, done: Mapping[tuple[str, int], RunResult]) -> None:
     """
     runs = [result for result in done.values() if result.case == job.case.name]
     best = min(runs, key=validation_rank)
-    if best.seed in job.seeds:
-        target = job.folder / f"seed-{best.seed}"
-        source = job.working / target.name if job.measurement == TRAINING else job.working
-        # Before a kill, it may have been put there already.
-        if source.is_dir() and any(source.iterdir()):
-            shutil.rmtree(target, ignore_errors=True)
-            source.rename(target)
-    shutil.rmtree(job.working, ignore_errors=True)
+    target = job.folder / f"seed-{best.seed}"
+    # What is kept leaves the working folder after all else: a kill before leads here once more.
     for folder in job.folder.glob("seed-*"):
-        if folder.name != f"seed-{best.seed}":
+        if folder != target:
             shutil.rmtree(folder)
+    source = job.working / target.name if job.measurement == TRAINING else job.working
+    is_best = job.measurement == TRAINING or best.seed in job.seeds
+    # Before a kill, it may have been put there already.
+    if is_best and source.is_dir() and any(source.iterdir()):
+        shutil.rmtree(target, ignore_errors=True)
+        source.rename(target)
+    shutil.rmtree(job.working, ignore_errors=True)
     if job.folder.is_dir() and not any(job.folder.iterdir()):
         job.folder.rmdir()

@@ -56,14 +56,15 @@ class FolderLock:
 
     Args:
         folder: The folder.
+        name: Of the file in it that is locked.
 
     Raises:
         OSError: The folder cannot be written.
         RunInUseError: Another process owns it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK
+    def __init__(self, folder: Path, name: str = LOCK) -> None:
+        self._path = folder / name
         self._lock = FileLock(self._path)
         try:
             self._lock.acquire(blocking=False)
@@ -83,7 +84,8 @@ class FolderLock:
         if self._identity() != self._file:
             raise RunInUseError(
                 f"{self._path} was removed or replaced while this process worked in the folder, "
-                "which may be another's now: nothing more is written there"
+                "which may be another's now: nothing more is written there. Where the folder was "
+                "moved, go on with what is in it there"
             )
 
     def __enter__(self) -> "FolderLock":

@@ -65,6 +65,16 @@ def test_all_runs_what_there_are_data_for_and_says_what_the_others_need(
 
 
 @pytest.mark.usefixtures("tiny")
+def test_an_experiment_named_without_its_data_is_refused(
+    qrnn: Callable[..., Result], tmp_path: Path
+) -> None:
+    result = qrnn("reproduce", "tiny", "digital", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "digital cannot be run without data: set QRNN_DATA_DIR to a folder" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("tiny")
 def test_the_report_prints_the_results_so_far_and_runs_nothing(
     qrnn: Callable[..., Result], tmp_path: Path
 ) -> None:
