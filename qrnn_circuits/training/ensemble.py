@@ -354,8 +354,9 @@ def _trainers(
     for seed in seeds:
         path, own = folder / f"seed-{seed}", replace(config, seed=seed)
         if RunFolder(path).is_started:
+            changes = _changes(RunFolder(path), own, given)
             with errors_in(path):
-                like = Trainer.resume(path, _changes(RunFolder(path), own, given), like=like)
+                like = Trainer.resume(path, changes, like=like)
         else:
             like = Trainer.start(own, path, like=like)
         trainers[seed] = like

@@ -28,6 +28,7 @@ from qrnn_circuits.circuits.dropping import (
     neuron_change,
 )
 from qrnn_circuits.circuits.neuron import without_neurons
+from qrnn_circuits.circuits.realisations import realisation_at
 from qrnn_circuits.synthesis import Parity, parities_up_to, polynomial_to_parities
 from tests import dense
 from tests.branches import branches, system_branches
@@ -232,6 +233,20 @@ def test_the_largest_change_is_that_of_the_worst_pattern(
         assert change == pytest.approx(worst, abs=1e-12)
 
 
+@pytest.mark.parametrize("kept", KEPT)
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_a_neuron_of_one_rotation_changes_by_as_much_as_its_gates_turn_at_most(
+    kept: tuple[Parity, ...], order: int, draw_coefficients: Draw
+) -> None:
+    coefficients = draw_coefficients(2, 2) / 4
+    arguments = (coefficients, range(3), order, 2, realisation_at(Multiplexed(), order))
+    neuron = NeuronOperation(*arguments, parities=kept)
+    (less,), (whole,) = (system_branches(n, 3) for n in (neuron, NeuronOperation(*arguments)))
+    turned = np.linalg.solve(whole, less).real
+    angles = 2 * np.arctan2(turned.diagonal(-1)[::2], turned.diagonal()[::2])
+    assert neuron_change(neuron) == pytest.approx(np.abs(angles).max())
+
+
 def test_of_many_controls_the_change_is_bounded_by_the_sum() -> None:
     parities = parities_up_to(22, 1)
     angles = np.where(np.arange(23) % 2, -0.01, 0.01)
@@ -304,6 +319,7 @@ class Opaque(Multiplexed):
     [
         ({"tolerance": -0.1}, r"tolerance must be an angle of at least 0 radians.*got -0.1"),
         ({"tolerance": float("nan")}, "got nan"),
+        ({"tolerance": float("inf")}, "got inf"),
         ({"tolerance": 0.1, "symbolic": True}, r"tolerance must be 0 with symbolic=True, got 0.1"),
         ({"tolerance": 0.1, "realisation": Opaque()}, "tolerance must be 0 for realisation"),
     ],

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from qrnn_circuits.training import SeedResult
 from qrnn_circuits.training.sweeps.seeds import SeedSpread, medians
 from qrnn_circuits.training.validation import Validation
@@ -22,3 +24,9 @@ def test_there_is_no_median_where_a_diverged_seed_is_in_the_middle() -> None:
     results = [result(0, 0.1), result(1, 0.2, diverged=True)]
     assert medians(results) is None
     assert SeedSpread.of(results) == SeedSpread(0.1, None, 1)
+
+
+@pytest.mark.parametrize("name", ["best", "worst", "diverged"])
+def test_a_note_that_is_no_number_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match=f"a trial has {name} '0.1'"):
+        SeedSpread.read({name: "0.1"})

@@ -1,5 +1,7 @@
+import math
 import shutil
 import signal
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +203,22 @@ def test_values_from_ranges_are_within_them_and_all_different(
     assert all(1e-3 <= rate <= 1 for rate in rates)
     config = load_run(sweep.trials()[3].folder).config
     assert config.learning_rate == drawn[3]["learning_rate"]
+
+
+def test_the_sampler_tpe_draws_nearer_to_the_best_values_than_random_does(tmp_path: Path) -> None:
+    distances = {}
+    for sampler in ("tpe", "random"):
+        # More than the ten that TPE draws at random.
+        ranges = space(learning_rate={"low": 1e-3, "high": 1.0, "log": True})
+        sweep = Sweep.open(tmp_path / sampler, ranges, trials=40, sampler=sampler)
+        drawn = []
+        for _ in range(40):
+            with sweep.take() as trial:
+                assert trial is not None
+                drawn.append(abs(math.log10(trial.settings["learning_rate"] / 0.03)))
+                sweep._study.tell(trial.number, drawn[-1])
+        distances[sampler] = statistics.mean(drawn[20:])
+    assert distances["tpe"] < distances["random"] / 2
 
 
 def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
