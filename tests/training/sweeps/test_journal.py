@@ -81,6 +81,18 @@ def test_a_changed_value_is_noticed(
         opened(tmp_path, lines)
 
 
+@pytest.mark.parametrize(("begun", "study"), [(0, 0), (2, 1)])
+def test_every_line_is_of_the_one_study_however_often_it_was_begun(
+    tmp_path: Path, begun: int, study: int
+) -> None:
+    create = {"op_code": 0, "worker_id": "w", "study_name": "sweep", "directions": [1]}
+    note = {"op_code": 2, "worker_id": "w", "study_id": study, "user_attr": {}}
+    path = tmp_path / "sweep.journal"
+    path.write_text("".join(json.dumps(line) + "\n" for line in [*[create] * begun, note]))
+    with pytest.raises(ValueError, match=f"line {begun + 1}: its study_id is {study}"):
+        check_journal(path, "sweep")
+
+
 @pytest.mark.parametrize("lost", ["state", "loss", "reason"])
 def test_a_line_without_which_a_complete_run_lacks_something_is_missed(
     tmp_path: Path, journal: bytes, lost: str
