@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from qrnn_circuits.cells.base import PADDING, UNREAD, Cell
 from qrnn_circuits.checks import as_integer
-from qrnn_circuits.tensors import check_finite, check_tensor, check_type
+from qrnn_circuits.tensors import check_finite, check_tensor, check_type, first_parameter
 from qrnn_circuits.tracing import is_traced
 
 Symbols = Tensor | PackedSequence
@@ -286,7 +286,7 @@ def check_symbols(name: str, symbols: Tensor, cell: Cell) -> None:
 
 
 def _check_features(features: Tensor, cell: Cell) -> None:
-    parameter = next(cell.parameters())
+    parameter = first_parameter(cell)
     wanted = f"a tensor of the type of the parameters, {parameter.dtype}"
     check_type("inputs", features, parameter.dtype, wanted)
     check_tensor("inputs", features, parameter)

@@ -1,7 +1,7 @@
 """Where and how the tensors that a user gives must hold their numbers."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qrnn_circuits.tracing import is_traced
 
@@ -16,6 +16,20 @@ def real_type(dtype: torch.dtype | None) -> torch.dtype:
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     return dtype
+
+
+def first_parameter(module: nn.Module) -> Tensor:
+    """The parameter that tells the type and the device of a module's numbers.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    for parameter in module.parameters():
+        return parameter
+    raise ValueError(
+        f"a {type(module).__name__} must have a parameter, which tells the type and device of its "
+        "states, got none: make what is not trained an nn.Parameter with requires_grad=False"
+    )
 
 
 def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:

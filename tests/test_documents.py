@@ -1,6 +1,8 @@
+import argparse
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 from qrnn_circuits.cells import CELLS
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.command_line import app
+from qrnn_circuits.command_line.program import COMMANDS, load_command
 from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.tasks import TASKS
 from qrnn_circuits.training import RunConfig, Trainer
@@ -82,7 +85,7 @@ def shell_commands() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("document", "words"), list(shell_commands()), ids=name_of)
 def test_the_shell_commands_of_a_document_exist_with_their_options(
-    document: str, words: list[str]
+    document: str, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program, *arguments = words
     if program == "make":
@@ -91,8 +94,8 @@ def test_the_shell_commands_of_a_document_exist_with_their_options(
         return
     if "-m" in arguments:
         place = arguments.index("-m") + 1
-        assert find_spec(arguments[place]), f"{document} names {arguments[place]}"
         if arguments[place] != "qrnn_circuits":
+            check_module(arguments[place], arguments[place + 1 :], monkeypatch)
             return
         arguments = arguments[place + 1 :]
     # Raises a usage error where an option or an argument is not known.
@@ -100,6 +103,44 @@ def test_the_shell_commands_of_a_document_exist_with_their_options(
     with group.make_context("qrnn", list(arguments)) as context:
         name, command, rest = group.resolve_command(context, list(arguments))  # type: ignore[attr-defined]
         command.make_context(name, rest, parent=context)
+
+
+def commands_in_sentences() -> Iterator[tuple[str, list[str]]]:
+    """Every command between backticks, with words such as N and DIR in place of values."""
+    for path in DOCUMENTS:
+        for words in re.findall(r"`((?:qrnn|python -m) [^`]+)`", path.read_text()):
+            yield name_of(path), words.replace('"', "").split()
+
+
+@pytest.mark.parametrize(("document", "words"), list(commands_in_sentences()), ids=name_of)
+def test_the_options_of_a_command_in_a_sentence_exist(
+    document: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if words[0] == "python":
+        check_module(words[2], words[3:], monkeypatch)
+        return
+    command = load_command(words[1]) if words[1] in COMMANDS else typer.main.get_command(app)
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    assert options_among(words) <= known
+
+
+def check_module(module: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that a program exists and knows its options, without running it any further."""
+
+    def parse_args(parser: argparse.ArgumentParser, *_: object) -> None:
+        assert options_among(words) <= {*parser._option_string_actions}
+        raise SystemExit
+
+    assert find_spec(module)
+    if options_among(words):
+        monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+        with pytest.raises(SystemExit):
+            import_module(module).main()
+
+
+def options_among(words: list[str]) -> set[str]:
+    """The options that a command line names."""
+    return {word.partition("=")[0] for word in words if word.startswith("--")}
 
 
 def test_the_commands_of_every_kind_are_found() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.saved_options import SavedOptions
+from qrnn_circuits.tensors import first_parameter
 from qrnn_circuits.tracing import RestrictedModule
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Cell(SavedOptions, RestrictedModule, ABC):
 
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
-        parameter = next(self.parameters())
+        parameter = first_parameter(self)
         state = parameter.new_zeros(batch, 2**self.workspace)
         state[:, 0] = 1
         return state

@@ -16,7 +16,7 @@ from qrnn_circuits.circuits.encoding import Encoding, encode_in_angles
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
 from qrnn_circuits.circuits.stages import StagedOperation
-from qrnn_circuits.tensors import check_finite
+from qrnn_circuits.tensors import check_finite, first_parameter
 
 StepInput = int | Tensor
 """What a step takes in: a symbol, or real features of shape ``(F,)``."""
@@ -154,7 +154,7 @@ def _checked_symbols(
 
 
 def _checked_features(cell: Cell, inputs: object) -> Tensor:
-    like = next(cell.parameters())
+    like = first_parameter(cell)
     if isinstance(inputs, Sequence) and inputs and isinstance(inputs[0], Tensor):
         inputs = torch.stack(list(inputs))
     features = torch.as_tensor(inputs, dtype=like.dtype, device=like.device)

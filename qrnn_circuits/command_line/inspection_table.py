@@ -30,7 +30,8 @@ def realisation_table(inspection: Inspection) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("", overflow="fold")
     for name in column_names(inspection):
-        table.add_column(plain(name), justify="right", overflow="fold")
+        # Tables break lines at blanks alone, and elsewhere in the middle of words.
+        table.add_column(plain(name.replace("_", "_\n")), justify="right", overflow="fold")
     for name, texts in count_rows(inspection):
         table.add_row(name, *texts)
     for name, texts in estimate_rows(inspection):

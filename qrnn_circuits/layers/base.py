@@ -14,7 +14,7 @@ from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
 from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tensors import check_finite, check_tensor, check_type
+from qrnn_circuits.tensors import check_finite, check_tensor, check_type, first_parameter
 from qrnn_circuits.tracing import RestrictedModule, is_traced, renew_parameters, widened
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
         Returns:
             Shape ``(B, S)``.
         """
-        return next(cell.parameters()).new_zeros(batch, self.state_size)
+        return first_parameter(cell).new_zeros(batch, self.state_size)
 
     @abstractmethod
     def run_cell(
@@ -280,7 +280,7 @@ class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
             TypeError: If a type is not that of the parameters.
         """
         renew_parameters(self.cells)
-        dtype = next(self.parameters()).dtype
+        dtype = first_parameter(self).dtype
         if isinstance(hx, Tensor):
             hx = widened(hx, dtype)
         if isinstance(input, PackedSequence):
@@ -351,7 +351,7 @@ class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
 
     def _check_input(self, given: Tensor) -> bool:
         """Raises where an input is not acceptable, and returns whether it is a single sequence."""
-        parameter = next(self.parameters())
+        parameter = first_parameter(self)
         check_types(self.parameters())
         wanted = f"a tensor of the type of the parameters, {parameter.dtype}, or a PackedSequence"
         check_type("input", given, parameter.dtype, wanted)

@@ -13,6 +13,7 @@ from qrnn_circuits.checks import as_integer, check_integer
 from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 from qrnn_circuits.layers.steps import Reading
+from qrnn_circuits.tensors import first_parameter
 
 if TYPE_CHECKING:
     import pennylane as qml
@@ -246,7 +247,7 @@ class QuantumReservoir(nn.Module):
                     f"(B, T, {size}), or a list of series, got a series of shape {values.shape}"
                     + (": take inputs[:, None] of one feature" if values.ndim < 2 else "")
                 )
-        parameter = next(self.layer.parameters())
+        parameter = first_parameter(self.layer)
         return [
             torch.tensor(values, dtype=parameter.dtype, device=parameter.device)
             for values in arrays

@@ -27,6 +27,7 @@ from qrnn_circuits.tasks.digit_labels import label_length, label_log_probs, labe
 from qrnn_circuits.tasks.images import quantise, unscan
 from qrnn_circuits.tasks.mnist import download_mnist
 from qrnn_circuits.tasks.task import Answers, Batch, Prompt, Task, check_reading, draw_evenly
+from qrnn_circuits.tensors import first_parameter
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import RecurrentNetwork
@@ -336,7 +337,7 @@ class Digits(DigitsOptions, Task):
         if self.generate:
             return super().answers(model, batch, chunk)
         check_integer("chunk", chunk, 1)
-        device = next(model.parameters()).device
+        device = first_parameter(model).device
         symbols = 2**model.cell.lane
         places = symbols ** torch.arange(self.label_steps - 1, -1, -1)
         correct, probability = [], []

@@ -13,6 +13,7 @@ from qrnn_circuits.cells.base import PADDING, UNREAD
 from qrnn_circuits.checks import check_choice, check_integer
 from qrnn_circuits.choices import Reading as Reading
 from qrnn_circuits.tasks.base import BaseBatch, BaseTask
+from qrnn_circuits.tensors import first_parameter
 
 if TYPE_CHECKING:
     from qrnn_circuits.network import QRNNOutput, RecurrentNetwork
@@ -227,7 +228,7 @@ class Task(BaseTask[Batch]):
             ValueError: If ``chunk`` is less than 1.
         """
         check_integer("chunk", chunk, 1)
-        device = next(model.parameters()).device
+        device = first_parameter(model).device
         correct, probability = [], []
         for part in batch.chunks(chunk):
             rows = part.to(device)

@@ -23,9 +23,14 @@ def build_optimizer(config: RunConfig, model: RecurrentNetwork | Forecaster) -> 
         An optimiser with a parameter group for each learning rate, which ``"initial_lr"`` keeps.
 
     Raises:
-        ValueError: If ``readout_learning_rate`` is set for a cell that tells no parameters of its
-            read-out apart.
+        ValueError: If nothing is trained, or if ``readout_learning_rate`` is set for a cell that
+            tells no parameters of its read-out apart.
     """
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError(
+            f"cell must have a parameter that is trained, got {config.cell!r} with none: what it "
+            "learns must be an nn.Parameter, not a plain tensor"
+        )
     rate = config.learning_rate
     groups: list[dict[str, Any]] = [{"params": list(model.parameters()), "initial_lr": rate}]
     if config.readout_learning_rate is not None and isinstance(model, RecurrentNetwork):

@@ -179,6 +179,9 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             inside = sorted(self.path.glob(f"*/{self.config_path.name}"))
             way_out = f"; name one of the runs in it, such as {inside[0].parent}" if inside else ""
+            if self.path.name.startswith("pretrained:"):
+                name = self.path.name.partition(":")[2]
+                way_out = f"; load_pretrained({name!r}) brings the network of the package"
             raise FileNotFoundError(
                 f"there is no run in {self.path}: it has no config.json{way_out}"
             ) from None

@@ -12,6 +12,7 @@ from qrnn_circuits.loss import Loss, sequence_loss
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Answers, BaseBatch, BaseTask, Batch, SeriesBatch, Task
 from qrnn_circuits.tasks.task import scored_answers
+from qrnn_circuits.tensors import first_parameter
 from qrnn_circuits.threads import worthwhile_threads
 from qrnn_circuits.training.ranks import Ranks
 
@@ -126,7 +127,7 @@ def forecasts(model: Forecaster, batch: SeriesBatch) -> Tensor:
     Returns:
         Scaled values on the CPU, float64, shape ``(B, K)``.
     """
-    device = next(model.parameters()).device
+    device = first_parameter(model).device
     found = [torch.zeros_like(batch.targets[:0])]
     for chunk in batch.chunks(_CHUNK) if len(batch) else ():
         with worthwhile_threads(model, *chunk.inputs.shape[:2]):
@@ -180,7 +181,7 @@ def _of_forecasts(model: Forecaster, batch: SeriesBatch, step: int, ranks: Ranks
 @torch.no_grad()
 def _tally(model: RecurrentNetwork, task: Task, batch: Batch, kind: Loss) -> _Tally:
     """Runs the network over some sequences, possibly none."""
-    device = next(model.parameters()).device
+    device = first_parameter(model).device
     total_loss = 0.0
     answers = [Answers(torch.zeros(0, dtype=torch.bool), torch.zeros(0))]
     log_acceptances = [torch.zeros(0, dtype=torch.float64)]

@@ -34,6 +34,12 @@ def test_json_is_one_object_with_all_realisations_of_the_semantics(qrnn: Qrnn, r
     assert figures["target"] is None
 
 
+def test_the_name_of_a_column_is_broken_between_its_words(qrnn: Qrnn, run: Path) -> None:
+    result = qrnn("inspect", run, "--realisation", "all")
+    assert result.exit_code == 0, result.stderr
+    assert {"repeat_", "until_", "success"} <= {*result.stdout.partition("qubits")[0].split()}
+
+
 def test_realisations_take_options_and_all_are_all_of_both_semantics(qrnn: Qrnn, run: Path) -> None:
     result = qrnn("inspect", run, "--json", "--realisation", "amplified,length=3")
     assert result.exit_code == 0, result.stderr

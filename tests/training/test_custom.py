@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from qrnn_circuits import RecurrentNetwork
-from qrnn_circuits.cells import CELLS, register_cell
+from qrnn_circuits.cells import CELLS, Cell, register_cell
 from qrnn_circuits.command_line.train import train
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 from qrnn_circuits.settings.run_settings import TAKEN_NAMES
@@ -131,6 +132,34 @@ def test_a_cell_that_must_be_read_is_refused_by_tasks_with_unread_steps(tmp_path
     assert not folder.exists()
     every = RunConfig.resolve("xor", fields, {"task_options": {"reading": "every"}}, recipe="none")
     assert Trainer.start(every, folder).run().step == 2
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_cell_with_nothing_to_train_is_refused_before_anything_is_written(
+    frozen: bool, tmp_path: Path
+) -> None:
+    class Fixed(Cell):
+        def __init__(self, *, lane: int) -> None:
+            super().__init__()
+            self.lane, self.workspace = lane, 1
+            if frozen:
+                self.angle = nn.Parameter(torch.zeros(()), requires_grad=False)
+
+        def forward(self, inputs: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.one_hot(inputs, 2**self.lane)[..., None] * state[:, None]
+
+    symbols = torch.tensor([[1, 0]])
+    network = RecurrentNetwork(Fixed(lane=1))
+    if frozen:
+        assert network(symbols, symbols).log_probs.exp().tolist() == [[[0, 1], [1, 0]]]
+    else:
+        with pytest.raises(ValueError, match=r"a Fixed must have a parameter.*got none"):
+            network(symbols, symbols)
+    register_cell("fixed", Fixed)
+    with pytest.raises(ValueError, match="cell must have a parameter that is trained, got 'fixed'"):
+        Trainer.start(RunConfig.resolve(ECHO, {"cell": "fixed"}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_option_that_is_called_as_a_setting_of_every_run_is_refused() -> None:

@@ -104,6 +104,8 @@ def test_a_folder_of_runs_is_refused_by_the_name_of_one(run: RunFolder) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no run in"):
         RunFolder(tmp_path / "absent").read_config()
+    with pytest.raises(FileNotFoundError, match=r"load_pretrained\('mnist01'\) brings"):
+        load_run("pretrained:mnist01")
 
 
 @pytest.mark.parametrize(
