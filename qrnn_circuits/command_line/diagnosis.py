@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 _PACKAGE = "qrnn-circuits"
 DEVICES = {"qrnn.torch": None, "qrnn.aer": "qiskit", "qrnn.ibm": "qiskit"}
 """The devices of this package, each with the extra that it needs."""
+_PLUG_INS = {
+    "qrnn_circuits.tasks": "task",
+    "qrnn_circuits.cells": "cell",
+    "qrnn_circuits.layers": "layer",
+    "qrnn_circuits.realisations": "realisation",
+    "qrnn_circuits.measurements": "measurement",
+    "qrnn_backends.mitigations": "mitigation",
+}
+"""Groups of the entry points by which other packages add names, and what these stand for."""
 _CHANNELS = ("ibm_quantum_platform", "ibm_cloud", "ibm_quantum", "local")
 _ACCOUNTS = Path(".qiskit") / "qiskit-ibm.json"
 _LARGEST_FILE = 2**20
@@ -89,6 +98,27 @@ def devices(*, load: bool = False) -> Iterator[Finding]:
             yield Finding(name, "installed")
         else:
             yield _loaded(name, install)
+
+
+def plug_ins(*, load: bool = False) -> Iterator[Finding]:
+    """What other packages add by entry points.
+
+    Args:
+        load: Whether to import it as well, which may take seconds.
+    """
+    for group, kind in _PLUG_INS.items():
+        for point in entry_points(group=group):
+            subject, package = f"{kind} {point.name}", point.dist.name if point.dist else "?"
+            if not load:
+                yield Finding(subject, f"installed by {package}")
+                continue
+            try:
+                point.load()
+            except Exception as error:  # Whatever a broken package raises.
+                way_out = f"pip install --force-reinstall {package}, or pip uninstall {package}"
+                yield Finding(subject, _failed(error), way_out)
+            else:
+                yield Finding(subject, f"loads, installed by {package}")
 
 
 def accounts() -> Iterator[Finding]:
@@ -213,7 +243,9 @@ def _loaded(name: str, install: str) -> Finding:
 
         qml.device(name)
     except Exception as error:  # Whatever a broken package raises.
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        way_out = f"pip install --force-reinstall {install}"
-        return Finding(name, f"does not load ({reason})", way_out)
+        return Finding(name, _failed(error), f"pip install --force-reinstall {install}")
     return Finding(name, "loads")
+
+
+def _failed(error: Exception) -> str:
+    return f"does not load ({' '.join(f'{type(error).__name__}: {error}'.split())})"

@@ -12,18 +12,20 @@ from qrnn_circuits.command_line.plain import plain
 
 def doctor(
     load: Annotated[
-        bool, typer.Option("--load", help="Load the devices as well, which takes some seconds.")
+        bool, typer.Option("--load", help="Load devices and plug-ins as well, in some seconds.")
     ] = False,
 ) -> None:
     """Say what is installed and set up, and what to do about what is not.
 
-    Versions, devices, IBM accounts without their secrets, data folder, recorded jobs and threads.
+    Versions, devices, plug-ins of other packages, IBM accounts without their secrets, data folder,
+    recorded jobs and threads.
     Ends with exit code 1 if there is a problem.
     """
     findings = list(
         chain(
             diagnosis.packages(),
             diagnosis.devices(load=load),
+            diagnosis.plug_ins(load=load),
             diagnosis.accounts(),
             diagnosis.data(),
             diagnosis.jobs(),

@@ -14,6 +14,21 @@ from qrnn_circuits.command_line.paragraphs import joined
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.task_description import TaskDescription, describe_task
 
+_WORDS_OF_OTHERS = {
+    "cuda": "device",
+    "epochs": "steps",
+    "gpu": "device",
+    "hidden_dim": "hidden_size",
+    "iterations": "steps",
+    "lookback": "window",
+    "lr": "learning_rate",
+    "max_epochs": "steps",
+    "num_epochs": "steps",
+    "qubits": "workspace",
+    "seq_len": "length",
+}
+"""What other packages call settings and options of tasks, and their names here."""
+
 
 class TaskHelp(TyperCommand):
     """A command with an argument TASK, whose help describes the task that is named before it."""
@@ -29,7 +44,25 @@ class TaskHelp(TyperCommand):
                 self.describe(describe_task(task))
             except ValueError as error:
                 raise typer.BadParameter(str(error)) from error
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # The class of such an error depends on the Click that Typer comes with.
+            if hasattr(error, "possibilities"):
+                name = error.option_name.strip("-").replace("-", "_")  # type: ignore[attr-defined]
+                self.suggest(error, _WORDS_OF_OTHERS.get(name, name), task)
+            raise
+
+    def suggest(self, error: Any, name: str, task: str | None) -> None:  # noqa: ANN401
+        """Has the error of an unknown option name the one that is meant.
+
+        Args:
+            error: It, with the options of which Click thinks.
+            name: Of the setting that is meant, or what was given.
+            task: The word that is the task, if there is one.
+        """
+        if any(parameter.name == name for parameter in self.params):
+            error.possibilities = [f"--{name.replace('_', '-')}"]
 
     def named_task(self, ctx: Any, words: list[str]) -> str | None:  # noqa: ANN401
         """The word that is the task, if there is one.
@@ -84,6 +117,18 @@ class TaskHelp(TyperCommand):
 
 class FileTaskHelp(TaskHelp):
     """Of a command that reads the settings from a file: lists them with the options of the task."""
+
+    def suggest(self, error: Any, name: str, task: str | None) -> None:  # noqa: ANN401
+        """Says of a setting, and of an option of the task, that the file sets it."""
+        try:
+            described = describe_task(task or "")
+        except ValueError:
+            return  # The command says so, once its options are known.
+        of_task = {entry.name for entry in described.options}
+        if name in of_task | {"cell"} | {entry.name for entry in described.settings}:
+            place = " in [task_options]" if name in of_task else ""
+            error.possibilities = None
+            error.message += f"; the file of --config sets it, as {name} = VALUE{place}"
 
     def sections(self, task: TaskDescription) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """Also what the file may set."""

@@ -41,8 +41,9 @@ def read_content(path: Path, wanted: str = "a file of text, .csv or .npz") -> by
         content = read_bytes(path, MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(
-            f"data must be {wanted}, but there is no file {path}: name it by --data FILE "
-            "(of a run, qrnn train --resume --data FILE keeps it for every command)"
+            f"data must be {wanted}, but there is no file {path}: name it by --data FILE, or in "
+            "the file of --config (of a run, qrnn train --resume --data FILE keeps it for every "
+            "command)"
         ) from None
     if not content.strip():
         raise ValueError(f"data must be {wanted}, but {path} is empty")

@@ -54,6 +54,20 @@ def test_a_package_that_cannot_be_imported_breaks_no_task_but_its_own(
     assert errors.startswith("Error: task 'broken' cannot be imported: No module named")
 
 
+def test_the_doctor_tells_of_every_plug_in_and_once_asked_of_those_that_do_not_load(
+    qrnn_process: Start,
+) -> None:
+    told, _ = qrnn_process("doctor").communicate()
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert {"task broken installed by own_tasks", "task worded installed by own_tasks"} <= {*lines}
+    doctor = qrnn_process("doctor", "--load")
+    told, _ = doctor.communicate()
+    assert doctor.returncode == 1
+    (problem,) = [line for line in told.splitlines() if line.startswith("Problem: ")]
+    assert problem.startswith("Problem: task broken, does not load (ModuleNotFoundError: No module")
+    assert problem.endswith("pip install --force-reinstall own_tasks, or pip uninstall own_tasks")
+
+
 def test_the_options_of_a_packages_task_stand_in_place_of_others_of_the_same_names(
     qrnn_process: Start, tmp_path: Path
 ) -> None:

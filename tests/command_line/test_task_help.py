@@ -77,3 +77,33 @@ def test_a_task_that_there_is_not_is_refused_with_close_names(qrnn: Qrnn) -> Non
     result = qrnn("train", "xro", "--help")
     assert result.exit_code == 2
     assert "close names are" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [("--lr", "--learning-rate"), ("--epochs", "--steps"), ("--learning_rate", "--learning-rate")],
+)
+def test_an_option_of_another_package_is_answered_by_the_one_that_is_meant(
+    qrnn: Qrnn, word: str, option: str
+) -> None:
+    result = qrnn("train", "xor", word, "3", "--out", "run")
+    assert result.exit_code == 2
+    assert f"No such option: {word}" in result.stderr
+    assert option in result.stderr.split()[-3]
+
+
+@pytest.mark.parametrize(
+    ("word", "way_out"),
+    [
+        ("--data", "data = VALUE in [task_options]"),
+        ("--lr", "learning_rate = VALUE"),
+        ("--cell", "cell = VALUE"),
+    ],
+)
+def test_a_setting_given_to_a_sweep_as_an_option_is_said_to_be_the_files(
+    qrnn: Qrnn, word: str, way_out: str
+) -> None:
+    result = qrnn("sweep", "forecast", word, "3", "--out", "run")
+    assert result.exit_code == 2
+    told = " ".join(result.stderr.replace("│", " ").split())
+    assert f"No such option: {word}; the file of --config sets it, as {way_out}" in told
