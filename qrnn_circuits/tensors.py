@@ -114,10 +114,13 @@ def check_normalised(name: str, amplitudes: Tensor) -> None:
     """
     if is_traced() or not amplitudes.numel():
         return
-    off = (torch.linalg.vector_norm(amplitudes.detach(), dim=-1) - 1).abs().max().item()
+    norms = torch.linalg.vector_norm(amplitudes.detach(), dim=-1)
+    off = (norms - 1).abs().max().item()
     if not off <= torch.finfo(amplitudes.dtype).eps ** 0.5:
         check_finite(name, amplitudes)
+        way_out = f"divide it by torch.linalg.vector_norm({name}, dim=-1, keepdim=True)"
+        if not norms.all():
+            way_out = f"zeros are no state, leave {name} out to begin with every wire in 0"
         raise ValueError(
-            f"{name} must be normalised amplitudes, but a norm is {off:.3g} off 1: divide it by "
-            f"torch.linalg.vector_norm({name}, dim=-1, keepdim=True)"
+            f"{name} must be normalised amplitudes, but a norm is {off:.3g} off 1: {way_out}"
         )

@@ -301,7 +301,12 @@ def test_impossible_symbols_that_nothing_is_conditioned_on_leave_gradients_finit
         (
             {"state": torch.full((1, 8), 0.5, dtype=torch.float64)},
             ValueError,
-            "state must be normalised amplitudes, but a norm is 0.414 off 1",
+            "state must be normalised amplitudes, but a norm is 0.414 off 1: divide it by",
+        ),
+        (
+            {"state": torch.zeros((1, 8), dtype=torch.float64)},
+            ValueError,
+            "but a norm is 1 off 1: zeros are no state, leave state out",
         ),
         ({"inputs": [[0, 1]]}, TypeError, "inputs must be a tensor of type .*, got a list"),
         (

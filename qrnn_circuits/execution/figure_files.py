@@ -1,10 +1,12 @@
 """Files of figures: checked before anything that takes long, written wholly or not at all."""
 
 import io
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 
 from qrnn_circuits.atomic_files import check_target, write_atomically
@@ -15,12 +17,18 @@ def check_chart_path(path: Path) -> None:
 
     Raises:
         OSError: If it cannot be made there.
-        ValueError: If matplotlib does not know the ending.
+        ValueError: If matplotlib does not know the ending, or lacks the program that it takes.
     """
     known = Figure().canvas.get_supported_filetypes()
-    if path.suffix.removeprefix(".") not in known:
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in known:
         raise ValueError(
             f"a chart must end in one of {', '.join(f'.{ending}' for ending in known)}, got {path}"
+        )
+    if ending == "pgf" and shutil.which(rcParams["pgf.texsystem"]) is None:
+        raise ValueError(
+            f"a chart in .pgf takes {rcParams['pgf.texsystem']}, which is not installed, got "
+            f"{path}: install it, or take .pdf"
         )
     check_target(path)
 

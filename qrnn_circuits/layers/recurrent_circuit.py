@@ -178,7 +178,8 @@ class RecurrentCircuitLayer(RecurrentLayer):
         if not (off <= tolerance and least >= -tolerance):
             raise ValueError(
                 f"hx must hold density matrices, but a trace is {off:.3g} off 1, and the least "
-                f"eigenvalue is {least:.3g}: take a state that the layer has returned"
+                f"eigenvalue is {least:.3g}: take a state that the layer has returned, or leave hx "
+                "out to begin with every wire in 0"
             )
 
     def run_cell(

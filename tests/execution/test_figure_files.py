@@ -8,13 +8,24 @@ from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("chart.doc", "a chart must end in one of"), ("no/chart.png", "no folder")],
+    [
+        ("chart.doc", "a chart must end in one of"),
+        ("chart.pgf", "takes xelatex, which is not installed, .* take .pdf"),
+        ("no/chart.png", "no folder"),
+    ],
 )
 def test_a_chart_that_cannot_be_written_is_refused_at_once(
-    tmp_path: Path, name: str, message: str
+    tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         check_chart_path(tmp_path / name)
+
+
+def test_an_ending_may_be_written_in_capitals(tmp_path: Path) -> None:
+    check_chart_path(tmp_path / "chart.PNG")
+    write_figure(Figure(), tmp_path / "chart.PNG")
+    assert (tmp_path / "chart.PNG").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("ending", ["png", "svg"])
