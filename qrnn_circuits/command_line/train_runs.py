@@ -150,7 +150,7 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
     best = result.standing.best
     if best and trainer.config.of_series:
         text += (
-            f" The best validation has a mean squared error of {best.loss:.3g}, which is "
+            f" The best validation has a mean squared error of {best.loss:.3g}, whose root is "
             f"{best.error:.3g} of the standard deviation (normalised error), at step {best.step}."
         )
     elif best:
