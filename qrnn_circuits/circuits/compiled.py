@@ -231,6 +231,7 @@ class CompiledCircuit:
             step that is read. The kept share of all shots is the acceptance.
 
         Raises:
+            TypeError: If a key is no bit string.
             ValueError: If a bit string does not have one character for each classical bit.
         """
         return kept_outcomes(self._converted(), self.model.cell.lane, counts)

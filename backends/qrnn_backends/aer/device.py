@@ -265,6 +265,7 @@ def _simulation(noise: Any, method: str, wires: int) -> Simulation:  # noqa: ANN
         return ChipSimulation(method, chip)
     if noise is not None and not isinstance(noise, NoiseModel):
         raise TypeError(
-            f"noise must be None, the name of a fake backend or a NoiseModel of Aer, got {noise!r}"
+            f"noise must be None, the name of a fake backend or a NoiseModel of Aer, got "
+            f"{noise!r}; of a backend, take NoiseModel.from_backend(backend)"
         )
     return DirectSimulation(method, noise)

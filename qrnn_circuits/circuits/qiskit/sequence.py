@@ -75,6 +75,7 @@ def kept_outcomes(
         counts: Bit strings of all classical bits with their counts.
 
     Raises:
+        TypeError: If a key is no bit string.
         ValueError: If a bit string does not have one character for each classical bit.
     """
     circuit = converted.circuit
@@ -83,6 +84,8 @@ def kept_outcomes(
     places = [circuit.find_bit(bit).index for register in registers for bit in register]
     kept: Counter[tuple[int, ...]] = Counter()
     for text, count in counts.items():
+        if not isinstance(text, str):
+            raise TypeError(f"counts must be of bit strings, as of get_counts(), got {text!r}")
         # Qiskit writes its first bit last.
         bits = text.replace(" ", "")[::-1]
         if len(bits) != circuit.num_clbits:

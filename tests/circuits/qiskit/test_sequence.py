@@ -239,6 +239,8 @@ def test_kept_shots_are_those_with_quiet_flags_and_the_right_outcomes(
 
     counts = {text("1001"): 3, text("1011"): 4, text("0001"): 5, text("1001", flag="1"): 6}
     assert circuit.kept(counts) == {(2, 1): 3, (2, 3): 4}
+    with pytest.raises(TypeError, match=r"counts must be of bit strings.*got 9"):
+        circuit.kept({9: 3})  # type: ignore[dict-item] # as get_int_counts() has them
     with pytest.raises(ValueError, match=r"counts must be of the circuit's \d+ classical bits"):
         circuit.kept({"01": 1})
 
