@@ -57,6 +57,11 @@ class Realisation(ABC):
         super().__init_subclass__(**options)
         if "name" not in vars(cls):
             cls.name = f"{cls.__module__}:{cls.__qualname__}"
+        if "queue" in vars(cls) and not hasattr(cls, "semantics"):
+            raise TypeError(
+                f"{cls.__qualname__}.semantics must say what queue does to its target, got "
+                "nothing: write semantics = 'unitary' in the class, or 'postselected'"
+            )
 
     def __str__(self) -> str:
         """The name and the options that are not the default ones, as ``"amplified,length=5"``."""

@@ -147,3 +147,8 @@ def test_it_can_be_given_a_name(model: QRNN, monkeypatch: pytest.MonkeyPatch) ->
     assert circuit.realisation == Patterns(backwards=True)
     assert "patterns" in REALISATIONS.names()
     assert len(draw_step(circuit).axes) > 1
+
+
+def test_one_that_does_not_say_its_semantics_is_refused_where_it_is_defined() -> None:
+    with pytest.raises(TypeError, match=r"Silent\.semantics must say what queue does"):
+        type("Silent", (Realisation,), {"queue": Patterns.queue, "__qualname__": "Silent"})
