@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 import qrnn_circuits
 from qrnn_circuits.command_line.completion import completions
-from qrnn_circuits.command_line.errors import output_errors
+from qrnn_circuits.command_line.errors import output_errors, show_error
 from qrnn_circuits.command_line.paragraphs import joined
 from qrnn_circuits.command_line.waiting import watched
 
@@ -75,7 +75,15 @@ class LazyGroup(TyperGroup):
         if words and words[0] in COMMANDS:
             name = f"{prog_name or self.name} {words[0]}"
             return load_command(words[0]).main(words[1:], name, **settings)
-        return super().main(words, prog_name, **settings)
+        try:
+            return super().main(words, prog_name, **settings)
+        except OSError as error:
+            # Of the files by which a shell completes, as no others are written here.
+            if error.filename is None:
+                raise
+            way_out = "put what qrnn --show-completion prints where your shell reads it"
+            show_error(OSError(f"completion cannot be installed: {error}; {way_out}"))
+            sys.exit(1)
 
 
 class Entry(TyperCommand):

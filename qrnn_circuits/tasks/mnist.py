@@ -40,6 +40,7 @@ def download_mnist(
 
     Raises:
         ConnectionError: If a file cannot be downloaded.
+        OSError: If the folder cannot be written.
         ValueError: If a downloaded file does not have the right SHA-256; it is not kept.
     """
     import pooch
@@ -54,5 +55,10 @@ def download_mnist(
         except RequestException as error:
             raise ConnectionError(
                 f"{source.get_url(name)} could not be downloaded: {error}"
+            ) from error
+        except OSError as error:
+            raise OSError(
+                f"MNIST cannot be kept in {source.path}: {error}; set XDG_CACHE_HOME to a folder "
+                "that can be written, or name one that holds MNIST by --data"
             ) from error
     return Path(source.path)

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,18 @@ def test_the_script_of_a_shell_is_shown_by_an_option() -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "complete -o default -F" in result.stdout
+
+
+def test_where_completion_cannot_be_installed_is_one_line(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.touch()
+    result = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m qrnn_circuits --install-completion; exit $?"],
+        env=os.environ | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: completion cannot be installed: ")
+    assert line.endswith("; put what qrnn --show-completion prints where your shell reads it")

@@ -76,6 +76,12 @@ def test_a_kept_file_that_was_damaged_is_downloaded_again(
     assert (folder / "images.gz").read_bytes() == CONTENTS["images.gz"]
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_another(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"MNIST cannot be kept in .*file/cache.*set XDG_CACHE_HOME"):
+        download_mnist(folder=tmp_path / "file" / "cache")
+
+
 def test_a_file_that_cannot_be_downloaded_is_named(
     base_url: str, files: dict[str, str], tmp_path: Path
 ) -> None:
