@@ -116,10 +116,9 @@ class Cell(SavedOptions, RestrictedModule, ABC):
 
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
-        parameter = first_parameter(self)
-        state = parameter.new_zeros(batch, 2**self.workspace)
-        state[:, 0] = 1
-        return state
+        # Written without a change in place, which torch.func.linearize loses.
+        one = first_parameter(self).new_ones(batch, 1)
+        return nn.functional.pad(one, (0, 2**self.workspace - 1))
 
     def weights(self, joint: Tensor) -> Tensor:
         """The probability of each outcome, not normalised, shape ``(B, 2**I)``.

@@ -118,7 +118,11 @@ class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
     def alias(self) -> Self:
         """A layer that shares its parameters with this one."""
         layer = self.__class__.__new__(self.__class__)
-        layer.__dict__ = dict(self.__dict__)
+        # Hooks that are added to the one later are not the other's.
+        layer.__dict__ = {
+            name: value.copy() if "_hooks" in name else value
+            for name, value in self.__dict__.items()
+        }
         return layer
 
     def use_device(self, device: "qml.devices.Device | str", shots: int | None) -> None:

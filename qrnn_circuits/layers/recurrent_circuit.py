@@ -163,9 +163,8 @@ class RecurrentCircuitLayer(RecurrentLayer):
 
     def initial_state(self, cell: nn.Module, batch: int) -> Tensor:
         """Every wire that is kept in 0."""
-        state = super().initial_state(cell, batch)
-        state[:, 0] = 1
-        return state
+        one = next(cell.parameters()).new_ones(batch, 1)
+        return nn.functional.pad(one, (0, self.state_size - 1))
 
     def check_state(self, state: Tensor) -> None:
         """Raises a ``ValueError`` where one is no density matrix."""

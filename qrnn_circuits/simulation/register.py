@@ -138,7 +138,10 @@ def register_states(
         density = left.mT @ right.conj()
         if asked:
             states.append(packed(density))
-    return torch.stack(populations)[..., order.argsort()], torch.stack(states)
+    # The block is unitary to rounding, which adds up along sequences: both have the trace of then.
+    found = torch.stack(populations)[..., order.argsort()]
+    trace = found.sum(-1, keepdim=True)
+    return found / trace, torch.stack(states) / trace
 
 
 def packed(density: Tensor) -> Tensor:

@@ -60,3 +60,14 @@ def test_a_generator_of_ones_own_leaves_that_of_torch_as_it_was(make_layer: Make
     before = torch.get_rng_state()
     make_layer()(random(3, 2, 2))[0].sum().backward()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_hook_of_a_layer_on_a_device_leaves_the_layer_without_one_as_it_was(
+    make_layer: Make,
+) -> None:
+    layer, inputs = make_layer(), random(3, 2, 2)
+    before = layer(inputs)[0]
+    on_device = layer.on("qrnn.torch")
+    on_device.register_forward_hook(lambda *given: (2 * given[2][0], given[2][1]))
+    assert torch.equal(layer(inputs)[0], before)
+    assert torch.allclose(on_device(inputs)[0], 2 * before, rtol=0, atol=1e-10)

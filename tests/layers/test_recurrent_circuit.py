@@ -45,6 +45,19 @@ def test_a_plain_and_a_staggered_circuit_agree_on_the_first_step_alone(make_laye
     assert not torch.allclose(one[1], other[1], rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("staggered", [False, True])
+def test_a_long_sequence_in_float32_has_outputs_of_float64_and_a_state_to_go_on_from(
+    staggered: bool, make_layer: Make
+) -> None:
+    layer = make_layer(1, 3, staggered=staggered)
+    inputs = random(4000, 1).sigmoid()
+    with torch.no_grad():
+        expected, _ = layer(inputs)
+        found, state = layer.float()(inputs.float())
+        layer(inputs[:2].float(), state)
+    assert torch.allclose(found.double(), expected, rtol=0, atol=1e-5)
+
+
 def test_states_that_are_no_density_matrices_are_refused(make_layer: Make) -> None:
     layer = make_layer(hidden_size=3)
     inputs = random(1, 1, 2)

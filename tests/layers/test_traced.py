@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad
+from torch.func import functional_call, grad, linearize
 
 from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
 from tests.layers.cases import Make, assert_alike, random
@@ -101,3 +101,18 @@ def test_second_derivatives_are_those_of_finite_differences(make_layer: Make) ->
     for name, bend in grad(along)(values).items():
         expected = (above[name] - below[name]) / 2e-5
         assert torch.allclose(bend, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore")  # Of the transform itself, about its own parts.
+def test_a_linearised_qrnn_has_the_derivatives_of_finite_differences() -> None:
+    layer = QRNNLayer(1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    inputs, direction = random(2, 2, 1), random(2, 2, 1).flip(0)
+
+    def of(inputs: Tensor) -> Tensor:
+        found: Tensor = layer(inputs)[0]
+        return found
+
+    output, slope = linearize(of, inputs)
+    above, below = (of(inputs + step * direction) for step in (1e-6, -1e-6))
+    assert torch.allclose(output, of(inputs), rtol=0, atol=1e-12)
+    assert torch.allclose(slope(direction), (above - below) / 2e-6, rtol=0, atol=1e-8)
