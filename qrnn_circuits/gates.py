@@ -211,8 +211,10 @@ class WorkspaceStages(Sequence[WorkspaceGate]):
     def gates(self) -> list[WorkspaceGate]:
         """The gates one by one, in the order in which they act."""
         half = self.theta / 2
+        # Without work stages theta is empty, and has a gradient as every parameter has.
+        blocks = self.blocks if len(half) else self.blocks + half.sum()
         gates = []
-        for stage, (cos, sin) in enumerate(zip(*self.blocks, strict=True)):
+        for stage, (cos, sin) in enumerate(zip(*blocks, strict=True)):
             if stage > 0:
                 for wire, angle in enumerate(half[stage - 1]):
                     gates.append(

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from qrnn_circuits import QRNN, FeatureQRNNCell, RecurrentNetwork
 from qrnn_circuits.gates import gate_tables
 from qrnn_circuits.neuron import MAX_ORDER, Semantics, block_amplitudes
 from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.simulation.strategy import Strategy
 
 
 def random_angles(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
@@ -107,3 +109,17 @@ def test_a_gradient_that_is_not_finite_is_an_error_and_no_nan() -> None:
     tables = gate_tables(angles, lane=1, workspace=2, order=1, semantics="postselected")
     with pytest.raises(PrecisionError, match=r"the gradient .* is not finite in torch\.float32"):
         tables.blocks.backward(torch.full_like(tables.blocks, torch.inf))
+
+
+@pytest.mark.parametrize("strategy", ["transfer", "state", "stepwise"])
+def test_angles_of_no_work_stage_have_a_gradient_as_every_parameter_has(
+    strategy: Strategy,
+) -> None:
+    symbols, features = torch.tensor([[0, 1, 1]]), torch.ones(1, 3, 2)
+    of_symbols = QRNN(lane=1, workspace=2, stages=0, strategy=strategy)
+    of_features = RecurrentNetwork(FeatureQRNNCell(features=2, lane=1, workspace=2, stages=0))
+    for network, inputs in ((of_symbols, symbols), (of_features, features)):
+        network.loss(inputs, symbols).backward()
+        for parameter in network.parameters():
+            assert parameter.grad is not None
+            assert parameter.grad.shape == parameter.shape
