@@ -8,6 +8,7 @@ from numpy.polynomial.legendre import legval
 from numpy.typing import ArrayLike, NDArray
 
 from qrnn_circuits.checks import check_integer, check_number
+from qrnn_circuits.layers.real_arrays import real_array
 
 Values = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ def memory_capacity(
         The capacity of each delay, from 0 to 1, shape ``(D + 1,)``.
 
     Raises:
-        TypeError: If a number is of a wrong type.
+        TypeError: If a number is of a wrong type, or an array holds anything but real numbers.
         ValueError: If a shape is wrong, or a number is not finite or out of range.
 
     Example:
@@ -93,7 +94,7 @@ def information_processing_capacity(
         one three steps ago.
 
     Raises:
-        TypeError: If a number is of a wrong type.
+        TypeError: If a number is of a wrong type, or an array holds anything but real numbers.
         ValueError: If a shape is wrong, or a number is not finite or out of range.
 
     Example:
@@ -105,7 +106,7 @@ def information_processing_capacity(
         >>> [delays for delays, capacity in capacities.items() if capacity > 0.5]
         [(0, 1)]
     """
-    rows, drive = np.asarray(features, dtype=np.float64), np.asarray(inputs, dtype=np.float64)
+    rows, drive = real_array("features", features), real_array("inputs", inputs)
     _check_series(rows, drive, interval)
     if not len(longest_delays):
         raise ValueError("longest_delays must have a delay for each degree from 1 on, got none")
@@ -162,9 +163,6 @@ def _check_series(features: Values, inputs: Values, interval: tuple[float, float
             "features must be of shape (T, N) and inputs of shape (T,), got "
             f"{features.shape} and {inputs.shape}"
         )
-    for name, values in (("features", features), ("inputs", inputs)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite, but hold NaN or infinity")
     low, high = interval
     if not (low < high and low <= inputs.min() and inputs.max() <= high):
         raise ValueError(

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence, unpack_sequence
 
 from qrnn_circuits.checks import as_integer, check_integer
 from qrnn_circuits.layers.base import RecurrentLayer
+from qrnn_circuits.layers.real_arrays import real_array
 from qrnn_circuits.layers.recurrent_circuit import RecurrentCircuitLayer
 from qrnn_circuits.layers.steps import Reading
 from qrnn_circuits.tensors import first_parameter
@@ -126,6 +127,12 @@ class QuantumReservoir(nn.Module):
         """Lets the next series begin anew, rather than go on where the last one ended."""
         self._state: Tensor | None = None
         self._recent: list[Tensor] | None = None
+
+    def _load_from_state_dict(self, *given: Any, **options: Any) -> None:  # noqa: ANN401
+        """Forgets what was fitted to the features of other parameters."""
+        super()._load_from_state_dict(*given, **options)
+        self.readout_ = None
+        self.reset()
 
     def on(self, device: "qml.devices.Device | str", *, shots: int | None = None) -> Self:
         """The same reservoir, with the same read-out, run as circuits on a device.
@@ -296,12 +303,13 @@ class QuantumReservoir(nn.Module):
                 "call reset() to begin anew, or take QuantumReservoir(layer, window=20)"
             )
         packed = pack_sequence(series, enforce_sorted=False)
-        output, self._state = self._run("every")(packed, self._state)
+        state = None if self._state is None else self._state.to(packed.data)
+        output, self._state = self._run("every")(packed, state)
         return unpack_sequence(output)
 
     def _of_windows(self, series: list[Tensor], window: int) -> list[Tensor]:
         """Features of the last inputs up to each step."""
-        before = self._recent or [one[:0] for one in series]
+        before = [recent.to(series[0]) for recent in self._recent or [one[:0] for one in series]]
         joined = [torch.cat(parts) for parts in zip(before, series, strict=True)]
         windows = [
             whole[max(0, end - window) : end]
@@ -333,14 +341,4 @@ def _is_array(given: Series, dimensions: int) -> bool:
 def _arrays(name: str, given: Series, *, one: bool) -> list[Values]:
     """The arrays of one series, or of several."""
     single = one or not np.iterable(given) or _is_array(given, 0) or _is_array(given, 1)
-    arrays = []
-    for item in [given] if single else given:
-        values = item.detach().cpu() if isinstance(item, Tensor) else item
-        try:
-            array = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be arrays of numbers, got {error}") from error
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, but hold NaN or infinity")
-        arrays.append(array)
-    return arrays
+    return [real_array(name, item) for item in ([given] if single else given)]

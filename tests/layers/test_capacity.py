@@ -137,6 +137,8 @@ def test_a_register_without_rotations_remembers_the_cosine_of_each_input() -> No
         ({"inputs": drive(99)}, ValueError, r"got \(100, 2\) and \(99,\)"),
         ({"inputs": drive(100) * np.nan}, ValueError, "inputs must be finite"),
         ({"features": np.full((100, 2), np.inf)}, ValueError, "features must be finite"),
+        ({"inputs": drive(100) + 1j}, TypeError, "inputs must be .* got complex ones"),
+        ({"features": np.ma.masked_less(np.ones((100, 2)), 2)}, ValueError, "or masked values"),
         ({"interval": (0, 1)}, ValueError, r"inputs must be uniform in interval=\(0, 1\), but are"),
         ({"interval": (1, -1)}, ValueError, "inputs must be uniform in interval"),
         ({"longest_delays": ()}, ValueError, "longest_delays must have a delay for each degree"),

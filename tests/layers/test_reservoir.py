@@ -294,8 +294,11 @@ def test_options_out_of_range_are_refused(
         (uniform(0, 2), uniform(0), 0, ValueError, "at least one step"),
         (uniform(2, 2, 5, 2), uniform(5), 0, ValueError, r"got a series of shape \(2, 5, 2\)"),
         ([], [], 0, ValueError, "at least one series"),
-        (["ab"], uniform(1, 5), 0, TypeError, "inputs must be arrays of numbers"),
-        ([[[1.0, 2.0], [3.0]]], uniform(1, 2), 0, TypeError, "inputs must be arrays of numbers"),
+        (["ab"], uniform(1, 5), 0, TypeError, "inputs must be arrays of real"),
+        ([[[1.0, 2.0], [3.0]]], uniform(1, 2), 0, TypeError, "inputs must be arrays of real"),
+        (uniform(5, 2) + 1j, uniform(5), 0, TypeError, "inputs must be .* got complex ones"),
+        (torch.ones(5, 2) + 1j, uniform(5), 0, TypeError, "inputs must be .* got complex ones"),
+        (np.ma.masked_less(uniform(5, 2), 0.5), uniform(5), 0, ValueError, "or masked values"),
         (uniform(5, 2) * np.inf, uniform(5), 0, ValueError, "inputs must be finite"),
         (uniform(5, 2), uniform(5) * np.nan, 0, ValueError, "targets must be finite"),
         (uniform(5, 2), uniform(4), 0, ValueError, r"as many steps as inputs, \[5\], got .*\(4,\)"),
@@ -322,3 +325,28 @@ def test_another_number_of_series_does_not_go_on() -> None:
             reservoir.predict(uniform(4, 2))
         reservoir.reset()
         reservoir.predict(uniform(4, 2))
+
+
+def test_a_series_that_runs_backwards_is_its_copy() -> None:
+    inputs, targets = uniform(9, 2)[::-1], uniform(9)[::-1]
+    found, expected = (
+        small().fit(*given).predict(given[0])
+        for given in ((inputs, targets), (inputs.copy(), targets.copy()))
+    )
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_series_goes_on_where_the_layer_has_another_type(window: int | None) -> None:
+    reservoir, other = (small(window=window).fit(uniform(5, 2), uniform(5)) for _ in range(2))
+    found, expected = reservoir.float().predict(uniform(4, 2)), other.predict(uniform(4, 2))
+    assert np.allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_loaded_parameters_leave_no_read_out_of_others() -> None:
+    reservoir = small().fit(uniform(5, 2), uniform(5))
+    other = QuantumReservoir(QGRU(2, 3, dtype=torch.float64)).fit(uniform(5, 2), uniform(5))
+    other.load_state_dict(reservoir.state_dict())
+    with pytest.raises(NotFittedError, match="predict must come after fit"):
+        other.predict(uniform(4, 2))
+    assert np.array_equal(other.transform(uniform(4, 2)), small().transform(uniform(4, 2)))
