@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.forecaster import Forecaster
-from qrnn_circuits.neuron import are_angles, check_parameters
 from qrnn_circuits.tracing import joint
 
 # Amplitudes of all steps of networks that are computed together: of more, nothing is to be gained.
@@ -59,7 +57,6 @@ def forecasts_together(
         name: torch.stack(tuple(map(attrgetter(name), forecasters)))
         for name, _ in first.named_parameters()
     }
-    _check(forecasters, parameters)
 
     def forecast(parameters: dict[str, Tensor], inputs: Tensor) -> Tensor:
         found: Tensor = functional_call(first, parameters, (inputs,))
@@ -68,24 +65,6 @@ def forecasts_together(
     with joint():
         forecasts: Tensor = vmap(forecast, chunk_size=most)(parameters, inputs)
     return forecasts
-
-
-def _check(forecasters: Sequence[Forecaster], parameters: dict[str, Tensor]) -> None:
-    """Raises where angles of some network have lost their meaning.
-
-    Under the transform nobody can ask for numbers.
-    """
-    of_cells = [
-        parameters[f"{place}.{name}"]
-        for place, part in forecasters[0].named_modules()
-        if isinstance(part, Cell)
-        for name, _ in part.named_parameters(recurse=False)
-    ]
-    if are_angles(of_cells):
-        return
-    for part in (part for each in forecasters for part in each.modules()):
-        if isinstance(part, Cell):
-            check_parameters(part)
 
 
 def _is_joint(layer: nn.Module) -> bool:

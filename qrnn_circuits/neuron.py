@@ -16,7 +16,7 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
-from qrnn_circuits.tracing import RestrictedModule, is_traced, renew_parameters
+from qrnn_circuits.tracing import RestrictedModule, numbers, renew_parameters
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
@@ -125,9 +125,12 @@ def check_parameters(module: nn.Module) -> None:
     names = [name for name, _ in module.named_parameters(recurse=False)]
     if is_parametrized(module):
         names += cast(nn.ModuleDict, module.parametrizations)
-    named = [(name, getattr(module, name).detach()) for name in names]
-    if is_traced() or any(parameter.is_meta for _, parameter in named):
-        return
+    named = []
+    for name in names:
+        parameter = numbers(getattr(module, name))
+        if parameter is None or parameter.is_meta:
+            return
+        named.append((name, parameter))
     check_types(parameter for _, parameter in named)
     if are_angles([parameter for _, parameter in named]):
         return
@@ -158,15 +161,16 @@ def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
         ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
             are more than about 0.01 radians apart.
     """
-    if is_traced() or angles.is_meta or not angles.numel():
+    found = numbers(angles)
+    if found is None or found.is_meta or not found.numel():
         return
-    largest = torch.linalg.vector_norm(angles.detach(), torch.inf).item()
+    largest = torch.linalg.vector_norm(found, torch.inf).item()
     most = largest_angle(angles.dtype)
     if not largest <= most:
-        found = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
+        holds = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
         raise ParameterRangeError(
             f"{name} must be finite and at most {most:.6g} radians in size, where {angles.dtype} "
-            f"still tells angles apart, but {found}: {way_out}"
+            f"still tells angles apart, but {holds}: {way_out}"
         )
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.tracing import is_traced
+from qrnn_circuits.tracing import is_traced, numbers
 
 
 def real_type(dtype: torch.dtype | None) -> torch.dtype:
@@ -102,7 +102,8 @@ def check_type(name: str, given: object, dtype: torch.dtype, wanted: str) -> Non
 
 def check_finite(name: str, given: Tensor) -> None:
     """Raises a ``ValueError`` where a number is NaN or infinite; nothing is asked while traced."""
-    if not is_traced() and not torch.isfinite(given).all():
+    found = numbers(given)
+    if found is not None and not torch.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
 
 

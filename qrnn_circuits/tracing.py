@@ -130,6 +130,30 @@ def is_joint() -> bool:
     return not torch.compiler.is_compiling() and _JOINT.get()
 
 
+def numbers(values: Tensor) -> Tensor | None:
+    """The numbers of a tensor that Python can ask for, where several networks are at once of all.
+
+    Args:
+        values: Whatever is computed.
+
+    Returns:
+        Without a history; None where something follows that leaves tensors without numbers.
+
+    Example:
+        >>> numbers(torch.ones(2))
+        tensor([1., 1.])
+        >>> torch.func.grad(lambda x: x * (numbers(x) is None))(torch.ones(()))
+        tensor(1.)
+    """
+    if is_traced():
+        if not is_joint():
+            return None
+        # PyTorch has no public way to them.
+        while torch._C._functorch.is_functorch_wrapped_tensor(values):
+            values = torch._C._functorch.get_unwrapped(values)
+    return values.detach()
+
+
 def is_of_many(gradient: Tensor) -> bool:
     """Whether a backward pass runs for several gradients at once, which have no numbers of its own.
 

@@ -54,11 +54,31 @@ def test_forecasts_and_gradients_are_those_of_each_network(spec: str, most: int 
             torch.testing.assert_close(one.grad, other.grad, rtol=0, atol=1e-11, msg=name)
 
 
-def test_a_parameter_that_is_no_angle_is_refused() -> None:
-    forecasters = [make("qrnn", seed) for seed in range(2)]
-    forecasters[1].get_parameter("layer.cells.0.coefficients").data[0, 0] = torch.nan
+@pytest.mark.parametrize(
+    ("cell", "parameter"),
+    [
+        ("qrnn", "coefficients"),
+        ("recurrent-circuit", "rotations"),
+        ("qlstm", "banks.0.angles"),
+    ],
+)
+@pytest.mark.parametrize("value", [torch.nan, 1e30])
+def test_a_parameter_that_is_no_angle_is_refused(cell: str, parameter: str, value: float) -> None:
+    forecasters = [make(cell, seed) for seed in range(2)]
+    forecasters[1].get_parameter(f"layer.cells.0.{parameter}").data[0, 0] = value
     with pytest.raises(ParameterRangeError):
         forecasts_together(forecasters, windows(2))
+
+
+@pytest.mark.parametrize("cell", ["qrnn", "recurrent-circuit", "fast-weights"])
+@pytest.mark.parametrize(("value", "problem"), [(torch.nan, "finite"), (1e20, "of angles")])
+def test_features_that_a_network_alone_refuses_are_refused(
+    cell: str, value: float, problem: str
+) -> None:
+    inputs = windows(2)
+    inputs[1, 0, 0, 0] = value
+    with pytest.raises(ValueError, match=problem):
+        forecasts_together([make(cell, seed) for seed in range(2)], inputs)
 
 
 def test_there_is_a_batch_for_each_network() -> None:
