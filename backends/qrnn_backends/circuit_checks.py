@@ -132,6 +132,9 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
 # Of entries that may be in single precision, relative to the largest.
 _HERMITIAN = 1e-5
 
+# Of entries that cancel, as in the commutator of observables that commute.
+_ROUNDING = 1e-12
+
 
 def _is_hermitian(observable: Operator) -> bool:
     if observable.pauli_rep is not None:
@@ -151,7 +154,7 @@ def _is_hermitian(observable: Operator) -> bool:
 def _is_self_adjoint(matrices: Any) -> bool:  # noqa: ANN401
     """Whether matrices, dense or sparse, are their own adjoints."""
     adjoint = matrices.T if issparse(matrices) else matrices.swapaxes(-1, -2)
-    return _largest(matrices - adjoint.conj()) <= _HERMITIAN * _largest(matrices)
+    return _largest(matrices - adjoint.conj()) <= _HERMITIAN * _largest(matrices) + _ROUNDING
 
 
 def _are_real(values: Iterable[Any]) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pennylane.operation import Operator
 from pennylane.ops import Evolution, Exp, Pow
 from pennylane.ops.functions import bind_new_parameters
+from pennylane.typing import TensorLike
 
 from qrnn_circuits.circuits.unitary import matrix_of, numbers
 from qrnn_circuits.tracing import is_traced
@@ -91,3 +92,12 @@ def _is(parts: list[Operator], matrix: NDArray[np.complex128], power: Pow) -> bo
 
 _given_decomposition = Pow.decomposition
 Pow.decomposition = _principal
+
+
+def _eigenvalues(power: Pow) -> TensorLike:
+    """An array, where PennyLane has a list, of which twice the values is all of them twice."""
+    return qml.math.stack(_given_eigenvalues(power))
+
+
+_given_eigenvalues = Pow.eigvals
+Pow.eigvals = _eigenvalues

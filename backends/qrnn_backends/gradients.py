@@ -15,6 +15,7 @@ from pennylane.transforms.core import Transform
 from pennylane.typing import PostprocessingFn
 from pennylane.wires import Wires
 
+import qrnn_backends.corrected_composites
 import qrnn_backends.corrected_operators
 import qrnn_backends.corrected_powers
 import qrnn_backends.corrected_products

@@ -15,9 +15,11 @@ from pennylane.measurements import (
     SampleMeasurement,
     SampleMP,
 )
-from pennylane.ops import MeasurementValue, MidMeasure
+from pennylane.operation import Operator
+from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, SProd, Sum
 
 from qrnn_backends.conditions import holds
+from qrnn_circuits.circuits.unitary import numbers
 
 
 def options_of(measurement: MeasurementProcess) -> dict[str, Any]:
@@ -69,6 +71,42 @@ def check_sparse(measurements: Iterable[MeasurementProcess]) -> None:
                 f"{observable.name} with one on wires {observable.wires.tolist()}: return the "
                 "expectation value of each and add them, or add their matrices"
             )
+
+
+def hermitian_terms(observable: Operator) -> list[tuple[float, Operator]]:
+    """Terms of an observable, each Hermitian if the observable is, with their real coefficients.
+
+    PennyLane's ``terms`` multiply out products of sums and have coefficients that are not real, so
+    that the terms may be no observables, such as those of ``(a + b) @ c @ (a + b)``.
+
+    Args:
+        observable: One that :func:`~.circuit_checks.check_hermitian` takes.
+
+    Example:
+        >>> observable = 2 * (qml.H(0) + 3 * qml.Projector([1], 1))
+        >>> hermitian_terms(observable)
+        [(2.0, H(0)), (6.0, Projector(array([1]), wires=[1]))]
+    """
+    words = observable.pauli_rep
+    if words is not None:
+        return [
+            (float(np.real(numbers(factor))), word.operation()) for word, factor in words.items()
+        ]
+    parts: Iterable[tuple[Any, Operator]] = []
+    match observable:
+        case LinearCombination():
+            parts = zip(*observable.terms(), strict=True)
+        case Sum():
+            parts = [(1.0, operand) for operand in observable.operands]
+        case SProd() if not np.imag(numbers(observable.scalar)):
+            parts = [(observable.scalar, observable.base)]
+        case _:
+            return [(1.0, observable)]
+    return [
+        (float(np.real(numbers(factor))) * inner, term)
+        for factor, part in parts
+        for inner, term in hermitian_terms(part)
+    ]
 
 
 def with_known_values(measurement: MeasurementProcess) -> MeasurementProcess:

@@ -13,6 +13,8 @@ from pennylane.ops import CompositeOp, Pow, Prod, SProd, Sum, SymbolicOp
 from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
+from qrnn_backends.measurements import hermitian_terms
+
 # What a wire is measured in: the letter of a Pauli operator, or an object for any other basis.
 _Basis: TypeAlias = dict[Hashable, object]
 
@@ -127,14 +129,12 @@ def divided(tape: QuantumScript) -> tuple[list[QuantumScript], Combination]:
         expectation = isinstance(measurement, ExpectationMP)
         if expectation and isinstance(observable, Sum | Prod | SProd | qml.Identity):
             with qml.QueuingManager.stop_recording():
-                summands = list(zip(*_terms(observable), strict=True))
-                offsets[number] = float(
-                    sum(factor for factor, part in summands if isinstance(part, qml.Identity))
-                )
+                summands = hermitian_terms(observable)
+                offsets[number] = sum(factor * (_number(part) or 0.0) for factor, part in summands)
                 found[number] = tuple(
                     term(ExpectationMP(part), factor)
                     for factor, part in summands
-                    if not isinstance(part, qml.Identity)
+                    if _number(part) is None
                 )
         elif measurement.mv is not None or is_identity(measurement):
             anywhere.append(number)
@@ -169,11 +169,11 @@ def has_own_basis(measurement: MeasurementProcess) -> bool:
     return measurement.obs is not None and _has_sum(measurement.obs)
 
 
-def _terms(observable: Operator) -> tuple[list[float], list[Operator]]:
+def _number(observable: Operator) -> float | None:
+    """The number that an observable is, if it is one."""
     if isinstance(observable, qml.Identity):
-        return [1.0], [observable]
-    factors, parts = observable.terms()
-    return [float(np.real(factor)) for factor in factors], list(parts)
+        return 1.0
+    return None if observable.wires else float(np.real(observable.eigvals()[0]))
 
 
 def _placed(

@@ -14,6 +14,7 @@ from pennylane.operation import Operator
 from pennylane.ops import LinearCombination, MeasurementValue, MidMeasure, Sum
 
 from qrnn_backends.measurements import (
+    hermitian_terms,
     mid_circuit,
     values_on_bits,
     with_identity_on_wires,
@@ -84,11 +85,9 @@ class ShotPlan:
             ):
                 with qml.QueuingManager.stop_recording():
                     # Nothing is left of a sum that cancels.
-                    summands = list(zip(*measurement.obs.terms(), strict=True)) or [
-                        (0.0, qml.Identity())
-                    ]
+                    summands = hermitian_terms(measurement.obs) or [(0.0, qml.Identity())]
                 self.terms[place] = [
-                    self._observed(ExpectationMP(term), float(qml.math.real(coefficient)))
+                    self._observed(ExpectationMP(term), coefficient)
                     for coefficient, term in summands
                 ]
             else:

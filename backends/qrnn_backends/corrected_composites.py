@@ -1,0 +1,91 @@
+"""What PennyLane 0.45 gets wrong of products and sums whose operators share wires or have none.
+
+Importing this puts it right in PennyLane, which measures such observables in their eigenbasis.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pennylane as qml
+from pennylane.ops import CompositeOp, Prod
+from pennylane.typing import TensorLike
+from pennylane.wires import Wires
+from scipy.sparse import eye_array, issparse
+
+from qrnn_circuits.tracing import is_traced
+
+
+def _expanded(
+    matrix: Any,  # noqa: ANN401
+    wires: Sequence[Any] | int,
+    wire_order: Sequence[Any] | None = None,
+    **options: str,
+) -> Any:  # noqa: ANN401
+    """A number times the identity where it is of no wires; PennyLane has the number alone."""
+    if wire_order is None or isinstance(wires, int) or len(wires):
+        return _given_expand(matrix, wires, wire_order, **options)
+    if issparse(matrix):
+        whole = matrix[0, 0] * eye_array(2 ** len(wire_order))
+        return whole.asformat(options.get("sparse_format", "csr"))
+    identity = qml.math.eye(2 ** len(wire_order), like=qml.math.get_interface(matrix))
+    return matrix * qml.math.cast_like(identity, matrix)
+
+
+# Here PennyLane's functions of matrices look for it.
+_matrices: Any = sys.modules[qml.math.reduce_matrices.__module__]
+_given_expand = qml.math.expand_matrix
+qml.math.expand_matrix = _matrices.expand_matrix = _expanded
+
+
+def _matrix(product: Prod, wire_order: Iterable[Any] | None = None) -> TensorLike:
+    """With the wires in order, where PennyLane has them as groups of factors that share some."""
+    if product.pauli_rep:
+        return _given_matrix(product, wire_order)
+    grouped = [factor.wires for group in product.overlapping_ops for factor in group]
+    return qml.math.expand_matrix(
+        _given_matrix(product),
+        Wires.all_wires(grouped),
+        wire_order=product.wires if wire_order is None else wire_order,
+    )
+
+
+_given_matrix = Prod.matrix
+Prod.matrix = _matrix
+
+
+def _eigendecomposition(composite: CompositeOp) -> dict[str, TensorLike]:
+    """For the order of the wires, with orthogonal eigenvectors of what is Hermitian, or times i.
+
+    PennyLane takes those of equal operators whatever the order, and such as are not orthogonal for
+    equal eigenvalues of a product.
+    """
+    key = (composite.hash, *composite.wires)
+    if key not in composite._eigs:
+        matrix = composite.matrix()
+        phase = 1.0 if composite.is_verified_hermitian else _phase(matrix)
+        if phase is None:
+            values, vectors = qml.math.linalg.eig(matrix)
+        else:
+            values, vectors = qml.math.linalg.eigh(matrix / phase)
+            values = phase * values
+        composite._eigs[key] = {"eigval": values, "eigvec": vectors}
+    found: dict[str, TensorLike] = composite._eigs[key]
+    return found
+
+
+def _phase(matrix: TensorLike) -> complex | None:
+    """What a matrix is Hermitian but for, if that is 1 or i."""
+    if is_traced():
+        # Transforms of PyTorch hide the numbers.
+        return None
+    adjoint = qml.math.conj(qml.math.T(matrix))
+    for phase in (1.0, 1j):
+        if qml.math.allclose(matrix, phase**2 * adjoint):
+            return phase
+    return None
+
+
+CompositeOp.eigendecomposition = property(
+    _eigendecomposition, doc=CompositeOp.eigendecomposition.__doc__
+)
