@@ -29,6 +29,7 @@ from qrnn_backends.circuit_checks import check_hermitian, check_parameters
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.dynamic_wires import resolve_dynamic_wires
 from qrnn_backends.gradients import check_interface, right_rule
+from qrnn_backends.labels import with_single_labels
 from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.measurements import (
     check_distinct,
@@ -109,6 +110,7 @@ def measured_circuits(
     Observables that do not commute are then yet to be divided.
     """
     pipeline = CompilePipeline()
+    pipeline.add_transform(with_single_labels)
     pipeline.add_transform(resolve_dynamic_wires, wires)
     pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(measure_all_wires, wires=wires, name=name)

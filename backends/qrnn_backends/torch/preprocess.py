@@ -29,6 +29,7 @@ from qrnn_backends.circuit_checks import check_hermitian
 from qrnn_backends.conditions import conditions_outside
 from qrnn_backends.dynamic_wires import resolve_dynamic_wires
 from qrnn_backends.gradients import check_interface, right_rule
+from qrnn_backends.labels import with_single_labels
 from qrnn_backends.measurement_bases import in_computational_basis
 from qrnn_backends.measurements import check_sparse, with_identity_on_wires, with_known_values
 from qrnn_backends.mid_circuit import check_mcm_config, defer_where_needed
@@ -112,6 +113,7 @@ def simulated_circuits(config: ExecutionConfig, name: str, wires: Wires | None) 
             name=name,
         )
 
+    pipeline.add_transform(with_single_labels)
     pipeline.add_transform(in_computational_basis)
     pipeline.add_transform(conditions_outside)
     expand()
