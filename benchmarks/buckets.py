@@ -17,7 +17,7 @@ from unittest import mock
 
 import torch
 
-from benchmarks.interleaved import interleaved_seconds
+from benchmarks.interleaved import interleaved_seconds, summary
 from qrnn_circuits import QRNN
 from qrnn_circuits.simulation.transfer import batch_plan
 from qrnn_circuits.simulation.transfer.buckets import OperatorBuckets
@@ -27,7 +27,6 @@ from qrnn_circuits.simulation.transfer.costs import BucketKind
 MOST_AMPLITUDES = 2**20
 # Of the operators that all rows of all steps copy.
 MOST_ROW_ENTRIES = 2**25
-TOLERANCE = 0.2
 
 
 def train(model: QRNN, kind: BucketKind | None, inputs: torch.Tensor) -> None:
@@ -83,11 +82,7 @@ def main() -> None:
             f"{excesses[-1]:.0%} |",
             flush=True,
         )
-    near = sum(excess <= TOLERANCE for excess in excesses)
-    print(
-        f"\n{near} of {len(excesses)} within {TOLERANCE:.0%} of the faster; at worst "
-        f"{max(excesses):.0%} slower"
-    )
+    print(f"\n{summary(excesses)}")
 
 
 if __name__ == "__main__":

@@ -14,21 +14,21 @@ in place of another machine. Prints Markdown, and each seed to standard error.
 import argparse
 import statistics
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pennylane as qml
 import torch
 
 from benchmarks.perturbation import PerturbedConfig
+from benchmarks.runs import trained
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.execution import plan_run
 from qrnn_circuits.execution.run import run_and_report
 from qrnn_circuits.execution.verdict import question
-from qrnn_circuits.training import RunConfig, TrainedRun, Trainer, evaluate, load_run
+from qrnn_circuits.training import RunConfig, TrainedRun, evaluate
 
 CHIP = "fake_fez"
 TOLERANCE = 0.05
@@ -74,7 +74,7 @@ class Figures:
     right: float
 
 
-def trained(goal: Goal, seed: int, perturbed: bool) -> TrainedRun:
+def trained_for(goal: Goal, seed: int, perturbed: bool) -> TrainedRun:
     """A network of the recipe for a chip."""
     from qrnn_circuits.training.task_options import environment_options
 
@@ -82,9 +82,7 @@ def trained(goal: Goal, seed: int, perturbed: bool) -> TrainedRun:
     settings = {"seed": seed, "task_options": options}
     kind = PerturbedConfig if perturbed else RunConfig
     config = kind.resolve(goal.task, settings, recipe="chip")
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer.start(config, Path(folder) / "run").run()
-        return load_run(Path(folder) / "run")
+    return trained(config)
 
 
 def measure(goal: Goal, run: TrainedRun, encoding: Any) -> Figures:  # noqa: ANN401
@@ -114,13 +112,13 @@ def measure(goal: Goal, run: TrainedRun, encoding: Any) -> Figures:  # noqa: ANN
     )
 
 
-def row(name: str, encoding: str, seeds: Sequence[Figures]) -> str:
-    """The median of all seeds, and the worst in brackets."""
+def cells(name: str, encoding: str, seeds: Sequence[Figures]) -> list[str]:
+    """A row of the table: the median of all seeds, and the worst in brackets."""
 
     def cell(values: Sequence[float], form: str, worst: Any) -> str:  # noqa: ANN401
         return f"{statistics.median(values):{form}} ({worst(values):{form}})"
 
-    cells = [
+    return [
         name,
         encoding,
         str(len(seeds)),
@@ -131,7 +129,6 @@ def row(name: str, encoding: str, seeds: Sequence[Figures]) -> str:
         cell([seed.single for seed in seeds], ".1%", min),
         cell([seed.right for seed in seeds], ".1%", min),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -157,7 +154,7 @@ def main() -> None:
         "single",
         "right",
     ]
-    print(f"| {' | '.join(heads)} |\n| --- | --- |{' ---: |' * (len(heads) - 2)}", flush=True)
+    print_head(heads, texts=2)
     for name in arguments.goals:
         goal = GOALS[name]
         for encoding in arguments.encodings:
@@ -165,10 +162,10 @@ def main() -> None:
             for seed in range(arguments.seeds):
                 key = (goal.task, str(goal.options), seed)
                 if key not in runs:
-                    runs[key] = trained(goal, seed, arguments.perturbed)
+                    runs[key] = trained_for(goal, seed, arguments.perturbed)
                 seeds.append(measure(goal, runs[key], encoding))
                 print(f"{name}, inputs on {encoding}, seed {seed}: {seeds[-1]}", file=sys.stderr)
-            print(row(name, encoding, seeds), flush=True)
+            print_row(cells(name, encoding, seeds))
 
 
 if __name__ == "__main__":

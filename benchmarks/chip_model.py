@@ -6,7 +6,7 @@ total variation distance of the two distributions from many more shots, beside t
 samples of one distribution are expected to have (with four standard errors). Prints markdown;
 takes minutes, most of them for Runtime's mode.
 
-    python benchmarks/chip_model.py [--chip fake_fez] [--shots 20000]
+    python -m benchmarks.chip_model [--chip fake_fez] [--shots 20000]
 """
 
 import argparse

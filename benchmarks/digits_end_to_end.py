@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.settings import SET_HELP, python_values
+from benchmarks.tables import print_head, print_row
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,7 @@ def main() -> None:
         "test error",
         "sampled error",
     ]
-    print("| " + " | ".join(columns) + " |")
-    print("|" + " ---: |" * len(columns))
+    print_head(columns, texts=0)
     runs = []
     for seed in arguments.seeds:
         seconds, outcome = timed_run(arguments.recipe, {**settings, "seed": seed})
@@ -138,7 +138,7 @@ def main() -> None:
             f"{outcome.test_error:.2%}",
             f"{outcome.sampled_error:.2%}",
         ]
-        print("| " + " | ".join(cells) + " |", flush=True)
+        print_row(cells)
         runs.append((seconds, outcome))
     outcomes = [outcome for _, outcome in runs]
     print(

@@ -6,21 +6,21 @@ circuit, conditioned on the right outcomes before it: "right" is the share whose
 symbol is right, "mean TVD" and "largest" are how far its distribution moves by dropping. "Bound" is
 what the package promises of all 12 steps where nothing is conditioned. Prints markdown.
 
-    python benchmarks/dropped_rotations.py [--steps 1000] [--sequences 4]
+    python -m benchmarks.dropped_rotations [--steps 1000] [--sequences 4]
 """
 
 import argparse
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pennylane as qml
 
+from benchmarks.runs import trained
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import compile_circuit
 from qrnn_circuits.circuits.qiskit.resources import resources
 from qrnn_circuits.circuits.qiskit.target import resolve_target
 from qrnn_circuits.execution import plan_run
 from qrnn_circuits.execution.run import run_and_report
-from qrnn_circuits.training import RunConfig, TrainedRun, Trainer, load_run
+from qrnn_circuits.training import RunConfig, TrainedRun
 
 # Workspace wires and degree.
 CELLS = ((2, 2), (3, 3))
@@ -28,7 +28,7 @@ TOLERANCES = (0.0, 0.001, 0.005, 0.02, 0.06)
 LENGTH = 12
 
 
-def trained(workspace: int, degree: int, steps: int) -> TrainedRun:
+def trained_cell(workspace: int, degree: int, steps: int) -> TrainedRun:
     """A cell after so many steps of ``qrnn train xor --recipe paper``, with seed 0."""
     settings = {
         "workspace": workspace,
@@ -39,10 +39,7 @@ def trained(workspace: int, degree: int, steps: int) -> TrainedRun:
         "steps": steps,
         "task_options": {"length": LENGTH},
     }
-    with TemporaryDirectory() as folder:
-        config = RunConfig.resolve("xor", settings, recipe="paper")
-        Trainer.start(config, Path(folder) / "run").run()
-        return load_run(Path(folder) / "run")
+    return trained(RunConfig.resolve("xor", settings, recipe="paper"))
 
 
 def main() -> None:
@@ -54,10 +51,9 @@ def main() -> None:
     chip = resolve_target("fake_fez")
     device = qml.device("qrnn.torch")
     columns = ["W, d", "tolerance", "CNOTs", "on fake_fez", "right", "mean TVD", "largest", "bound"]
-    print("| " + " | ".join(columns) + " |")
-    print("| --- |" + " ---: |" * (len(columns) - 1))
+    print_head(columns, texts=1)
     for workspace, degree in CELLS:
-        run = trained(workspace, degree, arguments.steps)
+        run = trained_cell(workspace, degree, arguments.steps)
         for tolerance in TOLERANCES:
             compiled = compile_circuit(run.model, [0] * LENGTH, tolerance=tolerance)
             circuit = compiled.to_qiskit()
@@ -73,7 +69,7 @@ def main() -> None:
                 f"{max(entry.distance for entry in report.circuits):.1g}",
                 f"{compiled.distribution_bounds()[-1]:.2g}",
             ]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            print_row(cells)
 
 
 if __name__ == "__main__":

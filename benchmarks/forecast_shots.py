@@ -11,16 +11,16 @@ windows that have run there with as many shots. Prints Markdown and draws the er
 """
 
 import argparse
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from qrnn_circuits import load_run
+from benchmarks.runs import trained
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits.tasks import SeriesBatch
-from qrnn_circuits.training import RunConfig, Trainer
+from qrnn_circuits.training import RunConfig
 
 SETTINGS = {
     "workspace": 2,
@@ -70,10 +70,7 @@ def main() -> None:
     parser.add_argument("--chart", type=Path, default=Path("forecast_shots.png"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        config = RunConfig.resolve("forecast", SETTINGS, {"seed": arguments.seed})
-        Trainer.start(config, Path(folder) / "run").run()
-        run = load_run(Path(folder) / "run")
+    run = trained(RunConfig.resolve("forecast", SETTINGS, {"seed": arguments.seed}))
     batch = run.task.test().rows(slice(arguments.windows))
     spread = float(batch.targets.var(0, correction=0).mean())
     with torch.no_grad():
@@ -83,8 +80,7 @@ def main() -> None:
     print(f"Mean squared error of the exact model {exact:.2e}; of their mean {spread:.2e}.\n")
     noisy = f"under {arguments.noise}"
     rows: dict[str, list[float]] = {"qrnn.aer": [], noisy: [], f"{noisy}, fitted there": []}
-    print(f"| shots | {' | '.join(rows)} | seconds |")
-    print("| --- " * (len(rows) + 2) + "|")
+    print_head(["shots", *rows, "seconds"])
     without = error(run, returned(run, batch, "qrnn.aer"), batch)
     print(f"| exact | {without:.2e} | | | |", flush=True)
     quiet = qml.device("qrnn.aer", seed=1)
@@ -101,19 +97,17 @@ def main() -> None:
         )
         for row, found in zip(rows.values(), errors, strict=True):
             row.append(found)
-        shown = " | ".join(f"{found:.2e}" for found in errors)
-        print(f"| {shots:,} | {shown} | {time.perf_counter() - started:.0f} |", flush=True)
+        shown = [f"{found:.2e}" for found in errors]
+        print_row([f"{shots:,}", *shown, f"{time.perf_counter() - started:.0f}"])
     draw(rows, exact, spread, arguments.chart)
     print(f"\nDrawn in {arguments.chart}.")
 
 
 def draw(rows: dict[str, list[float]], exact: float, spread: float, path: Path) -> None:
     """Draws errors against shots."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for (name, errors), style in zip(rows.items(), ("o-", "s--", "^--"), strict=True):
         axes.loglog(SHOTS, errors, style, label=name)

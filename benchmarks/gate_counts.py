@@ -4,7 +4,7 @@ The textbook circuit is the postselected neuron of order 2 with one multi-contro
 monomial of its polynomial. Everything is transpiled by Qiskit at optimisation level 3, to a Heron
 chip (fake_fez) and to all-to-all CX. Prints markdown; the largest cells take minutes.
 
-    python benchmarks/gate_counts.py [--largest 10] [--length 3] [--attempts 3]
+    python -m benchmarks.gate_counts [--largest 10] [--length 3] [--attempts 3]
 """
 
 import argparse
@@ -13,6 +13,7 @@ import pennylane as qml
 import torch
 from qiskit import QuantumCircuit
 
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QRNN, Initialisation
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.neuron import NeuronOperation
@@ -94,8 +95,7 @@ def main() -> None:
         f"amplified (L = {arguments.length})",
         "multiplexed",
     ]
-    print("| " + " | ".join(columns) + " |")
-    print("| --- | --- |" + " ---: |" * (len(columns) - 2))
+    print_head(columns, texts=2)
     for workspace, lane, degree in CELLS:
         if workspace + lane > arguments.largest:
             continue
@@ -118,7 +118,7 @@ def main() -> None:
                 f"{counts['textbook'] / counts['postselect']:.1f}x",
                 *(f"{counts[name]:,}" for name in list(circuits)[1:]),
             ]
-            print("| " + " | ".join(cells) + " |", flush=True)
+            print_row(cells)
 
 
 if __name__ == "__main__":

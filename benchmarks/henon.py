@@ -6,22 +6,21 @@ benchmark of Fellner et al. (arXiv:2504.12416), whose median errors are 5.8e-6 o
 parameters, 2.2e-6 of an LSTM with 978 and 2.3e-6 of a linear-enhanced QLSTM with 452; theirs were
 trained by Adam, ours by the recipe. Prints Markdown.
 
-    python -m benchmarks.henon [--seeds 10] [--cells qrnn rnn] [--set stages=2 ...]
+    python -m benchmarks.henon [--seeds 0 1 2] [--cells qrnn rnn] [--set stages=2 ...]
 """
 
 import argparse
 import statistics
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.perturbation import PerturbedConfig
+from benchmarks.runs import trained
 from benchmarks.settings import SET_HELP, python_values
-from qrnn_circuits import load_run
-from qrnn_circuits.training import RunConfig, Trainer, evaluate_forecast
+from benchmarks.tables import print_head, print_row
+from qrnn_circuits.training import RunConfig, evaluate_forecast
 
 
 def test_error(cell: str, seed: int, perturbed: bool, settings: dict[str, Any]) -> float:
@@ -29,9 +28,7 @@ def test_error(cell: str, seed: int, perturbed: bool, settings: dict[str, Any]) 
     options = {"task_options": {"series": "henon", "scaling": "all"}}
     kind = PerturbedConfig if perturbed else RunConfig
     config = kind.resolve("forecast", options, {"cell": cell, "seed": seed, **settings})
-    with tempfile.TemporaryDirectory() as folder:
-        Trainer.start(config, Path(folder) / "run").run()
-        return evaluate_forecast(load_run(Path(folder) / "run")).mean_squared_error
+    return evaluate_forecast(trained(config)).mean_squared_error
 
 
 def main() -> None:
@@ -45,8 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = python_values(arguments.set)
     torch.set_num_threads(1)
-    print("| cell | seed | mean squared error | parameters moved | processor seconds |")
-    print("| --- | --- | --- | --- | --- |")
+    print_head(["cell", "seed", "mean squared error", "parameters moved", "processor seconds"])
     for cell in arguments.cells:
         found = []
         for seed in arguments.seeds:
@@ -54,13 +50,9 @@ def main() -> None:
             pair = [test_error(cell, seed, moved, settings) for moved in (False, True)]
             seconds = (time.process_time() - started) / 2
             found += pair
-            print(
-                f"| {cell} | {seed} | {pair[0]:.1e} | {pair[1]:.1e} | {seconds:.0f} |", flush=True
-            )
-        print(
-            f"| {cell} | median {statistics.median(found):.1e}, worst {max(found):.1e} | | | |",
-            flush=True,
-        )
+            print_row([cell, seed, *(f"{error:.1e}" for error in pair), f"{seconds:.0f}"])
+        summary = f"median {statistics.median(found):.1e}, worst {max(found):.1e}"
+        print_row([cell, summary, "", "", ""])
 
 
 if __name__ == "__main__":

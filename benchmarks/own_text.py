@@ -6,7 +6,7 @@ the words which the letters so far leave. Every seed is trained with the default
 its best checkpoint on the test lines stands beside the loss of that prediction on the same lines.
 Prints Markdown.
 
-    python -m benchmarks.own_text [--seeds 10] [--lines 400] [--set learning_rate=0.02 ...]
+    python -m benchmarks.own_text [--seeds 0 1 2] [--lines 400] [--set learning_rate=0.02 ...]
 """
 
 import argparse

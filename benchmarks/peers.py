@@ -44,6 +44,7 @@ from benchmarks.simulators.deepquantum import deepquantum
 from benchmarks.simulators.likelihood import Simulator, UnsupportedError
 from benchmarks.simulators.pennylane_devices import default_qubit, lightning_qubit
 from benchmarks.simulators.tensorcircuit import tensorcircuit
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QRNN, Initialisation
 
 TOLERANCE = 1e-6
@@ -336,8 +337,7 @@ def main() -> None:
     for name in ("forward", "gradient"):
         columns += [f"{name} [ms]", "this package [ms]", "ratio"]
     columns.append("first calls [s]")
-    print("| " + " | ".join(columns) + " |")
-    print("|" + " --- |" * 4 + " ---: |" * (len(columns) - 4))
+    print_head(columns, texts=4)
     over: list[tuple[Peer, Size]] = []
     smallest: dict[tuple[str, str], tuple[float, str]] = {}
     for size in SIZES[: arguments.sizes]:
@@ -351,7 +351,7 @@ def main() -> None:
                 if not timings:
                     over.append((peer, size))
             row = [size.cell, size.shape, peer.name, peer.form, *cells(peer, timings, missing)]
-            print("| " + " | ".join(row) + " |", flush=True)
+            print_row(row)
             for name, timing in zip(("forward", "gradient"), timings, strict=False):
                 found = (timing.other / timing.own, f"{peer.name} at {size.cell}; {size.shape}")
                 key = (peer.form, name)

@@ -15,6 +15,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from benchmarks import tables
+from benchmarks.settings import TEN_BY_UMAP
 from qrnn_circuits.atomic_files import write_atomically
 from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE, VARIABLE_FOLDER
 from qrnn_circuits.training import (
@@ -30,7 +32,6 @@ from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
 from qrnn_circuits.training.pretrained import FOLDER, without_training
 
 _MNIST = {"data": VARIABLE_FOLDER}
-_UMAP = {"digits": "0-9", "reduce": "umap", "dims": 4, "resolution": 3}
 # Task, recipe and options of the task.
 NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "memorise": ("memorise", "default", {}),
@@ -41,7 +42,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits01-chip": ("digits", "chip", {"data": "embedded", "reduce": "pca"}),
     "mnist01": ("digits", "default", {"digits": "0,1", **_MNIST}),
     "mnist36": ("digits", "default", {"digits": "3,6", **_MNIST}),
-    "mnist-umap": ("digits", "default", {**_UMAP, **_MNIST}),
+    "mnist-umap": ("digits", "default", {**TEN_BY_UMAP, **_MNIST}),
 }
 
 
@@ -112,7 +113,7 @@ def row(name: str) -> str:
         f"{count:,} {unit.replace('_', ' ')}",
         str(made["seeds"]),
     ]
-    return f"| {' | '.join(cells)} |"
+    return tables.row(cells)
 
 
 def main() -> None:
@@ -125,7 +126,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
     arguments = parser.parse_args()
     heads = ["name", "task", "parameters", "network", "test error", "sampled error", "on", "seeds"]
-    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}", flush=True)
+    tables.print_head(heads)
     for name in arguments.names:
         folders = {seed: arguments.runs / f"{name}-{seed}" for seed in range(arguments.seeds)}
         for seed, folder in folders.items():

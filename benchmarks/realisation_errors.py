@@ -4,13 +4,14 @@ For "repeat_until_success" the infidelity on uniformly superposed controls, give
 over random neurons; it is exact where the controls are in a basis state. For "amplified" a bound of
 the error in operator norm of any neuron. Prints markdown.
 
-    python benchmarks/realisation_errors.py [--neurons 50]
+    python -m benchmarks.realisation_errors [--neurons 50]
 """
 
 import argparse
 
 import torch
 
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import Initialisation, QuantumNeuron
 from qrnn_circuits.circuits import Amplified, RepeatUntilSuccess
 from qrnn_circuits.circuits.realisations.amplified import LENGTHS
@@ -44,21 +45,17 @@ def main() -> None:
     parser.add_argument("--neurons", type=int, default=50)
     neurons = parser.parse_args().neurons
     print(f"Repeat until success, {CONTROLS} controls, degree {DEGREE}: mean infidelity\n")
-    print("| spread of the coefficients | attempts | order 1 | order 2 |")
-    print("| --- | --- | ---: | ---: |")
+    print_head(["spread of the coefficients", "attempts", "order 1", "order 2"], texts=2)
     for spread in SPREADS:
         for attempts in (1, 3):
             realisation = RepeatUntilSuccess(attempts)
             figures = (mean_infidelity(realisation, spread, order, neurons) for order in (1, 2))
-            print(
-                f"| {spread} | {attempts} | {' | '.join(f'{figure:.1e}' for figure in figures)} |"
-            )
+            print_row([spread, attempts, *(f"{figure:.1e}" for figure in figures)])
     print("\nAmplified: bound of the error\n")
-    print("| length L | order 1 | order 2 |")
-    print("| --- | ---: | ---: |")
+    print_head(["length L", "order 1", "order 2"], texts=1)
     for length in LENGTHS:
         bounds = (Amplified(length).error(order) for order in (1, 2))
-        print(f"| {length} | {' | '.join(f'{bound:.1e}' for bound in bounds)} |")
+        print_row([length, *(f"{bound:.1e}" for bound in bounds)])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 from sklearn.preprocessing import PolynomialFeatures
 
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QuantumReservoir, RecurrentCircuitLayer
 from qrnn_circuits.layers import information_processing_capacity
 from qrnn_circuits.tasks.series_generators import mackey_glass, narma
@@ -149,8 +150,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("| Features | " + " | ".join(COLUMNS) + " |")
-    print("| --- |" + " --- |" * len(COLUMNS))
+    print_head(["Features", *COLUMNS])
     for size in arguments.features:
         kinds = {
             **{
@@ -169,7 +169,7 @@ def main() -> None:
                     cell(runs[:, place, column], is_error=column < len(COLUMNS) - 4)
                     for column in range(len(COLUMNS))
                 ]
-                print(f"| {row} | " + " | ".join(shown) + " |", flush=True)
+                print_row([row, *shown])
 
 
 if __name__ == "__main__":

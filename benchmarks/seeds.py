@@ -25,6 +25,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.settings import TEN_BY_UMAP
+from benchmarks.tables import print_head, print_row
+from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE, VARIABLE_FOLDER
+
 if TYPE_CHECKING:
     from qrnn_circuits.training import TrainedRun
 
@@ -47,19 +51,10 @@ GOALS: dict[str, tuple[float, dict[str, Any]]] = {
     "digits:default+pca": (1 / 90, {"reduce": "pca"}),
     "digits:chip": (1 / 90, {}),
     "digits:chip+pca": (1 / 90, {"reduce": "pca"}),
-    "digits:default+mnist": (0.009, {"digits": "0,1", "data": "$QRNN_DATA_DIR"}),
-    "digits:default+mnist-3-6": (0.015, {"digits": "3,6", "data": "$QRNN_DATA_DIR"}),
+    "digits:default+mnist": (0.009, {"digits": "0,1", "data": VARIABLE_FOLDER}),
+    "digits:default+mnist-3-6": (0.015, {"digits": "3,6", "data": VARIABLE_FOLDER}),
     "digits:default+ten+pca": (0.14, {"digits": "0-9", "reduce": "pca", "dims": 8}),
-    "digits:default+ten+umap": (
-        0.05,
-        {
-            "digits": "0-9",
-            "reduce": "umap",
-            "dims": 4,
-            "resolution": 3,
-            "data": "$QRNN_DATA_DIR",
-        },
-    ),
+    "digits:default+ten+umap": (0.05, {**TEN_BY_UMAP, "data": VARIABLE_FOLDER}),
 }
 # Of the test set, for the share of shots.
 SEQUENCES = 128
@@ -134,7 +129,7 @@ def as_share(log_kept: float) -> str:
     return f"{10**power:.1%}" if power > -3 else f"1e{power:.0f}"
 
 
-def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:
+def cells(name: str, goal: float, outcomes: Sequence[Outcome]) -> list[str]:
     """The figures of a recipe as a row of a table."""
     errors = [outcome.test_error for outcome in outcomes]
     sampled = [outcome.sampled_error for outcome in outcomes]
@@ -142,7 +137,7 @@ def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:
     kept = min(outcome.log_kept for outcome in outcomes)
     seconds = statistics.median(outcome.seconds for outcome in outcomes)
     task, recipe = name.split(":")
-    cells = [
+    return [
         task,
         recipe,
         outcomes[0].semantics,
@@ -154,7 +149,6 @@ def row(name: str, goal: float, outcomes: Sequence[Outcome]) -> str:
         as_share(kept),
         f"{seconds:.0f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
@@ -168,22 +162,19 @@ def main() -> None:
     arguments = parser.parse_args()
     heads = ["task", "recipe", "semantics", "goal", "reached", "worst", "median", "sampled"]
     heads += ["least share kept", "seconds"]
-    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}", flush=True)
+    print_head(heads)
     with ProcessPoolExecutor(arguments.processes, mp_context=get_context("spawn")) as pool:
         for name in arguments.recipes:
             goal, options = GOALS[name]
-            if "data" in options:
-                data = os.path.expandvars(options["data"])
-                if data == options["data"]:
-                    print(f"{name} is skipped: it needs {data}", file=sys.stderr, flush=True)
-                    continue
-                options = options | {"data": data}
+            if "data" in options and DATA_VARIABLE not in os.environ:
+                print(f"{name} is skipped: it needs {VARIABLE_FOLDER}", file=sys.stderr, flush=True)
+                continue
             jobs = [
                 pool.submit(train, name, options, seed, perturbed)
                 for seed in range(arguments.seeds)
                 for perturbed in (False, True)
             ]
-            print(row(name, goal, [job.result() for job in jobs]), flush=True)
+            print_row(cells(name, goal, [job.result() for job in jobs]))
 
 
 if __name__ == "__main__":

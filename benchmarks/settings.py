@@ -1,9 +1,11 @@
-"""Settings of runs on the command line of benchmarks."""
+"""Settings of runs that benchmarks share, also from their command lines."""
 
 import ast
 from collections.abc import Sequence
 from typing import Any
 
+# Options of the task for the ten digits by UMAP coordinates.
+TEN_BY_UMAP = {"digits": "0-9", "reduce": "umap", "dims": 4, "resolution": 3}
 SET_HELP = "settings in place of the recipe's, values as in Python"
 
 

@@ -15,7 +15,7 @@ from itertools import product
 
 import torch
 
-from benchmarks.interleaved import interleaved_seconds
+from benchmarks.interleaved import interleaved_seconds, summary
 from qrnn_circuits import QRNN
 
 STRATEGIES = ("transfer", "state")
@@ -23,7 +23,6 @@ STRATEGIES = ("transfer", "state")
 MOST_AMPLITUDES = 2**21
 MOST_ENTRIES = 2**25
 MOST_GATES = 60_000
-TOLERANCE = 0.2
 
 
 def step(model: QRNN, strategy: str, symbols: torch.Tensor, scored: torch.Tensor) -> None:
@@ -77,11 +76,7 @@ def main() -> None:
             f"| {workspace} | {batch} | {steps} | {milliseconds} | {auto} | {excesses[-1]:.0%} |",
             flush=True,
         )
-    near = sum(excess <= TOLERANCE for excess in excesses)
-    print(
-        f"\n{near} of {len(excesses)} within {TOLERANCE:.0%} of the faster; at worst "
-        f"{max(excesses):.0%} slower"
-    )
+    print(f"\n{summary(excesses)}")
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.tables import print_head, print_row
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -268,8 +270,7 @@ def report(lines: list[dict[str, object]], cells: list[str]) -> dict[str, dict[s
     for (task, cell), errors in tests.items():
         medians[task][cell] = statistics.median(errors)
     cells = [cell for cell in cells if seconds[cell]]
-    print("| task | " + " | ".join(cells) + " | seeds |")
-    print("| --- " * (len(cells) + 2) + "|")
+    print_head(["task", *cells, "seeds"])
     for series, horizon, window in all_tasks():
         task = f"{series}-{horizon}-{window}"
         if task in medians:
@@ -277,30 +278,27 @@ def report(lines: list[dict[str, object]], cells: list[str]) -> dict[str, dict[s
                 f"{medians[task][cell]:.1e}" if cell in medians[task] else "" for cell in cells
             ]
             counts = {len(tests[task, cell]) for cell in cells if (task, cell) in tests}
-            print(f"| {task} | {' | '.join(shown)} | {min(counts)} |")
+            print_row([task, *shown, min(counts)])
     placed = ranks(medians, cells)
     tasks = max((len(places) for places in placed.values()), default=0)
     print(f"\nRanks over the {tasks} task(s) that all cells of the table have run:\n")
-    print("| cell | mean rank | published (of 8) | parameters | processor seconds | unsettled |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    published = "published (of 8)"
+    print_head(["cell", "mean rank", published, "parameters", "processor seconds", "unsettled"])
     for cell in sorted(cells, key=lambda each: statistics.fmean(placed[each] or [0])):
         rank = f"{statistics.fmean(placed[cell]):.2f}" if placed[cell] else ""
         span = f"{min(sizes[cell])}-{max(sizes[cell])}"
-        print(
-            f"| {cell} | {rank} | {PUBLISHED_RANKS.get(cell, '')} | {span} | "
-            f"{statistics.median(seconds[cell]):.1f} | {unsettled[cell]} of {len(seconds[cell])} |"
-        )
+        spent = f"{statistics.median(seconds[cell]):.1f}"
+        left = f"{unsettled[cell]} of {len(seconds[cell])}"
+        print_row([cell, rank, PUBLISHED_RANKS.get(cell, ""), span, spent, left])
     return medians
 
 
 def draw(medians: dict[str, dict[str, float]], cells: list[str], path: Path) -> None:
     """Draws the median test errors of all tasks."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     tasks = [f"{s}-{h}-{w}" for s, h, w in all_tasks() if f"{s}-{h}-{w}" in medians]
     figure = Figure(figsize=(5 + 0.3 * len(tasks), 5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for cell, marker in zip(cells, itertools.cycle("os^vDPX*<>"), strict=False):
         places = [place for place, task in enumerate(tasks) if cell in medians[task]]

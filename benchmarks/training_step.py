@@ -37,6 +37,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QRNN
 from qrnn_circuits.tasks import Batch, Digits, Dna, Memorise, Task, Xor
 from qrnn_circuits.tasks.digit_data import EMBEDDED_SIDE, DigitSplit, load_embedded
@@ -230,7 +231,7 @@ def write_stand_ins(folder: Path) -> None:
     np.savez(folder / "mnist-umap-2.npz", allow_pickle=False, **coordinates, **digits)
 
 
-def print_row(configuration: Configuration, task: Task, arguments: argparse.Namespace) -> None:
+def measure(configuration: Configuration, task: Task, arguments: argparse.Namespace) -> None:
     """Measures one configuration and prints its row."""
     workspace, lane, stages = configuration.workspace, task.lane, configuration.stages
     model = QRNN(
@@ -269,7 +270,7 @@ def print_row(configuration: Configuration, task: Task, arguments: argparse.Name
         f"{median / floor:.1f}x",
         f"{products:.3g}",
     ]
-    print("| " + " | ".join(cells) + " |", flush=True)
+    print_row(cells)
 
 
 def main() -> None:
@@ -311,8 +312,7 @@ def main() -> None:
         "above the floor",
         "2T products [ms]",
     ]
-    print("| " + " | ".join(columns) + " |")
-    print("| --- |" + " ---: |" * (len(columns) - 1))
+    print_head(columns, texts=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.data
         if folder is None:
@@ -320,7 +320,7 @@ def main() -> None:
             write_stand_ins(folder)
         for configuration in CONFIGURATIONS:
             if configuration.name in arguments.only:
-                print_row(configuration, configuration.task(str(folder)), arguments)
+                measure(configuration, configuration.task(str(folder)), arguments)
 
 
 if __name__ == "__main__":

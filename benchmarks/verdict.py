@@ -6,7 +6,7 @@ the exact and the uniform distribution; beside it stand the fidelity of gates an
 noise model has no errors of waiting qubits), the exponent that leads from one to the other, and
 how far any symbol is from the mixture. Prints markdown; takes a minute.
 
-    python benchmarks/verdict.py [--chip fake_fez] [--shots 8000]
+    python -m benchmarks.verdict [--chip fake_fez] [--shots 8000]
 """
 
 import argparse
