@@ -35,26 +35,6 @@ WAY_OUT = (
 )
 
 
-def refuse_postselection(tape: QuantumScript, rule: str) -> None:
-    """Refuses a rule that holds for expectation values, which are quadratic in the state.
-
-    Given postselected outcomes a result is the ratio of two of them.
-
-    Args:
-        tape: The circuit to differentiate.
-        rule: What messages call it.
-
-    Raises:
-        ValueError: If the tape postselects an outcome.
-    """
-    for operation in tape.operations:
-        if _postselects(operation):
-            raise ValueError(
-                f"{rule} is wrong for postselected circuits, but {operation.name} on wires "
-                f"{operation.wires.tolist()} is postselected: {WAY_OUT}"
-            )
-
-
 def refuse_functions_of_states(tape: QuantumScript, rule: str) -> None:
     """Refuses a rule that holds for expectation values, where results are not linear in the state.
 
@@ -75,6 +55,20 @@ def refuse_functions_of_states(tape: QuantumScript, rule: str) -> None:
                 f"{rule} is of expectation values, and wrong for {measurement}: {BACKPROPAGATE}, "
                 "or take diff_method='finite-diff'"
             )
+
+
+def _refuse_where_wrong(tape: QuantumScript) -> None:
+    """Refuses the parameter-shift rule where a result is not quadratic in the state.
+
+    Given postselected outcomes it is the ratio of two expectation values.
+    """
+    for operation in tape.operations:
+        if _postselects(operation):
+            raise ValueError(
+                f"the parameter-shift rule is wrong for postselected circuits, but "
+                f"{operation.name} on wires {operation.wires.tolist()} is postselected: {WAY_OUT}"
+            )
+    refuse_functions_of_states(tape, "the parameter-shift rule")
 
 
 def _has_recipe(operation: Operator) -> bool:
@@ -120,8 +114,7 @@ def unpostselected_param_shift(
     Raises:
         ValueError: If the tape postselects an outcome, or a result is no expectation value.
     """
-    refuse_postselection(tape, "the parameter-shift rule")
-    refuse_functions_of_states(tape, "the parameter-shift rule")
+    _refuse_where_wrong(tape)
     tape = _with_shift_rules(tape)
     varied = [isinstance(measurement, VarianceMP) for measurement in tape.measurements]
     if not (any(varied) and tape.trainable_params):
@@ -164,8 +157,7 @@ def unpostselected_param_shift_hessian(
     Raises:
         ValueError: If the tape postselects an outcome, or a result is no expectation value.
     """
-    refuse_postselection(tape, "the parameter-shift rule")
-    refuse_functions_of_states(tape, "the parameter-shift rule")
+    _refuse_where_wrong(tape)
     batch, combine = qml.gradients.param_shift_hessian(_with_shift_rules(tape), **options)
     return [_plain(part) for part in batch], combine
 

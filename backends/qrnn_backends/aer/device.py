@@ -97,6 +97,8 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         array([0.5, 0.5])
     """
 
+    name = "qrnn.aer"
+
     def __init__(
         self,
         wires: Any = None,  # noqa: ANN401
@@ -110,11 +112,6 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         super().__init__(wires=wires, shots=shots)
         self._generator = random_generator(seed)
         self._simulation = _simulation(noise, method, 0 if wires is None else len(self.wires))
-
-    @property
-    def name(self) -> str:
-        """Name of the device."""
-        return "qrnn.aer"
 
     def setup_execution_config(
         self, config: ExecutionConfig | None = None, circuit: QuantumScript | None = None

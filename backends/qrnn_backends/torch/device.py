@@ -70,6 +70,8 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         array([0.5, 0.5])
     """
 
+    name = "qrnn.torch"
+
     def __init__(
         self,
         wires: WiresLike | None = None,
@@ -92,11 +94,6 @@ class TorchDevice(qml.devices.Device):  # type: ignore[misc]
         self._random = random_generator(seed)
         # Set by qml.snapshots, while it runs a QNode.
         self._debugger: Any = None
-
-    @property
-    def name(self) -> str:
-        """The name of the device."""
-        return "qrnn.torch"
 
     @property
     def numerical_step(self) -> float | None:
