@@ -89,7 +89,8 @@ def _check_chart(chart: Path, *, of_series: bool) -> None:
 def _draw(
     run: "TrainedRun[Any, Any]", found: "Tensor", result: "ForecastEvaluation", chart: Path
 ) -> None:
-    from qrnn_circuits.execution.forecast_chart import draw_forecasts
+    from qrnn_circuits.execution.figure_files import write_figure
+    from qrnn_circuits.execution.forecast_chart import forecast_figure
     from qrnn_circuits.training.forecast_evaluation import in_own_units
 
     task = run.task
@@ -98,7 +99,7 @@ def _draw(
         f"{what}, {task.horizon} point{'s' * (task.horizon > 1)} ahead, by {run.config.cell}: "
         f"normalised error {result.normalised_error:.3g}"
     )
-    draw_forecasts(in_own_units(run, found), task.target_names, title, chart)
+    write_figure(forecast_figure(in_own_units(run, found), task.target_names, title), chart)
 
 
 def _of_forecast(result: "ForecastEvaluation", source: str) -> str:

@@ -200,8 +200,9 @@ def show_forecast(report: "ForecastReport", chart: Path | None, *, as_json: bool
         if report.remark is not None:
             console.print(f"These forecasts are {report.remark}.", highlight=False, markup=False)
     if chart is not None:
-        from qrnn_circuits.execution.forecast_chart import draw_device_forecasts
+        from qrnn_circuits.execution.figure_files import write_figure
+        from qrnn_circuits.execution.forecast_chart import device_forecast_figure
 
         doing("drawing")
         with usage_errors():
-            draw_device_forecasts(report, chart)
+            write_figure(device_forecast_figure(report), chart)

@@ -1,11 +1,9 @@
 """A picture of forecasts beside what came."""
 
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
 from qrnn_circuits.execution.forecast_report import ForecastReport
 from qrnn_circuits.training.forecast_evaluation import Forecasts
 
@@ -20,38 +18,19 @@ _MARKS: dict[str, Any] = {
 }
 
 
-def draw_forecasts(forecasts: Forecasts, names: tuple[str, ...], title: str, path: Path) -> None:
+def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) -> Figure:
     """Draws the last points of a test with their forecasts, and all forecasts against the truth.
 
     Args:
         forecasts: In order of time.
-        names: Of the targets.
-        title: Of the picture.
-        path: Of the file; its ending is that of a format that matplotlib writes.
-
-    Raises:
-        OSError: If it cannot be written.
-        ValueError: If matplotlib does not write such files.
+        names: Of the targets, shown as they are.
+        title: Of the picture, shown as it is.
 
     Example:
         >>> import numpy as np
         >>> truth = np.sin(np.arange(30.0))[:, None]
-        >>> found = Forecasts(truth + 0.1, truth)
-        >>> draw_forecasts(found, ("x",), "A sine", Path("forecasts.png"))
-        >>> Path("forecasts.png").exists()
-        True
-    """
-    check_chart_path(path)
-    write_figure(forecast_figure(forecasts, names, title), path)
-
-
-def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) -> Figure:
-    """The picture that :func:`draw_forecasts` writes; names and title are shown as they are.
-
-    Args:
-        forecasts: In order of time.
-        names: Of the targets.
-        title: Of the picture.
+        >>> len(forecast_figure(Forecasts(truth + 0.1, truth), ("x",), "A sine").axes)
+        2
     """
     figure = Figure(figsize=(10, 1 + 2.4 * len(names)), layout="constrained")
     figure.suptitle(title, parse_math=False)
@@ -74,16 +53,8 @@ def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) ->
     return figure
 
 
-def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
+def device_forecast_figure(report: ForecastReport) -> Figure:
     """Draws forecasts on a device beside the exact ones and the truth.
-
-    Args:
-        report: What the device forecast.
-        path: Of the file; its ending is that of a format that matplotlib writes.
-
-    Raises:
-        OSError: If it cannot be written.
-        ValueError: If matplotlib does not write such files.
 
     Example:
         >>> import torch
@@ -92,11 +63,9 @@ def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
         ...     rows=(0, 9), targets=("x",), scaled_errors=torch.zeros(2, 2),
         ...     forecasts=torch.zeros(3, 2, 1), mean_error=1.0,
         ... )
-        >>> draw_device_forecasts(report, Path("on_device.png"))
-        >>> Path("on_device.png").exists()
-        True
+        >>> device_forecast_figure(report).axes[0].get_ylabel()
+        'x'
     """
-    check_chart_path(path)
     figure = Figure(figsize=(7, 1 + 2.4 * len(report.targets)), layout="constrained")
     figure.suptitle(f"Forecasts of {report.cell} on {report.device}", parse_math=False)
     axes = figure.subplots(len(report.targets), 1, squeeze=False)[:, 0]
@@ -110,4 +79,4 @@ def draw_device_forecasts(report: ForecastReport, path: Path) -> None:
         axis.set_ylabel(name, parse_math=False)
     axes[-1].set_xlabel("test window")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    write_figure(figure, path)
+    return figure

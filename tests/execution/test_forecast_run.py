@@ -1,14 +1,12 @@
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pennylane as qml
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from qrnn_circuits.circuits import compile_circuit
-from qrnn_circuits.execution import forecast_chart
+from qrnn_circuits.execution.forecast_chart import device_forecast_figure
 from qrnn_circuits.execution.forecast_plan import plan_forecast
 from qrnn_circuits.execution.forecast_run import run_forecast, window_circuit
 from qrnn_circuits.training import RunConfig, TrainedRun
@@ -100,15 +98,10 @@ def test_the_circuit_of_a_window_is_of_one_cell() -> None:
         window_circuit(untrained("qlstm"))
 
 
-def test_the_legend_of_a_chart_of_forecasts_hides_no_forecast(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(forecast_chart, "write_figure", lambda figure, _: drawn.append(figure))
+def test_the_legend_of_a_chart_of_forecasts_hides_no_forecast() -> None:
     run = untrained("qrnn")
     report = run_forecast(plan_forecast(run, windows=2), run, qml.device("default.qubit"))
-    forecast_chart.draw_device_forecasts(report, tmp_path / "chart.png")
-    (figure,) = drawn
+    figure = device_forecast_figure(report)
     assert [axes.get_legend() for axes in figure.axes] == [None]
     assert len(figure.legends) == 1
     # Between windows that are apart nothing is known.
