@@ -153,15 +153,12 @@ class Trainer:
         checkpoint = ranks.from_first(lambda: trainer.folder.recover(*own))
         # A run that was killed before its first checkpoint starts once more.
         if checkpoint is not None:
-            trainer._restore(checkpoint)
+            checkpoint.load_parameters(trainer.model)
+            load_state(trainer.optimizer, checkpoint.optimizer)
+            trainer._generator.set_state(checkpoint.generator)
+            trainer.step = checkpoint.step
+            trainer.standing = checkpoint.standing
         return trainer
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        checkpoint.load_parameters(self.model)
-        load_state(self.optimizer, checkpoint.optimizer)
-        self._generator.set_state(checkpoint.generator)
-        self.step = checkpoint.step
-        self.standing = checkpoint.standing
 
     def run(self, progress: Progress | None = None) -> TrainingResult:
         """Trains until a reason to stop, or until SIGINT or SIGTERM after a whole step.
@@ -356,11 +353,12 @@ class Trainer:
             self._save("last")
             self._save("best")
             return True
-        # During the trials the best checkpoint may be another one's.
+        # During the trials the best checkpoint may be another one's. Each retreat halves the rate.
         if not self.config.schedule.tried(self.step) and self.standing.calls_for_retreat(
             self.config
         ):
-            self._retreat(progress)
+            self._go_back(progress)
+            self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
         return False
 
     def _begin(self, progress: Progress) -> None:
@@ -373,11 +371,6 @@ class Trainer:
             self.optimizer = build_optimizer(self.config, self.model)
             progress.restart(self.step, trial)
         self.standing = replace(self.standing, without_improvement=0)
-
-    def _retreat(self, progress: Progress) -> None:
-        """Goes back to the best checkpoint, at half the rate."""
-        self._go_back(progress)
-        self.standing = replace(self.standing, retreats=self.standing.retreats + 1)
 
     def _go_back(self, progress: Progress) -> None:
         """Takes over the parameters and the optimiser of the best checkpoint."""
