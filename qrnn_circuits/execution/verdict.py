@@ -143,10 +143,10 @@ def exact_share(fidelity: float) -> float:
     return sqrt(fidelity)
 
 
-def shots_for_majority(
-    exact: Sequence[float], share: float = 1.0, confidence: float = CONFIDENCE
-) -> int | None:
+def shots_for_majority(exact: Sequence[float], share: float = 1.0) -> int | None:
     """How many kept shots make the most probable symbol the most frequent one.
+
+    That it is so has the probability :data:`CONFIDENCE`.
 
     Of n shots with probabilities ``p > q`` of two symbols the difference of their counts has mean
     ``n (p - q)`` and variance ``n (p + q - (p - q)**2)``. By the normal approximation it exceeds 0
@@ -160,7 +160,6 @@ def shots_for_majority(
     Args:
         exact: Probability of each of the ``2**I`` symbols without noise.
         share: Weight of this distribution; the rest is uniform.
-        confidence: Probability with which no other symbol is as frequent, below 1.
 
     Returns:
         The number of shots; None where no symbol is more probable than all others.
@@ -175,7 +174,7 @@ def shots_for_majority(
     gap = p - q
     if gap <= 0:
         return None
-    certainty = 1 - (1 - confidence) / (len(exact) - 1)
+    certainty = 1 - (1 - CONFIDENCE) / (len(exact) - 1)
     z, variance = NormalDist().inv_cdf(certainty), p + q - gap**2
     root = (z * sqrt(variance) + sqrt(z**2 * variance + 4 * gap)) / (2 * gap)
     shots = max(_LEAST_SHOTS, ceil(root**2))
