@@ -52,6 +52,19 @@ def network_of(config: RunConfig, device: torch.device | None = None) -> Recurre
     return model
 
 
+def sized(*sizes: tuple[int, ...]) -> list[Any]:
+    """Parameters of tests: sizes of a network by their names, and what follows them.
+
+    Args:
+        sizes: Workspace, lane, stages, order and degree, and further parameters.
+    """
+    names = ("workspace", "lane", "stages", "order", "degree")
+    return [
+        pytest.param(dict(zip(names, each, strict=False)), *each[5:], id="-".join(map(str, each)))
+        for each in sizes
+    ]
+
+
 @pytest.fixture
 def make_model() -> Callable[..., QRNN]:
     """Models in float64 with parameters far from their symmetric initial values."""

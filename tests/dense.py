@@ -115,6 +115,21 @@ def neuron(
     return block
 
 
+def last_neuron(
+    coefficients: Matrix,
+    degree: int,
+    controls: int,
+    order: int,
+    semantics: str,
+    *,
+    inverse: bool = False,
+) -> Matrix:
+    """A neuron whose target follows its controls."""
+    sign = -1 if inverse else 1
+    wires = range(controls)
+    return neuron(list(coefficients), degree, wires, controls, order, semantics, sign=sign)
+
+
 @dataclass(frozen=True)
 class DenseCell:
     lane: int

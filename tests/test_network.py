@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from qrnn_circuits import QRNN, UNREAD, RecurrentNetwork, ZeroProbabilityError
+from tests.conftest import sized
 from tests.dense import DenseCell
 
 MakeModel = Callable[..., QRNN]
 RandomSymbols = Callable[..., torch.Tensor]
 
-# Workspace, lane, stages, order, degree.
-SIZES = [
+SIZES = sized(
     (2, 2, 1, 0, 2),
     (3, 1, 0, 0, 1),
     (1, 1, 1, 1, 1),
@@ -20,7 +20,7 @@ SIZES = [
     (1, 2, 1, 3, 2),
     (2, 2, 1, 2, 3),
     (3, 1, 0, 2, 1),
-]
+)
 
 
 @pytest.fixture
@@ -35,28 +35,16 @@ def impossible(make_model: MakeModel) -> QRNN:
 
 @pytest.mark.parametrize("strategy", ["transfer", "state"])
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
-@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
+@pytest.mark.parametrize("sizes", SIZES)
 def test_a_sequence_equals_the_dense_circuit(
-    workspace: int,
-    lane: int,
-    stages: int,
-    order: int,
-    degree: int,
+    sizes: dict[str, int],
     semantics: str,
     strategy: str,
     make_model: MakeModel,
     dense_cell: Callable[[QRNN], DenseCell],
     random_symbols: RandomSymbols,
 ) -> None:
-    model = make_model(
-        workspace=workspace,
-        lane=lane,
-        stages=stages,
-        order=order,
-        degree=degree,
-        semantics=semantics,
-        strategy=strategy,
-    )
+    model = make_model(**sizes, semantics=semantics, strategy=strategy)
     inputs, outcomes = random_symbols(model, 3, 5), random_symbols(model, 3, 5, seed=1)
     output = model(inputs, outcomes)
     dense = dense_cell(model)

@@ -12,10 +12,10 @@ from qrnn_circuits import QRNN, Initialisation, QRNNCell
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.transfer.operators import transfer_operators
+from tests.conftest import sized
 from tests.dense import DenseCell
 
-# Workspace, lane, stages, order, degree.
-SIZES = [
+SIZES = sized(
     (2, 2, 1, 0, 2),
     (1, 1, 1, 1, 1),
     (2, 1, 1, 2, 2),
@@ -23,38 +23,26 @@ SIZES = [
     (2, 2, 1, 1, 3),
     (3, 1, 2, 2, 1),
     (2, 2, 0, 3, 2),
-]
+)
 
 
 @pytest.mark.parametrize("basis", ["monomials", "parities"])
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
-@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
+@pytest.mark.parametrize("sizes", SIZES)
 def test_a_step_equals_the_dense_circuit(
-    workspace: int,
-    lane: int,
-    stages: int,
-    order: int,
-    degree: int,
+    sizes: dict[str, int],
     semantics: str,
     basis: str,
     make_model: Callable[..., QRNN],
     dense_cell: Callable[[QRNN], DenseCell],
 ) -> None:
-    model = make_model(
-        workspace=workspace,
-        lane=lane,
-        stages=stages,
-        order=order,
-        degree=degree,
-        semantics=semantics,
-        basis=basis,
-    )
+    model = make_model(**sizes, semantics=semantics, basis=basis)
     dense = dense_cell(model)
-    size = 2**workspace
+    size, symbols = 2 ** sizes["workspace"], 2 ** sizes["lane"]
     states = torch.eye(size, dtype=torch.float64)
-    for symbol in range(2**lane):
+    for symbol in range(symbols):
         joint = model.cell(torch.full((size,), symbol), states)
-        expected = dense.step(symbol)[:, :size].T.reshape(size, 2**lane, size)
+        expected = dense.step(symbol)[:, :size].T.reshape(size, symbols, size)
         assert np.abs(joint.detach().numpy() - expected).max() < 1e-10
 
 

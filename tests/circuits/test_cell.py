@@ -21,11 +21,11 @@ from qrnn_circuits.circuits import (
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from tests.branches import Branch, branches
 from tests.circuits.known_warnings import TREE_TRAVERSAL
+from tests.conftest import sized
 
 pytestmark = TREE_TRAVERSAL
 
-# Workspace, lane, stages, order, degree, steps.
-SIZES = [
+SIZES = sized(
     (2, 1, 1, 0, 2, 3),
     (1, 2, 1, 0, 1, 2),
     (1, 1, 1, 1, 1, 3),
@@ -34,7 +34,7 @@ SIZES = [
     (1, 2, 2, 2, 2, 2),
     (2, 2, 1, 2, 3, 2),
     (1, 1, 0, 3, 1, 2),
-]
+)
 
 
 def expanded(operations: Iterable[Operator]) -> list[Operator]:
@@ -67,27 +67,21 @@ def run(circuit: Callable[[], None], wires: int) -> list[Branch]:
 
 
 @pytest.mark.parametrize("basis", ["monomials", "parities"])
-@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree", "steps"), SIZES)
+@pytest.mark.parametrize(("sizes", "steps"), SIZES)
 def test_the_gate_level_circuit_and_its_gradients_equal_the_fast_path(
-    workspace: int,
-    lane: int,
-    stages: int,
-    order: int,
-    degree: int,
+    sizes: dict[str, int],
     steps: int,
     basis: str,
     make_model: Callable[..., QRNN],
     random_symbols: Callable[..., torch.Tensor],
 ) -> None:
-    model = make_model(
-        workspace=workspace, lane=lane, stages=stages, order=order, degree=degree, basis=basis
-    )
+    model = make_model(**sizes, basis=basis)
     inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
     circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()
     assert torch.allclose(circuit, fast, rtol=0, atol=1e-8)
     parameters = [p for p in model.parameters() if p.numel()]
-    for symbol in range(2**lane):
+    for symbol in range(2 ** sizes["lane"]):
         expected = torch.autograd.grad(fast[symbol], parameters, retain_graph=True)
         gradients = torch.autograd.grad(circuit[symbol], parameters, retain_graph=True)
         for gradient, fast_gradient in zip(gradients, expected, strict=True):
@@ -114,25 +108,14 @@ def test_the_circuit_is_accepted_as_often_as_the_fast_path_says(
     assert abs(accepted - output.log_acceptance.exp().item()) < 1e-10
 
 
-@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree", "steps"), SIZES)
+@pytest.mark.parametrize(("sizes", "steps"), SIZES)
 def test_multiplexed_cells_equal_the_fast_path_of_unitary_semantics(
-    workspace: int,
-    lane: int,
-    stages: int,
-    order: int,
-    degree: int,
+    sizes: dict[str, int],
     steps: int,
     make_model: Callable[..., QRNN],
     random_symbols: Callable[..., torch.Tensor],
 ) -> None:
-    model = make_model(
-        workspace=workspace,
-        lane=lane,
-        stages=stages,
-        order=order,
-        degree=degree,
-        semantics="unitary",
-    )
+    model = make_model(**sizes, semantics="unitary")
     inputs, outcomes = random_symbols(model, 1, steps), random_symbols(model, 1, steps, seed=1)
     circuit = last_distribution(model, inputs[0].tolist(), outcomes[0, :-1].tolist())
     fast = model(inputs, outcomes).log_probs[0, -1].exp()

@@ -144,7 +144,7 @@ def test_a_multiplexed_neuron_rotates_by_the_parities_that_are_kept(
     coefficients = draw_coefficients(2, 2)
     arguments = (coefficients, range(3), 2, 2, "multiplexed", inverse)
     neuron = NeuronOperation(*arguments, kept)
-    whole = dense.neuron(list(coefficients), 2, range(2), 2, 2, "unitary")
+    whole = dense.last_neuron(coefficients, 2, 2, 2, "unitary")
     table = 2 * np.arctan2(whole.diagonal(-1)[::2], whole.diagonal()[::2])
     patterns = list(product((0, 1), repeat=2))
     expected = np.zeros((8, 8))

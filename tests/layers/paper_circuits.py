@@ -8,6 +8,13 @@ from torch import Tensor
 
 from qrnn_circuits.layers import RecurrentLayer
 
+OPTIONS: list[dict[str, int]] = [
+    {"hidden_size": 3},
+    {"hidden_size": 1, "qubits": 4, "depth": 2},
+    {"hidden_size": 5, "qubits": 3, "linear": True, "depth": 2},
+]
+"""Of layers with one circuit layer and several, and with linear layers around."""
+
 
 def expectations(values: Tensor, angles: Tensor) -> Tensor:
     """What a circuit reads on all wires, values ``(B, n)``, angles ``(depth, n, 3)``."""

@@ -7,7 +7,7 @@ from torch.nn.utils.rnn import pack_sequence
 from qrnn_circuits import QLSTM, RecurrentCircuitLayer
 from qrnn_circuits.layers import RecurrentLayer
 from tests.layers.cases import Make, assert_alike, maker, random
-from tests.layers.paper_circuits import circuits_of
+from tests.layers.paper_circuits import OPTIONS, circuits_of
 
 
 @pytest.fixture
@@ -31,14 +31,7 @@ def by_hand(layer: RecurrentLayer, inputs: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(outputs), torch.cat((hidden, memory), 1)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"hidden_size": 3},
-        {"hidden_size": 1, "qubits": 4, "depth": 2},
-        {"hidden_size": 5, "qubits": 3, "linear": True, "depth": 2},
-    ],
-)
+@pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("batch", [1, 5])
 def test_values_and_gradients_are_those_of_the_circuits_of_the_paper(
     batch: int, options: dict[str, int], make_layer: Make

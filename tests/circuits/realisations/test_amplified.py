@@ -32,14 +32,8 @@ def test_it_is_the_unitary_neuron_within_its_error_phases_of_controls_included(
             Amplified(length),
             inverse=inverse,
         )
-        expected = dense.neuron(
-            list(coefficients),
-            degree,
-            range(controls),
-            controls,
-            order,
-            "unitary",
-            sign=-1 if inverse else 1,
+        expected = dense.last_neuron(
+            coefficients, degree, controls, order, "unitary", inverse=inverse
         )
         blocks = system_branches(neuron, controls + 1)
         success = max(blocks, key=lambda block: float(np.linalg.norm(block)))

@@ -22,15 +22,7 @@ def test_it_is_the_unitary_neuron_with_a_gate_for_each_pattern(
     neuron = NeuronOperation(
         coefficients, range(controls + 1), order, degree, "multiplexed", inverse=inverse
     )
-    expected = dense.neuron(
-        list(coefficients),
-        degree,
-        range(controls),
-        controls,
-        order,
-        "unitary",
-        sign=-1 if inverse else 1,
-    )
+    expected = dense.last_neuron(coefficients, degree, controls, order, "unitary", inverse=inverse)
     (block,) = system_branches(neuron, controls + 1)
     np.testing.assert_allclose(block, expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(neuron.matrix(), expected, rtol=0, atol=1e-12)

@@ -29,14 +29,8 @@ def test_the_block_is_that_of_the_dense_neuron(
         coefficients, range(controls + 1 + order), order, degree, "postselect", inverse=inverse
     )
     (block,) = system_branches(neuron, controls + 1)
-    expected = dense.neuron(
-        list(coefficients),
-        degree,
-        range(controls),
-        controls,
-        order,
-        "postselected",
-        sign=-1 if inverse else 1,
+    expected = dense.last_neuron(
+        coefficients, degree, controls, order, "postselected", inverse=inverse
     )
     np.testing.assert_allclose(block, expected, rtol=0, atol=1e-12)
 

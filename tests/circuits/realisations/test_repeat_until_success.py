@@ -51,15 +51,7 @@ def test_it_is_exact_on_basis_states_and_decoheres_superpositions_as_predicted(
         RepeatUntilSuccess(attempts),
         inverse=inverse,
     )
-    unitary = dense.neuron(
-        list(coefficients),
-        degree,
-        range(controls),
-        controls,
-        order,
-        "unitary",
-        sign=-1 if inverse else 1,
-    )
+    unitary = dense.last_neuron(coefficients, degree, controls, order, "unitary", inverse=inverse)
     histories = [factors(block, unitary) for block in system_branches(neuron, controls + 1)]
     measured = sum(np.outer(history, history.conj()) for history in histories)
     angles = angle_table(coefficients, controls, degree)
@@ -74,7 +66,7 @@ def test_its_infidelity_is_that_of_the_simulated_states(
     coefficients = draw_coefficients(2, 2)
     neuron = NeuronOperation(coefficients, range(3 + order), order, 2, RepeatUntilSuccess(3))
     start = np.kron(np.full(4, 0.5), [np.cos(0.4), np.sin(0.4)])
-    ideal = dense.neuron(list(coefficients), 2, range(2), 2, order, "unitary") @ start
+    ideal = dense.last_neuron(coefficients, 2, 2, order, "unitary") @ start
     states = [block @ start for block in system_branches(neuron, 3)]
     fidelity = sum(float(abs(ideal @ state)) ** 2 for state in states)
     success = sum(float(np.linalg.norm(state)) ** 2 for state in states)

@@ -56,10 +56,7 @@ def test_the_matrix_and_gates_of_every_realisation_are_the_dense_rotation(
 ) -> None:
     coefficients = draw_coefficients(controls, degree)
     neuron = NeuronOperation(coefficients, range(controls + 1), 0, degree, realisation, inverse)
-    sign = -1 if inverse else 1
-    expected = dense.neuron(
-        list(coefficients), degree, range(controls), controls, 0, "postselected", sign
-    )
+    expected = dense.last_neuron(coefficients, degree, controls, 0, "postselected", inverse=inverse)
     np.testing.assert_allclose(neuron.matrix(), expected, rtol=0, atol=1e-10)
     script = qml.tape.QuantumScript(neuron.decomposition())
     matrix = qml.matrix(script, wire_order=neuron.wires)
@@ -81,8 +78,7 @@ def test_devices_apply_the_dense_rotation_to_superposed_controls(
         NeuronOperation(coefficients, range(4), 0, 2, "postselect", inverse)
         return qml.state()
 
-    sign = -1 if inverse else 1
-    block = dense.neuron(list(coefficients), 2, range(3), 3, 0, "unitary", sign)
+    block = dense.last_neuron(coefficients, 2, 3, 0, "unitary", inverse=inverse)
     state = qml.QNode(circuit, qml.device(device, wires=4))()
     np.testing.assert_allclose(state, block @ start, rtol=0, atol=1e-10)
 

@@ -15,20 +15,20 @@ from qrnn_circuits.simulation.state import blocks, reversible
 from qrnn_circuits.simulation.state import run as state_recurrence
 from qrnn_circuits.simulation.state.reversible import PulledBack
 from qrnn_circuits.simulation.state.run import StateSequence, run_states
+from tests.conftest import sized
 from tests.dense import DenseCell
 
 MakeModel = Callable[..., QRNN]
 RandomSymbols = Callable[..., Tensor]
 
-# Workspace, lane, stages, order, degree.
-SIZES = [
+SIZES = sized(
     (2, 2, 1, 0, 2),
     (1, 1, 1, 1, 1),
     (2, 1, 2, 2, 2),
     (1, 2, 1, 3, 2),
     (2, 2, 1, 2, 3),
     (3, 1, 0, 2, 1),
-]
+)
 
 
 @pytest.fixture(params=["all at once", "kept", "evaluated again"])
@@ -116,30 +116,18 @@ def step_by_step(
 @pytest.mark.usefixtures("tables")
 @pytest.mark.parametrize("basis", ["monomials", "parities"])
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
-@pytest.mark.parametrize(("workspace", "lane", "stages", "order", "degree"), SIZES)
+@pytest.mark.parametrize("sizes", SIZES)
 def test_a_sequence_equals_the_dense_circuit(
-    workspace: int,
-    lane: int,
-    stages: int,
-    order: int,
-    degree: int,
+    sizes: dict[str, int],
     semantics: str,
     basis: str,
     make_model: MakeModel,
     dense_cell: Callable[[QRNN], DenseCell],
     random_symbols: RandomSymbols,
 ) -> None:
-    model = make_model(
-        workspace=workspace,
-        lane=lane,
-        stages=stages,
-        order=order,
-        degree=degree,
-        semantics=semantics,
-        basis=basis,
-    )
+    model = make_model(**sizes, semantics=semantics, basis=basis)
     inputs, outcomes = random_symbols(model, 3, 5), random_symbols(model, 3, 5, seed=1)
-    state = torch.eye(2**workspace, dtype=torch.float64)[[0, 0, 0]]
+    state = torch.eye(2 ** sizes["workspace"], dtype=torch.float64)[[0, 0, 0]]
     with torch.no_grad():
         sequence = run_states(model.cell, inputs, outcomes, state)
         log_probs, log_acceptance, final = predictions(sequence, outcomes)
