@@ -60,7 +60,8 @@ def refuse_functions_of_states(tape: QuantumScript, rule: str) -> None:
 def _refuse_where_wrong(tape: QuantumScript) -> None:
     """Refuses the parameter-shift rule where a result is not quadratic in the state.
 
-    Given postselected outcomes it is the ratio of two expectation values.
+    Given postselected outcomes it is the ratio of two expectation values, and PennyLane's
+    derivative is wrong (https://github.com/PennyLaneAI/pennylane/issues/5943).
     """
     for operation in tape.operations:
         if _postselects(operation):

@@ -153,7 +153,10 @@ def _identities_on_wires(
 
 @qml.transform  # type: ignore[untyped-decorator]
 def _expand_shadows(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:
-    """One tape for each entry of a batch, where PennyLane's classical shadows take no batch."""
+    """One tape for each entry of a batch, where PennyLane's classical shadows take no batch.
+
+    See https://github.com/PennyLaneAI/pennylane/issues/6301.
+    """
     if any(isinstance(m, ClassicalShadowMP | ShadowExpvalMP) for m in tape.measurements):
         batch, combine = broadcast_expand(tape)
         return batch, combine
