@@ -26,7 +26,7 @@ from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution import Report, make_report, plan_run, question, run_plan
-from qrnn_circuits.execution.chart import draw_report
+from qrnn_circuits.execution.report_chart import draw_report
 from qrnn_circuits.tasks import Digits
 from qrnn_circuits.training import (
     RunConfig,

@@ -75,8 +75,8 @@ def report(
         from qrnn_circuits.atomic_files import write_atomically
         from qrnn_circuits.command_line.run_places import check_page, checkpoint_of
         from qrnn_circuits.execution import plan_run
-        from qrnn_circuits.execution.report_page import report_page
         from qrnn_circuits.execution.run_report import make_run_report, read_curves
+        from qrnn_circuits.execution.run_report_page import report_page
         from qrnn_circuits.tasks import Forecast
 
         chosen = checkpoint_of(folder) if checkpoint is None else checkpoint

@@ -144,7 +144,7 @@ def run(
 def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
     """Prints a report as a table, or as one JSON object, and draws its chart if there is a path."""
     from qrnn_circuits.execution.findings import find_faults
-    from qrnn_circuits.execution.table import accuracy_text, report_table
+    from qrnn_circuits.execution.report_table import accuracy_text, report_table
 
     clear()
     findings = find_faults(result)
@@ -160,8 +160,8 @@ def show_report(result: "Report", chart: Path | None, *, as_json: bool) -> None:
         if result.seconds is not None:
             console.print(f"wall time {result.seconds:.2f} s", highlight=False)
     if chart is not None:
-        from qrnn_circuits.execution.chart import draw_report
         from qrnn_circuits.execution.figure_files import write_figure
+        from qrnn_circuits.execution.report_chart import draw_report
 
         doing("drawing")
         with usage_errors():

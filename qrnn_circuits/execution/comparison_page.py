@@ -10,7 +10,7 @@ from qrnn_circuits.execution.comparison_words import (
     gate_rows,
     verdict_texts,
 )
-from qrnn_circuits.execution.report_page import TEMPLATES, picture
+from qrnn_circuits.execution.run_report_page import TEMPLATES, picture
 
 
 def comparison_page(comparison: Comparison) -> str:

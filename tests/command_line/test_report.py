@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from qrnn_circuits.command_line import app
-from qrnn_circuits.execution.report_page import TEMPLATES
+from qrnn_circuits.execution.run_report_page import TEMPLATES
 from tests.running import TRAIN
 
 Qrnn = Callable[..., Result]

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from qrnn_circuits.circuits import Postselect
 from qrnn_circuits.execution import Plan, PlannedCircuit, Report, make_report
-from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.execution.distance import expected_distance
 from qrnn_circuits.execution.report import CircuitReport
-from qrnn_circuits.execution.table import accuracy_text, report_table
+from qrnn_circuits.execution.report_chart import draw_report
+from qrnn_circuits.execution.report_table import accuracy_text, report_table
 
 MakePlan = Callable[..., Plan]
 

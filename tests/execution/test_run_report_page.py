@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from qrnn_circuits.execution.curve_chart import curve_figure
-from qrnn_circuits.execution.report_page import picture
+from qrnn_circuits.execution.run_report_page import picture
 
 
 def test_a_picture_is_a_vector_graphic_in_its_address() -> None:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 import qrnn_circuits
 from qrnn_circuits.circuits.draw import draw_step
-from qrnn_circuits.execution.chart import draw_report
 from qrnn_circuits.execution.curve_chart import curve_figure
 from qrnn_circuits.execution.figure_files import figure_bytes
 from qrnn_circuits.execution.forecast_chart import forecast_figure
@@ -25,8 +24,9 @@ from qrnn_circuits.execution.inspection_rows import (
 from qrnn_circuits.execution.plan import symbol_name
 from qrnn_circuits.execution.remedies import leaving_out_pruned
 from qrnn_circuits.execution.report import CircuitReport, Report
+from qrnn_circuits.execution.report_chart import draw_report
+from qrnn_circuits.execution.report_table import accuracy_text
 from qrnn_circuits.execution.run_report import Example, RunReport, is_pruned
-from qrnn_circuits.execution.table import accuracy_text
 from qrnn_circuits.training import Evaluation, ForecastEvaluation
 
 # Of a sequence's inputs and of a distribution no more are shown.
