@@ -24,17 +24,19 @@ ANGLES = (0.3, -0.3, 1.0, 1.9, 2.5, 4.0, 7.0, -4.0, 0.0, np.pi)
 
 
 def circuit(angle: float) -> object:
-    qml.RX(0.4, 0)
-    qml.RX(0.9, 1)
+    # Its probabilities tell angles from their opposites and from those of half a turn more.
+    qml.RY(1.5, 0)
+    qml.RY(0.8, 1)
     qml.IsingZZ(angle, [0, 1])
-    qml.RX(0.3, 0)
+    qml.RX(1.5, 0)
     value = qml.measure(0)
     qml.cond(value, qml.IsingXX)(2 * angle, [1, 2])
+    qml.RX(1.5, 2)
     return qml.probs(wires=[0, 1, 2])
 
 
 def test_every_angle_is_one_that_chips_take_and_the_circuit_the_same(path: Path) -> None:
-    tapes = [tape_of(partial(circuit, angle), 20_000) for angle in ANGLES]
+    tapes = [tape_of(partial(circuit, angle), 4_000) for angle in ANGLES]
     backend = FakeFractionalBackend()
     chip = RuntimeChip(backend, backend.target, True, 1)
     pubs = bundle(programs(tapes), lambda program: chip.transpile(program.circuit))
@@ -47,4 +49,4 @@ def test_every_angle_is_one_that_chips_take_and_the_circuit_the_same(path: Path)
     device = IBMDevice(backend=backend, noise=False, seed=1, jobs=path, optimization_level=1)
     exact = qml.execute([tape.copy(shots=None) for tape in tapes], qml.device("default.qubit"))
     for found, expected in zip(device.fetch(device.submit(tapes)), exact, strict=True):
-        np.testing.assert_allclose(found, expected, atol=0.02)
+        np.testing.assert_allclose(found, expected, atol=0.04)
