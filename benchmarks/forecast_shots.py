@@ -3,7 +3,7 @@
 Trains a small QRNN layer on the Henon map, two points in a window, and runs its forecasts of some
 test windows on qrnn.aer: exactly, with shots, and with shots under a chip's noise. A shot reads all
 lane wires of a window's last step at once, and nothing is postselected. A chip's noise shrinks what
-it returns, which a linear read-out can undo: another one is fitted by ridge regression to training
+it returns, which a linear readout can undo: another one is fitted by ridge regression to training
 windows that have run there with as many shots. Prints Markdown and draws the errors; a law of
 1/shots is drawn through the last point without noise.
 
@@ -40,7 +40,7 @@ def returned(run: Any, batch: SeriesBatch, device: Any, shots: int | None = None
 
 
 def error(run: Any, values: torch.Tensor, batch: SeriesBatch) -> float:  # noqa: ANN401
-    """The mean squared error of the trained read-out of such values."""
+    """The mean squared error of the trained readout of such values."""
     with torch.no_grad():
         return float((run.model.head(values) - batch.targets).square().mean())
 
@@ -48,7 +48,7 @@ def error(run: Any, values: torch.Tensor, batch: SeriesBatch) -> float:  # noqa:
 def refitted_error(
     fitted: tuple[torch.Tensor, SeriesBatch], values: torch.Tensor, batch: SeriesBatch
 ) -> float:
-    """The mean squared error of a read-out that is fitted to other values and their targets."""
+    """The mean squared error of a readout that is fitted to other values and their targets."""
     from sklearn.linear_model import RidgeCV
 
     ridge = RidgeCV(alphas=[10.0**power for power in range(-6, 2)])

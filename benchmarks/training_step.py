@@ -124,7 +124,7 @@ def plain_work(*, workspace: int, lane: int, stages: int, batch: int, steps: int
     - The states are written forward and read backward; so are their gradients, which the operators'
       gradients need: four passes over ``B * T * N`` entries.
 
-    The polynomials' tables, the read-out and the optimiser are left out: they are small beside it.
+    The polynomials' tables, the readout and the optimiser are left out: they are small beside it.
 
     Args:
         workspace: Number W of workspace wires.

@@ -176,7 +176,7 @@ def main() -> None:
         "Three small networks learn exactly, on this computer, and then answer as circuits: what "
         "one measurement (a shot) says, and what most of them say."
     )
-    console.rule("Handwritten digits 0 and 1, 64 pixels, two bits a step, one read-out")
+    console.rule("Handwritten digits 0 and 1, 64 pixels, two bits a step, one readout")
     run = train("digits", out / "digits", console, data="embedded")
     with console.status(f"running {SHOWN_DIGITS} test sequences on qrnn.aer"):
         report = answers(run, sequences=SHOWN_DIGITS)

@@ -156,7 +156,7 @@ class _GateTables(torch.autograd.Function):
 
 @constant
 def _readout_rows(lane: int, neurons: int, cells: int, device: torch.device) -> Tensor:
-    """The rows of the blocks, ``(2 * N * E * 2**(I-1), 2**W)``, whose product is the read-out.
+    """The rows of the blocks, ``(2 * N * E * 2**(I-1), 2**W)``, whose product is the readout.
 
     Returns:
         For each lane wire, each of E cells and each outcome, shape ``(I * E * 2**I,)``.

@@ -10,7 +10,7 @@ class SavedOptions(nn.Module):
     """A module of which a ``state_dict`` tells the options without which parameters mean nothing.
 
     Parameters of other options often have the same shapes: those of another order, basis or
-    read-out. The options are kept where PyTorch keeps the versions of modules, beside the
+    readout. The options are kept where PyTorch keeps the versions of modules, beside the
     parameters and not among them: a ``state_dict`` holds tensors alone, and ``torch.save`` keeps
     both. A plain copy, ``dict(state_dict)``, tells of no options and is loaded anywhere.
 

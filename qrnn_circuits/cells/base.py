@@ -81,7 +81,7 @@ class Cell(SavedOptions, RestrictedModule, ABC):
 
     @abstractmethod
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Runs one step up to the read-out.
+        """Runs one step up to the readout.
 
         Args:
             inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.

@@ -225,7 +225,7 @@ class FeatureQRNNCell(NeuronCell):
         return LaneBlocks(cos / scales, sin / scales, scales.double().log().sum())
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Runs one step up to the read-out.
+        """Runs one step up to the readout.
 
         Args:
             inputs: Features, shape ``(B, F)``.

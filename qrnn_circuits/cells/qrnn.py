@@ -1,4 +1,4 @@
-"""The QRNN cell: one step of the recurrent network, from an input symbol to a read-out lane."""
+"""The QRNN cell: one step of the recurrent network, from an input symbol to a readout lane."""
 
 from collections.abc import Sequence
 
@@ -158,7 +158,7 @@ class QRNNCell(NeuronCell):
         return StepGates(stages, tables.readout, tables.scales)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Runs one step up to the read-out.
+        """Runs one step up to the readout.
 
         Args:
             inputs: Symbols, int64, shape ``(B,)``.

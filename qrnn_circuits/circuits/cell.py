@@ -179,7 +179,7 @@ def neuron_operation(
 def condition_lane(
     cell: Cell, outcome: int | None, *, reset: bool = True
 ) -> list[qml.ops.MeasurementValue]:
-    """Queues the read-out of the lane and resets it to 0.
+    """Queues the readout of the lane and resets it to 0.
 
     Args:
         cell: The cell.

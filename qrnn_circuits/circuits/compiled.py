@@ -89,7 +89,7 @@ class CompiledCircuit:
         return qml.tape.QuantumScript(operations, measurements)
 
     def staged_operations(self) -> list[StagedOperation]:
-        """The operations, each with its step, stage and neuron, up to the last step's read-out."""
+        """The operations, each with its step, stage and neuron, up to the last step's readout."""
         return self._operations_of(self.model.cell)
 
     def distribution_bounds(self) -> tuple[float, ...]:

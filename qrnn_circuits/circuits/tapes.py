@@ -24,7 +24,7 @@ def wires_read(readout: Readout, hidden_size: int) -> int:
         hidden_size: Number of values.
 
     Raises:
-        ValueError: If the read-out is not known, or cannot have as many values.
+        ValueError: If the readout is not known, or cannot have as many values.
     """
     check_choice("readout", readout, get_args(Readout))
     if readout == "expectations":

@@ -22,7 +22,7 @@ def memory_capacity(
     penalty: float = 1e-8,
     significance: float = 1e-4,
 ) -> Values:
-    """How well linear read-outs tell the input of each delay (Jaeger 2001).
+    """How well linear readouts tell the input of each delay (Jaeger 2001).
 
     The sum is the short-term memory capacity: the number of past inputs that features hold, the
     present one among them.
@@ -69,7 +69,7 @@ def information_processing_capacity(
     penalty: float = 1e-8,
     significance: float = 1e-4,
 ) -> dict[tuple[int, ...], float]:
-    """How well linear read-outs tell polynomials of past inputs (Dambre et al. 2012).
+    """How well linear readouts tell polynomials of past inputs (Dambre et al. 2012).
 
     The polynomials are products of Legendre polynomials of inputs at different delays, which are
     orthogonal, so that the sum of all capacities is at most the number of features that are

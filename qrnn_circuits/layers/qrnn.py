@@ -181,7 +181,7 @@ class QRNNLayer(RecurrentLayer):
         return 1 << self._cell.workspace
 
     def sizes(self) -> dict[str, int | str]:
-        """Those of every layer, and the read-out."""
+        """Those of every layer, and the readout."""
         return super().sizes() | {"readout": self.readout}
 
     @property

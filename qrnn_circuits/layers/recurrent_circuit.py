@@ -153,7 +153,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
         return int(4**self.memory)
 
     def sizes(self) -> dict[str, int | str]:
-        """Those of every layer, and of the register and its read-out."""
+        """Those of every layer, and of the register and its readout."""
         return super().sizes() | {
             "memory": self.memory,
             "depth": self.depth,

@@ -1,4 +1,4 @@
-"""Quantum reservoirs: frozen recurrent layers whose outputs a linear read-out takes in."""
+"""Quantum reservoirs: frozen recurrent layers whose outputs a linear readout takes in."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -29,7 +29,7 @@ _MOST_WINDOWS = 256
 
 
 class QuantumReservoir(nn.Module):
-    """A fixed random recurrent cell, driven by real inputs, with a read-out by ridge regression.
+    """A fixed random recurrent cell, driven by real inputs, with a readout by ridge regression.
 
     The quantum reservoir of Chen et al. (arXiv:2211.02612), of any :class:`RecurrentLayer`. Its
     parameters are frozen: what the layer returns at each step are the features of a linear
@@ -39,7 +39,7 @@ class QuantumReservoir(nn.Module):
     reset in part at each step; feed it small inputs, of 0 to about 0.1, to have it remember long.
 
     A series of T steps is an array or a tensor ``(T, F)``, a batch of them is ``(B, T, F)``, or a
-    list of series, whose lengths may differ. As a module, it is the layer, without the read-out.
+    list of series, whose lengths may differ. As a module, it is the layer, without the readout.
 
     Attributes:
         layer: The frozen layer.
@@ -135,7 +135,7 @@ class QuantumReservoir(nn.Module):
         self.reset()
 
     def on(self, device: "qml.devices.Device | str", *, shots: int | None = None) -> Self:
-        """The same reservoir, with the same read-out, run as circuits on a device.
+        """The same reservoir, with the same readout, run as circuits on a device.
 
         Its series begin anew: wash out the first predictions. What it fits stays its own.
 
@@ -169,7 +169,7 @@ class QuantumReservoir(nn.Module):
         return output
 
     def fit(self, inputs: Series, targets: Series, *, washout: int = 0) -> Self:
-        """Fits the read-out to series that begin anew; later ones go on where they end.
+        """Fits the readout to series that begin anew; later ones go on where they end.
 
         Args:
             inputs: One series, a batch or a list.
@@ -207,7 +207,7 @@ class QuantumReservoir(nn.Module):
         return self
 
     def predict(self, inputs: Series) -> Values | list[Values]:
-        """What the read-out tells of each step of series, which go on where the last ones ended.
+        """What the readout tells of each step of series, which go on where the last ones ended.
 
         Args:
             inputs: As many series as before, or any number after :meth:`reset`.

@@ -34,7 +34,7 @@ SECONDS: Mapping[str, float] = {
     "state sequence step": 5.7e-7,
     "state step gate": 4.3e-5,
     "state step gate entry": 3.2e-9,
-    "state read-out entry": 3e-9,
+    "state readout entry": 3e-9,
 }
 
 

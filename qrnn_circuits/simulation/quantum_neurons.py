@@ -38,7 +38,7 @@ MOST_ORDER_IN_FLOAT32 = 5
 
 
 class NeuronSimulation(Simulation):
-    """What both ways share: tables of all gates, from which a step's read-out comes."""
+    """What both ways share: tables of all gates, from which a step's readout comes."""
 
     cell: QRNNCell
 

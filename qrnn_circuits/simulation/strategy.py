@@ -94,7 +94,7 @@ def state_counts(*, stages: int, symbols: int, workspace: int, batch: int, steps
         "state sequence step": batch * steps,
         "state step gate": steps * gates * groups,
         "state step gate entry": steps * gates * batch * size,
-        "state read-out entry": steps * batch * size * symbols,
+        "state readout entry": steps * batch * size * symbols,
     }
 
 

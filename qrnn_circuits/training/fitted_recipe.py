@@ -15,7 +15,7 @@ _FOR_ONE_OPTIMIZER = ("learning_rate", "readout_learning_rate", "decay")
 def fitted_recipe(task: str, given: Mapping[str, Any], recipe: str | None = None) -> dict[str, Any]:
     """The settings of a recipe that are for a run of which some settings are given.
 
-    The recipe's learning rates go with its optimizer, that of the read-out with the other, and
+    The recipe's learning rates go with its optimizer, that of the readout with the other, and
     settings that the cell has no use for are left out, as are the spreads of biases and weights
     where either the recipe's neurons or those of the run are of order 0, and pruning where it is
     not for the neurons. Neurons of order 0 are unitary. A layer of which each value is a wire has a

@@ -24,7 +24,7 @@ def build_optimizer(config: RunConfig, model: RecurrentNetwork | Forecaster) -> 
 
     Raises:
         ValueError: If nothing is trained, or if ``readout_learning_rate`` is set for a cell that
-            tells no parameters of its read-out apart.
+            tells no parameters of its readout apart.
     """
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LABELS: list[tuple[Hashable, ...]] = [(0, 1, 2), (2, 0, 1), (4, 1, 7), ("b", "a", "c"), (1, "a", 0)]
 NOISY = {"PauliX": "x", "Identity": "id", "RY": "ry"}
-# All gates that circuits and their read-out have, so that none is written in noisy ones.
+# All gates that circuits and their readout have, so that none is written in noisy ones.
 BASIS = ["id", "x", "y", "z", "h", "s", "sdg", "rx", "ry", "rz", "cx", "cz", "swap"]
 
 

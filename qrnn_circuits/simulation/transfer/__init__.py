@@ -2,7 +2,7 @@
 
 The words that the modules share, in the order in which a batch meets them:
 
-- *Operator*: the transfer operator of an input symbol, or a product of several with the read-outs
+- *Operator*: the transfer operator of an input symbol, or a product of several with the readouts
   between them, which takes several steps at once.
 - *Time index* j, from 0 to J: how many operators a sequence has been through. Its state at time
   index 0 is the one to start from, at j the one after j operators. Where no operator is a product,

@@ -1,7 +1,7 @@
 """The operators that a batch asks for, as one differentiable function.
 
 They are the transfer operators of the input symbols, then products of several steps, each scaled to
-a largest entry of 1; or these, each with the read-out of the outcome before it.
+a largest entry of 1; or these, each with the readout of the outcome before it.
 """
 
 from typing import Any, NamedTuple

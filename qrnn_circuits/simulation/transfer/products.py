@@ -77,7 +77,7 @@ def operator_sequences(
     Args:
         inputs: Input symbols, shape ``(B, T)``.
         outcomes: The outcome that each step is conditioned on, of the shape of ``inputs``.
-        read: The steps whose state before the read-out is needed, of that shape; the last one is
+        read: The steps whose state before the readout is needed, of that shape; the last one is
             among them in every row.
         symbols: Number of input symbols, ``2**I``.
         worth: Takes how often each of several products would be applied, and at how many time

@@ -100,7 +100,7 @@ class Propagation(ABC):
 
     @abstractmethod
     def gradients(self) -> tuple[Tensor, Tensor | None]:
-        """The gradients of the operators, and of the read-out if it is applied here."""
+        """The gradients of the operators, and of the readout if it is applied here."""
 
 
 class RowPropagation(Propagation):
@@ -110,7 +110,7 @@ class RowPropagation(Propagation):
         """Keeps the operators.
 
         Args:
-            operators: With the read-out of the outcome before them, shape ``(n, 2**W, 2**W)``.
+            operators: With the readout of the outcome before them, shape ``(n, 2**W, 2**W)``.
             buckets: The rows of each operator.
         """
         super().__init__(buckets.widths)
@@ -220,7 +220,7 @@ class OperatorPropagation(Propagation):
         self._buckets = buckets
 
     def _read_out(self, time: int) -> tuple[Tensor, Tensor]:
-        """The states that meet an operator, and the read-out that they are multiplied by."""
+        """The states that meet an operator, and the readout that they are multiplied by."""
         states = self.by_time[time - self.first][: self._buckets.active[time]]
         return states, self._readout.index_select(0, self._buckets.outcomes[time])
 

@@ -1,6 +1,6 @@
-"""What the read-out makes of states: the weights of all outcomes, and gradients of these.
+"""What the readout makes of states: the weights of all outcomes, and gradients of these.
 
-The rows of a batch may belong to several cells, each with a read-out of its own. The states of each
+The rows of a batch may belong to several cells, each with a readout of its own. The states of each
 cell are then gathered, so that they are read in one product for each cell, all of equal size.
 """
 
@@ -63,7 +63,7 @@ class Reading(ABC):
 
 
 class SharedReading(Reading):
-    """One read-out for all states."""
+    """One readout for all states."""
 
     def weights(self, states: Tensor, begin: int) -> Tensor:
         """See :class:`Reading`."""
@@ -76,10 +76,10 @@ class SharedReading(Reading):
 
 
 class OwnReading(Reading):
-    """A read-out for each cell."""
+    """A readout for each cell."""
 
     def __init__(self, readout: Tensor, owners: Owners) -> None:
-        """Keeps the read-outs.
+        """Keeps the readouts.
 
         Args:
             readout: Those of all cells one after another, shape ``(E * 2**I, 2**W)``; what follows

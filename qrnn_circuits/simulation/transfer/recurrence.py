@@ -167,7 +167,7 @@ class _Run:
     def backward(
         self, weights: Tensor | None, final: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Gradients of the operators, the read-out and the state of time index 0."""
+        """Gradients of the operators, the readout and the state of time index 0."""
         self.propagation.start_backward()
         reader = reading(self.readout, self.owners)
         gradient = self.readout.new_zeros(self.buckets.widths[-1], self.size)

@@ -26,7 +26,7 @@ class ConditionedRun(NamedTuple):
             first within a step, if all steps were asked for.
         rows: The sequence of each such step, shape ``(R,)``.
         steps: Its number in the sequence, shape ``(R,)``.
-        final: States after the last step and before its read-out, scaled to a largest amplitude of
+        final: States after the last step and before its readout, scaled to a largest amplitude of
             1, shape ``(B, 2**W)``, if all steps were asked for.
         log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
         least: The smallest largest amplitude that any state had on the way, shape ``()``.

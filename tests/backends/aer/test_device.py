@@ -106,7 +106,7 @@ def test_values_and_observables_come_from_the_same_shots() -> None:
         (Postselect(), {"workspace": 1, "stages": 0}),
         (Multiplexed(), {"workspace": 2, "stages": 1}),
         (Amplified(7), {"workspace": 1, "stages": 0}),
-        # The input neuron's control is in a basis state, and the read-out is diagonal in that of
+        # The input neuron's control is in a basis state, and the readout is diagonal in that of
         # the output neuron.
         (RepeatUntilSuccess(8), {"workspace": 1, "stages": 0}),
     ],

@@ -65,7 +65,7 @@ def test_aer_keeps_the_predicted_share_of_postselected_shots(
         (Postselect(), {"workspace": 2, "stages": 1, "order": 0}),
         (Multiplexed(), {"workspace": 2, "stages": 1, "order": 2}),
         (Amplified(7), {"workspace": 1, "stages": 1, "order": 1}),
-        # The input neuron's control is in a basis state, and the read-out is diagonal in that of
+        # The input neuron's control is in a basis state, and the readout is diagonal in that of
         # the output neuron. At most 2**-10 of the weight fails every attempt.
         (RepeatUntilSuccess(10), {"workspace": 1, "stages": 0, "order": 1}),
     ],

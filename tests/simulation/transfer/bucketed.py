@@ -72,7 +72,7 @@ def bucketed(
 
 
 def operators_of_buckets(batch: BucketedBatch, operators: Tensor, readout: Tensor) -> Tensor:
-    """The operators as the buckets take them: with the read-outs before them, if any."""
+    """The operators as the buckets take them: with the readouts before them, if any."""
     which, before = (torch.from_numpy(array) for array in batch.pairs)
     readout = torch.cat((readout, torch.ones_like(readout[:1])))
     return operators[which] * readout[before].unsqueeze(1)

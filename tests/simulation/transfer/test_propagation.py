@@ -73,7 +73,7 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
         assert torch.allclose(product, (gradients[time + 1] * after[time]).sum())
     run.collect(0, len(after))
 
-    # Linear in the operators, and in each read-out: their gradients give any change exactly.
+    # Linear in the operators, and in each readout: their gradients give any change exactly.
     changes = random(*shape, seed=seed + 2)
     to_operators, to_readout = run.gradients()
     assert torch.allclose(

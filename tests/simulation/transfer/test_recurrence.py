@@ -27,7 +27,7 @@ SIZE = 4
 
 
 def variables(batch: BucketedBatch, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Operators, amplitudes of the read-out and states to start from."""
+    """Operators, amplitudes of the readout and states to start from."""
     generator = torch.Generator().manual_seed(seed)
     rows = len(batch.sequences.lengths)
     operators, readout, state = (
