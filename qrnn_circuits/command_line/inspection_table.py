@@ -1,6 +1,9 @@
 """Inspections as tables for a terminal."""
 
-from rich.console import RenderableType
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
@@ -15,6 +18,8 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_title,
 )
 
+_UNBOUNDED = 10_000
+
 
 def inspection_tables(inspection: Inspection) -> list[RenderableType]:
     """The realisations side by side with what must be known to read them, then their stages."""
@@ -22,21 +27,33 @@ def inspection_tables(inspection: Inspection) -> list[RenderableType]:
     stages = [stage_table(entry) for entry in inspection.realisations]
     # As wide as the terminal, where a title or caption would be as narrow as the table.
     title = plain(inspection_title(inspection), "table.title")
-    return [title, realisation_table(inspection), *notes, *stages]
+    return [title, RealisationTable(inspection), *notes, *stages]
 
 
-def realisation_table(inspection: Inspection) -> Table:
+class RealisationTable:
     """One column for each realisation; counts before and, with a target, after transpilation."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("", overflow="fold")
-    for name in column_names(inspection):
-        # Tables break lines at blanks alone, and elsewhere in the middle of words.
-        table.add_column(plain(name.replace("_", "_\n")), justify="right", overflow="fold")
-    for name, texts in count_rows(inspection):
-        table.add_row(name, *texts)
-    for name, texts in estimate_rows(inspection):
-        table.add_row(name, *texts)
-    return table
+
+    def __init__(self, inspection: Inspection) -> None:
+        """Takes what is shown."""
+        self._inspection = inspection
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Breaks names at their underscores where they do not fit side by side."""
+        names = column_names(self._inspection)
+        table = self._table(names)
+        unbounded = options.update(max_width=_UNBOUNDED)
+        if Measurement.get(console, unbounded, table).maximum > options.max_width:
+            table = self._table([name.replace("_", "_\n") for name in names])
+        yield table
+
+    def _table(self, names: Sequence[str]) -> Table:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("", overflow="fold")
+        for name in names:
+            table.add_column(plain(name), justify="right", overflow="fold")
+        for name, texts in (*count_rows(self._inspection), *estimate_rows(self._inspection)):
+            table.add_row(name, *texts)
+        return table
 
 
 def stage_table(entry: RealisationInspection) -> Table:
