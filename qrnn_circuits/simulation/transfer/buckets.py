@@ -16,7 +16,7 @@ from qrnn_circuits.simulation.transfer.products import ENDED, Integers, Operator
 
 # Up to so many rows, one padded product is faster than one for each operator, however much of it
 # is padding: without it a training step of memorise or XOR takes 2 to 5 % longer.
-_FEW_ROWS = 2**12
+_FEW_ROWS = 2**13
 
 
 @dataclass(frozen=True)
