@@ -13,23 +13,23 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from scipy.sparse import eye_array, issparse
 
+from qrnn_circuits.circuits.unitary import numbers
 from qrnn_circuits.tracing import is_traced
 
 
 def _expanded(
-    matrix: Any,  # noqa: ANN401
+    mat: Any,  # noqa: ANN401
     wires: Sequence[Any] | int,
     wire_order: Sequence[Any] | None = None,
-    **options: str,
+    sparse_format: str = "csr",
 ) -> Any:  # noqa: ANN401
     """A number times the identity where it is of no wires; PennyLane has the number alone."""
     if wire_order is None or isinstance(wires, int) or len(wires):
-        return _given_expand(matrix, wires, wire_order, **options)
-    if issparse(matrix):
-        whole = matrix[0, 0] * eye_array(2 ** len(wire_order))
-        return whole.asformat(options.get("sparse_format", "csr"))
-    identity = qml.math.eye(2 ** len(wire_order), like=qml.math.get_interface(matrix))
-    return matrix * qml.math.cast_like(identity, matrix)
+        return _given_expand(mat, wires, wire_order, sparse_format)
+    if issparse(mat):
+        return (mat[0, 0] * eye_array(2 ** len(wire_order))).asformat(sparse_format)
+    identity = qml.math.eye(2 ** len(wire_order), like=qml.math.get_interface(mat))
+    return mat * qml.math.cast_like(identity, mat)
 
 
 # Here PennyLane's functions of matrices look for it.
@@ -74,14 +74,19 @@ def _eigendecomposition(composite: CompositeOp) -> dict[str, TensorLike]:
     return found
 
 
+# Of entries that may be in single precision, relative to the largest; and of some that cancel.
+_HERMITIAN, _ROUNDING = 1e-5, 1e-12
+
+
 def _phase(matrix: TensorLike) -> complex | None:
     """What a matrix is Hermitian but for, if that is 1 or i."""
     if is_traced():
         # Transforms of PyTorch hide the numbers.
         return None
-    adjoint = qml.math.conj(qml.math.T(matrix))
+    entries = numbers(matrix)
+    adjoint = entries.conj().swapaxes(-1, -2)
     for phase in (1.0, 1j):
-        if qml.math.allclose(matrix, phase**2 * adjoint):
+        if abs(entries - phase**2 * adjoint).max() <= _HERMITIAN * abs(entries).max() + _ROUNDING:
             return phase
     return None
 

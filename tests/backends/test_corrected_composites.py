@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pennylane.tape import QuantumScript
 from scipy.linalg import sqrtm
+from scipy.sparse import csr_array
 
 pytest.importorskip("qiskit_aer")
 
@@ -208,3 +209,27 @@ def test_numbers_in_sums_and_products_are_multiples_of_the_identity() -> None:
     batch = qml.prod(qml.GlobalPhase(np.array([0.3, 0.4])), qml.H(0), qml.S(0))
     both = [np.exp(-1j * phase) * H @ np.diag([1, 1j]) for phase in (0.3, 0.4)]
     assert qml.matrix(batch) == pytest.approx(np.array(both))
+
+
+@pytest.mark.parametrize("wires", [[], [0]])
+def test_matrices_are_expanded_by_the_arguments_of_pennylane(wires: list[int]) -> None:
+    qml.device("qrnn.torch")
+    matrix = csr_array(H if wires else np.array([[2.0]]))
+    expected = kron(H, ID) if wires else 2 * np.eye(4)
+    for found in (
+        qml.math.expand_matrix(matrix, wires, [0, 1], "csc"),
+        qml.math.expand_matrix(mat=matrix, wires=wires, wire_order=[0, 1], sparse_format="csc"),
+    ):
+        assert found.format == "csc"
+        assert found.toarray() == pytest.approx(expected)
+
+
+def test_eigenvalues_of_small_products_and_of_batches_are_those_of_their_matrices() -> None:
+    qml.device("qrnn.torch")
+    # No multiple of a Hermitian matrix.
+    small = qml.prod(1e-9 * (qml.H(0) + qml.S(0)), qml.T(0))
+    batch = qml.prod(qml.RX(np.array([0.1, 0.2, 0.3]), 0), qml.RY(0.3, 0))
+    for product in (small, batch):
+        found = np.sort_complex(product.eigendecomposition["eigval"])
+        expected = np.sort_complex(np.linalg.eigvals(product.matrix()))
+        assert np.allclose(found, expected, rtol=1e-9, atol=0)
