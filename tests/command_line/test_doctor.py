@@ -13,8 +13,14 @@ import pennylane as qml
 import pytest
 from typer.testing import Result
 
+from qrnn_backends.mitigation import _mitigations
+from qrnn_circuits.cells import CELLS
+from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.command_line import diagnosis
+from qrnn_circuits.forecaster import LAYERS
 from qrnn_circuits.job_store import JobRecord, JobStore
+from qrnn_circuits.reproduction.measurements import MEASUREMENTS
+from qrnn_circuits.tasks import TASKS
 
 Qrnn = Callable[..., Result]
 
@@ -233,3 +239,8 @@ def test_loading_a_broken_device_is_a_problem(qrnn: Qrnn, monkeypatch: pytest.Mo
     (problem,) = problems(result)
     assert "qrnn.aer, does not load (OSError: libgomp is not there at all)" in problem
     assert 'pip install --force-reinstall "qrnn-circuits[qiskit]"' in problem
+
+
+def test_the_doctor_looks_for_plug_ins_of_every_registry() -> None:
+    registries = (TASKS, CELLS, LAYERS, REALISATIONS, MEASUREMENTS, _mitigations)
+    assert {*diagnosis._PLUG_INS} == {registry.group for registry in registries}

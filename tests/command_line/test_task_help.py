@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 from typer.testing import Result
 
+from qrnn_circuits.command_line.task_help import _WORDS_OF_OTHERS
 from qrnn_circuits.settings.built_in_tasks import BUILT_IN_TASKS
 from qrnn_circuits.training import RunConfig
 
@@ -81,15 +82,19 @@ def test_a_task_that_there_is_not_is_refused_with_close_names(qrnn: Qrnn) -> Non
 
 @pytest.mark.parametrize(
     ("word", "option"),
-    [("--lr", "--learning-rate"), ("--epochs", "--steps"), ("--learning_rate", "--learning-rate")],
+    [
+        *((word.replace("_", "-"), option) for word, option in _WORDS_OF_OTHERS.items()),
+        ("learning_rate", "learning_rate"),
+    ],
 )
 def test_an_option_of_another_package_is_answered_by_the_one_that_is_meant(
     qrnn: Qrnn, word: str, option: str
 ) -> None:
-    result = qrnn("train", "xor", word, "3", "--out", "run")
+    result = qrnn("train", "xor", f"--{word}", "3", "--out", "run")
     assert result.exit_code == 2
-    assert f"No such option: {word}" in result.stderr
-    assert option in result.stderr.split()[-3]
+    told = " ".join(result.stderr.replace("│", " ").split())
+    meant = option.replace("_", "-")
+    assert f"No such option: --{word} (Possible options: --{meant})" in told
 
 
 @pytest.mark.parametrize(
