@@ -141,7 +141,7 @@ def test_amplified_cells_are_near_the_fast_path_of_unitary_semantics(
     assert (circuit - fast).abs().max() < 8 * Amplified(length).error(order)
 
 
-def test_cells_that_repeat_tend_to_the_fast_path_where_only_read_outs_are_superposed(
+def test_cells_that_repeat_tend_to_the_fast_path_where_only_readouts_are_superposed(
     make_model: Callable[..., QRNN],
 ) -> None:
     model = make_model(

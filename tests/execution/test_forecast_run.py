@@ -44,7 +44,7 @@ def test_without_shots_every_cell_forecasts_on_default_qubit_what_it_does_exactl
     torch.testing.assert_close(report.forecasts[2], truth, atol=1e-12, rtol=0)
 
 
-def test_with_shots_forecasts_are_off_by_what_the_read_out_makes_of_shot_noise() -> None:
+def test_with_shots_forecasts_are_off_by_what_the_readout_makes_of_shot_noise() -> None:
     run = untrained("qrnn")
     shots = 1000
     report = run_forecast(

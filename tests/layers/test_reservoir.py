@@ -146,7 +146,7 @@ def test_several_series_are_fitted_as_their_steps_are_without_washouts() -> None
         assert np.allclose(found, expected.predict(rows), rtol=0, atol=1e-12)
 
 
-def test_a_read_out_of_products_tells_products() -> None:
+def test_a_readout_of_products_tells_products() -> None:
     layer = RecurrentCircuitLayer(1, 3, staggered=True, dtype=torch.float64)
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -193,7 +193,7 @@ def test_an_exact_device_gives_the_same_features(window: int | None, make_layer:
     assert np.allclose(found, reservoir.transform(series), rtol=0, atol=1e-10)
 
 
-def test_a_fitted_read_out_goes_along_to_a_device() -> None:
+def test_a_fitted_readout_goes_along_to_a_device() -> None:
     series, targets = uniform(60, 1) / 10, uniform(60, seed=1)
     generator = torch.Generator().manual_seed(0)
     layer = RecurrentCircuitLayer(
@@ -343,7 +343,7 @@ def test_a_series_goes_on_where_the_layer_has_another_type(window: int | None) -
     assert np.allclose(found, expected, rtol=0, atol=1e-5)
 
 
-def test_loaded_parameters_leave_no_read_out_of_others() -> None:
+def test_loaded_parameters_leave_no_readout_of_others() -> None:
     reservoir = small().fit(uniform(5, 2), uniform(5))
     other = QuantumReservoir(QGRU(2, 3, dtype=torch.float64)).fit(uniform(5, 2), uniform(5))
     other.load_state_dict(reservoir.state_dict())

@@ -71,7 +71,7 @@ def dynamic(
     return queue
 
 
-def test_tapes_that_differ_in_angles_and_read_out_share_one_circuit() -> None:
+def test_tapes_that_differ_in_angles_and_readout_share_one_circuit() -> None:
     first, second, third = programs(
         [
             tape_of(dynamic(0.3), 10),
