@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from benchmarks.interleaved import interleaved_seconds
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits.training import Progress, RunConfig, Trainer
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.freed_memory import keep_freed_memory
@@ -116,7 +117,7 @@ def together(joint: JointSteps, trainers: list[Trainer], steps: int) -> None:
         joint.take(trainers, [trainer.begin_step(Progress()) for trainer in trainers])
 
 
-def compare(case: Case, data: str | None, seeds: int, turns: int) -> str:
+def compare(case: Case, data: str | None, seeds: int, turns: int) -> list[str]:
     """A row of the table."""
     config = configuration(case, data)
     with tempfile.TemporaryDirectory() as folder, deterministic(torch.device(config.device)):
@@ -140,7 +141,7 @@ def compare(case: Case, data: str | None, seeds: int, turns: int) -> str:
     alone, jointly = (statistics.median(seconds[way]) for way in ("alone", "together"))
     size = f"W {config.workspace}, {config.batch_size} sequences"
     each = [1000 * total / case.steps / seeds for total in (alone, jointly)]
-    return f"| {case.name} | {size} | {each[0]:.2f} | {each[1]:.2f} | {alone / jointly:.1f} |"
+    return [case.name, size, *(f"{spent:.2f}" for spent in each), f"{alone / jointly:.1f}"]
 
 
 def main() -> None:
@@ -154,11 +155,10 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()
     print(f"Milliseconds of a step of one seed, {options.seeds} seeds:\n")
-    print("| task | network | one after another | together | ratio |")
-    print("| --- | --- | ---: | ---: | ---: |")
+    print_head(["task", "network", "one after another", "together", "ratio"], texts=2)
     for case in CASES:
         if case.name in options.only and not (case.needs_data and options.data is None):
-            print(compare(case, options.data, options.seeds, options.turns), flush=True)
+            print_row(compare(case, options.data, options.seeds, options.turns))
 
 
 if __name__ == "__main__":

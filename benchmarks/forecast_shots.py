@@ -82,7 +82,7 @@ def main() -> None:
     rows: dict[str, list[float]] = {"qrnn.aer": [], noisy: [], f"{noisy}, fitted there": []}
     print_head(["shots", *rows, "seconds"])
     without = error(run, returned(run, batch, "qrnn.aer"), batch)
-    print(f"| exact | {without:.2e} | | | |", flush=True)
+    print_row(["exact", f"{without:.2e}", "", "", ""])
     quiet = qml.device("qrnn.aer", seed=1)
     chip = qml.device("qrnn.aer", noise=arguments.noise, seed=1)
     training = run.task.training().rows(slice(arguments.fitted))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.interleaved import interleaved_seconds
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QLSTM
 
 BATCH, WINDOW, HIDDEN = 64, 16, 8
@@ -83,8 +84,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     inputs = torch.randn(WINDOW, BATCH, 1)
-    print("| Qubits | QLSTM | default.qubit | ratio | lightning.qubit | ratio |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    print_head(["Qubits", "QLSTM", "default.qubit", "ratio", "lightning.qubit", "ratio"])
     for qubits in (4, 8):
         ours = QLSTM(1, HIDDEN, linear=True, qubits=qubits, depth=arguments.depth)
         ways = {"ours": partial(train, ours, inputs)}
@@ -94,11 +94,8 @@ def main() -> None:
         times = interleaved_seconds(ways, arguments.repeats, most=10)
         own, peer, slow = (statistics.median(times[way]) for way in ways)
         slow *= 4
-        print(
-            f"| {qubits} | {own:.3f} s | {peer:.2f} s | {peer / own:.0f} | {slow:.1f} s | "
-            f"{slow / own:.0f} |",
-            flush=True,
-        )
+        cells = [f"{own:.3f} s", f"{peer:.2f} s", f"{peer / own:.0f}"]
+        print_row([qubits, *cells, f"{slow:.1f} s", f"{slow / own:.0f}"])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import numpy as np
 import pennylane as qml
 import torch
 
+from benchmarks.tables import print_head, print_row
 from qrnn_circuits import QRNN, Initialisation
 from qrnn_circuits.cells.base import UNREAD
 from qrnn_circuits.circuits import compile_circuit, inspect_circuit
@@ -35,10 +36,8 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=8_000, help="of each circuit")
     options = parser.parse_args()
     device = qml.device("qrnn.aer", noise=options.chip, seed=1)
-    print(
-        "| order, W, degree, steps, seed | two-qubit gates | fidelity | share | exponent | rest |"
-    )
-    print("| --- | --- | --- | --- | --- | --- |")
+    setting = "order, W, degree, steps, seed"
+    print_head([setting, "two-qubit gates", "fidelity", "share", "exponent", "rest"])
     exponents = []
     for order, workspace, degree, steps in SIZES:
         for seed in SEEDS:
@@ -65,12 +64,15 @@ def main() -> None:
             found = circuit.qnode(device, shots=options.shots)()[0] - 1 / 2**LANE
             share = (found @ exact) / (exact @ exact)
             exponents.append(log(share) / log(fidelity))
-            print(
-                f"| {order}, {workspace}, {degree}, {steps}, {seed} "
-                f"| {entry.transpiled.two_qubit_gates} | {fidelity:.3f} | {share:.3f} "
-                f"| {exponents[-1]:.2f} | {np.abs(found - share * exact).max():.3f} |",
-                flush=True,
-            )
+            cells = [
+                f"{order}, {workspace}, {degree}, {steps}, {seed}",
+                f"{entry.transpiled.two_qubit_gates}",
+                f"{fidelity:.3f}",
+                f"{share:.3f}",
+                f"{exponents[-1]:.2f}",
+                f"{np.abs(found - share * exact).max():.3f}",
+            ]
+            print_row(cells)
     print(
         f"\nExponents from {min(exponents):.2f} to {max(exponents):.2f}, median "
         f"{median(exponents):.2f}."
