@@ -170,7 +170,7 @@ def test_walks_of_any_parities_meet_each_of_them_once(
 
 @pytest.mark.parametrize(
     ("controls", "degree"),
-    [*((m, d) for m in range(1, 6) for d in range(1, min(m, 4) + 1)), (6, 2), (7, 3), (9, 2)],
+    [(m, d) for m in range(1, 8) for d in range(1, min(m, 4) + 1)] + [(9, 2)],
 )
 def test_polynomial_walks_stay_between_the_lower_bound_and_the_multiplexer(
     controls: int, degree: int

@@ -76,10 +76,10 @@ def test_every_run_of_100_steps_has_the_numbers_of_a_run_of_its_own(
     tiny: Tiny, tmp_path: Path, settings: dict[str, object]
 ) -> None:
     config = tiny(dtype="float64", steps=100, validate_every=20, checkpoint_every=20, **settings)
-    seeds = range(2)
+    seeds = range(3)
     results = EnsembleTrainer.start(config, seeds, tmp_path / "together").run()
     train_alone(config, tmp_path / "alone", seeds)
-    assert [result.step for result in results] == [100, 100]
+    assert [result.step for result in results] == [100, 100, 100]
     assert_as_alone(tmp_path / "together", tmp_path / "alone", seeds)
 
 
@@ -98,7 +98,7 @@ def test_every_forecaster_of_100_steps_has_the_numbers_of_a_run_of_its_own(
         "task_options": {"series": "bessel", "points": 40},
     }
     config = RunConfig.resolve("forecast", settings, recipe="batches")
-    seeds = range(2)
+    seeds = range(3)
     EnsembleTrainer.start(config, seeds, tmp_path / "together").run()
     train_alone(config, tmp_path / "alone", seeds)
     assert_as_alone(tmp_path / "together", tmp_path / "alone", seeds)
@@ -129,7 +129,7 @@ def test_runs_retreat_and_try_again_each_by_itself(tiny: Tiny, tmp_path: Path) -
 
 
 def test_a_run_that_has_reached_its_aim_leaves_the_others(tiny: Tiny, tmp_path: Path) -> None:
-    config = tiny(dtype="float64", learning_rate=0.01, stop_loss=0.7, steps=60, validate_every=5)
+    config = tiny(dtype="float64", learning_rate=0.01, stop_loss=0.7, steps=60, validate_every=2)
     seeds = range(4)
     results = EnsembleTrainer.start(config, seeds, tmp_path / "together").run()
     train_alone(config, tmp_path / "alone", seeds)

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from qrnn_circuits.training import (
 from tests.conftest import qrnn_cell
 from tests.training.crashes import assert_crash_changes_nothing
 
-SmallDisk = Callable[[int], AbstractContextManager[None]]
 Tiny = Callable[..., RunConfig]
 
 
