@@ -30,7 +30,7 @@ from qrnn_circuits.simulation.strategy import (
     TransferEvolution,
     cheaper_strategy,
 )
-from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, run_conditioned
+from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, ConditionedRun, run_conditioned
 from qrnn_circuits.tracing import is_traced
 
 # Beyond, the amplitudes of some trained networks underflow within a single step.
@@ -196,14 +196,8 @@ class TransferSimulation(NeuronSimulation):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
     ) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
-        for scale_every in self._scale_every:
-            run = run_conditioned(
-                gates, inputs, outcomes, None, state, scale_every=scale_every, lengths=lengths
-            )
-            weights = run.weights.view(steps, batch, -1).transpose(0, 1)
-            reliable = is_reliable(run.least, conditioned_weights(weights, outcomes))
-            if reliable:
-                break
+        run, _, reliable = self._run(inputs, outcomes, None, state, lengths)
+        weights = run.weights.view(steps, batch, -1).transpose(0, 1)
         unread = outcomes == UNREAD
         last = outcomes[:, -1].clamp(min=0)
         if gates.cells > 1:
@@ -247,17 +241,30 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None,
     ) -> tuple[Tensor, Tensor, bool]:
         """As :meth:`read`, and whether no amplitude has left the range of the type."""
-        gates, state = self.gates, state.to(self.dtype)
+        run, positions, reliable = self._run(
+            inputs, outcomes, scored, state.to(self.dtype), lengths
+        )
+        return run.weights, positions, reliable
+
+    def _run(
+        self,
+        inputs: Tensor,
+        outcomes: Tensor,
+        read: Tensor | None,
+        state: Tensor,
+        lengths: Tensor | None,
+    ) -> tuple[ConditionedRun, Tensor, bool]:
+        """A run, the place in the batch of each step that it reads, and whether it is reliable."""
         for scale_every in self._scale_every:
             run = run_conditioned(
-                gates, inputs, outcomes, scored, state, scale_every=scale_every, lengths=lengths
+                self.gates, inputs, outcomes, read, state, scale_every=scale_every, lengths=lengths
             )
             positions = run.rows * inputs.shape[1] + run.steps
             kept = conditioned_weights(run.weights, outcomes.take(positions))
             reliable = is_reliable(run.least, kept)
             if reliable:
                 break
-        return run.weights, positions, reliable
+        return run, positions, reliable
 
 
 @simulation.register
