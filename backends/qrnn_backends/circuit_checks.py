@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pennylane as qml
 from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
-from pennylane.ops import Prod, SProd, Sum, SymbolicOp
+from pennylane.ops import Sum
 from pennylane.tape import QuantumScript
 from scipy.sparse import issparse
 
-from qrnn_circuits.circuits.unitary import is_unitary, matrix_of, numbers
+from qrnn_backends.hermitian import is_hermitian
+from qrnn_circuits.circuits.unitary import is_unitary, numbers
 from qrnn_circuits.tracing import is_traced
 
 # Of shots that are held at once: 8 GiB.
@@ -118,7 +118,7 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
         ValueError: If one, or a term of a sum, is not Hermitian.
     """
     for measurement in () if is_traced() else measurements:
-        if measurement.obs is not None and not _is_hermitian(measurement.obs):
+        if measurement.obs is not None and not is_hermitian(measurement.obs):
             observable = " ".join(str(measurement.obs).split())
             hint = ""
             if isinstance(measurement.obs, Sum):
@@ -127,42 +127,3 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
                     "qml.Hermitian(qml.matrix(observable), observable.wires)"
                 )
             raise ValueError(f"observables must be Hermitian, got {observable}{hint}")
-
-
-# Of entries that may be in single precision, relative to the largest.
-_HERMITIAN = 1e-5
-
-# Of entries that cancel, as in the commutator of observables that commute.
-_ROUNDING = 1e-12
-
-
-def _is_hermitian(observable: Operator) -> bool:
-    if observable.pauli_rep is not None:
-        return _are_real(observable.pauli_rep.values())
-    if isinstance(observable, Sum):
-        return all(map(_is_hermitian, observable.operands))
-    if isinstance(observable, Prod) and not observable.has_overlapping_wires:
-        return all(map(_is_hermitian, observable.operands))
-    if isinstance(observable, SProd) and _are_real([observable.scalar]):
-        return _is_hermitian(observable.base)
-    if isinstance(observable, qml.SparseHamiltonian):
-        return _is_self_adjoint(observable.sparse_matrix())
-    given = qml.Hermitian | qml.GlobalPhase | Prod | SymbolicOp
-    return not isinstance(observable, given) or _is_self_adjoint(matrix_of(observable))
-
-
-def _is_self_adjoint(matrices: Any) -> bool:  # noqa: ANN401
-    """Whether matrices, dense or sparse, are their own adjoints."""
-    adjoint = matrices.T if issparse(matrices) else matrices.swapaxes(-1, -2)
-    return _largest(matrices - adjoint.conj()) <= _HERMITIAN * _largest(matrices) + _ROUNDING
-
-
-def _are_real(values: Iterable[Any]) -> bool:
-    found = [numbers(value) for value in values]
-    # Those that cancel leave rounding.
-    largest = max(map(_largest, found), default=0.0)
-    return all(_largest(value.imag) <= _HERMITIAN * largest for value in found)
-
-
-def _largest(values: Any) -> float:  # noqa: ANN401
-    return float(np.abs(values.data if issparse(values) else values).max(initial=0))

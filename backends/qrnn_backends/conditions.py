@@ -40,7 +40,9 @@ def conditions_outside(tape: QuantumScript) -> tuple[QuantumScriptBatch, Postpro
     found = tape.copy(operations=operations)
     if tape.trainable_params:
         # What is adjoined has its parameters in another order.
-        found.trainable_params = qml.math.get_trainable_indices(found.get_parameters(False))
+        found.trainable_params = qml.math.get_trainable_indices(
+            found.get_parameters(trainable_only=False)
+        )
     return (found,), null_postprocessing
 
 

@@ -13,6 +13,7 @@ from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from scipy.sparse import eye_array, issparse
 
+from qrnn_backends.hermitian import is_self_adjoint
 from qrnn_circuits.circuits.unitary import numbers
 from qrnn_circuits.tracing import is_traced
 
@@ -74,21 +75,13 @@ def _eigendecomposition(composite: CompositeOp) -> dict[str, TensorLike]:
     return found
 
 
-# Of entries that may be in single precision, relative to the largest; and of some that cancel.
-_HERMITIAN, _ROUNDING = 1e-5, 1e-12
-
-
 def _phase(matrix: TensorLike) -> complex | None:
     """What a matrix is Hermitian but for, if that is 1 or i."""
     if is_traced():
         # Transforms of PyTorch hide the numbers.
         return None
     entries = numbers(matrix)
-    adjoint = entries.conj().swapaxes(-1, -2)
-    for phase in (1.0, 1j):
-        if abs(entries - phase**2 * adjoint).max() <= _HERMITIAN * abs(entries).max() + _ROUNDING:
-            return phase
-    return None
+    return next((phase for phase in (1.0, 1j) if is_self_adjoint(entries / phase)), None)
 
 
 CompositeOp.eigendecomposition = property(

@@ -168,7 +168,9 @@ def expanded(tape: QuantumScript, has_rule: Callable[[Operator], bool]) -> Quant
     if all(part is whole for part, whole in zip(operations, tape.operations, strict=False)):
         return tape
     found = tape.copy(operations=operations)
-    found.trainable_params = qml.math.get_trainable_indices(found.get_parameters(False))
+    found.trainable_params = qml.math.get_trainable_indices(
+        found.get_parameters(trainable_only=False)
+    )
     return found
 
 

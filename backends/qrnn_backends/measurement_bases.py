@@ -39,7 +39,9 @@ def in_computational_basis(tape: QuantumScript) -> tuple[QuantumScriptBatch, Pos
         measurements = [_of_plain(measurement, plain) for measurement in tape.measurements]
     found = tape.copy(operations=operations, measurements=measurements)
     # Angles of bases have become parameters of gates.
-    found.trainable_params = qml.math.get_trainable_indices(found.get_parameters(False))
+    found.trainable_params = qml.math.get_trainable_indices(
+        found.get_parameters(trainable_only=False)
+    )
     return (found,), null_postprocessing
 
 
