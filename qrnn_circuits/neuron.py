@@ -16,7 +16,7 @@ from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
-from qrnn_circuits.tracing import RestrictedModule, numbers, renew_parameters
+from qrnn_circuits.tracing import RestrictedModule, known_numbers, renew_parameters
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
@@ -127,7 +127,7 @@ def check_parameters(module: nn.Module) -> None:
         names += cast(nn.ModuleDict, module.parametrizations)
     named = []
     for name in names:
-        parameter = numbers(getattr(module, name))
+        parameter = known_numbers(getattr(module, name))
         if parameter is None or parameter.is_meta:
             return
         named.append((name, parameter))
@@ -161,7 +161,7 @@ def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
         ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
             are more than about 0.01 radians apart.
     """
-    found = numbers(angles)
+    found = known_numbers(angles)
     if found is None or found.is_meta or not found.numel():
         return
     largest = torch.linalg.vector_norm(found, torch.inf).item()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from qrnn_circuits.tracing import is_traced, numbers
+from qrnn_circuits.tracing import is_traced, known_numbers
 
 
 def real_type(dtype: torch.dtype | None) -> torch.dtype:
@@ -30,6 +30,24 @@ def first_parameter(module: nn.Module) -> Tensor:
         f"a {type(module).__name__} must have a parameter, which tells the type and device of its "
         "states, got none: make what is not trained an nn.Parameter with requires_grad=False"
     )
+
+
+def zero_states(module: nn.Module, batch: int, size: int) -> Tensor:
+    """States of a module with every wire in 0.
+
+    Args:
+        module: One with a parameter, of which they have the type and device.
+        batch: Number of states B.
+        size: Of each, where the entry of all zeros comes first.
+
+    Returns:
+        Shape ``(B, size)``.
+
+    Raises:
+        ValueError: If the module has no parameter.
+    """
+    # Written without a change in place, which torch.func.linearize loses.
+    return nn.functional.pad(first_parameter(module).new_ones(batch, 1), (0, size - 1))
 
 
 def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
@@ -102,7 +120,7 @@ def check_type(name: str, given: object, dtype: torch.dtype, wanted: str) -> Non
 
 def check_finite(name: str, given: Tensor) -> None:
     """Raises a ``ValueError`` where a number is NaN or infinite; nothing is asked while traced."""
-    found = numbers(given)
+    found = known_numbers(given)
     if found is not None and not torch.isfinite(found).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
 

@@ -130,7 +130,7 @@ def is_joint() -> bool:
     return not torch.compiler.is_compiling() and _JOINT.get()
 
 
-def numbers(values: Tensor) -> Tensor | None:
+def known_numbers(values: Tensor) -> Tensor | None:
     """The numbers of a tensor that Python can ask for, where several networks are at once of all.
 
     Args:
@@ -140,9 +140,9 @@ def numbers(values: Tensor) -> Tensor | None:
         Without a history; None where something follows that leaves tensors without numbers.
 
     Example:
-        >>> numbers(torch.ones(2))
+        >>> known_numbers(torch.ones(2))
         tensor([1., 1.])
-        >>> torch.func.grad(lambda x: x * (numbers(x) is None))(torch.ones(()))
+        >>> torch.func.grad(lambda x: x * (known_numbers(x) is None))(torch.ones(()))
         tensor(1.)
     """
     if is_traced():

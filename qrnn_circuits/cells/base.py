@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qrnn_circuits.neuron import Semantics
 from qrnn_circuits.saved_options import SavedOptions
-from qrnn_circuits.tensors import first_parameter
+from qrnn_circuits.tensors import zero_states
 from qrnn_circuits.tracing import RestrictedModule
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ class Cell(SavedOptions, RestrictedModule, ABC):
 
     def initial_state(self, batch: int) -> Tensor:
         """The state before the first step, every workspace wire in 0, shape ``(B, 2**W)``."""
-        # Written without a change in place, which torch.func.linearize loses.
-        one = first_parameter(self).new_ones(batch, 1)
-        return nn.functional.pad(one, (0, 2**self.workspace - 1))
+        return zero_states(self, batch, 2**self.workspace)
 
     def weights(self, joint: Tensor) -> Tensor:
         """The probability of each outcome, not normalised, shape ``(B, 2**I)``.

@@ -18,6 +18,7 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_title,
 )
 
+# Columns of a terminal in which every table fits.
 _UNBOUNDED = 10_000
 
 

@@ -21,7 +21,7 @@ from qrnn_circuits.simulation.register import (
     unpacked,
 )
 from qrnn_circuits.simulation.variational import z_signs
-from qrnn_circuits.tensors import first_parameter, real_type
+from qrnn_circuits.tensors import real_type, zero_states
 from qrnn_circuits.tracing import full_precision, is_traced
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ class RecurrentCircuitLayer(RecurrentLayer):
 
     def initial_state(self, cell: nn.Module, batch: int) -> Tensor:
         """Every wire that is kept in 0."""
-        one = first_parameter(cell).new_ones(batch, 1)
-        return nn.functional.pad(one, (0, self.state_size - 1))
+        return zero_states(cell, batch, self.state_size)
 
     def check_state(self, state: Tensor) -> None:
         """Raises a ``ValueError`` where one is no density matrix."""
