@@ -1,4 +1,4 @@
-"""Words among which options choose, known without importing what carries them out."""
+"""Words of options, known without importing what carries them out."""
 
 from typing import Literal
 
@@ -55,3 +55,6 @@ SERIES_NAMES = (
     "sines",
 )
 """Generated series of the package."""
+
+PRETRAINED = "pretrained:"
+"""Before the name of a network that comes with the package, in place of a folder."""

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from qrnn_circuits.choices import PRETRAINED
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.options import (
-    PRETRAINED,
     EncodingChoice,
     EncodingOption,
     ToleranceOption,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qrnn_circuits.command_line.options import PRETRAINED, CheckpointChoice
+from qrnn_circuits.choices import PRETRAINED
+from qrnn_circuits.command_line.options import CheckpointChoice
 
 if TYPE_CHECKING:
     from qrnn_circuits.forecaster import Forecaster

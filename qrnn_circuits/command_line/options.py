@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.choices import PRETRAINED
 
 
 class CheckpointChoice(StrEnum):
@@ -21,10 +22,6 @@ class EncodingChoice(StrEnum):
 
     LANE = "lane"
     ANGLES = "angles"
-
-
-PRETRAINED = "pretrained:"
-"""Before the name of a network that comes with the package, in place of a folder."""
 
 
 def check_out(out: Path) -> Path:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from qrnn_circuits.choices import PRETRAINED
 from qrnn_circuits.command_line.devices import device_title, fake_chip, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import is_pretrained, load_network
 from qrnn_circuits.command_line.options import (
-    PRETRAINED,
     CheckpointChoice,
     DataOption,
     EncodingChoice,

@@ -11,6 +11,7 @@ from torch import nn, optim
 from qrnn_circuits.atomic_files import remove_leftovers, write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import errors_in
+from qrnn_circuits.choices import PRETRAINED
 from qrnn_circuits.training.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -179,8 +180,8 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError):
             inside = sorted(self.path.glob(f"*/{self.config_path.name}"))
             way_out = f"; name one of the runs in it, such as {inside[0].parent}" if inside else ""
-            if self.path.name.startswith("pretrained:"):
-                name = self.path.name.partition(":")[2]
+            if self.path.name.startswith(PRETRAINED):
+                name = self.path.name.removeprefix(PRETRAINED)
                 way_out = f"; load_pretrained({name!r}) brings the network of the package"
             raise FileNotFoundError(
                 f"there is no run in {self.path}: it has no config.json{way_out}"
