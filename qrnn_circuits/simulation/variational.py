@@ -9,6 +9,10 @@ from torch import Tensor
 
 from qrnn_circuits.tracing import is_open
 
+# Wires whose rotations are one matrix, and how many products per amplitude its use costs besides.
+_MOST_GROUPED = 4
+_MOVING = 8
+
 Evaluate = Callable[[Tensor], Tensor]
 """From encoded values ``(..., n)`` to the expectation of Z on each wire, of the same shape."""
 
@@ -37,10 +41,13 @@ def z_signs(wires: int, like: Tensor) -> Tensor:
 
 def product_amplitudes(factors: Tensor) -> Tensor:
     """The amplitudes ``(..., 2**n)`` of a product of states of one wire, ``(..., n, 2)``."""
-    joint = factors[..., 0, :]
-    for wire in range(1, factors.shape[-2]):
-        joint = (joint[..., :, None] * factors[..., wire, None, :]).flatten(-2)
-    return joint
+    wires = factors.shape[-2]
+    if wires == 1:
+        return factors.squeeze(-2)
+    # Halves, so that all products but the last are of few amplitudes.
+    sizes = [wires // 2, wires - wires // 2]
+    first, second = map(product_amplitudes, factors.split(sizes, -2))
+    return (first[..., :, None] * second[..., None, :]).flatten(-2)
 
 
 def ry_amplitudes(angles: Tensor) -> Tensor:
@@ -59,8 +66,8 @@ def encoded_states(values: Tensor) -> Tensor:
     """
     turned, phases = encoding_angles(values)
     # H|0> is RY(pi/2)|0>.
-    amplitudes = product_amplitudes(ry_amplitudes(turned + pi / 2))
-    return torch.polar(amplitudes, phases / -2 @ z_signs(values.shape[-1], values).T)
+    halves = torch.stack((-phases, phases), -1) / 2
+    return product_amplitudes(torch.polar(ry_amplitudes(turned + pi / 2), halves))
 
 
 def rotations(angles: Tensor) -> Tensor:
@@ -111,52 +118,88 @@ def apply_cnots(states: Tensor, pairs: list[tuple[int, int]], wires: int) -> Ten
     if not pairs:
         return states
     sources = torch.tensor(_sources(tuple(pairs), wires), device=states.device)
-    return states.index_select(-1, sources)
+    # For complex numbers faster than `index_select`.
+    return states.gather(-1, sources.expand_as(states))
 
 
-def variational_states(states: Tensor, angles: Tensor) -> Tensor:
-    """Applies layers of CNOTs (:func:`cnot_pairs`) and of a rotation of each wire.
+def wire_groups(wires: int) -> list[int]:
+    """Into how many wires each a register is cut, at most 4 and about equally many."""
+    count = -(-wires // _MOST_GROUPED)
+    return [(wires + place) // count for place in range(count)]
+
+
+def group_matrices(angles: Tensor) -> list[Tensor]:
+    """The rotations of a layer on each group of wires (:func:`wire_groups`), as one matrix.
 
     Args:
-        states: Complex amplitudes, shape ``(..., 2**n)``.
-        angles: Shape ``(..., depth, n, 3)``.
+        angles: Shape ``(..., n, 3)``.
+
+    Returns:
+        Complex, shape ``(..., 2**m, 2**m)`` for m wires.
     """
-    wires = angles.shape[-2]
-    gates = rotations(angles)
-    for layer in range(angles.shape[-3]):
-        states = apply_cnots(states, cnot_pairs(wires), wires)
-        for wire in range(wires):
-            states = turn_wire(states, gates[..., layer, wire, :, :], wire)
+    found = []
+    for gates in rotations(angles).split(wire_groups(angles.shape[-2]), -3):
+        joint, *others = gates.unbind(-3)
+        for gate in others:
+            joint = joint[..., :, None, :, None] * gate[..., None, :, None, :]
+            joint = joint.flatten(-4, -3).flatten(-2, -1)
+        found.append(joint)
+    return found
+
+
+def turn_groups(states: Tensor, matrices: list[Tensor]) -> Tensor:
+    """Applies matrices to groups of neighbouring wires.
+
+    Args:
+        states: Amplitudes of G circuits, shape ``(G, B, 2**n)``, or ``(1, B, 2**n)`` for all.
+        matrices: For each group of m wires, in order, shape ``(G, 2**m, 2**m)``.
+
+    Returns:
+        Shape ``(G, B, 2**n)``.
+    """
+    # Each product takes the last wires, and leaves them in front.
+    for matrix in reversed(matrices):
+        rows = states.unflatten(-1, (-1, matrix.shape[-1]))
+        turned = rows.flatten(1, 2) @ matrix.mT
+        states = turned.unflatten(1, rows.shape[1:3]).mT.flatten(2)
     return states
 
 
 def variational_circuits(angles: Tensor, samples: int) -> Evaluate:
     """Variational circuits with encoded values, simulated exactly; differentiable.
 
+    Each is layers of CNOTs (:func:`cnot_pairs`) and of a rotation of each wire.
+
     Args:
         angles: Of G circuits, shape ``(G, depth, n, 3)``.
         samples: About how many states each circuit will act on. For more than it has dimensions,
-            its matrix is built first, but not where any number is left open.
+            its matrix is built first where that is less work, but not if any number is left open.
 
     Returns:
         From values ``(G, B, n)``, or ``(1, B, n)`` for all circuits, to ``(G, B, n)``.
     """
-    wires = angles.shape[-2]
+    depth, wires = angles.shape[1:3]
     size = 1 << wires
-    signs = z_signs(wires, angles)
-    matrices = None
-    if not is_open(samples) and size <= samples:
+    # For the square of the real part of each amplitude, and of the imaginary part.
+    signs = z_signs(wires, angles).repeat_interleave(2, 0)
+    pairs = cnot_pairs(wires)
+    layers = [group_matrices(of_layer) for of_layer in angles.unbind(1)]
+
+    def run(states: Tensor) -> Tensor:
+        for matrices in layers:
+            states = turn_groups(apply_cnots(states, pairs, wires), matrices)
+        return states
+
+    matrix = None
+    # For each amplitude, as many products as a matrix has columns; moving groups costs more.
+    by_groups = depth * sum(matrices.shape[-1] + _MOVING for matrices in layers[0])
+    if not is_open(samples) and size <= min(samples, by_groups):
         identity = torch.eye(size, dtype=angles.dtype, device=angles.device)
-        matrices = variational_states(
-            torch.complex(identity, torch.zeros_like(identity)), angles[:, None]
-        )
+        matrix = run(torch.complex(identity, torch.zeros_like(identity))[None])
 
     def evaluate(values: Tensor) -> Tensor:
         states = encoded_states(values)
-        if matrices is None:
-            states = variational_states(states, angles[:, None])
-        else:
-            states = states @ matrices
-        return (states.real.square() + states.imag.square()) @ signs
+        states = run(states) if matrix is None else states @ matrix
+        return torch.view_as_real(states).square().flatten(-2) @ signs
 
     return evaluate
