@@ -68,9 +68,10 @@ class AerDevice(qml.devices.Device):  # type: ignore[misc]
         seed: A seed or generator for reproducible samples. Equal devices give equal samples for an
             equal sequence of batches.
         noise: None; the name of a fake backend such as ``"fake_fez"``, to transpile circuits to
-            that chip and run them with its noise; or a ``NoiseModel``, to write circuits in its
-            gates. The qubits of a noise model are the device's wires in order; without ``wires``
-            they are the tape's, if these are integers, or else all of the tape's in order.
+            that chip, where gates that undo each other are cancelled unless barriers part them, and
+            run them with its noise; or a ``NoiseModel``, to write circuits in its gates. The qubits
+            of a noise model are the device's wires in order; without ``wires`` they are the tape's,
+            if these are integers, or else all of the tape's in order.
         method: Aer's simulation method, such as ``"statevector"`` or ``"matrix_product_state"``.
         mitigation: None; or ``"m3"``, or what
             :func:`~qrnn_backends.mitigation.resolve_mitigation` takes, which corrects

@@ -74,7 +74,8 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
             {"enable": True}, "twirling": {"enable_gates": True, "enable_measure": True}}``, or as
             an object of either sampler. Local models refuse what the service does, and else ignore
             them.
-        optimization_level: Of Qiskit's transpiler, from 0 to 3.
+        optimization_level: Of Qiskit's transpiler, from 0 to 3. From 1 on, gates that undo each
+            other are cancelled unless barriers part them, also those folded for more noise.
         mitigation: None; or ``"m3"``, or another method as on qrnn.aer, for the readout errors in
             the calibration data that the device has of the chip. They are recorded with a job and
             the method's name, so that whatever device fetches the results corrects them.

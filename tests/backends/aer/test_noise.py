@@ -228,3 +228,15 @@ def test_methods_that_draw_errors_have_no_exact_results(method: str) -> None:
 def one_flip() -> Any:  # noqa: ANN401
     qml.X(0)
     return qml.probs(wires=0)
+
+
+def test_gates_folded_between_barriers_keep_their_noise_on_a_chip() -> None:
+    def circuit() -> object:
+        for gate, wires in ((qml.H, [0]), (qml.CNOT, [0, 1]), (qml.CNOT, [0, 1]), (qml.H, [0])):
+            gate(wires)
+            qml.Barrier([0, 1])
+        return qml.expval(qml.Z(0))
+
+    node = qml.QNode(circuit, qml.device("qrnn.aer", noise="fake_manila"))
+    values = [qml.noise.fold_global(node, scale)() for scale in (1, 3)]
+    assert values[0] - values[1] > 0.02
