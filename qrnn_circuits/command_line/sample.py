@@ -12,6 +12,7 @@ from qrnn_circuits.command_line.options import (
     RunArgument,
     check_seed,
 )
+from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -45,7 +46,7 @@ def sample(
             autoregressive=prompt.autoregressive,
             generator=generator,
         )
-    texts = run.task.describe_sample(prompt, output.outcomes)
+    texts = [plain(text).plain for text in run.task.describe_sample(prompt, output.outcomes)]
     clear()
     # What has many lines is kept apart from the next.
     typer.echo(("\n\n" if any("\n" in text for text in texts) else "\n").join(texts))

@@ -97,6 +97,9 @@ def test_the_first_lines_of_a_run_say_what_the_file_was_found_to_hold(
     data.write_text("ab\x1b\nba\n" * 10, encoding="utf-8")
     result = qrnn("train", "sequences", "--data", data, "--out", tmp_path / "text", *TINY)
     assert r"and 3 symbols, '\x1bab'" in result.stdout.splitlines()[1]
+    sample = qrnn("sample", tmp_path / "text", "--count", "20").stdout
+    assert r"\x1b" in sample
+    assert "\x1b" not in sample
 
 
 def test_a_bad_file_is_one_line_and_nothing_is_written(qrnn: Qrnn, tmp_path: Path) -> None:

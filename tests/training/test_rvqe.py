@@ -331,6 +331,8 @@ def option(**values: object) -> Callable[[dict[str, Any]], None]:
         (option(order="2"), "order must be an integer, got '2'"),
         (option(order=10**6), "order must be"),
         (option(initial_bias=None), "must say initial_bias"),
+        (option(initial_bias=10**400), "must say initial_bias, a number of less than"),
+        (option(initial_bias=math.nan), "must say initial_bias, a number of less than"),
         (option(dataset=None), "must say dataset"),
         (lambda content: content.pop("_original_args"), "_original_args and model_state_dict"),
         (lambda content: content.update(epoch=-1), "epoch must be from 0"),
