@@ -190,7 +190,7 @@ def load_pixels(folder: Path, *, deskewed: bool = False) -> DigitSplits:
         return _read_npz(prepared, MNIST_SIDE**2, 7, lambda packed: packed >> 1)
     _require_folder(folder)
     if deskewed:
-        raise FileNotFoundError(f"the folder {folder} must hold {prepared.name}, but does not")
+        raise _unprepared(prepared, "--deskew")
     return load_mnist(folder)
 
 
@@ -243,6 +243,7 @@ def read_raw_digits(
         FileNotFoundError: If the folder does not hold them all.
         ValueError: If a file is corrupt or does not hold what it should.
     """
+    _require_folder(folder)
     paths = []
     for name in _IDX_NAMES:
         found = [p for p in (folder / name, folder / f"{name}.gz") if p.is_file()]
@@ -257,7 +258,7 @@ def read_raw_digits(
     if kept < 1:
         raise ValueError(
             f"{paths[0]} must hold more than the {validation} images of the validation, got "
-            f"{len(digits)}"
+            f"{len(digits)}: give more of them, or validation fewer"
         )
     return {
         "train": (images[:kept], digits[:kept]),
@@ -286,13 +287,21 @@ def load_coordinates(folder: Path, reduction: str, dims: int) -> DigitSplits:
     path = folder / f"mnist-{reduction}-{stored}.npz"
     if not path.is_file():
         _require_folder(folder)
-        raise FileNotFoundError(f"the folder {folder} must hold {path.name}, but does not")
+        options = f"--reduce {reduction}" + (f" --dims {dims}" if reduction == "umap" else "")
+        raise _unprepared(path, options)
     return _read_npz(path, stored, 255, lambda coordinates: coordinates[:, :dims])
+
+
+def _unprepared(path: Path, options: str) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"the folder {path.parent} must hold {path.name}, but does not: qrnn data prepare RAW "
+        f"{options} --out {path.parent} makes it of MNIST's files"
+    )
 
 
 def _require_folder(folder: Path) -> None:
     if not folder.is_dir():
-        raise FileNotFoundError(f"data must be a folder, but there is no folder {folder}")
+        raise FileNotFoundError(f"digits must be in a folder, but there is no folder {folder}")
 
 
 def _read_npz(
@@ -321,6 +330,11 @@ def _read_images(
     images, digits = read_idx(images_path, 3), read_idx(digits_path, 1)
     if not len(digits):
         raise ValueError(f"{digits_path} must hold at least one label, got none")
+    if len(images) != len(digits):
+        raise ValueError(
+            f"{digits_path} must hold a label for each of the {len(images)} images of "
+            f"{images_path}, got {len(digits)}"
+        )
     _require_shape(images_path, "the array", images, (len(digits), 28, 28))
     _require_range(digits_path, "the array", digits, 9)
     return images, digits

@@ -52,7 +52,10 @@ def test_what_is_prepared_is_what_the_task_reads(
         (("--dims", "3"), "dims is for --reduce umap, got 3"),
         (("--reduce", "pca", "--dims", "8"), "dims is for --reduce umap, got 8"),
         (("--reduce", "pca", "--seed", "1"), "seed is for --reduce umap, got 1: leave it out"),
-        (("--validation", "60"), "must hold more than the 60 images of the validation, got 60"),
+        (
+            ("--validation", "60"),
+            "must hold more than the 60 images of the validation, got 60: give more of them",
+        ),
         (("--validation", "55", "--reduce", "pca"), "at least 8 training images, got 5"),
     ],
 )
@@ -83,6 +86,8 @@ def test_files_that_are_missing_or_of_another_size_are_named(
     (raw / "t10k-images-idx3-ubyte").unlink()
     assert "must hold the MNIST files" in refused()
     assert "t10k-images-idx3-ubyte is missing" in refused()
+    raw.rename(tmp_path / "moved")
+    assert f"there is no folder {raw}" in refused()
 
 
 def test_a_folder_that_cannot_be_made_is_told_before_images_are_reduced(

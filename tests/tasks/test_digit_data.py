@@ -133,9 +133,13 @@ def test_a_missing_file_is_named_with_all_that_was_looked_for(mnist_folder: Path
     (mnist_folder / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(FileNotFoundError, match=r"mnist-10x10.npz, .*t10k-labels.* is missing"):
         load_pixels(mnist_folder)
-    with pytest.raises(FileNotFoundError, match=r"must hold mnist-10x10-deskewed.npz"):
+    with pytest.raises(
+        FileNotFoundError, match=r"must hold mnist-10x10-deskewed.npz.*--deskew --out"
+    ):
         load_pixels(mnist_folder, deskewed=True)
-    with pytest.raises(FileNotFoundError, match=r"must hold mnist-umap-2.npz"):
+    with pytest.raises(
+        FileNotFoundError, match=r"must hold mnist-umap-2.npz.*--reduce umap --dims 2 --out"
+    ):
         load_coordinates(mnist_folder, "umap", 2)
 
 
@@ -143,7 +147,11 @@ def test_a_missing_file_is_named_with_all_that_was_looked_for(mnist_folder: Path
     ("name", "values", "complaint"),
     [
         ("train-images-idx3-ubyte", np.zeros((5020, 2, 2), np.uint8), r"\(5020, 28, 28\)"),
-        ("train-images-idx3-ubyte", np.zeros((5019, 28, 28), np.uint8), r"\(5020, 28, 28\)"),
+        (
+            "train-labels-idx1-ubyte",
+            np.zeros(5019, np.uint8),
+            "a label for each of the 5020 images of .*train-images-idx3-ubyte, got 5019",
+        ),
         ("train-labels-idx1-ubyte", np.full(5020, 10, np.uint8), "must be at most 9, got 10"),
     ],
 )
