@@ -66,6 +66,22 @@ def check_bool(name: str, value: object) -> None:
         raise TypeError(f"{name} must be True or False, got {_shown(value)}")
 
 
+def check_instance(name: str, value: object, kind: type, advice: str) -> None:
+    """Checks that a value is an object of a class.
+
+    Args:
+        name: Of the argument.
+        value: What was given.
+        kind: The class.
+        advice: Where such an object comes from.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, got a {type(value).__name__}: {advice}")
+
+
 def check_number(name: str, value: object) -> float:
     """Checks that a value is a finite number of at least 0, and returns it as a ``float``.
 

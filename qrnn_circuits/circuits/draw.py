@@ -8,7 +8,7 @@ import pennylane as qml
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, MidMeasure
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_instance, check_integer
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.qiskit.basic import basic_operations
 from qrnn_circuits.circuits.stages import StagedOperation
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # From ColorBrewer's qualitative palettes: dark ones for wires, pale ones behind stages.
 _REGISTER_COLOURS = {"lane": "#1f78b4", "workspace": "#33a02c", "ancillas": "#ff7f00"}
 _STAGE_COLOURS = {"input": "#deebf7", "work": "#e5f5e0", "output": "#fee6ce", "other": "#f0f0f0"}
+# Where a compiled circuit comes from.
+_COMPILE = "compile_circuit(model, inputs) makes one"
 _COLUMNS_PER_LINE, _MOST_LINES = 40, 4
 # In inches. The title is as wide as the narrowest picture.
 _LEAST_WIDTH, _MOST_WIDTH = 6, 16
@@ -51,6 +53,9 @@ def draw_text(circuit: CompiledCircuit) -> str:
     Args:
         circuit: Any compiled circuit.
 
+    Raises:
+        TypeError: If it is no compiled circuit.
+
     Example:
         >>> from qrnn_circuits import QRNN, compile_circuit
         >>> model = QRNN(lane=1, workspace=1, stages=0, degree=1, semantics="unitary")
@@ -58,6 +63,7 @@ def draw_text(circuit: CompiledCircuit) -> str:
              lane 0: ─╭Neuron─╭Neuron─┤  Probs
         workspace 0: ─╰Neuron─╰Neuron─┤
     """
+    check_instance("circuit", circuit, CompiledCircuit, _COMPILE)
     labels = {
         wire: f"{name.removesuffix('s')} {place}"
         for name, wires in zip(circuit.registers._fields, circuit.registers, strict=True)
@@ -85,7 +91,7 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
         A matplotlib figure.
 
     Raises:
-        TypeError: If ``step`` is not an integer.
+        TypeError: If it is no compiled circuit, or ``step`` is not an integer.
         ValueError: If the circuit has no such step.
 
     Example:
@@ -96,6 +102,7 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     """
     from matplotlib.figure import Figure
 
+    check_instance("circuit", circuit, CompiledCircuit, _COMPILE)
     check_integer("step", step, 0, len(circuit.inputs) - 1)
     staged = [item for item in circuit.staged_operations() if item.step == step]
     neurons = (item for item in staged if item.neuron is not None)

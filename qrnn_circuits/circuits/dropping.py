@@ -8,6 +8,7 @@ import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.checks import plain
 from qrnn_circuits.circuits.angles import Spectrum
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
@@ -26,9 +27,12 @@ def check_dropping(tolerance: float, realisation: Realisation, *, symbolic: bool
         symbolic: Whether angles are parameters.
 
     Raises:
+        TypeError: If the tolerance is no number.
         ValueError: If the tolerance is negative or not finite; or if it is not 0, but angles are
             parameters or the realisation does not rotate by parities.
     """
+    if isinstance(tolerance, bool) or not isinstance(plain(tolerance), int | float):
+        raise TypeError(f"tolerance must be an angle in radians, got {tolerance!r}")
     if not (isfinite(tolerance) and tolerance >= 0):
         raise ValueError(
             f"tolerance must be an angle of at least 0 radians, up to which rotations are dropped, "

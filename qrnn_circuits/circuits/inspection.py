@@ -29,7 +29,7 @@ from qrnn_circuits.circuits.realisations import (
     realisation_of,
     realisations_of,
 )
-from qrnn_circuits.circuits.sequence import compile_circuit
+from qrnn_circuits.circuits.sequence import check_network, compile_circuit
 from qrnn_circuits.circuits.steps import StepInput
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.neuron import Semantics
@@ -170,6 +170,7 @@ def inspect_circuit(
 
     Raises:
         ImportError: If Qiskit is not installed.
+        TypeError: If the model is no network.
         UnsupportedTargetError: If the target lacks what a realisation needs; the message says which
             realisations would run there.
         ValueError: If another argument is not acceptable.
@@ -181,6 +182,7 @@ def inspect_circuit(
         >>> inspection.realisations[0].resources.two_qubit_gates
         20
     """
+    check_network(model)
     cell = model.cell
     chosen = (
         [REALISATIONS.resolve(given) for given in realisations]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.dropping import check_dropping
 from qrnn_circuits.circuits.encoding import Encoding, check_encoding
@@ -63,11 +64,7 @@ def compile_circuit(
         >>> circuit.realisation, circuit.outcomes, circuit.steps
         (Amplified(length=5), (0, None, None), (1, 2))
     """
-    if not isinstance(model, RecurrentNetwork):
-        raise TypeError(
-            f"model must be a RecurrentNetwork, such as QRNN, got a {type(model).__name__}: a "
-            "layer runs by its method on(device), and a Cell in RecurrentNetwork(cell)"
-        )
+    check_network(model)
     cell = model.cell
     realisation = realisation_of(realisation, cell.semantics, cell.order)
     built = realisation_at(realisation, cell.order)
@@ -92,4 +89,15 @@ def compile_circuit(
         symbolic,
         tolerance,
         encoding,
+    )
+
+
+def check_network(model: object) -> None:
+    """Raises a ``TypeError`` where something else is given than what has one circuit."""
+    check_instance(
+        "model",
+        model,
+        RecurrentNetwork,
+        "QRNN is one, and load_run(folder).model; a layer runs by its method on(device), and a "
+        "Cell in RecurrentNetwork(cell)",
     )

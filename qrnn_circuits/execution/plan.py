@@ -19,6 +19,7 @@ from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Batch
 from qrnn_circuits.tracing import copied
 from qrnn_circuits.training import TrainedRun
+from qrnn_circuits.training.evaluation import check_run
 
 # So many kept shots tell a distribution from another: what is advised where too few would be left.
 _USEFUL_SHOTS = 100
@@ -209,10 +210,10 @@ def plan_run(
     Raises:
         FileNotFoundError: If the task's data are missing.
         UnsupportedTargetError: If the chip has too few qubits.
-        TypeError: If a number is not an integer.
-        ValueError: If an argument is out of range, the realisation is not of the model's semantics,
-            no step is scored, there is mitigation but no shots, or the model predicts that a
-            circuit keeps less than one shot.
+        TypeError: If it is no run, or a number is not an integer.
+        ValueError: If the network forecasts real values, an argument is out of range, the
+            realisation is not of the model's semantics, no step is scored, there is mitigation but
+            no shots, or the model predicts that a circuit keeps less than one shot.
         ZeroProbabilityError: If the model rules a conditioned outcome out altogether.
 
     Example:
@@ -224,6 +225,8 @@ def plan_run(
         >>> [circuit.step for circuit in plan.circuits]
         [0, 1]
     """
+    check_run(run)
+    run = run.of_symbols()
     check_shots(shots, mitigation)
     model = copied(run.model).cpu().double()
     rows, batch = _questions(run.task.test(), sequences, steps)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pennylane as qml
 
+from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import runs_neurons, without_neurons
 from qrnn_circuits.execution.plan import Plan
@@ -24,6 +25,7 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
         A result for each circuit, as :func:`~qrnn_circuits.execution.make_report` takes them.
 
     Raises:
+        TypeError: If one argument is something else.
         ValueError: If ``default.qubit`` is too narrow for a circuit without shots, or PennyLane's
             tree traversal meets a circuit that keeps no shots; and whatever the device raises.
 
@@ -37,6 +39,8 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
         >>> [len(result) for result in run_plan(plan, qml.device("qrnn.torch"))]
         [8, 8]
     """
+    check_instance("plan", plan, Plan, "plan_run(run) makes one")
+    check_instance("device", device, qml.devices.Device, "qml.device(name) makes one")
     tapes: Sequence[qml.tape.QuantumScript] = plan.tapes
     if not runs_neurons(device):
         tapes = [tape.copy(operations=list(without_neurons(tape.operations))) for tape in tapes]

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, get_args
 
 from torch import nn
 from typing_extensions import TypeVar
 
+from qrnn_circuits.checks import check_choice, check_instance
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import BaseTask, Task
 from qrnn_circuits.training.config import RunConfig
@@ -123,7 +124,8 @@ def load_run(
     Raises:
         CheckpointError: The checkpoint cannot be used.
         FileNotFoundError: There is no run in the folder.
-        ValueError: The task has no such option or does not accept its value.
+        ValueError: The checkpoint is neither, or the task has no such option or does not accept
+            its value.
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, Trainer, load_run
@@ -134,6 +136,7 @@ def load_run(
         >>> load_run("run", "last").step
         2
     """
+    check_choice("checkpoint", checkpoint, get_args(CheckpointName))
     run = RunFolder(Path(folder))
     config = run.read_config()
     model = config.build_model()
@@ -165,6 +168,12 @@ def trained_run(
     return TrainedRun(config, config.build_task(), model, step)
 
 
+def check_run(run: object) -> None:
+    """Raises a ``TypeError`` where something else is given in place of a run."""
+    advice = "take load_run(folder), or TrainedRun(config, task, model, step)"
+    check_instance("run", run, TrainedRun, advice)
+
+
 def evaluate(run: TrainedRun) -> Evaluation:
     """Tests a network on its task's whole test set.
 
@@ -183,11 +192,7 @@ def evaluate(run: TrainedRun) -> Evaluation:
         >>> evaluate(load_run(Path("run"))).count
         8
     """
-    if not isinstance(run, TrainedRun):
-        raise TypeError(
-            f"run must be a TrainedRun, got a {type(run).__name__}: take load_run(folder), or "
-            "TrainedRun(config, task, model, step)"
-        )
+    check_run(run)
     if not isinstance(run.task, Task):
         raise ValueError(
             f"run must be of a task of symbols, got one of {run.config.task!r}: of real values, "

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.tasks import Forecast
-from qrnn_circuits.training.evaluation import TrainedRun
+from qrnn_circuits.training.evaluation import TrainedRun, check_run
 from qrnn_circuits.training.validation import forecasts, normalised_error, root_mean_squares
 
 Values = NDArray[np.float64]
@@ -78,6 +78,8 @@ def evaluate_forecast(
 
     Raises:
         FileNotFoundError: The task's file is missing.
+        TypeError: It is no run.
+        ValueError: The network reads symbols.
 
     Example:
         >>> from qrnn_circuits.training import RunConfig, Trainer, load_run
@@ -88,6 +90,12 @@ def evaluate_forecast(
         >>> evaluate_forecast(load_run("run")).windows
         199
     """
+    check_run(run)
+    if not isinstance(run.task, Forecast):
+        raise ValueError(
+            f"run must forecast real values, got one of {run.config.task!r}: of symbols, take "
+            "evaluate(run)"
+        )
     batch = run.task.test()
     if found is None:
         found = forecasts(run.model, batch)

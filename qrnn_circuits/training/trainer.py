@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qrnn_circuits.checks import check_instance
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import BaseTask
@@ -75,6 +76,7 @@ class Trainer:
             ValueError: The same; or there is no such device, or not a row of each batch for every
                 process; or what the task draws will not do, as unread steps of a cell without.
         """
+        check_instance("config", config, RunConfig, "RunConfig.resolve(task, settings) makes one")
         self.config = config
         self.folder = RunFolder(folder)
         self.ranks = ranks or Ranks()

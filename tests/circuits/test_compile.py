@@ -5,6 +5,7 @@ import torch
 
 import qrnn_circuits
 from qrnn_circuits import QRNN, UNREAD, QRNNCell, QRNNLayer
+from qrnn_circuits.circuits.inspection import inspect_circuit
 from qrnn_circuits.circuits.sequence import compile_circuit
 
 MakeModel = Callable[..., QRNN]
@@ -71,7 +72,8 @@ def test_bad_input_is_rejected(make_model: MakeModel) -> None:
 
 @pytest.mark.parametrize("given", [QRNNCell(lane=1, workspace=2), QRNNLayer(1, 2), "xor"])
 def test_what_is_no_network_is_refused_with_the_way_to_run_it(given: object) -> None:
-    with pytest.raises(
-        TypeError, match=r"model must be a RecurrentNetwork.*RecurrentNetwork\(cell"
-    ):
-        compile_circuit(given, [0])  # type: ignore[arg-type]
+    for reads in (compile_circuit, inspect_circuit):
+        with pytest.raises(
+            TypeError, match=r"model must be a RecurrentNetwork.*RecurrentNetwork\(cell"
+        ):
+            reads(given, [0])  # type: ignore[arg-type]

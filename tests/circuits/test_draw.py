@@ -147,3 +147,12 @@ def test_text_names_the_wires_and_shows_neurons(make_model: Callable[..., QRNN])
     text = draw_text(compile_circuit(make_model(lane=1, workspace=2, order=2), [1]))
     for name in ("lane 0:", "workspace 1:", "ancilla 1:", "Neuron"):
         assert name in text
+
+
+@pytest.mark.parametrize("draw", [draw_step, draw_text])
+def test_what_is_no_compiled_circuit_is_not_drawn(
+    draw: Callable[[object], object], make_model: Callable[..., QRNN]
+) -> None:
+    for given in (None, make_model(lane=1, workspace=1, degree=1)):
+        with pytest.raises(TypeError, match=r"circuit must be a CompiledCircuit.*compile_circuit"):
+            draw(given)

@@ -332,6 +332,15 @@ def test_what_cannot_be_dropped_is_refused(
         compile_circuit(model, [0], **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("tolerance", [None, "0.1", True, [0.1]])
+def test_a_tolerance_that_is_no_number_is_refused_by_its_name(
+    make_model: MakeModel, tolerance: object
+) -> None:
+    model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+    with pytest.raises(TypeError, match="tolerance must be an angle in radians, got"):
+        compile_circuit(model, [0], tolerance=tolerance)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("realisation", "kept", "named"),
     [

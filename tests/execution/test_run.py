@@ -111,3 +111,13 @@ def test_a_tree_without_kept_shots_is_an_error(make_run: MakeRun, device: str) -
     runs = (run_plan(plan, qml.device(device, seed=seed)) for seed in range(20))
     with pytest.raises(ValueError, match=f"{device} kept none of .* shots of a circuit"):
         list(runs)
+
+
+def test_runs_plans_and_devices_are_not_taken_for_one_another(unitary_run: TrainedRun) -> None:
+    plan, device = plan_run(unitary_run), qml.device("qrnn.torch")
+    with pytest.raises(TypeError, match=r"run must be a TrainedRun, got a str: take load_run"):
+        plan_run("runs/xor")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"plan must be a Plan, got a TrainedRun: plan_run\(run\)"):
+        run_plan(unitary_run, device)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"device must be a Device, got a str: qml.device\(name\)"):
+        run_plan(plan, "qrnn.torch")

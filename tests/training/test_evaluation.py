@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qrnn_circuits.training import RunConfig, Trainer, evaluate, load_run
+from qrnn_circuits.training import RunConfig, Trainer, evaluate, evaluate_forecast, load_run
 
 
 def test_an_evaluation_has_the_figures_of_the_whole_test_set(stored_run: Path) -> None:
@@ -74,6 +74,19 @@ def test_other_data_can_be_named(tmp_path: Path) -> None:
 def test_what_is_no_run_is_refused_with_how_to_load_one(given: object) -> None:
     with pytest.raises(TypeError, match=r"run must be a TrainedRun, got .*load_run\(folder\)"):
         evaluate(given)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"run must be a TrainedRun, got .*load_run\(folder\)"):
+        evaluate_forecast(given)  # type: ignore[arg-type]
+
+
+def test_a_network_of_symbols_is_no_forecast(stored_run: Path) -> None:
+    with pytest.raises(ValueError, match=r"run must forecast real values, .* evaluate\(run\)"):
+        evaluate_forecast(load_run(stored_run))
+
+
+@pytest.mark.parametrize("name", ["Last", None, "step-3"])
+def test_a_checkpoint_is_the_best_or_the_last(stored_run: Path, name: object) -> None:
+    with pytest.raises(ValueError, match="checkpoint must be one of best, last, got"):
+        load_run(stored_run, name)  # type: ignore[arg-type]
 
 
 def test_a_forecast_is_evaluated_as_one(tmp_path: Path) -> None:

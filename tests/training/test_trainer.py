@@ -326,3 +326,9 @@ def test_a_run_leaves_the_settings_of_torch_as_they_were(tiny: Tiny, tmp_path: P
     trainer.run(At(1, lambda: inside.append(torch.are_deterministic_algorithms_enabled())))
     assert inside == [True]
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_run_is_started_by_settings_that_have_been_resolved(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"config must be a RunConfig, got a dict.*resolve\(task"):
+        Trainer.start({"workspace": 2}, tmp_path / "run")  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
