@@ -25,7 +25,8 @@ def check_empty(folder: Path) -> None:
     """Raises a ``FileExistsError`` where a folder holds something already."""
     if contents(folder):
         raise FileExistsError(
-            f"{folder} is not empty: name another folder, or go on with what is in it by --resume"
+            f"{folder} is not empty: name another folder, or go on with a run in it by qrnn train "
+            "--resume, in Python by Trainer.resume"
         )
 
 

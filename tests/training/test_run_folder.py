@@ -129,7 +129,7 @@ def test_a_wrong_config_file_is_refused_with_its_name(
 
 def test_a_folder_with_a_file_in_it_takes_no_new_run(tmp_path: Path, tiny: Tiny) -> None:
     (tmp_path / "notes").touch()
-    with pytest.raises(FileExistsError, match=r"is not empty.*--resume"):
+    with pytest.raises(FileExistsError, match=r"is not empty.*--resume.*Trainer\.resume"):
         RunFolder(tmp_path).create(tiny())
 
 

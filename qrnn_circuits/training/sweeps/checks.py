@@ -65,8 +65,8 @@ def check_drawing(space: SweepSpace, trials: int | None, sampler: str | None) ->
     for name, value in (("trials", trials), ("sampler", sampler)):
         if space.is_grid and value is not None:
             raise ValueError(
-                f"{name} is for sweeps with ranges; all combinations of lists are run, got "
-                f"{value!r}"
+                f"{name} is for sweeps with ranges, such as {{low = 0.001, high = 0.1}}; all "
+                f"combinations of lists are run, got {value!r}"
             )
     if trials is not None:
         check_integer("trials", trials, 1, MOST_RUNS)

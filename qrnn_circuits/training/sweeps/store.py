@@ -44,6 +44,14 @@ class SweepError(Exception):
     """
 
 
+def missing(folder: Path) -> FileNotFoundError:
+    """What to raise where a folder holds no sweep, and none is to be begun."""
+    return FileNotFoundError(
+        f"there is no sweep in {folder} to join: to begin one, give a space of settings that vary, "
+        "on the command line --config FILE"
+    )
+
+
 def journal_exists(folder: Path) -> bool:
     """Whether a folder has a journal.
 

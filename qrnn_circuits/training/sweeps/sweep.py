@@ -39,6 +39,7 @@ from qrnn_circuits.training.sweeps.store import (
     STUDY,
     held_lock,
     journal_exists,
+    missing,
     open_journal,
     readable_journal,
     sweep_errors,
@@ -120,6 +121,8 @@ class Sweep:
         """Opens a sweep that :meth:`open` has begun."""
         import optuna
 
+        if not journal_exists(folder):
+            raise missing(folder)
         self.folder = folder
         self._storage = open_journal(folder)
         with readable_journal(folder):
@@ -176,10 +179,7 @@ class Sweep:
         is_known = journal_exists(folder)
         if not is_known:
             if space is None:
-                raise FileNotFoundError(
-                    f"there is no sweep in {folder} to join: to begin one, give a space of "
-                    "settings that vary, on the command line --config FILE"
-                )
+                raise missing(folder)
             check_space(space, trials, sampler, numbers)
         with held_lock(folder, "sweep"):
             study = optuna.create_study(

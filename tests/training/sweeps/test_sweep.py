@@ -243,12 +243,17 @@ def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
     ("make", "drawing", "error", "message"),
     [
         (lambda: None, {}, FileNotFoundError, "there is no sweep in .* to join"),
-        (lambda: space(seed=[0]), {"trials": 3}, ValueError, "trials is for sweeps with ranges"),
+        (
+            lambda: space(seed=[0]),
+            {"trials": 3},
+            ValueError,
+            r"trials is for sweeps with ranges, such as \{low = ",
+        ),
         (
             lambda: space(seed=[0]),
             {"sampler": "random"},
             ValueError,
-            "sampler is for sweeps with ranges; .* got 'random'",
+            "sampler is for sweeps with ranges.* got 'random'",
         ),
         (
             lambda: space(learning_rate={"low": 0.1, "high": 1}),
@@ -373,3 +378,9 @@ def test_seeds_that_contradict_a_sweep_are_refused(tmp_path: Path) -> None:
     sweep = Sweep.open(tmp_path / "none")
     with pytest.raises(ValueError, match="has no seeds: call run"):
         work_seeds(sweep)
+
+
+def test_a_sweep_that_was_not_begun_is_not_there_and_stays_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"there is no sweep in .*: to begin one"):
+        Sweep(tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
