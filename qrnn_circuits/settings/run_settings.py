@@ -10,6 +10,7 @@ from typing import Any, get_args
 from qrnn_circuits.bounded_readers import files
 from qrnn_circuits.checks import (
     check_choice,
+    check_instance,
     check_integer,
     check_number,
     check_positive,
@@ -309,9 +310,10 @@ def check_fields(values: Mapping[str, Any]) -> None:
     """Checks that every key is a field of :class:`RunSettings`.
 
     Raises:
-        TypeError: The task's options are not a table.
+        TypeError: The settings or the task's options are not a table.
         ValueError: A key is unknown; the message names similar fields.
     """
+    check_instance("settings", values, Mapping, "name them, as {'steps': 100}, and recipe='chip'")
     names = [f.name for f in dataclasses.fields(RunSettings)]
     for key in values:
         if key not in names:

@@ -6,7 +6,7 @@ from typing import Any
 
 from qrnn_circuits.atomic_files import write_json
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
-from qrnn_circuits.checks import check_integer, errors_in
+from qrnn_circuits.checks import as_integer, errors_in
 from qrnn_circuits.training.checkpoint import CheckpointError
 from qrnn_circuits.training.config import RunConfig
 
@@ -19,11 +19,11 @@ _LIMIT = 2**22
 
 def checked_seeds(seeds: Iterable[object]) -> list[int]:
     """The seeds, if they are acceptable."""
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds must be several integers, such as range(5), got {seeds!r}")
     numbers: list[int] = []
     for seed in seeds:
-        check_integer("seeds", seed, 0)
-        assert isinstance(seed, int)
-        numbers.append(seed)
+        numbers.append(as_integer("seeds", seed, 0))
         if len(numbers) > MOST_SEEDS:
             raise ValueError(f"seeds must be at most {MOST_SEEDS:,}")
     if not numbers or len(set(numbers)) < len(numbers):

@@ -26,7 +26,7 @@ def check_empty(folder: Path) -> None:
     if contents(folder):
         raise FileExistsError(
             f"{folder} is not empty: name another folder, or go on with a run in it by qrnn train "
-            "--resume, in Python by Trainer.resume"
+            "--resume, in Python by Trainer.resume or EnsembleTrainer.resume"
         )
 
 

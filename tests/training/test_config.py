@@ -232,3 +232,9 @@ def test_the_data_of_a_run_may_move_to_another_folder_but_not_become_others() ->
     assert moved.task_options["data"] == "/new"
     with pytest.raises(ValueError, match="data is '/old', got 'embedded'"):
         config.changed({"task_options": {"data": "embedded"}})
+
+
+@pytest.mark.parametrize("given", ["chip", None, 3, [("steps", 5)]])
+def test_settings_are_named_and_no_recipe_stands_in_their_place(given: object) -> None:
+    with pytest.raises(TypeError, match=r"settings must be a Mapping, got .*recipe='chip'"):
+        RunConfig.resolve("xor", given)  # type: ignore[arg-type]
