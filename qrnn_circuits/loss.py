@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import nll_loss
 
-from qrnn_circuits.checks import as_integer, check_choice
+from qrnn_circuits.checks import as_integer, check_choice, check_instance
 from qrnn_circuits.choices import Loss as Loss
 from qrnn_circuits.tensors import check_type
 from qrnn_circuits.tracing import is_traced
@@ -55,6 +55,7 @@ def sequence_loss(
         >>> sequence_loss(log_probs, torch.tensor([[0, -1]]), ignore_index=-1)
         tensor(-0.)
     """
+    check_instance("log_probs", log_probs, Tensor, "a network's output has some")
     check_type("outcomes", outcomes, torch.int64, "a tensor of type torch.int64")
     if scored is not None:
         check_type("scored", scored, torch.bool, "a tensor of type torch.bool")

@@ -12,7 +12,7 @@ def real_type(dtype: torch.dtype | None) -> torch.dtype:
     Raises:
         ValueError: If it is neither float32 nor float64.
     """
-    dtype = dtype or torch.get_default_dtype()
+    dtype = torch.get_default_dtype() if dtype is None else dtype
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}")
     return dtype

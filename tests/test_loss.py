@@ -83,6 +83,7 @@ def test_a_scored_step_has_a_symbol(outcome: int, kind: Loss) -> None:
     [
         ({"outcomes": torch.zeros(1, 2)}, r"outcomes must be .* torch\.int64, got torch\.float32"),
         ({"outcomes": [[0, 1]]}, "outcomes must be .* got a list"),
+        ({"log_probs": [[0.0, 1.0]]}, "log_probs must be a Tensor, got a list"),
         ({"scored": torch.ones(1, 2)}, r"scored must be .* torch\.bool, got torch\.float32"),
         ({"ignore_index": "1"}, "ignore_index must be an integer, got '1'"),
     ],

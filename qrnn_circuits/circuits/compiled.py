@@ -12,6 +12,7 @@ import torch
 from pennylane.operation import Operator
 
 from qrnn_circuits.cells.base import UNREAD, Cell
+from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import distribution_bound, neuron_change
 from qrnn_circuits.circuits.encoding import Encoding
@@ -144,6 +145,7 @@ class CompiledCircuit:
             where the device is.
 
         Raises:
+            TypeError: If it is no device.
             ValueError: If every step is conditioned, so that there is nothing to return, if
                 ``returns`` is neither ``"probs"`` nor ``"sample"``, or if ``default.qubit`` without
                 shots would be wrong (tree traversal) or too large (deferred measurements).
@@ -157,6 +159,7 @@ class CompiledCircuit:
             raise ValueError(f"returns must be 'probs' or 'sample', got {returns!r}")
         if isinstance(device, str):
             device = qml.device(device)
+        check_instance("device", device, qml.devices.Device, "qml.device(name) makes one")
         if device.name == "default.qubit" and shots is None:
             mcm_method = measurement_method(
                 device.name, [list(without_neurons(self.tape.operations))], wanted=mcm_method

@@ -197,6 +197,8 @@ def test_what_a_compiled_circuit_cannot_do_is_refused(make_model: MakeModel) -> 
     model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
     with pytest.raises(ValueError, match="outcomes conditions every step"):
         compile_circuit(model, [0], [1]).qnode()
+    with pytest.raises(TypeError, match=r"device must be a Device, got .*qml\.device\(name\)"):
+        compile_circuit(model, [0]).qnode(None)
     with pytest.raises(ValueError, match="returns must be 'probs' or 'sample', got 'counts'"):
         compile_circuit(model, [0]).qnode(returns="counts")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="only if it is compiled with symbolic=True"):

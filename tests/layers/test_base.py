@@ -236,6 +236,7 @@ def test_a_layer_without_memory_is_filled_by_loading(make_layer: Make) -> None:
         ({"shots": 100}, "shots must not be given without a quantum device, but device is None"),
         ({"device": "qrnn.torch", "shots": 0}, "shots must be at least 1"),
         ({"dtype": torch.float16}, r"dtype must be torch.float32 or torch.float64, got"),
+        ({"dtype": 0}, r"dtype must be torch.float32 or torch.float64, got 0"),
     ],
 )
 def test_options_out_of_range_are_refused(
