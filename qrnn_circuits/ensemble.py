@@ -40,7 +40,7 @@ class Ensemble(nn.Module):
     rounding. Every network keeps its own parameters, and can be used by itself at any time.
 
     Together are computed networks of :class:`~qrnn_circuits.QRNNCell` that run through transfer
-    operators; others, and those that need more than the precision of their type, one by one.
+    operators; others, and those whose amplitudes leave the range of float64, one by one.
 
     Attributes:
         networks: The networks.

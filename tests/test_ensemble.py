@@ -136,7 +136,7 @@ def test_large_networks_are_computed_in_groups_or_by_themselves(
 
 
 def test_what_underflows_in_float32_is_computed_as_each_network_does() -> None:
-    models = networks(2, order=5, dtype=torch.float32, strategy="transfer")
+    models = networks(2, order=4, dtype=torch.float32, strategy="transfer")
     inputs, outcomes, scored = batch(2, 3, 30)
     losses = Ensemble(models).losses(inputs, outcomes, scored)
     rows = zip(models, inputs, outcomes, scored, strict=True)
@@ -153,6 +153,22 @@ def test_unlikely_steps_of_one_network_leave_the_others_together(
     with torch.no_grad():
         # Half way between both outcomes, where an ancilla reads 0 the least often.
         cell.coefficients.zero_()[:, 0] = pi / 2
+    data = batch(3, 4, 30)
+    rows = zip(*data, strict=True)
+    single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])
+    monkeypatch.delattr(RecurrentNetwork, "loss")
+    torch.testing.assert_close(Ensemble(models).losses(*data), single)
+
+
+def test_a_network_that_needs_float64_takes_the_others_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = networks(3, order=4, stages=6, degree=1, dtype=torch.float32, strategy="transfer")
+    cell = models[1].cell
+    assert isinstance(cell, QRNNCell)
+    with torch.no_grad():
+        # Half way for inputs whose first bit is 1, whose operators are zeros in float32.
+        cell.coefficients.copy_(torch.tensor([0, pi / 2, 0, 0, 0]))
     data = batch(3, 4, 30)
     rows = zip(*data, strict=True)
     single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])

@@ -6,6 +6,7 @@ operators of the symbols of that cell alone, and everything else is as for one c
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch import Tensor
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import StepGates, WorkspaceStages, gate_tables
 from qrnn_circuits.neuron import largest_angle
-from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.base import Prediction
 from qrnn_circuits.simulation.quantum_neurons import TransferSimulation
 
@@ -22,16 +23,17 @@ class EnsembleSimulation(TransferSimulation):
     """Runs cells that differ in their parameters alone, each along as many sequences.
 
     Batches hold the sequences of the first cell, then those of the next one, ..., ``E * B`` in all.
-    Where one cell needs more than a pass in the type of the parameters, this is refused for all.
+    Where one cell needs float64, all are run in it.
     """
 
-    def __init__(self, cells: Sequence[QRNNCell]) -> None:
+    def __init__(self, cells: Sequence[QRNNCell], dtype: torch.dtype | None = None) -> None:
         """Takes the cells.
 
         Args:
             cells: Of the same sizes, order and semantics, on one device and of one type.
+            dtype: Type of the states, see :class:`~.quantum_neurons.NeuronSimulation`.
         """
-        super().__init__(cells[0])
+        super().__init__(cells[0], dtype)
         self._cells = cells
         if self.dtype == torch.float32:
             # Of many cells, one often needs it, and it costs little among the operations of all.
@@ -65,37 +67,8 @@ class EnsembleSimulation(TransferSimulation):
         stages = WorkspaceStages(tables.blocks, theta.to(self.dtype))
         return StepGates(stages, tables.readout, tables.scales)
 
-    def predict(
-        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None = None
-    ) -> Prediction:
-        """See :meth:`Simulation.predict`.
+    def _in_float64(self) -> Self:
+        return type(self)(self._cells, torch.float64)
 
-        Raises:
-            PrecisionError: If amplitudes of some cell underflow.
-        """
-        prediction, reliable = self._predict(inputs, outcomes, state.to(self.dtype), lengths)
-        if not reliable:
-            raise _underflow()
-        return prediction
-
-    def read(
-        self,
-        inputs: Tensor,
-        outcomes: Tensor,
-        scored: Tensor,
-        state: Tensor,
-        lengths: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """See :meth:`Simulation.read`.
-
-        Raises:
-            PrecisionError: If amplitudes of some cell underflow.
-        """
-        weights, positions, reliable = self._read(inputs, outcomes, scored, state, lengths)
-        if not reliable:
-            raise _underflow()
-        return weights, positions
-
-
-def _underflow() -> PrecisionError:
-    return PrecisionError("amplitudes of a cell leave the range of the type")
+    def _check_possible(self, prediction: Prediction, outcomes: Tensor) -> None:
+        """Nothing: of which cell and step such an outcome is, that cell by itself tells."""

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from functools import cached_property
-from typing import ClassVar, get_args
+from typing import ClassVar, Self, get_args
 
 import torch
 from torch import Tensor
@@ -33,8 +33,8 @@ from qrnn_circuits.simulation.strategy import (
 from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, ConditionedRun, run_conditioned
 from qrnn_circuits.tracing import is_traced
 
-# Beyond, the amplitudes of some trained networks underflow within a single step.
-MOST_ORDER_IN_FLOAT32 = 5
+# Beyond, the amplitudes of many trained networks underflow within a single step.
+MOST_ORDER_IN_FLOAT32 = {"postselected": 4, "unitary": 5}
 
 
 class NeuronSimulation(Simulation):
@@ -51,7 +51,8 @@ class NeuronSimulation(Simulation):
                 whose amplitudes float32 cannot hold.
         """
         super().__init__(cell)
-        needed = torch.float64 if cell.order > MOST_ORDER_IN_FLOAT32 else None
+        most = MOST_ORDER_IN_FLOAT32[cell.semantics]
+        needed = torch.float64 if cell.order > most else None
         self.dtype = dtype or needed or cell.coefficients.dtype
 
     @cached_property
@@ -82,18 +83,26 @@ class NeuronSimulation(Simulation):
         if reliable:
             return prediction
         if self.dtype != torch.float64:
-            return type(self)(self.cell, torch.float64).predict(inputs, outcomes, state, lengths)
-        possible(prediction.weights, outcomes)
+            return self._in_float64().predict(inputs, outcomes, state, lengths)
+        self._check_possible(prediction, outcomes)
         raise PrecisionError(
             f"amplitudes of this network (order {self.cell.order}) leave the range of float64: an "
             "outcome that a step is conditioned on is too unlikely. A lower order or unitary "
             "semantics avoid that"
         )
 
+    def _in_float64(self) -> Self:
+        """The same, with states in float64."""
+        return type(self)(self.cell, torch.float64)
+
+    def _check_possible(self, prediction: Prediction, outcomes: Tensor) -> None:
+        """Raises where an outcome that a step is conditioned on has probability zero."""
+        possible(prediction.weights, outcomes)
+
     def for_drawing(self) -> Simulation:
         """In float64 where amplitudes may underflow: what was drawn cannot be taken back."""
         risky = self.cell.order > 3 and self.cell.semantics == "postselected"
-        return type(self)(self.cell, torch.float64) if risky else self
+        return self._in_float64() if risky else self
 
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
@@ -227,24 +236,14 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
-        weights, positions, reliable = self._read(inputs, outcomes, scored, state, lengths)
-        if reliable:
-            return weights, positions
-        return super().read(inputs, outcomes, scored, state, lengths)
-
-    def _read(
-        self,
-        inputs: Tensor,
-        outcomes: Tensor,
-        scored: Tensor,
-        state: Tensor,
-        lengths: Tensor | None,
-    ) -> tuple[Tensor, Tensor, bool]:
-        """As :meth:`read`, and whether no amplitude has left the range of the type."""
         run, positions, reliable = self._run(
             inputs, outcomes, scored, state.to(self.dtype), lengths
         )
-        return run.weights, positions, reliable
+        if reliable:
+            return run.weights, positions
+        if self.dtype != torch.float64:
+            return self._in_float64().read(inputs, outcomes, scored, state, lengths)
+        return super().read(inputs, outcomes, scored, state, lengths)
 
     def _run(
         self,

@@ -1,14 +1,16 @@
 """Outcomes so unlikely that the numbers which lead to them leave the range of float32."""
 
+import copy
 from math import log, pi, sin
 
 import pytest
 import torch
 from torch import Tensor
 
-from qrnn_circuits import QRNN, Initialisation, QRNNOutput, ZeroProbabilityError
+from qrnn_circuits import QRNN, UNREAD, Initialisation, QRNNOutput, ZeroProbabilityError
 from qrnn_circuits.simulation.base import possible
 from qrnn_circuits.simulation.strategy import Strategy
+from tests.dense import DenseCell
 
 STRATEGIES: list[Strategy] = ["transfer", "state", "stepwise"]
 
@@ -102,16 +104,16 @@ def test_scored_steps_in_float32_are_those_in_float64_where_steps_between_them_a
             lane=2,
             workspace=7,
             stages=0,
-            order=5,
+            order=4,
             degree=1,
             strategy="transfer",
-            initialisation=Initialisation(bias_spread=0.02, weight_spread=0.02),
+            initialisation=Initialisation(bias_spread=0.02, weight_spread=0.0002),
             generator=torch.Generator().manual_seed(0),
             dtype=torch.float32,
         )
         with torch.no_grad():
-            # The first bit is 1 with an amplitude of about 1e-47 at the steps that are not scored.
-            model.cell.readout_coefficients[0, 0] = 0.07
+            # The first bit is 1 with an amplitude of about 1e-44 at the steps that are not scored.
+            model.cell.readout_coefficients[0, 0] = 0.0033
         # So many equal sequences that products of their steps are built.
         outcomes = torch.tensor([[2, 0, 2, 1]]).repeat(200, 1)
         scored = torch.tensor([[False, False, False, True]]).repeat(200, 1)
@@ -142,3 +144,46 @@ def test_gradients_of_unlikely_outcomes_are_those_of_autograd(seed: int, order: 
         )
     found, expected = gradients
     assert (found - expected).abs().max() <= 2e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_step_whose_whole_operator_underflows_in_float32_is_that_of_dense_matrices(
+    strategy: Strategy,
+) -> None:
+    sizes = {"lane": 1, "workspace": 2, "stages": 8, "order": 4, "degree": 1}
+    model = QRNN(**sizes, strategy=strategy, generator=torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    with torch.no_grad():
+        # Sharp for the input 0. For 1 all ancillas of 18 neurons read 0 with about 2**-270.
+        model.cell.coefficients.copy_(torch.tensor([0.0, pi / 2 - 0.01, 0.01]))
+        model.cell.theta.copy_(torch.linspace(0, 1, 16).view(8, 2))
+    cell = model.cell
+    dense = DenseCell(
+        **sizes,
+        semantics="postselected",
+        coefficients=cell.neuron_coefficients.detach().double().numpy(),
+        theta=cell.theta.detach().double().numpy(),
+    )
+    symbols = [1, 1, 0, 1]
+    distributions, _, state = dense.run(symbols, symbols)
+    inputs = torch.tensor([symbols])
+    found = model(inputs, inputs)
+    assert found.log_probs.exp().flatten().tolist() == pytest.approx(
+        distributions.flatten(), rel=1e-5
+    )
+    assert found.state.flatten().tolist() == pytest.approx(state, rel=1e-5)
+    double = copy.deepcopy(model).double()
+    for each in (model, double):
+        each.loss(inputs, inputs).backward()
+    for single, expected in zip(model.parameters(), double.parameters(), strict=True):
+        torch.testing.assert_close(single.grad, expected.grad, check_dtype=False)
+
+
+def test_a_step_that_float64_holds_by_far_is_not_refused() -> None:
+    model = QRNN(
+        lane=1, workspace=2, stages=8, order=6, degree=1, strategy="transfer", dtype=torch.float64
+    )
+    with torch.no_grad():
+        model.cell.coefficients.copy_(torch.tensor([0, pi / 2, 0]))
+    output = model(torch.tensor([[1]]), torch.tensor([[UNREAD]]))
+    # All ancillas of each of 18 neurons read 0 with 2 * (1/2)**(2**6), whatever the workspace.
+    assert output.log_acceptance.item() == pytest.approx(-18 * 63 * log(2))

@@ -29,7 +29,8 @@ class ConditionedRun(NamedTuple):
         final: States after the last step and before its readout, scaled to a largest amplitude of
             1, shape ``(B, 2**W)``, if all steps were asked for.
         log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
-        least: The smallest largest amplitude that any state had on the way, shape ``()``.
+        least: The smallest largest amplitude that any state had on the way, or the root of what it
+            was before operators were scaled, shape ``()``.
     """
 
     weights: Tensor
@@ -90,9 +91,10 @@ def run_conditioned(
     operators, scales = build_operators(transfer, readout, plan.operators)
     readings = recur(operators, readout, state, plan.buckets, plan.owners)
     weights = readings.weights if lengths is None or cells > 1 else readings.weights[:, :-1]
-    log_scales, least = readings.log_scales, readings.least
+    # Before its operator was scaled a state was as small as both together. No square is taken of
+    # that, so that its root counts as an amplitude.
+    least = torch.minimum(readings.least, (readings.least * scales.min()).sqrt())
+    log_scales = readings.log_scales
     if read is None:
         log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
-    elif len(scales) > symbols:
-        least = torch.minimum(least, scales[symbols:].min())
     return ConditionedRun(weights, plan.rows, plan.steps, readings.final, log_scales, least)
