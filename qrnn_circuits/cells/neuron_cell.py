@@ -56,7 +56,8 @@ class NeuronCell(Cell):
         """
         import pennylane as qml
 
-        first, *work = rows.split(self.workspace)
+        # Without work stages theta is empty, and has a gradient as every parameter has.
+        first, *work = (rows if len(self.theta) else rows + self.theta.sum()).split(self.workspace)
         stages = [
             CircuitStage("input stage", neurons_onto(first, controls, workspace, neuron, degree))
         ]

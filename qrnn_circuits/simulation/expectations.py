@@ -59,7 +59,9 @@ def _run(rotations: WorkspaceRotations, theta: Tensor, state: Tensor, steps: int
 def _recorded(angles: Tensor, norms: Tensor | None, theta: Tensor, state: Tensor) -> Tensor:
     """The states of :class:`_Recurrence` by PyTorch's own operations, of any derivatives."""
     states = []
-    for step, of_neurons in enumerate(angles / 2):
+    # Without work stages theta is empty, and has a gradient as every parameter has.
+    half = angles / 2 if len(theta) else angles / 2 + theta.sum()
+    for step, of_neurons in enumerate(half):
         for stage, of_stage in enumerate(of_neurons):
             for wire, angle in enumerate(theta[stage - 1] / 2) if stage else ():
                 state = _turned(state, angle.cos()[None], angle.sin()[None], wire)
@@ -217,10 +219,7 @@ class _Recurrence(torch.autograd.Function):
             states = _recorded(*inputs)
         if not states.requires_grad:
             return None, None, None, None, None
-        # Without work stages no rotation is used.
-        found = iter(
-            torch.autograd.grad(states, asked, gradient, create_graph=keep, allow_unused=True)
-        )
+        found = iter(torch.autograd.grad(states, asked, gradient, create_graph=keep))
         return (*(next(found) if need else None for need in needed), None)
 
     @staticmethod

@@ -1,5 +1,6 @@
 """Layers that PyTorch compiles, exports, records and differentiates twice."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -116,3 +117,18 @@ def test_a_linearised_qrnn_has_the_derivatives_of_finite_differences() -> None:
     above, below = (of(inputs + step * direction) for step in (1e-6, -1e-6))
     assert torch.allclose(output, of(inputs), rtol=0, atol=1e-12)
     assert torch.allclose(slope(direction), (above - below) / 2e-6, rtol=0, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", ["compiled", "on a device", "kept"])
+def test_angles_of_no_work_stage_have_a_gradient_as_every_parameter_has(way: str) -> None:
+    layer = QRNNLayer(2, 3, stages=0)
+    run: Callable[[Tensor], tuple[Tensor, Tensor]] = layer
+    if way == "compiled":
+        run = torch.compile(layer, backend="eager")
+    elif way == "on a device":
+        run = layer.on("qrnn.torch")
+    loss = run(torch.ones(2, 1, 2))[0].sum()
+    gradients = torch.autograd.grad(loss, list(layer.parameters()), create_graph=way == "kept")
+    for gradient, parameter in zip(gradients, layer.parameters(), strict=True):
+        assert gradient.shape == parameter.shape
