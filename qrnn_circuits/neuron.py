@@ -20,6 +20,8 @@ from qrnn_circuits.tracing import RestrictedModule, known_numbers, renew_paramet
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
+# Beyond, the amplitudes of many trained networks underflow within a single step.
+MOST_ORDER_IN_FLOAT32 = {"postselected": 4, "unitary": 5}
 
 
 _KEEP_SMALL = "a smaller learning rate or initial spread keeps parameters small"
@@ -201,6 +203,11 @@ def check_neuron_options(order: int, semantics: str) -> int:
         raise ValueError(f"order must be between 0 and {MAX_ORDER}, got {order}")
     check_choice("semantics", semantics, get_args(Semantics))
     return order
+
+
+def type_of_states(order: int, semantics: str, dtype: torch.dtype) -> torch.dtype:
+    """The type in which states go through such neurons, whose parameters are of a given type."""
+    return torch.float64 if order > MOST_ORDER_IN_FLOAT32[semantics] else dtype
 
 
 def block_amplitudes(angles: Tensor, order: int, semantics: Semantics) -> tuple[Tensor, Tensor]:

@@ -166,7 +166,7 @@ class FeatureQRNNCell(NeuronCell):
         """Evaluates the gates onto workspace wires at the current parameters.
 
         Args:
-            features: Shape ``(B, F)``.
+            features: Shape ``(B, F)``, of the type in which all is computed.
 
         Returns:
             The gates, in which every row of features has the place of an input symbol; and the
@@ -177,7 +177,7 @@ class FeatureQRNNCell(NeuronCell):
                 too large.
         """
         check_parameters(self)
-        angles = self.polynomial.table(self.coefficients, features)
+        angles = self.polynomial.table(self.coefficients.to(features.dtype), features)
         _check_featured(angles)
         blocks = torch.stack(block_amplitudes(angles, self.order, self.semantics))
         log_scale = blocks.new_zeros(features.shape[0], dtype=torch.float64)
@@ -186,20 +186,20 @@ class FeatureQRNNCell(NeuronCell):
             blocks = blocks / scales
             log_scale = scales.double().log().sum((0, 2))
         blocks = blocks.unflatten(1, (-1, self.workspace))
-        return WorkspaceStages(blocks, self.theta), log_scale
+        return WorkspaceStages(blocks, self.theta.to(features.dtype)), log_scale
 
     def rotations_at(self, features: Tensor) -> WorkspaceRotations:
         """Evaluates the neurons onto workspace wires at the current parameters.
 
         Args:
-            features: Shape ``(B, F)``.
+            features: Shape ``(B, F)``, of the type in which all is computed.
 
         Raises:
             ParameterRangeError: If a parameter, or an angle that features lead to, is not finite or
                 too large.
         """
         check_parameters(self)
-        angles = self.polynomial.table(self.coefficients, features).mT
+        angles = self.polynomial.table(self.coefficients.to(features.dtype), features).mT
         _check_featured(angles)
         if self.order == 0:
             return WorkspaceRotations(angles, None)
@@ -210,14 +210,17 @@ class FeatureQRNNCell(NeuronCell):
         norms = torch.hypot(cos, sin)
         return WorkspaceRotations(angles, norms / norms.detach().amax(1, keepdim=True))
 
-    def lane_blocks(self) -> LaneBlocks:
+    def lane_blocks(self, dtype: torch.dtype | None = None) -> LaneBlocks:
         """Evaluates the neurons onto lane wires at the current parameters.
+
+        Args:
+            dtype: Type of the blocks, by default that of the parameters.
 
         Raises:
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
         check_parameters(self)
-        angles = self.readout_polynomial.table(self.readout_coefficients)
+        angles = self.readout_polynomial.table(self.readout_coefficients.to(dtype))
         cos, sin = block_amplitudes(angles, self.order, self.semantics)
         if not self.order or self.semantics == "unitary":
             return LaneBlocks(cos, sin, None)
@@ -259,11 +262,25 @@ class FeatureQRNNCell(NeuronCell):
         Raises:
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
+        evolved, log_scale = self.evolve_scaled(inputs, state)
+        return log_scale.exp().to(state.dtype)[:, None] * evolved
+
+    def evolve_scaled(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`evolve`, with what amplitudes lack apart, lest they underflow.
+
+        Args:
+            inputs: Features, shape ``(B, F)``, of the type in which all is computed.
+            state: Workspace amplitudes, shape ``(B, 2**W)``, of that type.
+
+        Returns:
+            Workspace amplitudes, and the natural log of the factor that those of each row lack,
+            float64, shape ``(B,)``.
+        """
         stages, log_scale = self.stages_at(inputs)
         evolved = state.T
         for gate in stages:
             evolved = apply_blocks(evolved, gate.cos.T, gate.sin.T, gate.target)
-        return log_scale.exp().to(state.dtype)[:, None] * evolved.T
+        return evolved.T, log_scale
 
     def sizes(self) -> dict[str, int | str]:
         """Features, lane, workspace, stages, order, degree and semantics."""

@@ -10,7 +10,7 @@ from qrnn_circuits.circuits.expectations import expectations_on_device
 from qrnn_circuits.circuits.tapes import Readout, wires_read
 from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.steps import Reading, Steps
-from qrnn_circuits.neuron import Initialisation, Semantics
+from qrnn_circuits.neuron import Initialisation, Semantics, type_of_states
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.simulation.expectations import feature_states
 from qrnn_circuits.tensors import check_normalised
@@ -212,18 +212,19 @@ class QRNNLayer(RecurrentLayer):
                 read=steps.read,
             )
             return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
+        dtype = type_of_states(cell.order, cell.semantics, inputs.dtype)
         with full_precision(inputs.device):
-            states = feature_states(cell, inputs, state, last=steps.last_alone)
-            populations, blocks = states.square(), cell.lane_blocks()
+            states = feature_states(cell, inputs.to(dtype), state.to(dtype), last=steps.last_alone)
+            populations, blocks = states.square(), cell.lane_blocks(dtype)
             if self.readout == "expectations":
                 outputs = blocks.expectations(populations)
             else:
                 weights = populations @ blocks.amplitudes().square().T
                 outputs = weights / weights.sum(-1, keepdim=True)
         if blocks.log_scale is not None and not is_traced() and not torch.isfinite(outputs).all():
+            wider = "the method double() of the layer, " if dtype == torch.float32 else ""
             raise PrecisionError(
-                f"amplitudes underflow in {states.dtype}, as neurons of order {cell.order} make "
-                "what is postselected too unlikely: take the method double() of the layer, a "
-                "lower order, or semantics='unitary'"
+                f"amplitudes underflow in {dtype}, as neurons of order {cell.order} make what is "
+                f"postselected too unlikely: take {wider}a lower order, or semantics='unitary'"
             )
-        return outputs, states
+        return outputs.to(inputs.dtype), states.to(inputs.dtype)

@@ -322,9 +322,14 @@ def simulation(cell: Cell, strategy: str, batch: int, steps: int) -> Simulation:
     Raises:
         ValueError: If there is no such way.
     """
+    check_stepwise(cell, strategy)
+    return Simulation(cell)
+
+
+def check_stepwise(cell: Cell, strategy: str) -> None:
+    """Raises a ``ValueError`` where a cell is to be run in another way than step by step."""
     if strategy not in ("auto", Simulation.strategy):
         raise ValueError(
             f"strategy must be 'auto' or {Simulation.strategy!r} for a {type(cell).__name__}, got "
             f"{strategy!r}"
         )
-    return Simulation(cell)

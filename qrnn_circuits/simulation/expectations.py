@@ -23,8 +23,8 @@ def feature_states(
 
     Args:
         cell: The cell.
-        inputs: Features, shape ``(T, B, F)``.
-        state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``.
+        inputs: Features, shape ``(T, B, F)``, of the type in which all is computed.
+        state: Normalised workspace amplitudes to start from, shape ``(B, 2**W)``, of that type.
         last: Whether nothing but the state after the last step is asked for.
 
     Returns:
@@ -32,7 +32,7 @@ def feature_states(
         ``(T, B, 2**W)``, or ``(1, B, 2**W)`` after the last one.
     """
     rotations = cell.rotations_at(inputs.flatten(0, 1))
-    states = _run(rotations, cell.theta, state.T, len(inputs))
+    states = _run(rotations, cell.theta.to(inputs.dtype), state.T, len(inputs))
     states = (states[-1:] if last else states).transpose(1, 2)
     # Where all gates keep the norm too: rounding adds up, in states and in gradients along them.
     norms: Tensor = torch.linalg.vector_norm(states, dim=-1, keepdim=True)

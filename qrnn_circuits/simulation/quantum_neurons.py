@@ -8,20 +8,23 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.gates import StepGates, apply_workspace_gates
+from qrnn_circuits.neuron import type_of_states
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.sequences import ended
 from qrnn_circuits.simulation.base import (
     Prediction,
     Simulation,
     Step,
+    check_stepwise,
     conditioned_weights,
     possible,
     simulation,
 )
-from qrnn_circuits.simulation.precision import is_reliable
+from qrnn_circuits.simulation.precision import LEAST_AMPLITUDE, is_reliable
 from qrnn_circuits.simulation.state.reversible import ReversibleEvolution
 from qrnn_circuits.simulation.state.run import run_states
 from qrnn_circuits.simulation.strategy import (
@@ -32,9 +35,6 @@ from qrnn_circuits.simulation.strategy import (
 )
 from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, ConditionedRun, run_conditioned
 from qrnn_circuits.tracing import is_traced
-
-# Beyond, the amplitudes of many trained networks underflow within a single step.
-MOST_ORDER_IN_FLOAT32 = {"postselected": 4, "unitary": 5}
 
 
 class NeuronSimulation(Simulation):
@@ -51,9 +51,8 @@ class NeuronSimulation(Simulation):
                 whose amplitudes float32 cannot hold.
         """
         super().__init__(cell)
-        most = MOST_ORDER_IN_FLOAT32[cell.semantics]
-        needed = torch.float64 if cell.order > most else None
-        self.dtype = dtype or needed or cell.coefficients.dtype
+        needed = type_of_states(cell.order, cell.semantics, cell.coefficients.dtype)
+        self.dtype = dtype or needed
 
     @cached_property
     def gates(self) -> StepGates:
@@ -264,6 +263,54 @@ class TransferSimulation(NeuronSimulation):
             if reliable:
                 break
         return run, positions, reliable
+
+
+class FeatureSimulation(Simulation):
+    """Takes a cell of real inputs step by step, with states that are scaled at each."""
+
+    cell: FeatureQRNNCell
+
+    def __init__(self, cell: FeatureQRNNCell) -> None:
+        super().__init__(cell)
+        # Of all steps from one on that float32 cannot hold, float64.
+        self._dtype = type_of_states(cell.order, cell.semantics, cell.coefficients.dtype)
+
+    def step(self, inputs: Tensor, state: Tensor) -> Step:
+        """Takes a batch one step on; see :meth:`Simulation.step`."""
+        state, log_scale = self._evolved(inputs, state)
+        blocks = self.cell.lane_blocks(state.dtype)
+        joint = state[:, None] * blocks.amplitudes()
+        if blocks.log_scale is not None:
+            log_scale = log_scale + blocks.log_scale
+        return Step(
+            self.cell.weights(joint),
+            log_scale,
+            lambda outcomes: self.cell.condition(joint, outcomes),
+        )
+
+    def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Takes a batch one unread step on; see :meth:`Simulation.evolve`."""
+        state, log_scale = self._evolved(inputs, state)
+        square = state.square().sum(-1)
+        return state / square.sqrt()[:, None], square.double().log() + 2 * log_scale
+
+    def _evolved(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """States before the output stage, and the log of the factor that each lacks, float64."""
+        evolved, log_scale = self.cell.evolve_scaled(inputs.to(self._dtype), state.to(self._dtype))
+        scale = evolved.detach().abs().amax(-1, keepdim=True)
+        least = LEAST_AMPLITUDE[evolved.dtype]
+        if evolved.dtype == torch.float32 and not (is_traced() or scale.min() >= least):
+            self._dtype = torch.float64
+            return self._evolved(inputs, state)
+        return evolved / scale, log_scale + scale[:, 0].double().log()
+
+
+@simulation.register
+def _feature_simulation(
+    cell: FeatureQRNNCell, strategy: str, batch: int, steps: int
+) -> FeatureSimulation:
+    check_stepwise(cell, strategy)
+    return FeatureSimulation(cell)
 
 
 @simulation.register

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.utils.rnn import pack_sequence
 
-from qrnn_circuits import FeatureQRNNCell, RecurrentNetwork
+from qrnn_circuits import FeatureQRNNCell, QRNNLayer, RecurrentNetwork
 from qrnn_circuits.cells.base import UNREAD
 from tests.conftest import WIDE
 from tests.dense import neuron, on_wires, rotation
@@ -105,6 +105,41 @@ def test_a_step_equals_the_dense_circuit(
         expected = (matrix[:, : 2**cell.workspace] @ state[row].numpy()).reshape(2**cell.lane, -1)
         expected = expected if read else expected[:1]
         np.testing.assert_allclose(found[row].detach().numpy(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("order", "stages"), [(4, 8), (5, 4)])
+def test_steps_that_float32_cannot_hold_are_those_of_dense_matrices(
+    order: int, stages: int
+) -> None:
+    size = 2, 1, 2, stages, order, 2, "postselected"
+    cell = make_cell(size).float()
+    layer = QRNNLayer(2, 1, workspace=2, stages=stages, order=order, semantics="postselected")
+    layer.load_state_dict({f"cells.0.{name}": own for name, own in cell.state_dict().items()})
+    generator = torch.Generator().manual_seed(1)
+    features, outcomes = torch.randn(3, 2, generator=generator), torch.tensor([[0, 1, 0]])
+    unread, state = np.eye(4)[0], np.eye(4)[0]
+    distributions, expectations, log_acceptance = [], [], 0.0
+    for row, outcome in zip(features.tolist(), outcomes[0].tolist(), strict=True):
+        step = dense_step(cell, row, read=True)[:, :4]
+        zero, one = ((step @ unread).reshape(2, 4) ** 2).sum(1)
+        expectations.append((zero - one) / (zero + one))
+        joint = (step @ state).reshape(2, 4)
+        weights = (joint**2).sum(1)
+        distributions.append(weights / weights.sum())
+        log_acceptance += np.log(weights[outcome])
+        state = joint[outcome] / np.sqrt(weights[outcome])
+        unread = dense_step(cell, row, read=False)[:4, :4] @ unread
+        unread /= np.linalg.norm(unread)
+
+    network = RecurrentNetwork(cell)
+    found = network(features[None], outcomes)
+    loss = network.loss(features[None], outcomes)
+    gradients = torch.autograd.grad(loss, list(cell.parameters()))
+
+    assert found.log_acceptance.item() == pytest.approx(log_acceptance, rel=1e-5)
+    np.testing.assert_allclose(found.log_probs[0].exp().detach(), distributions, atol=1e-5)
+    np.testing.assert_allclose(layer(features)[0].detach()[:, 0], expectations, atol=1e-5)
+    assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("size", SIZES)

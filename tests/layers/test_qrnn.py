@@ -125,8 +125,23 @@ def test_a_compiled_layer_on_a_device_returns_the_same() -> None:
     assert torch.allclose(compiled(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("order", [5, 6])
+def test_postselected_neurons_of_high_orders_are_run_in_float64(
+    order: int, make_layer: Make
+) -> None:
+    layer = make_layer(order=order, semantics="postselected", workspace=5, stages=2).float()
+    inputs = random(3, 2, 2).float()
+    found, state = layer(inputs)
+    assert found.dtype == state.dtype == torch.float32
+    exact = make_layer(order=order, semantics="postselected", workspace=5, stages=2)
+    exact.load_state_dict(layer.state_dict())
+    torch.testing.assert_close(found.double(), exact(inputs.double())[0], rtol=0, atol=1e-6)
+    gradients = torch.autograd.grad(found.sum(), list(layer.parameters()))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
 def test_amplitudes_that_underflow_are_an_error_and_no_nan(make_layer: Make) -> None:
-    layer = make_layer(order=6, semantics="postselected", workspace=5).float()
+    layer = make_layer(order=4, semantics="postselected", workspace=5, stages=8).float()
     inputs = random(3, 2, 2)
     with pytest.raises(PrecisionError, match=r"underflow in torch\.float32.*double\(\)"):
         layer(inputs.float())
