@@ -277,16 +277,15 @@ class FeatureSimulation(Simulation):
 
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
-        state, log_scale = self._evolved(inputs, state)
-        blocks = self.cell.lane_blocks(state.dtype)
-        joint = state[:, None] * blocks.amplitudes()
+        evolved, log_scale = self._evolved(inputs, state)
+        blocks = self.cell.lane_blocks(evolved.dtype)
+        joint = evolved[:, None] * blocks.amplitudes()
+        weights = self.cell.weights(joint)
+        if self._needs_float64(weights.detach().min().sqrt()):
+            return self.step(inputs, state)
         if blocks.log_scale is not None:
             log_scale = log_scale + blocks.log_scale
-        return Step(
-            self.cell.weights(joint),
-            log_scale,
-            lambda outcomes: self.cell.condition(joint, outcomes),
-        )
+        return Step(weights, log_scale, lambda outcomes: self.cell.condition(joint, outcomes))
 
     def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Takes a batch one unread step on; see :meth:`Simulation.evolve`."""
@@ -298,11 +297,16 @@ class FeatureSimulation(Simulation):
         """States before the output stage, and the log of the factor that each lacks, float64."""
         evolved, log_scale = self.cell.evolve_scaled(inputs.to(self._dtype), state.to(self._dtype))
         scale = evolved.detach().abs().amax(-1, keepdim=True)
-        least = LEAST_AMPLITUDE[evolved.dtype]
-        if evolved.dtype == torch.float32 and not (is_traced() or scale.min() >= least):
-            self._dtype = torch.float64
+        if self._needs_float64(scale.min()):
             return self._evolved(inputs, state)
         return evolved / scale, log_scale + scale[:, 0].double().log()
+
+    def _needs_float64(self, least: Tensor) -> bool:
+        """Whether an amplitude is too small for float32, so that float64 is taken from now on."""
+        if least.dtype != torch.float32 or is_traced() or least >= LEAST_AMPLITUDE[least.dtype]:
+            return False
+        self._dtype = torch.float64
+        return True
 
 
 @simulation.register

@@ -9,6 +9,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from qrnn_circuits import FeatureQRNNCell, QRNNLayer, RecurrentNetwork
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.neuron import Semantics
 from tests.conftest import WIDE
 from tests.dense import neuron, on_wires, rotation
 
@@ -107,13 +108,26 @@ def test_a_step_equals_the_dense_circuit(
         np.testing.assert_allclose(found[row].detach().numpy(), expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("order", "stages"), [(4, 8), (5, 4)])
-def test_steps_that_float32_cannot_hold_are_those_of_dense_matrices(
-    order: int, stages: int
+@pytest.mark.parametrize(
+    ("order", "stages", "semantics", "readout"),
+    [
+        (4, 8, "postselected", None),
+        (5, 4, "postselected", None),
+        # The outcome 1 has an amplitude of about 1e-22, then of 1e-26.
+        (4, 1, "postselected", 0.08),
+        (4, 1, "unitary", 0.08),
+        (5, 1, "unitary", 0.3),
+    ],
+)
+def test_steps_and_outcomes_that_float32_cannot_hold_are_those_of_dense_matrices(
+    order: int, stages: int, semantics: Semantics, readout: float | None
 ) -> None:
-    size = 2, 1, 2, stages, order, 2, "postselected"
+    size = 2, 1, 2, stages, order, 2, semantics
     cell = make_cell(size).float()
-    layer = QRNNLayer(2, 1, workspace=2, stages=stages, order=order, semantics="postselected")
+    if readout is not None:
+        with torch.no_grad():
+            cell.readout_coefficients.zero_()[:, 0] = readout
+    layer = QRNNLayer(2, 1, workspace=2, stages=stages, order=order, semantics=semantics)
     layer.load_state_dict({f"cells.0.{name}": own for name, own in cell.state_dict().items()})
     generator = torch.Generator().manual_seed(1)
     features, outcomes = torch.randn(3, 2, generator=generator), torch.tensor([[0, 1, 0]])
