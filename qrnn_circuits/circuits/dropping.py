@@ -1,14 +1,14 @@
 """Which small rotations a neuron's circuit may do without, and how far that moves what is read."""
 
 from collections.abc import Iterable
-from math import isfinite, pi, sin
+from math import pi, sin
 
 import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.checks import plain
+from qrnn_circuits.checks import check_number, plain
 from qrnn_circuits.circuits.angles import Spectrum
 from qrnn_circuits.circuits.neuron import NeuronOperation
 from qrnn_circuits.circuits.realisations import Realisation
@@ -31,13 +31,7 @@ def check_dropping(tolerance: float, realisation: Realisation, *, symbolic: bool
         ValueError: If the tolerance is negative or not finite; or if it is not 0, but angles are
             parameters or the realisation does not rotate by parities.
     """
-    if isinstance(tolerance, bool) or not isinstance(plain(tolerance), int | float):
-        raise TypeError(f"tolerance must be an angle in radians, got {tolerance!r}")
-    if not (isfinite(tolerance) and tolerance >= 0):
-        raise ValueError(
-            f"tolerance must be an angle of at least 0 radians, up to which rotations are dropped, "
-            f"got {tolerance}"
-        )
+    check_number("tolerance in radians", plain(tolerance))
     if tolerance and symbolic:
         raise ValueError(
             f"tolerance must be 0 with symbolic=True, got {tolerance}: which rotations are small "
