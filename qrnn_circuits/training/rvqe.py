@@ -25,6 +25,7 @@ from qrnn_circuits.bounded_readers.pickles import Pickled
 from qrnn_circuits.bounded_readers.tensors import TorchFile, read_torch_file
 from qrnn_circuits.checks import check_integer, errors_in
 from qrnn_circuits.network import QRNN
+from qrnn_circuits.neuron import largest_angle
 from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig
@@ -34,7 +35,6 @@ from qrnn_circuits.training.stopping import Standing
 # The paper has at most twelve, and some thousands of parameters.
 _MOST_WIRES = 16
 _MOST_PARAMETERS = 2**20
-_LARGEST_BIAS = 2**32
 _PAIR = re.compile(r"mnist(?P<first>[0-9])(?P<second>[0-9])(?P<deskewed>-ds)?")
 _UMAP = re.compile(r"mnist-umap-d4-r(?P<resolution>[2-8])")
 # Tasks whose sequences are one step shorter than what the published code calls their length.
@@ -161,12 +161,10 @@ def _network(stored: TorchFile) -> RvqeNetwork:
     sizes: dict[str, Any] = {
         name: _integer(values, name) for name in ("workspace", "stages", "order", "degree")
     }
-    bias = values.get("initial_bias")
-    # A larger angle has no digits behind its point; an integer may be too large for a float.
-    if not isinstance(bias, int | float) or isinstance(bias, bool) or not abs(bias) < _LARGEST_BIAS:
-        raise TypeError(
-            f"its options must say initial_bias, a number of less than {_LARGEST_BIAS:,}"
-        )
+    bias, most = values.get("initial_bias"), largest_angle(torch.float64)
+    # An integer may be too large for a float.
+    if not isinstance(bias, int | float) or isinstance(bias, bool) or not abs(bias) < most:
+        raise TypeError(f"its options must say initial_bias, a number of less than {most:.3g}")
     dataset = values.get("dataset")
     if not isinstance(dataset, str):
         raise TypeError("its options must say dataset, a string")
