@@ -144,31 +144,24 @@ def test_what_underflows_in_float32_is_computed_as_each_network_does() -> None:
     torch.testing.assert_close(losses, expected)
 
 
-def test_unlikely_steps_of_one_network_leave_the_others_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    models = networks(3, order=3, stages=4, degree=1, dtype=torch.float32, strategy="transfer")
-    cell = models[1].cell
-    assert isinstance(cell, QRNNCell)
-    with torch.no_grad():
+@pytest.mark.parametrize(
+    ("order", "stages", "coefficients"),
+    [
         # Half way between both outcomes, where an ancilla reads 0 the least often.
-        cell.coefficients.zero_()[:, 0] = pi / 2
-    data = batch(3, 4, 30)
-    rows = zip(*data, strict=True)
-    single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])
-    monkeypatch.delattr(RecurrentNetwork, "loss")
-    torch.testing.assert_close(Ensemble(models).losses(*data), single)
-
-
-def test_a_network_that_needs_float64_takes_the_others_along(
-    monkeypatch: pytest.MonkeyPatch,
+        (3, 4, [pi / 2, 0, 0, 0, 0]),
+        # Half way for inputs whose first bit is 1, whose operators are zeros in float32.
+        (4, 6, [0, pi / 2, 0, 0, 0]),
+    ],
+)
+def test_unlikely_steps_of_one_network_leave_the_others_together(
+    order: int, stages: int, coefficients: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = networks(3, order=4, stages=6, degree=1, dtype=torch.float32, strategy="transfer")
+    options = {"order": order, "stages": stages, "degree": 1, "strategy": "transfer"}
+    models = networks(3, dtype=torch.float32, **options)
     cell = models[1].cell
     assert isinstance(cell, QRNNCell)
     with torch.no_grad():
-        # Half way for inputs whose first bit is 1, whose operators are zeros in float32.
-        cell.coefficients.copy_(torch.tensor([0, pi / 2, 0, 0, 0]))
+        cell.coefficients.copy_(torch.tensor(coefficients))
     data = batch(3, 4, 30)
     rows = zip(*data, strict=True)
     single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])

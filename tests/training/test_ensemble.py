@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch.nn.utils import parameters_to_vector
@@ -298,15 +297,6 @@ def test_what_cannot_be_trained_together_is_refused_before_anything_is_written(
     with pytest.raises(ValueError, match=words):
         EnsembleTrainer.start(tiny(**changes), seeds, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
-
-
-def test_seeds_are_integers_of_any_library_and_nothing_else(tiny: Tiny, tmp_path: Path) -> None:
-    for given in (tmp_path / "runs", 3, None, 1.5):
-        with pytest.raises(TypeError, match="seeds must be several integers, such as range"):
-            EnsembleTrainer.start(tiny(), given, tmp_path / "runs")  # type: ignore[arg-type]
-    assert not (tmp_path / "runs").exists()
-    EnsembleTrainer.start(tiny(), np.arange(2), tmp_path / "runs")
-    assert (tmp_path / "runs/seed-1").exists()
 
 
 def test_a_folder_that_holds_something_is_left_alone(tiny: Tiny, tmp_path: Path) -> None:
