@@ -166,8 +166,8 @@ def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
     found = known_numbers(angles)
     if found is None or found.is_meta or not found.numel():
         return
-    # Many times faster than a norm or `isfinite`.
-    low, high = (each.item() for each in found.aminmax())
+    # Of many angles many times faster than a norm or `isfinite`; one transfer from the device.
+    low, high = torch.stack(found.aminmax()).tolist()
     largest = max(-low, high)
     most = largest_angle(angles.dtype)
     if not largest <= most:
