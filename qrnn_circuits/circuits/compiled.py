@@ -12,13 +12,13 @@ import torch
 from pennylane.operation import Operator
 
 from qrnn_circuits.cells.base import UNREAD, Cell
-from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.cell import Registers, registers
 from qrnn_circuits.circuits.dropping import distribution_bound, neuron_change
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.measurement_method import measurement_method
 from qrnn_circuits.circuits.neuron import (
     NeuronOperation,
+    check_device,
     neurons_kept,
     runs_neurons,
     without_neurons,
@@ -159,7 +159,7 @@ class CompiledCircuit:
             raise ValueError(f"returns must be 'probs' or 'sample', got {returns!r}")
         if isinstance(device, str):
             device = qml.device(device)
-        check_instance("device", device, qml.devices.Device, "qml.device(name) makes one")
+        check_device(device)
         if device.name == "default.qubit" and shots is None:
             mcm_method = measurement_method(
                 device.name, [list(without_neurons(self.tape.operations))], wanted=mcm_method

@@ -14,6 +14,7 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, TensorLike
 from pennylane.wires import Wires, WiresLike
 
+from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.angles import (
     activation_table,
     coefficient_count,
@@ -274,6 +275,13 @@ def neurons_kept() -> Iterator[None]:
 def runs_neurons(device: qml.devices.Device) -> bool:
     """Whether a device takes neurons that measure as they are."""
     return str(getattr(device, "name", "")).startswith("qrnn.")
+
+
+def check_device(device: object) -> None:
+    """Raises a ``TypeError`` where something else is given than a device of PennyLane."""
+    # QNodes and `qml.execute` take one of the older interface too.
+    if not isinstance(device, qml.devices.LegacyDevice):
+        check_instance("device", device, qml.devices.Device, "qml.device(name) makes one")
 
 
 def _in_qnode_of_another_device() -> bool:

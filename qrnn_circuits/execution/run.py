@@ -8,7 +8,7 @@ import pennylane as qml
 
 from qrnn_circuits.checks import check_instance
 from qrnn_circuits.circuits.measurement_method import measurement_method
-from qrnn_circuits.circuits.neuron import runs_neurons, without_neurons
+from qrnn_circuits.circuits.neuron import check_device, runs_neurons, without_neurons
 from qrnn_circuits.execution.plan import Plan
 from qrnn_circuits.execution.report import Report, make_report
 
@@ -40,7 +40,7 @@ def run_plan(plan: Plan, device: "qml.devices.Device") -> Sequence[Any]:
         [8, 8]
     """
     check_instance("plan", plan, Plan, "plan_run(run) makes one")
-    check_instance("device", device, qml.devices.Device, "qml.device(name) makes one")
+    check_device(device)
     tapes: Sequence[qml.tape.QuantumScript] = plan.tapes
     if not runs_neurons(device):
         tapes = [tape.copy(operations=list(without_neurons(tape.operations))) for tape in tapes]

@@ -1,6 +1,6 @@
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pennylane as qml
@@ -191,6 +191,30 @@ def test_multiplexed_steps_have_the_matrix_of_the_dense_cell(
     circuit.remove_final_measurements()
     expected = dense_cell(model).step(1)  # type: ignore[attr-defined]
     assert np.allclose(Operator(circuit.reverse_bits()).data, expected, atol=1e-10)
+
+
+class OlderDevice(qml.devices.QubitDevice):  # type: ignore[misc]
+    """A device of PennyLane's older interface, by dense matrices."""
+
+    name = short_name = "older"
+    pennylane_requires, version, author = ">=0", "0", "tests"
+    operations: ClassVar = {"RY", "CNOT", "PauliX"}
+    observables: ClassVar = {"PauliZ"}
+
+    def apply(self, operations: list[Any], **_: object) -> None:
+        self._state = np.eye(2 ** len(self.wires))[0]
+        for operation in operations:
+            self._state = qml.matrix(operation, self.wires) @ self._state
+
+    def analytic_probability(self, wires: Any = None) -> Any:  # noqa: ANN401
+        return self.marginal_prob(np.abs(self._state) ** 2, wires)
+
+
+def test_a_device_of_the_older_interface_runs_a_circuit(make_model: MakeModel) -> None:
+    model = make_model(lane=1, workspace=1, degree=1, semantics="unitary")
+    circuit = compile_circuit(model, [0])
+    (found,) = circuit.qnode(OlderDevice(wires=circuit.tape.wires))()
+    np.testing.assert_allclose(found.detach(), model_distribution(model, [0], []), atol=1e-6)
 
 
 def test_what_a_compiled_circuit_cannot_do_is_refused(make_model: MakeModel) -> None:
