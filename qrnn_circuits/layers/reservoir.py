@@ -57,6 +57,7 @@ class QuantumReservoir(nn.Module):
 
     readout_: Any
     """The regression that has been fitted, or None."""
+    _columns = False
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class QuantumReservoir(nn.Module):
         reservoir = self.__class__(
             self.layer.on(device, shots=shots), readout=self.readout, window=self.window
         )
-        reservoir.readout_ = self.readout_
+        reservoir.readout_, reservoir._columns = self.readout_, self._columns
         return reservoir
 
     def forward(
@@ -203,7 +204,7 @@ class QuantumReservoir(nn.Module):
             np.concatenate([rows[washout:] for rows in features]),
             np.concatenate([rows[washout:] for rows in wanted]),
         )
-        self.readout_ = fitted
+        self.readout_, self._columns = fitted, wanted[0].ndim == 2
         return self
 
     def predict(self, inputs: Series) -> Values | list[Values]:
@@ -223,9 +224,11 @@ class QuantumReservoir(nn.Module):
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError("predict must come after fit(inputs, targets): call it first")
-        return self._as_given(
-            [self.readout_.predict(rows) for rows in self._features(self._series(inputs))], inputs
-        )
+        found = [self.readout_.predict(rows) for rows in self._features(self._series(inputs))]
+        if self._columns:
+            # Some regressions of scikit-learn leave out the dimension of a single column.
+            found = [rows.reshape(len(rows), -1) for rows in found]
+        return self._as_given(found, inputs)
 
     def transform(self, inputs: Series) -> Values | list[Values]:
         """The features of each step of series, which go on where the last ones ended.
@@ -335,10 +338,17 @@ class QuantumReservoir(nn.Module):
 
 def _is_array(given: Series, dimensions: int) -> bool:
     """Whether an input is an array of so many dimensions, rather than a list of series."""
-    return isinstance(given, (np.ndarray, Tensor)) and given.ndim == dimensions
+    # Those of other libraries too, such as tables of pandas; a nested tensor is a list.
+    nested = getattr(given, "is_nested", False)
+    return not nested and getattr(given, "ndim", None) == dimensions
 
 
 def _arrays(name: str, given: Series, *, one: bool) -> list[Values]:
     """The arrays of one series, or of several."""
+    if isinstance(given, PackedSequence):
+        raise TypeError(
+            f"{name} must be an array, a tensor or a list of them, got a PackedSequence: take "
+            f"torch.nn.utils.rnn.unpack_sequence({name})"
+        )
     single = one or not np.iterable(given) or _is_array(given, 0) or _is_array(given, 1)
     return [real_array(name, item) for item in ([given] if single else given)]

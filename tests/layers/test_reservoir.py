@@ -1,13 +1,15 @@
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
+from torch.nn.utils.rnn import pack_sequence
 
 from qrnn_circuits import QGRU, QuantumReservoir, RecurrentCircuitLayer
 from tests.layers.cases import LAYERS, Make, maker, random
@@ -94,6 +96,37 @@ def test_features_of_a_window_are_those_of_a_series_that_begins_there(make_layer
     for step in range(6):
         alone = QuantumReservoir(layer).transform(series[max(0, step - 2) : step + 1])
         assert np.allclose(features[step], alone[-1], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2,)])
+@pytest.mark.parametrize("readout", [None, Ridge(), LinearRegression()])
+def test_predictions_have_the_shape_of_the_targets(shape: tuple[int, ...], readout: object) -> None:
+    batch, targets = uniform(3, 5, 2), uniform(3, 5, *shape)
+    reservoir = small(readout=readout).fit(batch, targets)
+    assert np.shape(reservoir.predict(batch)) == targets.shape
+    assert np.shape(reservoir.on("default.qubit").predict(batch)) == targets.shape
+    assert np.shape(small(readout=readout).fit(batch[0], targets[0]).predict(batch[0])) == (
+        targets[0].shape
+    )
+
+
+def test_a_nested_tensor_is_a_list_of_series() -> None:
+    series = [torch.tensor(uniform(steps, 2)) for steps in (5, 3)]
+    targets = [each.sum(1, keepdim=True) for each in series]
+    nested = torch.nested.nested_tensor(series, layout=torch.jagged)
+    wanted = torch.nested.nested_tensor(targets, layout=torch.jagged)
+    found = small().fit(nested, wanted).predict(nested)
+    expected = small().fit(series, targets).predict(series)
+    assert [rows.shape for rows in found] == [(5, 1), (3, 1)]
+    assert all(map(np.array_equal, found, expected))
+
+
+def test_an_array_of_any_library_is_one_of_numpy() -> None:
+    inputs, targets = uniform(9, 2), uniform(9)
+    # A memoryview has dimensions and numbers, and is no array of NumPy, as a table of pandas.
+    views: list[Any] = [inputs.data, targets.data]
+    found = small().fit(*views).predict(views[0])
+    assert np.array_equal(found, small().fit(inputs, targets).predict(inputs))
 
 
 @pytest.mark.parametrize("window", [None, 2])
@@ -294,6 +327,7 @@ def test_options_out_of_range_are_refused(
         (uniform(0, 2), uniform(0), 0, ValueError, "at least one step"),
         (uniform(2, 2, 5, 2), uniform(5), 0, ValueError, r"got a series of shape \(2, 5, 2\)"),
         ([], [], 0, ValueError, "at least one series"),
+        (pack_sequence([torch.ones(5, 2)]), uniform(1, 5), 0, TypeError, r"take .*unpack_sequence"),
         (["ab"], uniform(1, 5), 0, TypeError, "inputs must be arrays of real"),
         ([[[1.0, 2.0], [3.0]]], uniform(1, 2), 0, TypeError, "inputs must be arrays of real"),
         (uniform(5, 2) + 1j, uniform(5), 0, TypeError, "inputs must be .* got complex ones"),
