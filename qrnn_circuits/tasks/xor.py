@@ -56,8 +56,8 @@ class Xor(XorOptions, GeneratedTask):
         triples = torch.cat([pairs, pairs.sum(-1, keepdim=True) % 2], -1)
         stream = triples.flatten(1)[:, : self.length + 1]
         inputs = stream[:, :-1]
-        scored = (torch.arange(self.length) % 3 == 1).repeat(size, 1)
-        outcomes = stream[:, 1:].where(scored, torch.tensor(MARKER))
+        scored = (torch.arange(self.length) % 3 == 1).expand(size, -1).clone()
+        outcomes = stream[:, 1:].where(scored, MARKER)
         return Batch(inputs, outcomes, scored).read(self.reading)
 
     def describe(self, symbols: Tensor) -> list[str]:

@@ -59,7 +59,7 @@ class JointSteps:
         values = values or [_alone(*pair) for pair in zip(trainers, steps, strict=True)]
         for trainer in trainers:
             trainer.end_step()
-        differences = zero_if_finite([list(trainer.model.parameters()) for trainer in trainers])
+        differences = zero_if_finite(list(map(_parameters, trainers)))
         losses = [differences[0] * math.nan if isinstance(v, Exception) else v for v in values]
         told = zip(*torch.stack([torch.stack(losses), differences]).tolist(), strict=True)
         results: list[float | TrainingDiverged] = []
@@ -86,7 +86,7 @@ class JointSteps:
         """
         models = [trainer.model for trainer in trainers]
         batches = [step.batch.to(trainers[0].device) for step in steps]
-        parameters = [list(model.parameters()) for model in models]
+        parameters = list(map(_parameters, trainers))
         for own in parameters:
             for parameter in own:
                 parameter.grad = None
@@ -165,6 +165,11 @@ class JointSteps:
             # An optimiser that notes nothing has no state, not an empty one.
             for optimizer in optimizers:
                 optimizer.state.pop(parameter, None)
+
+
+def _parameters(trainer: Trainer) -> list[Tensor]:
+    """Those of a run, for which its modules are not looked through at every step."""
+    return [each for group in trainer.optimizer.param_groups for each in group["params"]]
 
 
 def _alone(trainer: Trainer, step: StepBatch) -> Tensor | TrainingDiverged:
