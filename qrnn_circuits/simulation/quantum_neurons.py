@@ -37,6 +37,12 @@ from qrnn_circuits.simulation.transfer.run import SCALE_EVERY, ConditionedRun, r
 from qrnn_circuits.tracing import is_traced
 
 
+def _normalised(state: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+    """States of norm 1, and the natural log of the squared norm that they had with their factor."""
+    square = (state * state).sum(-1)
+    return state / square.sqrt()[:, None], square.double().log() + 2 * log_scale
+
+
 class NeuronSimulation(Simulation):
     """What both ways share: tables of all gates, from which a step's readout comes."""
 
@@ -117,9 +123,7 @@ class NeuronSimulation(Simulation):
 
     def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Takes a batch one unread step on; see :meth:`Simulation.evolve`."""
-        state, log_scale = self._evolved(inputs, state)
-        square = (state * state).sum(-1)
-        return state / square.sqrt()[:, None], square.double().log() + 2 * log_scale
+        return _normalised(*self._evolved(inputs, state))
 
     def _evolved(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """States before the output stage, and the log of the factor that each lacks, float64."""
@@ -289,9 +293,7 @@ class FeatureSimulation(Simulation):
 
     def evolve(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Takes a batch one unread step on; see :meth:`Simulation.evolve`."""
-        state, log_scale = self._evolved(inputs, state)
-        square = state.square().sum(-1)
-        return state / square.sqrt()[:, None], square.double().log() + 2 * log_scale
+        return _normalised(*self._evolved(inputs, state))
 
     def _evolved(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """States before the output stage, and the log of the factor that each lacks, float64."""

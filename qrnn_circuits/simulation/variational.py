@@ -1,12 +1,12 @@
 """Variational circuits on states of a few wires, batched: the state of wire 0 varies slowest."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from math import pi
 
 import torch
 from torch import Tensor
 
+from qrnn_circuits.constants import constant
 from qrnn_circuits.tracing import is_open
 
 # Wires whose rotations are one matrix, and how many products per amplitude its use costs besides.
@@ -103,21 +103,21 @@ def turn_wire(states: Tensor, gates: Tensor, wire: int) -> Tensor:
     return torch.stack((first, second), -2).flatten(-3)
 
 
-@lru_cache(maxsize=64)
-def _sources(pairs: tuple[tuple[int, int], ...], wires: int) -> tuple[int, ...]:
-    """From where each amplitude comes when CNOTs act one after another."""
+@constant
+def _sources(pairs: tuple[tuple[int, int], ...], wires: int, device: torch.device) -> Tensor:
+    """From where each amplitude comes when CNOTs act one after another, shape ``(2**n,)``."""
     sources = list(range(1 << wires))
     for control, target in pairs:
         on, flip = 1 << wires - 1 - control, 1 << wires - 1 - target
         sources = [sources[k ^ flip if k & on else k] for k in range(1 << wires)]
-    return tuple(sources)
+    return torch.tensor(sources, device=device)
 
 
 def apply_cnots(states: Tensor, pairs: list[tuple[int, int]], wires: int) -> Tensor:
     """Applies CNOTs, pairs of control and target, to states ``(..., 2**n)``."""
     if not pairs:
         return states
-    sources = torch.tensor(_sources(tuple(pairs), wires), device=states.device)
+    sources = _sources(tuple(pairs), wires, states.device)
     # For complex numbers faster than `index_select`.
     return states.gather(-1, sources.expand_as(states))
 
@@ -129,13 +129,13 @@ def wire_groups(wires: int) -> list[int]:
 
 
 def group_matrices(angles: Tensor) -> list[Tensor]:
-    """The rotations of a layer on each group of wires (:func:`wire_groups`), as one matrix.
+    """The rotations of a layer, or of several, on each group of wires, as one matrix.
 
     Args:
         angles: Shape ``(..., n, 3)``.
 
     Returns:
-        Complex, shape ``(..., 2**m, 2**m)`` for m wires.
+        For each group of m wires, see :func:`wire_groups`, complex, ``(..., 2**m, 2**m)``.
     """
     found = []
     for gates in rotations(angles).split(wire_groups(angles.shape[-2]), -3):
@@ -147,7 +147,7 @@ def group_matrices(angles: Tensor) -> list[Tensor]:
     return found
 
 
-def turn_groups(states: Tensor, matrices: list[Tensor]) -> Tensor:
+def turn_groups(states: Tensor, matrices: Sequence[Tensor]) -> Tensor:
     """Applies matrices to groups of neighbouring wires.
 
     Args:
@@ -183,7 +183,7 @@ def variational_circuits(angles: Tensor, samples: int) -> Evaluate:
     # For the square of the real part of each amplitude, and of the imaginary part.
     signs = z_signs(wires, angles).repeat_interleave(2, 0)
     pairs = cnot_pairs(wires)
-    layers = [group_matrices(of_layer) for of_layer in angles.unbind(1)]
+    layers = list(zip(*(group.unbind(1) for group in group_matrices(angles)), strict=True))
 
     def run(states: Tensor) -> Tensor:
         for matrices in layers:
