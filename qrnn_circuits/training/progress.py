@@ -78,8 +78,7 @@ class LineProgress(Progress):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._loss = float("nan")
-        self._of_series = False
+        self._loss = "-"
 
     def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
         """Starts the clock."""
@@ -90,30 +89,33 @@ class LineProgress(Progress):
 
     def step(self, step: int, loss: float) -> None:
         """Keeps the loss for the next line."""
-        self._loss = loss
+        self._loss = f"{loss:.4g}"
 
     def validation(self, validation: Validation) -> None:
         """Prints the line."""
         speed = (validation.step - self._first_step) / (time.monotonic() - self._started)
         left = (self._steps - validation.step) / speed
-        self._console.print(
-            f"step {validation.step}/{self._steps}  loss {self._loss:.4g}  "
-            f"{_figures(validation, self._of_series)}  {speed:.3g} steps/s  {_duration(left)} left",
-            highlight=False,
-            soft_wrap=True,
+        self._print(
+            f"step {validation.step}/{self._steps}  loss {self._loss}  "
+            f"{_figures(validation, self._of_series)}  {speed:.3g} steps/s  {_duration(left)} left"
         )
 
     def retreat(self, step: int, best_step: int) -> None:
         """Prints what happened."""
-        self._console.print(_retreat_text(step, best_step), highlight=False, soft_wrap=True)
+        self._print(
+            f"step {step}: back to the best checkpoint, of step {best_step}, at half the rate"
+        )
 
     def restart(self, step: int, trial: int) -> None:
         """Prints what happened."""
-        self._console.print(_restart_text(step, trial), highlight=False, soft_wrap=True)
+        self._print(f"step {step}: trial {trial + 1} begins, with other initial parameters")
+
+    def _print(self, line: str) -> None:
+        self._console.print(line, highlight=False, soft_wrap=True)
 
 
-class LiveProgress(Progress):
-    """Keeps a bar and the latest figures at the bottom of a terminal.
+class LiveProgress(LineProgress):
+    """Keeps a bar and the latest figures at the bottom of a terminal, below what else happened.
 
     Args:
         console: Of rich, on a terminal.
@@ -123,12 +125,6 @@ class LiveProgress(Progress):
         >>> isinstance(progress, Progress)
         True
     """
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._loss = "-"
-        self._of_series = False
-        self._validation: Validation | None = None
 
     def start(self, config: RunConfig, step: int, last: Validation | None) -> None:
         """Shows the display."""
@@ -147,20 +143,12 @@ class LiveProgress(Progress):
 
     def step(self, step: int, loss: float) -> None:
         """Moves the bar."""
-        self._loss = f"{loss:.4g}"
+        super().step(step, loss)
         self._bar.update(self._task, completed=step)
 
     def validation(self, validation: Validation) -> None:
         """Replaces the figures."""
         self._validation = validation
-
-    def retreat(self, step: int, best_step: int) -> None:
-        """Prints what happened above the display."""
-        self._console.print(_retreat_text(step, best_step), highlight=False)
-
-    def restart(self, step: int, trial: int) -> None:
-        """Prints what happened above the display."""
-        self._console.print(_restart_text(step, trial), highlight=False)
 
     def stop(self) -> None:
         """Leaves the last state of the display on the terminal."""
@@ -220,13 +208,5 @@ def _share(log10: float) -> str:
     return f"{10**log10:.1%}" if log10 >= -3 else f"10^{log10:.1f}"
 
 
-def _retreat_text(step: int, best_step: int) -> str:
-    return f"step {step}: back to the best checkpoint, of step {best_step}, at half the rate"
-
-
 def _duration(seconds: float) -> str:
     return str(timedelta(seconds=round(min(seconds, _LONGEST))))
-
-
-def _restart_text(step: int, trial: int) -> str:
-    return f"step {step}: trial {trial + 1} begins, with other initial parameters"

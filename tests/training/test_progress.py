@@ -36,7 +36,7 @@ def watch(progress: Progress, config: RunConfig) -> None:
 def test_a_pipe_gets_one_plain_line_per_validation(tiny: Tiny) -> None:
     file = io.StringIO()
     progress = progress_for(Console(file=file))
-    assert isinstance(progress, LineProgress)
+    assert type(progress) is LineProgress
     watch(progress, tiny())
     lines = file.getvalue().splitlines()
     assert len(lines) == 4
@@ -73,7 +73,7 @@ def test_a_share_that_many_shots_keep_is_told_in_percent(tiny: Tiny) -> None:
 
 def test_a_dumb_terminal_gets_lines(tiny: Tiny) -> None:
     console = Console(file=Terminal(), force_terminal=True, _environ={"TERM": "dumb"})
-    assert isinstance(progress_for(console), LineProgress)
+    assert type(progress_for(console)) is LineProgress
 
 
 def test_steps_without_end_have_a_time_that_is_left(tiny: Tiny) -> None:
