@@ -17,7 +17,6 @@ where ``to_qiskit(high_level=True)`` is asked for:
     True
 """
 
-from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -57,14 +56,14 @@ class _GateSynthesis(HighLevelSynthesisPlugin):  # type: ignore[misc]
             return None
         return self.synthesise(high_level_object, options)
 
-    @abstractmethod
     def synthesise(self, gate: Any, options: Mapping[str, Any]) -> QuantumCircuit | None:  # noqa: ANN401
-        """The circuit of a gate, or None where the method cannot build it.
+        """The circuit of a gate, by default its definition; None where the method cannot build it.
 
         Args:
             gate: Of the method's class.
             options: What the transpiler and the user say, by name.
         """
+        return gate.definition
 
 
 class ParityPolynomialRY(_GateSynthesis):
@@ -78,12 +77,6 @@ class ParityPolynomialRY(_GateSynthesis):
     """
 
     gate_class = PolynomialRYGate
-
-    def synthesise(
-        self, gate: PolynomialRYGate, options: Mapping[str, Any]
-    ) -> QuantumCircuit | None:
-        """The walk through the parities."""
-        return gate.synthesised("parity")
 
 
 class TextbookPolynomialRY(_GateSynthesis):
@@ -116,12 +109,6 @@ class MultiplexedQuantumNeuron(_GateSynthesis):
     """
 
     gate_class = QuantumNeuronGate
-
-    def synthesise(
-        self, gate: QuantumNeuronGate, options: Mapping[str, Any]
-    ) -> QuantumCircuit | None:
-        """The gate's own definition."""
-        return gate.definition
 
 
 class AmplifiedQuantumNeuron(_GateSynthesis):
