@@ -12,7 +12,7 @@ _LEAST_AMPLITUDE = sqrt(0.5)
 
 # Of qml.poly_to_angles(polynomial * (1 - 1e-6), "QSVT", angle_solver="iterative"), which takes
 # seconds: at exactly 1 in absolute value a polynomial has no phases that it finds.
-_REAL_PART_PHASES = {
+REAL_PART_PHASES = {
     3: (-1.2604224635900816, 0.6231292510441069, 0.623129251044107, 0.31037386320481475),
     5: (
         *(-4.861172627783831, 2.019158339340694, 0.4865178529658736),
@@ -23,6 +23,11 @@ _REAL_PART_PHASES = {
         *(0.39886249560478815, 2.153045469511812, 1.3210699286092744, 0.0759071649122347),
     ),
 }
+"""Phases of the singular value transformation whose real part is :func:`flat_polynomial`.
+
+By its length, ``length + 1`` phases p, each of ``exp(i p Z)`` on the ancilla that reads 0 on
+success: one before, between and after ``length`` circuits and inverses in turn.
+"""
 
 
 @lru_cache(maxsize=8)
@@ -65,24 +70,11 @@ def flat_polynomial(length: int) -> tuple[NDArray[np.float64], float]:
     return coefficients, float(2 * abs(error) / scale)
 
 
-def real_part_phases(length: int) -> tuple[float, ...]:
-    """Phases of the singular value transformation whose real part is :func:`flat_polynomial`.
-
-    Args:
-        length: Degree of the polynomial: 3, 5 or 7.
-
-    Returns:
-        ``length + 1`` phases p, each of ``exp(i p Z)`` on the ancilla that reads 0 on success: one
-        before, between and after ``length`` circuits and inverses in turn.
-    """
-    return _REAL_PART_PHASES[length]
-
-
 @lru_cache(maxsize=8)
 def fixed_point_phases(length: int) -> tuple[float, ...]:
     """Phases of the fixed-point search of Yoder, Low and Chuang, arXiv:1409.3305.
 
-    Success comes nearer to certain than with :func:`real_part_phases`, but every success amplitude
+    Success comes nearer to certain than with :data:`REAL_PART_PHASES`, but every success amplitude
     gets a phase of its own. That suits a rotation that is later undone.
 
     Args:

@@ -11,9 +11,9 @@ from pennylane.typing import TensorLike
 from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, queue
 from qrnn_circuits.circuits.realisations.amplification import (
+    REAL_PART_PHASES,
     fixed_point_phases,
     flat_polynomial,
-    real_part_phases,
 )
 from qrnn_circuits.circuits.realisations.ancilla_rotation import ancilla_rotation
 from qrnn_circuits.circuits.realisations.base import Realisation
@@ -111,7 +111,7 @@ class Amplified(Realisation):
         turn = controlled_pi(levels[-1], target, inverse=inverse)
         circuit = [*forward, *turn, *inverse_gates(forward)]
         undoing = inverse_gates(circuit)
-        first, *middle, last = real_part_phases(self.length)
+        first, *middle, last = REAL_PART_PHASES[self.length]
         queue(rotation.mixing)
         qml.H(sign)
         # Beside an ancilla in 0 a phase with both signs concerns the last ancilla alone.

@@ -3,9 +3,9 @@ import pytest
 from numpy.polynomial import polynomial
 
 from qrnn_circuits.circuits.realisations.amplification import (
+    REAL_PART_PHASES,
     fixed_point_phases,
     flat_polynomial,
-    real_part_phases,
 )
 
 # The least distance to 1, over all real odd polynomials within [-1, 1].
@@ -42,7 +42,7 @@ def test_the_polynomial_is_odd_bounded_and_as_flat_as_can_be(length: int) -> Non
 @pytest.mark.parametrize("length", [3, 5, 7])
 def test_the_real_part_of_the_transformed_amplitude_is_the_polynomial(length: int) -> None:
     coefficients, _ = flat_polynomial(length)
-    phases = list(real_part_phases(length))
+    phases = list(REAL_PART_PHASES[length])
     for amplitude in np.linspace(0, 1, 21):
         value = transform(amplitude, phases).real
         assert abs(value - polynomial.polyval(amplitude, coefficients)) < 2e-6
