@@ -172,14 +172,8 @@ def _linear_map(matrix: NDArray[np.float64], vectors: TensorLike) -> TensorLike:
     return qml.math.tensordot(vectors, qml.math.cast_like(transposed, vectors), [[-1], [0]])
 
 
-@lru_cache(maxsize=64)
-def _polynomial_to_parities(controls: int, degree: int) -> NDArray[np.float64]:
-    return polynomial_to_parities(controls, degree)
-
-
-@lru_cache(maxsize=8)
-def _table_to_parities(controls: int) -> NDArray[np.float64]:
-    return table_to_parities(controls)
+_polynomial_to_parities = lru_cache(maxsize=64)(polynomial_to_parities)
+_table_to_parities = lru_cache(maxsize=8)(table_to_parities)
 
 
 @lru_cache(maxsize=64)
