@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.chip_checks import check_instructions, check_width
 from qrnn_circuits.circuits.compiled import CompiledCircuit
 from qrnn_circuits.circuits.encoding import Encoding
@@ -170,7 +171,7 @@ def inspect_circuit(
 
     Raises:
         ImportError: If Qiskit is not installed.
-        TypeError: If the model is no network.
+        TypeError: If the model is no network, or ``optimization_level`` no integer.
         UnsupportedTargetError: If the target lacks what a realisation needs; the message says which
             realisations would run there.
         ValueError: If another argument is not acceptable.
@@ -191,8 +192,7 @@ def inspect_circuit(
     )
     if chosen and not cell.order:
         chosen = [realisation_of(None, cell.semantics)]
-    if not 0 <= optimization_level <= 3:
-        raise ValueError(f"optimization_level must be from 0 to 3, got {optimization_level}")
+    optimization_level = as_integer("optimization_level", optimization_level, 0, 3)
     chip = None if target is None else resolve_target(target)
     circuits = [
         compile_circuit(

@@ -303,6 +303,8 @@ def test_bad_input_is_rejected(unitary: QRNN) -> None:
         inspect_circuit(unitary, realisations=["best"])
     with pytest.raises(ValueError, match="optimization_level must be from 0 to 3, got 4"):
         inspect_circuit(unitary, optimization_level=4)
+    with pytest.raises(TypeError, match="optimization_level must be an integer"):
+        inspect_circuit(unitary, optimization_level=1.5)  # type: ignore[arg-type]
     one = GenericBackendV2(1, basis_gates=["rz", "sx", "x"], seed=1)
     with pytest.raises(UnsupportedTargetError, match="has 1 qubits, the circuit needs 2"):
         inspect_circuit(unitary, realisations=["multiplexed"], target=one)

@@ -81,6 +81,11 @@ def test_at_least_one_attempt_is_made(attempts: int) -> None:
         RepeatUntilSuccess(attempts)
 
 
+def test_half_an_attempt_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"attempts must be an integer, got 2\.5"):
+        RepeatUntilSuccess(2.5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("order", [-1, 7])
 def test_orders_out_of_range_are_refused(order: int) -> None:
     with pytest.raises(ValueError, match=f"order must be between 0 and 6, got {order}"):
