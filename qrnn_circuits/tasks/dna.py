@@ -34,6 +34,7 @@ class Dna(DnaOptions, GeneratedTask):
     """
 
     name: ClassVar[str] = "dna"
+    lane: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         """Checks the options.
@@ -44,11 +45,6 @@ class Dna(DnaOptions, GeneratedTask):
         """
         check_integer("length", self.length, 2, MOST_STEPS)
         check_reading(self.reading)
-
-    @property
-    def lane(self) -> int:
-        """Number of lane wires, 3."""
-        return 3
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the bases and the marked position of every sequence."""

@@ -38,6 +38,7 @@ class Letters(LettersOptions, GeneratedTask):
     """
 
     name: ClassVar[str] = "letters"
+    lane: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         """Checks the options.
@@ -47,11 +48,6 @@ class Letters(LettersOptions, GeneratedTask):
             ValueError: If an option is out of range.
         """
         check_integer("length", self.length, 1, MOST_STEPS)
-
-    @property
-    def lane(self) -> int:
-        """Number of lane wires, 3."""
-        return 3
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draws the consonants of every sequence."""

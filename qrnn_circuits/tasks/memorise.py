@@ -26,6 +26,7 @@ class Memorise(MemoriseOptions, FixedTask):
     """
 
     name: ClassVar[str] = "memorise"
+    lane: ClassVar[int] = 3
 
     def __post_init__(self) -> None:
         """Checks the options.
@@ -35,11 +36,6 @@ class Memorise(MemoriseOptions, FixedTask):
             ValueError: If an option is out of range.
         """
         check_integer("length", self.length, 1, MOST_STEPS)
-
-    @property
-    def lane(self) -> int:
-        """Number of lane wires, 3."""
-        return 3
 
     def sequences(self) -> Batch:
         """Both sequences; every step is scored."""

@@ -44,6 +44,7 @@ class Quotes(QuotesOptions, FixedTask):
     """
 
     name: ClassVar[str] = "quotes"
+    lane: ClassVar[int] = 5
 
     def __post_init__(self) -> None:
         """Checks the options.
@@ -54,11 +55,6 @@ class Quotes(QuotesOptions, FixedTask):
         """
         check_bool("advice", self.advice)
         check_reading(self.reading)
-
-    @property
-    def lane(self) -> int:
-        """Number of lane wires, 5."""
-        return 5
 
     def sequences(self) -> Batch:
         """All lines."""
