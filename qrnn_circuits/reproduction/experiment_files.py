@@ -10,7 +10,6 @@ which all combinations are run in each case; dots lead into tables) or both; wha
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from importlib.resources import files
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from qrnn_circuits.reproduction.experiment import (
 )
 
 _DATA = ("mnist",)
+_FOLDER = Path(__file__).parent / "experiments"
 
 T = TypeVar("T")
 
@@ -83,8 +83,7 @@ def experiment_names() -> list[str]:
         >>> "dna" in experiment_names()
         True
     """
-    folder = files("qrnn_circuits.reproduction") / "experiments"
-    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
 def read_experiment(name: str, *, quick: bool = False) -> Experiment:
@@ -104,8 +103,7 @@ def read_experiment(name: str, *, quick: bool = False) -> Experiment:
     """
     if name not in experiment_names():
         raise ValueError(f"unknown experiment {name!r}{similar(name, experiment_names())}")
-    folder = Path(str(files("qrnn_circuits.reproduction"))) / "experiments"
-    return read_experiment_file(folder / f"{name}.toml", quick=quick)
+    return read_experiment_file(_FOLDER / f"{name}.toml", quick=quick)
 
 
 def read_experiment_file(path: Path, *, quick: bool = False) -> Experiment:
