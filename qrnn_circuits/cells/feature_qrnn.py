@@ -95,27 +95,21 @@ class FeatureQRNNCell(NeuronCell):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        features = as_integer("features", features, 1)
-        lane = as_integer("lane", lane, 1)
-        workspace = as_integer("workspace", workspace, 2)
-        stages = as_integer("stages", stages, 0)
+        self.features = features = as_integer("features", features, 1)
+        self.lane = lane = as_integer("lane", lane, 1)
+        self.workspace = workspace = as_integer("workspace", workspace, 2)
+        self.stages = stages = as_integer("stages", stages, 0)
         if workspace > MOST_WIRES:
             raise ValueError(
                 f"workspace must be at most {MOST_WIRES}, got {workspace}: a state of so many "
                 f"wires has 2**{workspace} amplitudes"
             )
-        feature_spread = check_number("feature_spread", plain(feature_spread))
-        order = check_neuron_options(order, semantics)
-        self.features = features
-        self.lane = lane
-        self.workspace = workspace
-        self.stages = stages
-        self.order = order
+        self.feature_spread = check_number("feature_spread", plain(feature_spread))
+        self.order = order = check_neuron_options(order, semantics)
         # Nothing is sharpened, hence nothing postselected.
         self.semantics: Semantics = semantics if order else "unitary"
         self.polynomial = FeaturePolynomial(workspace - 1, features, degree)
         self.readout_polynomial = BooleanPolynomial(workspace, min(degree, workspace))
-        self.feature_spread = feature_spread
         self.initialisation = initialisation_of(initialisation)
         dtype = real_type(dtype)
 

@@ -90,20 +90,16 @@ class QRNNCell(NeuronCell):
             ValueError: If an option is out of range.
         """
         super().__init__()
-        lane = as_integer("lane", lane, 1)
-        workspace = as_integer("workspace", workspace, 1)
-        stages = as_integer("stages", stages, 0)
+        self.lane = lane = as_integer("lane", lane, 1)
+        self.workspace = workspace = as_integer("workspace", workspace, 1)
+        self.stages = stages = as_integer("stages", stages, 0)
         if lane + workspace > MOST_WIRES:
             raise ValueError(
                 f"lane and workspace must have at most {MOST_WIRES} wires in all, got {lane} and "
                 f"{workspace}: a state of them has 2**{lane + workspace} amplitudes"
             )
-        order = check_neuron_options(order, semantics)
+        self.order = order = check_neuron_options(order, semantics)
         dtype = real_type(dtype)
-        self.lane = lane
-        self.workspace = workspace
-        self.stages = stages
-        self.order = order
         # Nothing is sharpened, hence nothing postselected.
         self.semantics: Semantics = semantics if order else "unitary"
         self.polynomial = BooleanPolynomial(workspace + lane - 1, degree, basis)
