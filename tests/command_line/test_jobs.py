@@ -1,7 +1,5 @@
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import pytest
 from typer.testing import Result
 
 from qrnn_circuits.job_store import JobRecord, JobStore
+from tests.job_store.jobs import damage
 
 Qrnn = Callable[..., Result]
 
@@ -66,12 +65,6 @@ def test_one_job_is_shown_with_its_trouble(
         record.id,
     ):
         assert text in result.stdout
-
-
-def damage(store: JobStore, job: str, column: str, value: object) -> None:
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
-        connection.commit()
 
 
 @pytest.mark.parametrize(

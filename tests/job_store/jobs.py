@@ -1,4 +1,7 @@
-"""A job to be recorded."""
+"""A job to be recorded, and to be damaged."""
+
+import sqlite3
+from contextlib import closing
 
 from qrnn_circuits.job_store import JobRecord, JobStore
 
@@ -14,3 +17,9 @@ def add(store: JobStore, payload: bytes | None = None, **changes: object) -> Job
     }
     record = JobRecord(**(values | changes))  # type: ignore[arg-type]
     return store.add(record, {"readouts": []}, payload)
+
+
+def damage(store: JobStore, job: str, column: str, value: object) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
+        connection.commit()

@@ -6,14 +6,7 @@ import pytest
 
 from qrnn_circuits.job_store import DamagedRecord, JobDamagedError, JobStatus, JobStore
 from qrnn_circuits.job_store.records import open_json, seal_json
-from tests.job_store.jobs import add
-
-
-def change(store: JobStore, job: str, column: str, value: object) -> None:
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute(f"UPDATE jobs SET {column} = ? WHERE id = ?", (value, job))
-        connection.commit()
-
+from tests.job_store.jobs import add, damage
 
 DAMAGE = [
     ("context", "{"),
@@ -50,7 +43,7 @@ def test_a_damaged_row_hides_no_other_and_says_what_is_damaged(
     store: JobStore, column: str, value: object
 ) -> None:
     first, job, last = add(store), add(store).id, add(store)
-    change(store, job, column, value)
+    damage(store, job, column, value)
     (damaged,) = [entry for entry in store.entries() if isinstance(entry, DamagedRecord)]
     assert damaged.id == job
     assert damaged.reason.startswith(f"{column} must be ")
@@ -63,7 +56,7 @@ def test_a_damaged_row_hides_no_other_and_says_what_is_damaged(
 @pytest.mark.parametrize("value", [None, b"\xff\x00", "a\0b", "x" * 1_000_000])
 def test_a_job_whose_id_is_no_text_hides_no_other(store: JobStore, value: object) -> None:
     job, other = add(store).id, add(store)
-    change(store, job, "id", value)
+    damage(store, job, "id", value)
     assert store.records() == [other]
     (damaged,) = [entry for entry in store.entries() if isinstance(entry, DamagedRecord)]
     assert damaged.id.isprintable()
@@ -81,7 +74,7 @@ def test_text_that_is_no_unicode_is_damage(store: JobStore) -> None:
 @pytest.mark.parametrize("value", ["{", "[]", b"{}", "[" * 100_000, "{}", ""])
 def test_a_damaged_program_is_one_clear_error(store: JobStore, value: object) -> None:
     job = add(store).id
-    change(store, job, "program", value)
+    damage(store, job, "program", value)
     with pytest.raises(
         JobDamagedError, match=f"job {job} is damaged .*program must be as it was written"
     ):
@@ -97,7 +90,7 @@ def test_damaged_bytes_are_one_clear_error(store: JobStore, column: str) -> None
         (sealed,) = connection.execute(f"SELECT {column} FROM jobs").fetchone()
     flipped = bytes([*sealed[:50], sealed[50] ^ 1, *sealed[51:]])
     for value in ("text", 5, b"", b"x", sealed[:-1], sealed + b"\0", flipped):
-        change(store, job, column, value)
+        damage(store, job, column, value)
         with pytest.raises(JobDamagedError, match=f"job {job} is damaged .*{column} must be as it"):
             read(job)
     assert store.get(job).status is JobStatus.DONE
