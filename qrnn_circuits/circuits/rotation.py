@@ -146,16 +146,10 @@ def _textbook_resources(num_wires: int, degree: int) -> dict[Any, int]:
     return Counter(qml.resource_rep(type(gate), **gate.resource_params) for gate in gates)
 
 
-def _parity_network(coefficients: TensorLike, wires: WiresLike, degree: int, **_: object) -> None:
-    PolynomialRY.compute_decomposition(coefficients, wires, degree)
-
-
-def _textbook(coefficients: TensorLike, wires: WiresLike, degree: int, **_: object) -> None:
-    PolynomialRY.textbook_decomposition(coefficients, wires, degree)
-
-
 parity_network_decomposition = qml.register_resources(
-    _parity_resources, _parity_network, name="parity_network"
+    _parity_resources, PolynomialRY.compute_decomposition, name="parity_network"
 )
-textbook_decomposition = qml.register_resources(_textbook_resources, _textbook, name="textbook")
+textbook_decomposition = qml.register_resources(
+    _textbook_resources, PolynomialRY.textbook_decomposition, name="textbook"
+)
 qml.add_decomps(PolynomialRY, parity_network_decomposition, textbook_decomposition)
