@@ -48,6 +48,8 @@ def test_the_methods_are_registered() -> None:
         (None, 8),
         (HLSConfig(polynomial_ry=["parity"]), 8),
         (HLSConfig(polynomial_ry=["textbook"]), 30),
+        # The first that does not decline.
+        (HLSConfig(polynomial_ry=["parity", "textbook"]), 8),
     ],
 )
 def test_transpile_picks_the_method_of_a_polynomial_rotation(
@@ -75,8 +77,9 @@ def test_transpile_picks_the_method_of_a_neuron() -> None:
     expected = Operator(gate.definition).data
     circuit = QuantumCircuit(6)
     circuit.append(gate, range(4))
-    default = transpile(circuit, basis_gates=BASIS)
-    assert default.count_ops()["cx"] == 8
+    for config in (None, HLSConfig(quantum_neuron=["multiplexed", "amplified"])):
+        exact = transpile(circuit, basis_gates=BASIS, hls_config=config)
+        assert exact.count_ops()["cx"] == 8
     config = HLSConfig(quantum_neuron=[("amplified", {"length": 7})])
     amplified = transpile(circuit, basis_gates=BASIS, hls_config=config)
     assert amplified.count_ops()["cx"] > 80
