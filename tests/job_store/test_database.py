@@ -165,7 +165,9 @@ def test_jobs_are_read_where_nothing_can_be_written(
 
 
 def test_jobs_in_a_log_that_cannot_be_read_are_not_left_out(
-    open_folder: Path, read_only: Callable[[Path], AbstractContextManager[None]]
+    open_folder: Path,
+    read_only: Callable[[Path], AbstractContextManager[None]],
+    small_disk: Callable[[int], AbstractContextManager[None]],
 ) -> None:
     store = JobStore(open_folder / "jobs.sqlite")
     add(store)
@@ -178,6 +180,8 @@ def test_jobs_in_a_log_that_cannot_be_read_are_not_left_out(
             (copied / name).write_bytes((open_folder / name).read_bytes())
     with read_only(copied), pytest.raises(JobStoreError, match=r"jobs\.sqlite-wal.* copy both"):
         JobStore(copied / "jobs.sqlite").records()
+    with small_disk(0):
+        assert len(JobStore(copied / "jobs.sqlite").records()) == 2
     assert len(JobStore(copied / "jobs.sqlite").records()) == 2
 
 
