@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 
 def watch(progress: Progress, config: RunConfig) -> None:
-    """Tells a display of 12 steps with validations after steps 4, 8 and 12."""
+    """Tells a display of 12 steps with validations, a retreat and a restart."""
     progress.start(config, 0, None)
     for step in range(1, 13):
         progress.step(step, 0.5 + step)
@@ -30,6 +30,7 @@ def watch(progress: Progress, config: RunConfig) -> None:
             progress.validation(Validation(step, 0.3, 0.0625, 0.25, -3.25))
         if step == 9:
             progress.retreat(9, 4)
+            progress.restart(9, 1)
     progress.stop()
 
 
@@ -39,8 +40,9 @@ def test_a_pipe_gets_one_plain_line_per_validation(tiny: Tiny) -> None:
     assert type(progress) is LineProgress
     watch(progress, tiny())
     lines = file.getvalue().splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert lines[2] == "step 9: back to the best checkpoint, of step 4, at half the rate"
+    assert lines[3] == "step 9: trial 2 begins, with other initial parameters"
     assert re.fullmatch(
         r"step 8/12  loss 8\.5  error 6\.25% \(sampled 25\.00%\)  acceptance 10\^-3\.2  "
         r"[\d.e+]+ steps/s  \d:\d\d:\d\d left",
@@ -54,6 +56,7 @@ def test_a_terminal_gets_a_live_display_with_every_figure(tiny: Tiny) -> None:
     assert isinstance(progress, LiveProgress)
     watch(progress, tiny())
     assert "back to the best checkpoint, of step 4" in file.getvalue()
+    assert "trial 2 begins" in file.getvalue()
     last = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", file.getvalue()).splitlines()[-2:]
     assert re.search(r"xor .* step 12/12 .*steps/s +\d:\d\d:\d\d left", last[0])
     assert last[1].strip() == (
