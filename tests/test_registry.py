@@ -52,6 +52,8 @@ def test_objects_names_and_attributes_of_modules_are_resolved(
 def test_a_class_is_found_without_being_called(fractions: Registry[Fraction]) -> None:
     assert fractions.find("ratio") is Fraction
     assert fractions.find("later") is Fraction
+    assert fractions.name_of(Fraction) == "ratio"
+    assert fractions.name_of(Registry) == "qrnn_circuits.registry:Registry"
 
 
 @pytest.mark.usefixtures("installed")
