@@ -8,6 +8,7 @@ from typing import ClassVar
 import pennylane as qml
 from pennylane.typing import TensorLike
 
+from qrnn_circuits.checks import plain
 from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, inverse_gates, queue
 from qrnn_circuits.circuits.realisations.amplification import (
@@ -57,7 +58,8 @@ class Amplified(Realisation):
     length: int = 7
 
     def __post_init__(self) -> None:
-        if self.length not in LENGTHS:
+        object.__setattr__(self, "length", plain(self.length))
+        if type(self.length) is not int or self.length not in LENGTHS:
             raise ValueError(
                 f"length must be odd, one of {LENGTHS} (amplification is by an odd polynomial), "
                 f"got {self.length}"

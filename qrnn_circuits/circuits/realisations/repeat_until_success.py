@@ -10,7 +10,7 @@ import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.typing import TensorLike
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.angles import Spectrum, polynomial_spectrum
 from qrnn_circuits.circuits.gate_lists import Gates, queue, queue_conditioned
 from qrnn_circuits.circuits.realisations.ancilla_rotation import AncillaRotation, ancilla_rotation
@@ -55,7 +55,7 @@ class RepeatUntilSuccess(Realisation):
     attempts: int = 3
 
     def __post_init__(self) -> None:
-        check_integer("attempts", self.attempts, 1)
+        object.__setattr__(self, "attempts", as_integer("attempts", self.attempts, 1))
 
     def ancillas(self, order: int) -> int:
         """One for each order."""

@@ -1,7 +1,9 @@
 import pickle
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from qrnn_circuits.circuits.realisations import (
     REALISATIONS,
@@ -79,6 +81,18 @@ def test_lengths_that_are_not_offered_are_refused(length: int) -> None:
 def test_at_least_one_attempt_is_made(attempts: int) -> None:
     with pytest.raises(ValueError, match=f"attempts must be at least 1, got {attempts}"):
         RepeatUntilSuccess(attempts)
+
+
+@pytest.mark.parametrize("number", [np.int64(3), torch.tensor(3)])
+def test_integers_of_other_libraries_are_taken_as_those_of_python(number: Any) -> None:  # noqa: ANN401
+    assert str(RepeatUntilSuccess(number)) == str(RepeatUntilSuccess(3))
+    assert str(Amplified(number)) == "amplified,length=3"
+    assert type(Amplified(number).length) is int
+
+
+def test_a_length_that_is_no_integer_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"length must be odd, .* got 3\.0"):
+        Amplified(3.0)  # type: ignore[arg-type]
 
 
 def test_half_an_attempt_is_refused() -> None:
