@@ -374,6 +374,8 @@ def test_parameters_that_hooks_of_torch_compute_follow_training(strategy: Strate
         assert losses[0].item() == pytest.approx(losses[1].item(), abs=1e-12)
         losses[0].backward()
     train()
+    assert torch.equal(model.cell.parity_angles(), plain.cell.parity_angles())
+    train()
     assert torch.equal(Ensemble([model]).parity_angles(), Ensemble([plain]).parity_angles())
     train()
     found, expected = (compile_circuit(each, [0]).tape for each in (model, plain))

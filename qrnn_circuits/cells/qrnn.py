@@ -20,6 +20,7 @@ from qrnn_circuits.neuron import (
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.tensors import real_type
+from qrnn_circuits.tracing import renew_parameters
 
 # A single state of more wires takes more than 4 GiB in float32.
 MOST_WIRES = 30
@@ -197,6 +198,7 @@ class QRNNCell(NeuronCell):
         They are those of the default realisation: parities of the polynomial of postselected
         neurons and of order 0, ``R = P``; else of the activation, ``R = 2**(W+I-1)``.
         """
+        renew_parameters(self)
         return parity_angles(
             self.neuron_coefficients, self.polynomial, order=self.order, semantics=self.semantics
         )
@@ -205,14 +207,23 @@ class QRNNCell(NeuronCell):
         """Sets small parities of the polynomials to zero, but for the constants.
 
         Raises:
-            NotImplementedError: If the neurons rotate by parities of an activation.
+            NotImplementedError: If the neurons rotate by parities of an activation, or coefficients
+                are computed from others, as by ``torch.nn.utils``.
         """
         if self.order and self.semantics == "unitary":
             raise NotImplementedError(
                 f"a unitary neuron of order {self.order} rotates by its activation, whose parities "
                 "cannot be set one by one: only those of order 0 or postselected ones are pruned"
             )
-        for coefficients in (self.coefficients, self.readout_coefficients):
+        named = [(name, getattr(self, name)) for name in ("coefficients", "readout_coefficients")]
+        for name, coefficients in named:
+            if not isinstance(coefficients, nn.Parameter):
+                raise NotImplementedError(
+                    f"{name} must be a parameter to be pruned, but is computed from others, which "
+                    "would undo it: take off what torch.nn.utils has put there, as prune.remove or "
+                    "parametrize.remove_parametrizations does"
+                )
+        for _, coefficients in named:
             prune(coefficients, self.polynomial, tolerance)
 
     def sizes(self) -> dict[str, int | str]:

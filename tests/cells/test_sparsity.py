@@ -8,6 +8,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+from torch.nn.utils.prune import l1_unstructured
 
 from qrnn_circuits.cells import QRNNCell
 from qrnn_circuits.cells.sparsity import parity_angles, prune
@@ -116,3 +119,18 @@ def test_only_neurons_that_rotate_by_their_polynomial_are_pruned() -> None:
     cell = QRNNCell(lane=1, workspace=2, order=1, degree=1, semantics="unitary")
     with pytest.raises(NotImplementedError, match="a unitary neuron of order 1 rotates by its"):
         cell.prune(0.1)
+
+
+@pytest.mark.parametrize("name", ["coefficients", "readout_coefficients"])
+def test_coefficients_that_are_computed_from_others_are_not_pruned_in_vain(name: str) -> None:
+    def masked(cell: nn.Module, name: str) -> None:
+        l1_unstructured(cell, name, amount=1)
+
+    for compute in (weight_norm, masked):
+        cell = QRNNCell(lane=1, workspace=2, order=0)
+        compute(cell, name)
+        before = {key: value.clone() for key, value in cell.state_dict().items() if key[0] != "_"}
+        with pytest.raises(NotImplementedError, match=f"^{name} must be a parameter"):
+            cell.prune(0.1)
+        for key, value in before.items():
+            assert torch.equal(cell.state_dict()[key], value)
