@@ -7,7 +7,7 @@ from typing import ClassVar, Self, get_args
 import torch
 from torch import Tensor
 
-from qrnn_circuits.cells.base import UNREAD
+from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.checks import check_choice
@@ -311,16 +311,27 @@ class FeatureSimulation(Simulation):
         return True
 
 
+# What the classes of cells that have a faster way define of their steps.
+_OF_STEPS = ("forward", "evolve", "evolve_scaled", "weights", "condition", "step_gates")
+
+
+def _steps_as(cell: Cell, known: type[Cell]) -> bool:
+    """Whether the steps of a cell, perhaps of a subclass, are those of a known class."""
+    own = type(cell)
+    return all(getattr(own, name, None) is getattr(known, name, None) for name in _OF_STEPS)
+
+
 @simulation.register
-def _feature_simulation(
-    cell: FeatureQRNNCell, strategy: str, batch: int, steps: int
-) -> FeatureSimulation:
+def _feature_simulation(cell: FeatureQRNNCell, strategy: str, batch: int, steps: int) -> Simulation:
     check_stepwise(cell, strategy)
-    return FeatureSimulation(cell)
+    return FeatureSimulation(cell) if _steps_as(cell, FeatureQRNNCell) else Simulation(cell)
 
 
 @simulation.register
 def _simulation(cell: QRNNCell, strategy: str, batch: int, steps: int) -> Simulation:
+    if not _steps_as(cell, QRNNCell):
+        check_stepwise(cell, strategy)
+        return Simulation(cell)
     check_choice("strategy", strategy, get_args(Strategy))
     if is_traced():
         strategy = "stepwise"
