@@ -51,7 +51,7 @@ def forecasts_together(
     first = forecasters[0]
     size = getattr(first.layer, "state_size", 1)
     most = most or max(_MOST_AMPLITUDES // (inputs[0, ..., 0].numel() * size), 1)
-    if most == 1 or len(forecasters) == 1 or not _is_joint(first.layer):
+    if most == 1 or len(forecasters) == 1 or not can_be_joint(first.layer):
         return torch.stack([own(rows) for own, rows in zip(forecasters, inputs, strict=True)])
     parameters = {
         name: torch.stack(tuple(map(attrgetter(name), forecasters)))
@@ -67,8 +67,8 @@ def forecasts_together(
     return forecasts
 
 
-def _is_joint(layer: nn.Module) -> bool:
-    """Whether several such layers can be computed at once."""
+def can_be_joint(layer: nn.Module) -> bool:
+    """Whether several such layers can be computed at once: they draw nothing at random."""
     drops = any(getattr(part, "dropout", 0) for part in layer.modules())
     on_device = getattr(layer, "quantum_device", None) is not None
     return getattr(layer, "vectorised", False) and not (drops or on_device)

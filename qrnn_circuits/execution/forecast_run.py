@@ -13,6 +13,7 @@ from qrnn_circuits.execution.forecast_plan import ForecastPlan, only_cell
 from qrnn_circuits.execution.forecast_report import ForecastReport, make_forecast_report
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training import TrainedRun
+from qrnn_circuits.training.validation import judged
 
 
 def window_circuit(
@@ -61,7 +62,7 @@ def run_forecast(
     inputs = run.task.test().rows(torch.tensor(plan.rows)).inputs
     options = {} if plan.realisation is None else {"realisation": plan.realisation}
     start = time.perf_counter()
-    with torch.no_grad(), qml.Tracker(device) as tracker:
+    with torch.no_grad(), judged(run.model), qml.Tracker(device) as tracker:
         on_device = layer.on(device, shots=plan.shots, **options)
         outputs, _ = on_device(inputs.to(run.model.head.weight))
     return make_forecast_report(

@@ -228,7 +228,7 @@ def plan_run(
     check_run(run)
     run = run.of_symbols()
     check_shots(shots, mitigation)
-    model = copied(run.model).cpu().double()
+    model = copied(run.model).cpu().double().eval()
     rows, batch = _questions(run.task.test(), sequences, steps)
     # Fails on a wrong realisation before anything is computed.
     options: dict[str, Any] = {"tolerance": tolerance, "encoding": encoding}

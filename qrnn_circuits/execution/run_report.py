@@ -246,7 +246,7 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
         ZeroProbabilityError: If the network rules a conditioned outcome out altogether.
     """
     test = run.task.test()
-    model: RecurrentNetwork = copied(run.model).cpu().double()
+    model: RecurrentNetwork = copied(run.model).cpu().double().eval()
     examples = []
     for row in spread_rows(min(_EXAMPLES, len(test)), len(test)).tolist():
         scored = test.scored[row].nonzero()[:, 0].tolist()

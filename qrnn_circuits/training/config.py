@@ -335,6 +335,16 @@ class RunConfig(RunSettings):
         """The source of the batches at the start of a run, independent of the initialisation."""
         return self._generator(1)
 
+    def step_seed(self, step: int, rank: int) -> int:
+        """Of what the network itself draws in a step, as dropout does.
+
+        Args:
+            step: Optimiser steps taken before it.
+            rank: Of the process, each of which has other rows.
+        """
+        seeds = np.random.SeedSequence(self.seed, spawn_key=(step, rank))
+        return int(seeds.generate_state(1)[0])
+
     def _generator(self, stream: int, trial: int = 0) -> torch.Generator:
         key = (trial,) if trial else ()
         seeds = np.random.SeedSequence(self.seed, spawn_key=key).generate_state(2, np.uint64)

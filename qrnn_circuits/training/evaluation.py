@@ -15,6 +15,7 @@ from qrnn_circuits.tasks import BaseTask, Task
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.run_folder import CheckpointName, RunFolder
 from qrnn_circuits.training.task_options import check_task_options, with_full_paths
+from qrnn_circuits.training.validation import judged
 
 TaskT_co = TypeVar("TaskT_co", bound=BaseTask, default=Task, covariant=True)
 ModelT_co = TypeVar("ModelT_co", bound=nn.Module, default=RecurrentNetwork, covariant=True)
@@ -115,6 +116,9 @@ def load_run(
 ) -> TrainedRun[Any, Any]:
     """Brings a run back: its network with its parameters, its task and its settings.
 
+    The network is in evaluation mode, in which layers drop nothing at random; its method ``train``
+    ends that.
+
     Args:
         folder: Of the run.
         checkpoint: ``"best"``, by sampled validation error, or ``"last"``.
@@ -150,7 +154,7 @@ def trained_run(
     step: int,
     task_options: Mapping[str, Any] | None = None,
 ) -> TrainedRun[Any, Any]:
-    """A trained network with its task.
+    """A trained network, in evaluation mode, with its task.
 
     Args:
         config: Of its run.
@@ -165,7 +169,7 @@ def trained_run(
     check_task_options(config.task, given)
     options = {**config.task_options, **given}
     config = dataclasses.replace(config, task_options=options)
-    return TrainedRun(config, config.build_task(), model, step)
+    return TrainedRun(config, config.build_task(), model.eval(), step)
 
 
 def check_run(run: object) -> None:
@@ -199,7 +203,8 @@ def evaluate(run: TrainedRun) -> Evaluation:
             "take evaluate_forecast(run)"
         )
     test = run.task.test()
-    answers = run.task.answers(run.model, test)
+    with judged(run.model):
+        answers = run.task.answers(run.model, test)
     right = test.outcomes[test.scored]
     one_symbol = answers.count == len(right) and not run.task.answers_need_runs
     return Evaluation(

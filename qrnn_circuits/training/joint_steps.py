@@ -11,9 +11,10 @@ from torch import Tensor, optim
 from torch.nn.functional import pad
 
 from qrnn_circuits.cells.base import PADDING
+from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.ensemble import Ensemble
 from qrnn_circuits.forecaster import Forecaster
-from qrnn_circuits.forecaster_ensemble import forecasts_together
+from qrnn_circuits.forecaster_ensemble import can_be_joint, forecasts_together
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import Batch
@@ -23,7 +24,7 @@ from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.optimizers import build_optimizer
 from qrnn_circuits.training.results import TrainingDiverged
 from qrnn_circuits.training.trainer import Trainer
-from qrnn_circuits.training.updates import StepBatch, zero_if_finite
+from qrnn_circuits.training.updates import StepBatch, drawing, zero_if_finite
 
 
 class JointSteps:
@@ -94,10 +95,10 @@ class JointSteps:
         forecasters = [model for model in models if isinstance(model, Forecaster)]
         if len(networks) == len(models):
             symbols = [batch for batch in batches if isinstance(batch, Batch)]
-            losses = self._losses_of_networks(networks, symbols, steps[0])
+            losses = self._losses_of_networks(networks, symbols, steps)
         elif len(forecasters) == len(models):
             windows = [batch for batch in batches if isinstance(batch, SeriesBatch)]
-            losses = self._losses_of_forecasters(forecasters, windows)
+            losses = self._losses_of_forecasters(forecasters, windows, steps)
         else:
             return []
         if self._config.clip_norm is not None:
@@ -106,20 +107,27 @@ class JointSteps:
         return losses.detach().unbind()
 
     def _losses_of_networks(
-        self, networks: Sequence[RecurrentNetwork], batches: Sequence[Batch], step: StepBatch
+        self,
+        networks: Sequence[RecurrentNetwork],
+        batches: Sequence[Batch],
+        steps: Sequence[StepBatch],
     ) -> Tensor:
         """The losses, whose gradients are then in the parameters, shape ``(E,)``."""
-        ensemble = self._ensemble(networks)
+        ensemble, step = self._ensemble(networks), steps[0]
+        kind, weight = self._config.loss, step.acceptance_weight
         batch = _stacked(batches)
         count, sequences, length = batch.outcomes.shape
         with worthwhile_threads(networks[0], count * sequences, length):
-            losses = ensemble.losses(
-                batch.inputs,
-                batch.outcomes,
-                batch.scored,
-                kind=self._config.loss,
-                acceptance_weight=step.acceptance_weight,
-            )
+            if type(networks[0].cell) is QRNNCell:
+                losses = ensemble.losses(*batch.tensors, kind=kind, acceptance_weight=weight)
+            else:
+                # Another cell may draw at random: by the seed of its own run.
+                each = []
+                for network, own, taken in zip(networks, batches, steps, strict=True):
+                    with drawing(taken.seed, own.inputs.device):
+                        loss = network.loss(*own.tensors, kind=kind, acceptance_weight=weight)
+                    each.append(loss)
+                losses = torch.stack(each)
             if step.sparsity_weight:
                 angles = ensemble.parity_angles()[..., 1:]
                 losses = losses + step.sparsity_weight * angles.abs().sum((1, 2))
@@ -127,13 +135,24 @@ class JointSteps:
         return losses
 
     def _losses_of_forecasters(
-        self, forecasters: Sequence[Forecaster], batches: Sequence[SeriesBatch]
+        self,
+        forecasters: Sequence[Forecaster],
+        batches: Sequence[SeriesBatch],
+        steps: Sequence[StepBatch],
     ) -> Tensor:
         """The losses, whose gradients are then in the parameters, shape ``(E,)``."""
         inputs, targets = (
             torch.stack(each) for each in zip(*(b.tensors for b in batches), strict=True)
         )
-        forecasts = forecasts_together(forecasters, inputs.to(forecasters[0].head.weight.dtype))
+        inputs = inputs.to(forecasters[0].head.weight.dtype)
+        if can_be_joint(forecasters[0].layer):
+            forecasts = forecasts_together(forecasters, inputs)
+        else:
+            each = []
+            for forecaster, own, taken in zip(forecasters, inputs, steps, strict=True):
+                with drawing(taken.seed, own.device):
+                    each.append(forecaster(own))
+            forecasts = torch.stack(each)
         losses = (forecasts - targets.to(forecasts.dtype)).square().mean((1, 2))
         losses.sum().backward()
         return losses

@@ -37,7 +37,8 @@ class Trainer:
 
     Two runs of one configuration on one machine's CPU (with the same numbers of processes and
     threads) go through the same weights, bit for bit. So does a run that was killed at any moment
-    and resumed. On a GPU, or with another number of processes, sums are rounded otherwise.
+    and resumed. On a GPU, or with another number of processes, sums are rounded otherwise, and
+    dropout draws other numbers.
 
     Several processes train a run together where each builds its trainer with its
     :class:`~qrnn_circuits.training.Ranks`. All draw the same batches and each computes on its rows;
@@ -249,13 +250,9 @@ class Trainer:
         if log is not None:
             log.step(self.step, loss)
         progress.step(self.step, loss)
-        saved = False
-        if (
-            self.step % self.config.validate_every == 0
-            or self.step == self.config.steps
-            or self.config.schedule.begins(self.step)
-        ):
-            saved = self._validate(log, progress)
+        due = self.step % self.config.validate_every == 0 or self.step == self.config.steps
+        due = due or self.config.schedule.begins(self.step)
+        saved = due and self._validate(log, progress)
         reason = self.standing.reason_to_stop(self.config, self.step)
         interrupted = signals.received if reason is None else None
         ends = reason is not None or interrupted is not None
@@ -279,8 +276,9 @@ class Trainer:
             self.config.batch_size, self._generator
         )
         weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
+        seed = self.config.step_seed(self.step, self.ranks.rank)
         self.step += 1
-        return StepBatch(batch, *weights)
+        return StepBatch(batch, *weights, seed)
 
     def _take_step(self, signals: StopSignals, progress: Progress) -> tuple[float, int | None]:
         """Takes one optimiser step.

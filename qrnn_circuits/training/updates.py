@@ -1,6 +1,7 @@
 """One step of an optimiser: what it takes, and whether it has led to numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -17,11 +18,13 @@ class StepBatch(NamedTuple):
         batch: The sequences, on the CPU.
         acceptance_weight: How much the acceptance counts in the loss.
         sparsity_weight: How much the angles count in the loss.
+        seed: Of what the network itself draws in the step, as dropout does.
     """
 
     batch: BaseBatch
     acceptance_weight: float
     sparsity_weight: float
+    seed: int
 
 
 def update(
@@ -52,9 +55,11 @@ def update(
     def closure() -> Tensor:
         nonlocal received
         optimizer.zero_grad()
-        value, received = loss.backward(
-            share, received, step.acceptance_weight, step.sparsity_weight
-        )
+        # Seeded at each evaluation: a line search compares values of one function.
+        with drawing(step.seed, share.rows.inputs.device):
+            value, received = loss.backward(
+                share, received, step.acceptance_weight, step.sparsity_weight
+            )
         if clip_norm is not None:
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
@@ -63,6 +68,27 @@ def update(
     # PyTorch says that a closure returns a float, and hands on whatever it returns.
     before: Any = optimizer.step(cast(Callable[[], float], closure))
     return before, received
+
+
+@contextmanager
+def drawing(seed: int, device: torch.device) -> Iterator[None]:
+    """While entered, layers draw by a seed; what is drawn later is as if nothing had been.
+
+    Args:
+        seed: Of the step.
+        device: Where the network lives.
+    """
+    generators = [torch.default_generator]
+    if device.type == "cuda":
+        generators.append(torch.cuda.default_generators[device.index or 0])
+    states = [generator.get_state() for generator in generators]
+    for generator in generators:
+        generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, states, strict=True):
+            generator.set_state(state)
 
 
 @torch.no_grad()

@@ -1,11 +1,13 @@
 """How well a network does on a fixed batch of sequences."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import log
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.loss import Loss, sequence_loss
@@ -71,6 +73,18 @@ class _Tally:
     log_acceptance: Tensor
 
 
+@contextmanager
+def judged(model: nn.Module) -> Iterator[None]:
+    """While entered, a network is as it is used: nothing is dropped at random, as in training."""
+    trained = [part for part in model.modules() if part.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for part in trained:
+            part.training = True
+
+
 def validate(
     model: RecurrentNetwork | Forecaster,
     task: BaseTask,
@@ -103,7 +117,8 @@ def validate(
     if isinstance(batch, SeriesBatch):
         return _of_forecasts(cast(Forecaster, model), batch, step, shared)
     model, task, batch = cast(RecurrentNetwork, model), cast(Task, task), cast(Batch, batch)
-    tallies = shared.from_all(lambda: _tally(model, task, shared.shard(batch), loss))
+    with judged(model):
+        tallies = shared.from_all(lambda: _tally(model, task, shared.shard(batch), loss))
     answers = _joined([tally.answers for tally in tallies])
     log_acceptance = torch.cat([tally.log_acceptance for tally in tallies])
     return Validation(
@@ -130,7 +145,7 @@ def forecasts(model: Forecaster, batch: SeriesBatch) -> Tensor:
     device = first_parameter(model).device
     found = [torch.zeros_like(batch.targets[:0])]
     for chunk in batch.chunks(_CHUNK) if len(batch) else ():
-        with worthwhile_threads(model, *chunk.inputs.shape[:2]):
+        with judged(model), worthwhile_threads(model, *chunk.inputs.shape[:2]):
             found.append(model(chunk.inputs.to(device)).cpu().to(batch.targets.dtype))
     return torch.cat(found)
 

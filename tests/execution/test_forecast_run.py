@@ -24,6 +24,7 @@ def untrained(cell: str, **layer: int | str) -> TrainedRun[Any, Any]:
     "cell",
     [
         "qrnn",
+        "qrnn,num_layers=2,dropout=0.5",
         "qlstm,qubits=3,linear=True",
         "qgru,qubits=3,linear=True",
         "fast-weights",
