@@ -40,7 +40,8 @@ class Ensemble(nn.Module):
     rounding. Every network keeps its own parameters, and can be used by itself at any time.
 
     Together are computed networks of :class:`~qrnn_circuits.QRNNCell` that run through transfer
-    operators; others, and those whose amplitudes leave the range of float64, one by one.
+    operators; others, those of a class with a loss of its own, and those whose amplitudes leave the
+    range of float64, one by one.
 
     Attributes:
         networks: The networks.
@@ -76,6 +77,9 @@ class Ensemble(nn.Module):
             raise ValueError("networks must be at least one, got none")
         self.networks = nn.ModuleList(networks)
         self._networks = list(networks)
+        self._has_own_loss = any(
+            type(network).loss is not RecurrentNetwork.loss for network in networks
+        )
         first, *others = (_form(network) for network in networks)
         for number, other in enumerate(others, 1):
             if other != first:
@@ -173,7 +177,7 @@ class Ensemble(nn.Module):
             steps: Number of steps T.
         """
         cell, first = self._networks[0].cell, self._networks[0]
-        if len(self._networks) == 1 or type(cell) is not QRNNCell:
+        if len(self._networks) == 1 or type(cell) is not QRNNCell or self._has_own_loss:
             return False
         # By itself, a small network may go through few steps faster on its states.
         small = first.strategy == "auto" and cell.workspace <= _MOST_WIRES_BY_TRANSFER

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from math import pi
+from typing import Any
 
 import pytest
 import torch
@@ -165,14 +166,30 @@ def test_unlikely_steps_of_one_network_leave_the_others_together(
     data = batch(3, 4, 30)
     rows = zip(*data, strict=True)
     single = torch.stack([m.loss(*each) for m, each in zip(models, rows, strict=True)])
+    ensemble = Ensemble(models)
     monkeypatch.delattr(RecurrentNetwork, "loss")
-    torch.testing.assert_close(Ensemble(models).losses(*data), single)
+    torch.testing.assert_close(ensemble.losses(*data), single)
 
 
 def test_networks_that_run_on_states_have_their_own_losses() -> None:
     models = networks(2, strategy="state")
     assert not Ensemble(models).is_joint(4, 5)
     assert_as_alone(models, batch(2, 4, 5))
+
+
+class Doubled(QRNN):
+    """Twice the loss."""
+
+    def loss(self, *arguments: Any, **options: Any) -> Tensor:  # noqa: ANN401
+        return 2 * super().loss(*arguments, **options)
+
+
+def test_a_loss_that_a_class_of_networks_defines_is_theirs_together_too() -> None:
+    data, models = batch(2, 4, 5), networks(2)
+    plain = Ensemble(models).losses(*data)
+    for model in models:
+        model.__class__ = Doubled
+    torch.testing.assert_close(Ensemble(models).losses(*data), 2 * plain)
 
 
 def test_what_one_network_cannot_condition_on_is_told() -> None:

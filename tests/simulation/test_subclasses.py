@@ -40,7 +40,7 @@ class OnlyNamed(QRNNCell):
 
 
 def network_of(cell: type[Cell], **sizes: int) -> RecurrentNetwork:
-    made = cell(lane=1, workspace=2, dtype=torch.float64, **sizes)  # type: ignore[call-arg]
+    made = cell(lane=1, workspace=2, dtype=torch.float64, **sizes)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in made.parameters():
