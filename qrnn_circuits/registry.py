@@ -1,7 +1,9 @@
 """Objects by name: built-in ones, those of installed packages, and those of a user's module."""
 
 import ast
+import importlib
 import pkgutil
+import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cached_property
@@ -85,8 +87,9 @@ class Registry(Generic[T]):
             )
         try:
             return pkgutil.resolve_name(item)  # type: ignore[no-any-return]
-        except (AttributeError, ImportError, ValueError) as error:
-            raise ValueError(f"{self.kind} {name!r} cannot be imported: {error}") from error
+        except Exception as error:  # A module of others may raise anything.
+            cause = _with_place(error)
+            raise ValueError(f"{self.kind} {name!r} cannot be imported: {cause}") from error
 
     def name_of(self, item: object) -> str:
         """The name by which :meth:`find` gives an object again.
@@ -192,3 +195,14 @@ def _literal(text: str) -> object:
         return ast.literal_eval(text)
     except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
         return text
+
+
+def _with_place(error: Exception) -> str:
+    """What an error says, and where in a user's module it was raised; nowhere if not in one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (__file__, pkgutil.__file__, importlib.__file__)
+    module = [frame for frame in frames if frame.filename not in ours and "<" not in frame.filename]
+    if not module:
+        return str(error)
+    text = str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+    return f"{text} ({module[-1].filename}, line {module[-1].lineno})"

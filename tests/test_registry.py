@@ -1,6 +1,7 @@
 import sys
 from fractions import Fraction
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,6 +99,28 @@ def test_names_of_nothing_say_what_there_is(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         fractions.resolve(text)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("x = 1\ny = nothing\n", r"NameError: name 'nothing' is not defined \(.*, line 2\)"),
+        ("import nowhere\n", r"No module named 'nowhere' \(.*, line 1\)"),
+        ("x = 1\nclass\n", r"invalid syntax \(.*, line 2\)"),
+        ("x = 1 / 0\n", r"ZeroDivisionError: division by zero \(.*, line 1\)"),
+    ],
+)
+def test_whatever_ends_a_module_of_others_is_told_with_its_place(
+    code: str,
+    message: str,
+    fractions: Registry[Fraction],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "broken_fractions.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=f"cannot be imported: .*{message}"):
+        fractions.find("broken_fractions:Half")
 
 
 def test_what_is_neither_an_object_nor_a_name_is_refused(fractions: Registry[Fraction]) -> None:
