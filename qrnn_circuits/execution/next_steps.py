@@ -10,7 +10,7 @@ from typing import Any
 from qrnn_circuits.circuits.realisations import realisation_of
 from qrnn_circuits.execution.remedies import alternatives, fewer_gates, keeping_shots
 from qrnn_circuits.tasks import BaseTask, Forecast
-from qrnn_circuits.tasks.recipes import choose_recipe
+from qrnn_circuits.tasks.recipes import choose_recipe, read_recipes
 from qrnn_circuits.training import Evaluation, ForecastEvaluation, RunConfig, RunFolder, TrainedRun
 
 FEW_KEPT = 0.01
@@ -146,9 +146,10 @@ def _on_training(
             "data by heart. More data or a smaller network would help, more steps would not."
         )
         return [NextStep(text)]
-    usual = _recipe(run.task).get("steps", 0)
+    name, recipe = _recipe_of(run)
+    usual = recipe.get("steps", 0)
     if losses and config.steps < usual:
-        text = f"The recipe of the task trains for {usual:,} steps, this run for {config.steps:,}."
+        text = f"The recipe {name} trains for {usual:,} steps, this run for {config.steps:,}."
         return [_longer(config, place, text, usual)]
     return []
 
@@ -185,6 +186,15 @@ def _recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
         return choose_recipe(task, name)
     except ValueError:
         return {}
+
+
+def _recipe_of(run: TrainedRun[Any, Any]) -> tuple[str, dict[str, Any]]:
+    """The task's own recipe, else the first by the run's optimiser: steps of others differ."""
+    recipes = {run.task.default_recipe: _recipe(run.task), **read_recipes(type(run.task))}
+    for name, recipe in recipes.items():
+        if recipe and recipe.get("optimizer", RunConfig.optimizer) == run.config.optimizer:
+            return name, recipe
+    return "none", {}
 
 
 def _keeping(run: TrainedRun, least_kept: float) -> str:

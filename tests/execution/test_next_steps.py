@@ -1,13 +1,15 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qrnn_circuits.execution.next_steps import next_steps, rises_since, still_falls
+from qrnn_circuits.tasks import Forecast
 from qrnn_circuits.tasks.recipes import choose_recipe
-from qrnn_circuits.training import Evaluation, ForecastEvaluation, TrainedRun
+from qrnn_circuits.training import Evaluation, ForecastEvaluation, RunConfig, TrainedRun
 from tests.execution.conftest import MakeRun
 
 PLACE = Path("a run")
@@ -72,6 +74,20 @@ def test_a_run_that_ended_before_the_recipe_does_is_told_so(run: TrainedRun) -> 
     assert first.command.endswith(f"--resume --steps {usual}")
     run = dataclasses.replace(run, config=dataclasses.replace(run.config, steps=usual))
     assert "recipe" not in next_steps(run, PLACE, BAD, flat)[0].text
+
+
+def test_the_steps_of_a_run_are_compared_with_those_of_a_recipe_with_its_optimiser(
+    run: TrainedRun[Any, Any],
+) -> None:
+    task = Forecast(series="henon")
+    settings = choose_recipe(task, "batches")
+    flat = {"validation/loss": [(step, 1.0) for step in range(1, 9)]}
+    for steps, told in ((settings["steps"], False), (60, True)):
+        config = RunConfig.resolve(task, {**settings, "steps": steps})
+        text = next_steps(dataclasses.replace(run, task=task, config=config), PLACE, BAD, flat)[
+            0
+        ].text
+        assert text.startswith("The recipe batches trains for 4,000 steps, this run for 60") == told
 
 
 def test_a_run_without_errors_is_not_trained_further(run: TrainedRun) -> None:
