@@ -264,7 +264,8 @@ def plan_run(
             )
             compiled.append(circuit)
     if shots is not None:
-        _check_kept(planned, shots, alternatives(keeping_shots(run.task, model, realisation)))
+        settings = alternatives(keeping_shots(run.task, model, realisation))
+        _check_kept(planned, shots, f"network trained with {settings}")
     order = sorted(range(len(planned)), key=lambda i: (planned[i].sequence, planned[i].step))
     return Plan(
         task=run.task.name,
@@ -365,17 +366,22 @@ def _conditional_bound(circuit: CompiledCircuit, share: float | None) -> float |
     return min(1.0, bound / max(share, LEAST_SHARE))
 
 
-def _check_kept(planned: list[PlannedCircuit], shots: int, remedies: str) -> None:
+def _check_kept(planned: list[PlannedCircuit], shots: int, network: str) -> None:
     """Raises where a circuit would hardly keep a shot."""
     predictable = [circuit for circuit in planned if circuit.predicted_share is not None]
     worst = min(predictable, key=lambda circuit: circuit.predicted_share or 0, default=None)
     if worst is None or worst.predicted_share is None or worst.predicted_share * shots >= 1:
         return
+    # The first scored step is the fewest that can be asked for.
+    shorter = min(circuit.step for circuit in planned) < worst.step
+    remedy = f"A {network} keeps more"
+    if shorter:
+        remedy = f"Fewer --steps keep more, and so does a {network}"
     raise ValueError(
         f"{worst.describe()} keeps a share of {worst.predicted_share:.3g} of the shots, as the "
         f"model predicts, so that none of {shots:,} would be left: "
-        f"{shots_advice(worst.predicted_share)}. Fewer --steps keep more, and so does a network "
-        f"trained with {remedies}; without --shots, qrnn.torch gives exact distributions"
+        f"{shots_advice(worst.predicted_share)}. {remedy}; without --shots, qrnn.torch gives exact "
+        "distributions"
     )
 
 

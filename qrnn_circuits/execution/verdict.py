@@ -259,7 +259,7 @@ def _verdict(
     called = symbol_name(task.class_names, answer)
     category, text = _judge(margin, fidelity, acceptance, shots, called, inspection.target or "")
     if category != "works":
-        options = _options(margin, share, entry, model, task, inspection.tolerance)
+        options = _options(margin, share, entry, model, task, inspection)
         text += f". {options}" if options else ""
     if right is not None and right != answer:
         correct = symbol_name(task.class_names, right)
@@ -325,21 +325,23 @@ def _options(
     entry: RealisationInspection,
     model: RecurrentNetwork,
     task: Task,
-    tolerance: float,
+    inspection: Inspection,
 ) -> str:
     """What would help."""
     if margin < LEAST_SIGNAL:
         return "A network that is trained further may be surer"
     if share * margin < LEAST_SIGNAL or share < exact_share(LEAST_FIDELITY):
-        ways = dropping(entry.realisation, tolerance)
-        settings, steps = fewer_gates(task, model), "Fewer steps take fewer gates"
+        ways = dropping(entry.realisation, inspection.tolerance)
+        settings, gain = fewer_gates(task, model), "take fewer gates"
     else:
         ways = []
-        settings = keeping_shots(task, model, entry.realisation)
-        steps = "Fewer steps lose fewer shots"
+        settings, gain = keeping_shots(task, model, entry.realisation), "lose fewer shots"
     if settings:
         ways = [*ways, f"a network trained with {alternatives(settings)}"]
-    return f"{steps}, and so does {', or '.join(ways)}" if ways else steps
+    named = ", or ".join(ways)
+    if len(inspection.inputs) == 1:
+        return f"What would {gain}: {named}" if ways else ""
+    return f"Fewer steps {gain}" + (f", and so does {named}" if ways else "")
 
 
 def _about(number: int) -> str:

@@ -104,8 +104,11 @@ def line_target(error: float) -> Target:
     return target
 
 
-def judge(model: QRNN, error: float, task: Task, right: int | None = None) -> Verdict:
-    inspection = inspect_circuit(model, [0, 1], [UNREAD, None], target=line_target(error))
+def judge(
+    model: QRNN, error: float, task: Task, right: int | None = None, steps: int = 2
+) -> Verdict:
+    inputs, outcomes = [0, 1][:steps], [UNREAD, None][-steps:]
+    inspection = inspect_circuit(model, inputs, outcomes, target=line_target(error))
     (verdict,) = (found for found in verdicts(model, inspection, task, right) if found is not None)
     return verdict
 
@@ -146,6 +149,13 @@ def test_few_gate_errors_work_and_many_do_not(small: QRNN) -> None:
         "a network trained with --reading scored, a lower --degree, fewer --stages or a shorter "
         "--length."
     )
+
+
+def test_a_circuit_of_one_step_is_not_told_to_take_fewer(small: QRNN) -> None:
+    bad = judge(small, 0.9, Xor(length=2), steps=1)
+    assert bad.category == "cannot work"
+    assert "ewer steps" not in bad.text
+    assert ". What would take fewer gates: a --tolerance that drops small rotations, or" in bad.text
 
 
 def test_a_fidelity_lower_than_any_measured_is_told_to_be_a_guess(small: QRNN) -> None:
