@@ -79,9 +79,9 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
 
     Above, every neuron with the wires that control it, on the colour of its stage; where rotations
     are dropped, with those that still do, and dashed where no rotation is left. Below, the gates
-    of the first neuron that has some, before transpilation; those that wait for a measurement are
-    dashed. ``M`` is a measurement, ``M=0`` one that must read 0, and ``→|0⟩`` resets the wire after
-    it. A long circuit is cut, and the picture says so.
+    of the first neuron that has some, on their wires alone, before transpilation; those that wait
+    for a measurement are dashed. ``M`` is a measurement, ``M=0`` one that must read 0, and
+    ``→|0⟩`` resets the wire after it. A long circuit is cut, and the picture says so.
 
     Args:
         circuit: Any compiled circuit.
@@ -108,20 +108,26 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
     neurons = (item for item in staged if item.neuron is not None)
     neuron = next((item for item in neurons if _rotates(item.operation)), None)
     overview = _overview_columns(staged)
-    gates = [] if neuron is None else _packed(list(basic_operations(neuron.operation)))
+    used: list[int] = []  # wires of these gates, which alone are shown with them
+    gates: list[_Column] = []
+    if neuron is not None:
+        operations = list(basic_operations(neuron.operation))
+        used = sorted(qml.wires.Wires.all_wires([gate.wires for gate in operations]))
+        rows_of = {wire: row for row, wire in enumerate(used)}
+        gates = _packed([qml.map_wires(gate, rows_of) for gate in operations])
     shown = gates[: _COLUMNS_PER_LINE * _MOST_LINES]
     lines = [
         shown[start : start + _COLUMNS_PER_LINE]
         for start in range(0, len(shown), _COLUMNS_PER_LINE)
     ]
-    wires = sum(map(len, circuit.registers))
-    height = 0.42 * (wires + 1)
+    every = range(sum(map(len, circuit.registers)))
+    heights = [0.42 * (len(wires) + 1) + 0.5 for wires in (every, *[used] * len(lines))]
     # An inch for a column, as far as the page goes.
     widest = max(len(overview), len(shown[:_COLUMNS_PER_LINE]))
     width = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
     places = min(widest, _MOST_WIDTH)
-    figure = Figure(figsize=(width, 1.6 + (height + 0.5) * (1 + len(lines))), layout="constrained")
-    rows = figure.subplots(1 + len(lines), 1, squeeze=False)[:, 0]
+    figure = Figure(figsize=(width, 1.6 + sum(heights)), layout="constrained")
+    rows = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     symbol, realisation = circuit.inputs[step], circuit.realisation
     given = f"input symbol {symbol}" if isinstance(symbol, int) else "real features"
     cell = circuit.model.cell
@@ -137,7 +143,7 @@ def draw_step(circuit: CompiledCircuit, step: int = 0) -> "Figure":
             words += "; dashed: neurons of which none is left"
         rows[0].set_title(words, loc="left", fontsize=9)
     for place, (axes, line) in enumerate(zip(rows[1:], lines, strict=True)):
-        _draw_gates(axes, line, circuit, max(len(lines[0]), places))
+        _draw_gates(axes, line, circuit, used, max(len(lines[0]), places))
         if place == 0 and neuron is not None:
             title = f"Gates of neuron f{neuron.neuron}"
             if len(shown) < len(gates):
@@ -190,23 +196,28 @@ def _packed(gates: Sequence[Operator]) -> list[_Column]:
     return columns
 
 
-def _draw_wires(axes: "Axes", circuit: CompiledCircuit, columns: int, width: int) -> None:
+def _draw_wires(
+    axes: "Axes", circuit: CompiledCircuit, wires: Sequence[int], columns: int, width: int
+) -> None:
+    """Draws some wires, one below the other."""
     axes.set_xlim(-0.6 - 0.05 * width, width)
-    wires = sum(map(len, circuit.registers))
-    axes.set_ylim(wires - 0.3, -1.1)
+    axes.set_ylim(len(wires) - 0.3, -1.1)
     axes.axis("off")
     for (name, colour), register in zip(_REGISTER_COLOURS.items(), circuit.registers, strict=True):
         for place, wire in enumerate(register):
-            axes.plot([-0.6, columns - 0.4], [wire, wire], color=colour, linewidth=1.2, zorder=1)
+            if wire not in wires:
+                continue
+            row = wires.index(wire)
+            axes.plot([-0.6, columns - 0.4], [row, row], color=colour, linewidth=1.2, zorder=1)
             label = f"{name.removesuffix('s')} {place}"
-            axes.text(-0.7, wire, label, ha="right", va="center", color=colour, fontsize=9)
+            axes.text(-0.7, row, label, ha="right", va="center", color=colour, fontsize=9)
 
 
 def _draw_overview(
     axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit, width: int
 ) -> None:
-    _draw_wires(axes, circuit, len(columns), width)
-    wires = sum(map(len, circuit.registers))
+    wires = range(sum(map(len, circuit.registers)))
+    _draw_wires(axes, circuit, wires, len(columns), width)
     start = 0
     for place, column in enumerate(columns):
         ends = place + 1 == len(columns) or columns[place + 1].stage != column.stage
@@ -228,7 +239,7 @@ def _draw_overview(
                 _draw_gate(axes, place, operation)
             else:
                 _draw_neuron(axes, place, operation, column.neuron)
-    axes.set_ylim(wires - 0.3, -1.3)
+    axes.set_ylim(len(wires) - 0.3, -1.3)
 
 
 def _draw_neuron(axes: "Axes", place: int, neuron: Any, row: int) -> None:  # noqa: ANN401
@@ -246,9 +257,14 @@ def _draw_neuron(axes: "Axes", place: int, neuron: Any, row: int) -> None:  # no
 
 
 def _draw_gates(
-    axes: "Axes", columns: Sequence[_Column], circuit: CompiledCircuit, width: int
+    axes: "Axes",
+    columns: Sequence[_Column],
+    circuit: CompiledCircuit,
+    wires: Sequence[int],
+    width: int,
 ) -> None:
-    _draw_wires(axes, circuit, len(columns), width)
+    """Draws gates whose wires are places among those that are shown."""
+    _draw_wires(axes, circuit, wires, len(columns), width)
     for place, column in enumerate(columns):
         for operation in column.operations:
             _draw_gate(axes, place, operation)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from qrnn_circuits import QRNN, UNREAD
+from qrnn_circuits import QRNN, UNREAD, FeatureQRNNCell, RecurrentNetwork
 from qrnn_circuits.circuits.draw import draw_step, draw_text
 from qrnn_circuits.circuits.realisations import (
     Amplified,
@@ -41,6 +41,18 @@ def test_a_picture_of_order_0_names_no_realisation(make_model: Callable[..., QRN
     figure = draw_step(compile_circuit(make_model(lane=1, workspace=2, order=0), [1]))
     assert figure.get_suptitle() == "One step, input symbol 1: order 0, degree 2"
     assert "ancilla 0" not in {text.get_text() for text in figure.axes[0].texts}
+
+
+def test_the_gates_of_a_neuron_are_drawn_on_the_wires_that_they_have() -> None:
+    cell = FeatureQRNNCell(features=1, lane=3, workspace=2, order=0)
+    overview, gates = draw_step(compile_circuit(RecurrentNetwork(cell), torch.ones(1, 1))).axes
+    labels = [[text.get_text() for text in axes.texts] for axes in (overview, gates)]
+    assert {f"lane {place}" for place in range(3)} <= set(labels[0])
+    assert [text for text in labels[1] if " " in text] == ["workspace 0", "workspace 1"]
+    # Each gate lies on the row of its own wire: target above, control below.
+    places = [(line.get_marker(), np.asarray(line.get_ydata())) for line in gates.lines]
+    assert {float(y[0]) for marker, y in places if marker == "+"} == {0.0}
+    assert {float(y[0]) for marker, y in places if marker == "o"} == {0.0, 1.0}
 
 
 def test_a_later_step_is_drawn_with_its_own_stages(make_model: Callable[..., QRNN]) -> None:
