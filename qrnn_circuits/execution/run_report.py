@@ -271,6 +271,8 @@ def find_examples(run: TrainedRun) -> tuple[Example, ...]:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return _NONE if value is None else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = ", ".join(value)
+    if value is None or value in ("", [], {}):
+        return _NONE
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -173,7 +173,11 @@ def figure_rows(figures: Evaluation | ForecastEvaluation) -> list[tuple[str, str
     ]
     if figures.persistence is not None:
         rows.append(
-            ("by the last value", f"{figures.persistence:.3g}", "normalised error of no model")
+            (
+                "by the last value",
+                f"{figures.persistence:.3g}",
+                "normalised error of taking the last known value",
+            )
         )
     for name, error in figures.root_mean_squared_errors.items():
         rows.append((f"root mean squared error of {name}", f"{error:.3g}", "in its own units"))

@@ -1,4 +1,6 @@
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -7,8 +9,8 @@ import torch
 
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.run_report import find_examples, make_run_report, used_settings
-from qrnn_circuits.tasks import Memorise
-from qrnn_circuits.training import TrainedRun, evaluate
+from qrnn_circuits.tasks import Forecast, Memorise
+from qrnn_circuits.training import RunConfig, TrainedRun, evaluate
 from tests.execution.conftest import MakeRun
 
 
@@ -41,6 +43,19 @@ def test_settings_without_effect_are_not_listed(make_run: MakeRun) -> None:
     assert "hidden_size" not in names
     assert {"length", "workspace", "steps"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+def test_lists_of_names_are_told_in_words_and_empty_settings_as_none(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    rows = [f"{step % 3},{step % 5}" for step in range(60)]
+    (tmp_path / "weather.csv").write_text("\n".join(["rain,wind", *rows]))
+    task: Any = Forecast(data=str(tmp_path / "weather.csv"))
+    config = RunConfig.resolve(task, {})
+    found = dict(used_settings(dataclasses.replace(make_run(Memorise(length=2)), config=config)))
+    assert found["inputs"] == found["targets"] == "rain, wind"
+    assert {found[name] for name in ("series", "columns", "cell_options")} == {"-"}
+    assert found["span"] == "[2.0, 4.0]"
 
 
 def test_without_qiskit_a_report_says_how_to_get_the_circuit(
