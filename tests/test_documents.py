@@ -1,5 +1,6 @@
 import argparse
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
@@ -67,6 +68,30 @@ def test_the_python_code_of_a_document_runs(
 
     for example in document.examples():
         example.evaluate()
+
+
+def files_to_write() -> Iterator[tuple[str, str, str]]:
+    """Every block that a document has its reader put into a file: document, module and code."""
+    named = r"In a file `(\w+)\.py`:\n\n```python\n(.*?)^```$"
+    for path in DOCUMENTS:
+        for module, code in re.findall(named, path.read_text(), re.MULTILINE | re.DOTALL):
+            yield name_of(path), module, code
+
+
+@pytest.mark.parametrize(("document", "module", "code"), list(files_to_write()), ids=name_of)
+def test_a_file_that_a_document_has_written_stands_alone(
+    document: str, module: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for registry in (CELLS, LAYERS, REALISATIONS, TASKS):
+        monkeypatch.setattr(registry, "_registered", dict(registry._registered))
+    Path(f"{module}.py").write_text(code)
+    found = runpy.run_path(f"{module}.py", run_name=module)
+    classes = re.findall(rf"\b{module}:(\w+)", (ROOT / document).read_text())
+    assert classes
+    assert set(classes) <= found.keys()
+    # Nothing is trained while a module is imported.
+    assert [path.name for path in tmp_path.iterdir()] == [f"{module}.py"]
 
 
 def shell_commands() -> Iterator[tuple[str, list[str]]]:
