@@ -99,5 +99,5 @@ def check_network(model: object) -> None:
         model,
         RecurrentNetwork,
         "QRNN is one, and load_run(folder).model; a layer runs by its method on(device), and a "
-        "Cell in RecurrentNetwork(cell)",
+        "Cell, as layer.cells[0] of a QRNNLayer, in RecurrentNetwork(cell)",
     )
