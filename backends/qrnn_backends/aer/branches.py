@@ -77,8 +77,8 @@ def distribution(
     if 4**count * 2**measured > _MAX_ENTRIES or circuit.num_clbits > 24:
         raise ValueError(
             f"without shots, {count} qubits with noise and {measured} mid-circuit measurements "
-            f"take {2**measured} density matrices of {4**count} entries, more than the "
-            f"{_MAX_ENTRIES} that fit into memory: give shots"
+            f"take 2**{measured} density matrices of 4**{count} entries, more than the "
+            f"{_MAX_ENTRIES:,} that fit into memory: give shots"
         )
     readout = errors.of_readout(range(count))
     start = np.zeros((2**count, 2**count), dtype=np.complex128)
