@@ -60,7 +60,7 @@ class TrainedRun(Generic[TaskT_co, ModelT_co]):
             on_device = ", or run it on a device with qrnn run" if quantum else ""
             raise ValueError(
                 f"a network of the task {self.config.task!r} forecasts real values, and has no "
-                f"symbols to draw or to read as a circuit: test it with qrnn evaluate{on_device}"
+                f"symbols: test it with qrnn evaluate{on_device}"
             )
         return TrainedRun(self.config, self.task, self.model, self.step)
 
