@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pennylane as qml
@@ -17,6 +16,7 @@ from qrnn_circuits.optional_packages import require_modules
 if TYPE_CHECKING:
     from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
     from qiskit.circuit import CircuitInstruction, Clbit, Gate, Qubit
+    from qiskit.circuit.classical.expr import Expr
 
 # A basic operation and its Qiskit gate, which measurements and phases do not have.
 _Step = tuple[Operator, "Gate | None"]
@@ -284,8 +284,8 @@ class _Writer:
         for branch in true:
             read = zip(bits, branch, strict=True)
             factors = [expr.lift(bit) if value else expr.logic_not(bit) for bit, value in read]
-            terms.append(reduce(expr.logic_and, factors))
-        return reduce(expr.logic_or, terms)
+            terms.append(_joined(expr.logic_and, factors))
+        return _joined(expr.logic_or, terms)
 
     def _close(self) -> None:
         """Writes the waiting operations as one block."""
@@ -311,6 +311,14 @@ class _Writer:
         except KeyError:
             registers = {name: list(wires) for name, wires in self.converter.quantum.items()}
             raise ValueError(f"wire {wire} is in none of the registers {registers}") from None
+
+
+def _joined(join: "Callable[[Expr, Expr], Expr]", parts: "Sequence[Expr]") -> "Expr":
+    """Parts of an expression, joined in pairs: Qiskit cannot read QPY of a hundred levels."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return join(_joined(join, parts[:half]), _joined(join, parts[half:]))
 
 
 def _append(circuit: "QuantumCircuit", instruction: "CircuitInstruction") -> None:

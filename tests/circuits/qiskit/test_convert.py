@@ -1,10 +1,11 @@
+import io
 from collections.abc import Callable
 
 import numpy as np
 import pennylane as qml
 import pytest
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, qpy
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
@@ -119,6 +120,26 @@ def test_conditions_that_always_or_never_hold_make_no_block() -> None:
         qml.cond(bit, qml.GlobalPhase)(0.3)
 
     assert dict(to_qiskit(tape_of(queue)).count_ops()) == {"measure": 1, "x": 1}
+
+
+def test_a_condition_on_many_values_is_read_back_from_qpy() -> None:
+    """IBM's service reads QPY, where an expression has a hundred levels at most."""
+
+    def queue() -> None:
+        values = []
+        for _ in range(8):
+            qml.H(0)
+            values.append(qml.measure(0, reset=True))
+        qml.cond(sum(values[1:], values[0]) % 2 == 1, qml.X)(1)
+        qml.measure(1)
+
+    file = io.BytesIO()
+    qpy.dump(to_qiskit(tape_of(queue)), file)
+    file.seek(0)
+    (circuit,) = qpy.load(file)
+    counts = AerSimulator(seed_simulator=1).run(circuit, shots=100).result().get_counts()
+    assert len(counts) > 50
+    assert all(text.count("1") % 2 == 0 for text in counts)
 
 
 def test_a_reset_that_nobody_reads_has_no_measurement_and_registers_are_named() -> None:
