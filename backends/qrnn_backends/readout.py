@@ -18,7 +18,7 @@ from pennylane.measurements import (
 )
 from pennylane.typing import Result
 
-from qrnn_backends.measurements import on_bits, options_of
+from qrnn_backends.measurements import on_bits, options_of, with_wires
 from qrnn_backends.mitigation import Correction, QuasiProbabilities, nearest_distribution
 
 _KINDS: dict[str, type[MeasurementProcess]] = {
@@ -45,7 +45,8 @@ class Readout:
 
     Attributes:
         measurements: PennyLane's measurements. Their wires are positions of classical bits, and
-            they have eigenvalues in place of observables, so that PennyLane does the arithmetic.
+            they have eigenvalues in place of observables, so that PennyLane does the arithmetic;
+            of several bits, two eigenvalues are those of an even and an odd number of ones.
         postselected: Positions of classical bits, each with the value that a kept shot reads there.
         shots: Number of shots of each copy of the shot vector, in order; one number without it.
         predicted_share: Probability that a shot is kept, if it was predicted.
@@ -141,13 +142,11 @@ class Readout:
             if probabilities.sum() < _LEAST_SHARE:
                 raise NoShotsKeptError("what is postselected on has probability 0")
             probabilities = probabilities / probabilities.sum()
-        # PennyLane computes probabilities from amplitudes.
-        amplitudes = np.sqrt(probabilities)
         results = []
         for measurement in self.measurements:
             if isinstance(measurement, SampleMP | CountsMP):
                 raise ValueError(f"{measurement} has no result without shots")
-            results.append(measurement.process_state(amplitudes, order))
+            results.append(_process_exact(measurement, probabilities, order))
         return tuple(results) if len(results) > 1 else results[0]
 
     def to_json(self) -> dict[str, Any]:
@@ -213,11 +212,42 @@ class Readout:
         )
 
 
+def _is_of_parity(measurement: MeasurementProcess) -> bool:
+    eigenvalues = measurement.eigvals()
+    return eigenvalues is not None and len(eigenvalues) == 2 < 2 ** len(measurement.wires)
+
+
+def _read(
+    measurement: MeasurementProcess, bits: NDArray[np.uint8]
+) -> tuple[MeasurementProcess, NDArray[np.int64]]:
+    """A measurement of the patterns that it reads of some bits, and those patterns."""
+    # PennyLane multiplies samples by powers of two, for which 8 bits are too few.
+    read = bits[:, measurement.wires.tolist()].astype(np.int64)
+    if not _is_of_parity(measurement):
+        return measurement, read
+    return with_wires(measurement, [0], measurement.eigvals()), read.sum(1, keepdims=True) % 2
+
+
+def _process_exact(
+    measurement: MeasurementProcess, probabilities: NDArray[np.float64], order: qml.wires.Wires
+) -> Any:  # noqa: ANN401
+    """PennyLane's result of one measurement from the probabilities of all patterns."""
+    # PennyLane computes probabilities from amplitudes.
+    amplitudes = np.sqrt(probabilities)
+    if not _is_of_parity(measurement):
+        return measurement.process_state(amplitudes, order)
+    table = ProbabilityMP(wires=measurement.wires).process_state(amplitudes, order)
+    for _ in measurement.wires[1:]:
+        (none, second), (first, both) = table.reshape(2, 2, -1)
+        table = np.concatenate([none + both, first + second])
+    measurement = with_wires(measurement, [0], measurement.eigvals())
+    return measurement.process_state(np.sqrt(table), measurement.wires)
+
+
 def _process(measurement: MeasurementProcess, bits: NDArray[np.uint8]) -> Any:  # noqa: ANN401
     """PennyLane's result of one measurement from the kept shots."""
+    measurement, samples = _read(measurement, bits)
     wires = measurement.wires
-    # PennyLane multiplies samples by powers of two, for which 8 bits are too few.
-    samples = bits[:, wires.tolist()].astype(np.int64)
     if not isinstance(measurement, CountsMP):
         return measurement.process_samples(samples, wire_order=wires)
     patterns, numbers = np.unique(samples, axis=0, return_counts=True)
@@ -233,8 +263,9 @@ def _process_corrected(
     measurement: MeasurementProcess, patterns: NDArray[np.uint8], weights: NDArray[np.float64]
 ) -> Any:  # noqa: ANN401
     """PennyLane's result of one measurement from quasi-probabilities of patterns."""
+    measurement, read = _read(measurement, patterns)
     wires = measurement.wires
-    places = patterns[:, wires.tolist()].astype(np.int64) @ (1 << np.arange(len(wires))[::-1])
+    places = read @ (1 << np.arange(len(wires))[::-1])
     marginal = np.zeros(2 ** len(wires))
     np.add.at(marginal, places, weights)
     if isinstance(measurement, ExpectationMP):

@@ -65,6 +65,20 @@ def test_counts_of_equal_eigenvalues_are_added() -> None:
     assert counts == {0: 1, 1: 2, 2: 1}
 
 
+def test_two_eigenvalues_of_several_bits_are_of_their_parity() -> None:
+    values, every = [2.0, -2.0, -2.0, 2.0], np.indices((2, 2, 2), dtype=np.uint8).reshape(3, -1).T
+    shares = np.arange(1.0, 9.0) / 36
+    tables = readout(*(on_bits(kind, [2, 0], values) for kind in (ExpectationMP, VarianceMP)))
+    parity = readout(*(on_bits(kind, [2, 0], [2.0, -2.0]) for kind in (ExpectationMP, VarianceMP)))
+    parity = Readout.from_json(json.loads(json.dumps(parity.to_json())))
+    assert np.shape(parity.expected(shares)) == (2,)
+    assert parity.expected(shares) == pytest.approx(tables.expected(shares), abs=1e-14)
+    for correction in (None, lambda bits: (every, shares)):
+        assert parity.results(BITS, correction) == pytest.approx(tables.results(BITS, correction))
+    shots = readout(*(on_bits(kind, [0, 1, 2], [2.0, -2.0]) for kind in (SampleMP, CountsMP)))
+    assert same(shots.results(BITS), ([-2.0, 2.0, 2.0, 2.0], {-2.0: 1, 2.0: 3}))
+
+
 def test_only_shots_with_the_postselected_values_count() -> None:
     postselecting = readout(on_bits(ProbabilityMP, [0], None), postselected=((1, 1), (2, 1)))
     assert postselecting.kept(BITS).tolist() == [False, True, False, False]

@@ -9,7 +9,7 @@ import numpy as np
 import pennylane as qml
 from cachetools import LRUCache
 from numpy.typing import NDArray
-from pennylane.measurements import MeasurementProcess
+from pennylane.measurements import MeasurementProcess, ProbabilityMP
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, Controlled, MidMeasure
 from pennylane.tape import QuantumScript
@@ -144,6 +144,8 @@ def _diagonalized(
 ) -> tuple[list[Operator], list[MeasurementProcess]]:
     """Gates after which observables are diagonal, and the measurements of these.
 
+    That of a Pauli operator is of the parity of its wires, as :class:`Readout` has it.
+
     The gates of a Pauli operator are the same whatever else is measured: they may have errors.
     """
     gates: list[Operator] = []
@@ -154,19 +156,22 @@ def _diagonalized(
             if measurement.obs is None:
                 continue
             words = measurement.obs.pauli_rep
-            eigenvalues = measurement.eigvals()
+            wires = measurement.wires
             if not is_identity(measurement) and (words is None or has_own_basis(measurement)):
                 gates += measurement.diagonalizing_gates()
-            elif words is not None:
+                eigenvalues = measurement.eigvals()
+            else:
                 ((word, factor),) = words.items()
-                eigenvalues = np.array([factor])
-                for wire in measurement.wires:
-                    eigenvalues = np.kron(eigenvalues, [1, -1 if wire in word else 1])
                 for wire in [wire for wire in word if wire not in turned]:
                     gates += getattr(qml, word[wire])(wire).diagonalizing_gates()
                 turned |= word.keys()
+                eigenvalues = None
+                if not isinstance(measurement, ProbabilityMP):
+                    # A table of all patterns would not fit into memory from some 30 wires on.
+                    wires = [wire for wire in wires if wire in word] or wires[:1]
+                    eigenvalues = [factor, -factor if word else factor]
             # PennyLane's copy of a rotated measurement loses its options.
-            replaced[place] = with_wires(measurement, measurement.wires, eigenvalues)
+            replaced[place] = with_wires(measurement, wires, eigenvalues)
     return gates, replaced
 
 

@@ -175,3 +175,17 @@ def test_filled_shots_are_not_mitigated() -> None:
     node = qml.QNode(circuit, device, shots=10, postselect_mode="fill-shots")
     with pytest.raises(ValueError, match="postselect_mode must be 'hw-like' with mitigation"):
         node()
+
+
+def test_pauli_products_of_many_wires_need_no_table_of_their_values() -> None:
+    product = qml.prod(*map(qml.X, range(40)))
+
+    def circuit() -> object:
+        qml.Hadamard(0)
+        for wire in range(39):
+            qml.CNOT([wire, wire + 1])
+        qml.Z(0)
+        return qml.expval(product), qml.var(product), qml.counts(3 * product)
+
+    device = qml.device("qrnn.aer", method="matrix_product_state", seed=1)
+    assert qml.set_shots(qml.QNode(circuit, device), 20)() == (-1.0, 0.0, {-3.0: 20})
