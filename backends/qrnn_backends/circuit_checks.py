@@ -1,6 +1,7 @@
 """What every device asks of the circuits that it is to run."""
 
 from collections.abc import Iterable
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,7 @@ def check_hermitian(measurements: Iterable[MeasurementProcess]) -> None:
     """
     for measurement in () if is_traced() else measurements:
         if measurement.obs is not None and not is_hermitian(measurement.obs):
-            observable = " ".join(str(measurement.obs).split())
+            observable = shorten(str(measurement.obs), 200, placeholder=" ...")
             hint = ""
             if isinstance(measurement.obs, Sum):
                 hint = (

@@ -174,6 +174,13 @@ def test_observables_that_are_not_hermitian_are_refused(
             qml.execute([tape], qml.device(name))
 
 
+def test_an_observable_of_many_factors_is_named_in_one_short_line() -> None:
+    observable = qml.prod(qml.X(0), *(99 * [qml.Y(0)]))
+    tape = qml.tape.QuantumScript([], [qml.expval(observable)])
+    with pytest.raises(ValueError, match=r"^observables must be Hermitian, got X.{,200}\.\.\.$"):
+        qml.execute([tape], qml.device("qrnn.torch"))
+
+
 @pytest.mark.parametrize(
     "make",
     [
