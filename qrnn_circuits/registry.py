@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_type_hints
 
 T = TypeVar("T")
 
@@ -19,7 +19,8 @@ class Registry(Generic[T]):
 
     A name is looked up among the registered ones, then among the entry points of installed
     packages; ``"module:attribute"`` names anything that can be imported. Under a name stands an
-    object, or a class or function that makes one from keyword arguments.
+    object, or a class or function that makes one from keyword arguments. Of a module, a function
+    is called only if it is annotated to return such an object.
 
     Example:
         >>> from fractions import Fraction
@@ -137,6 +138,12 @@ class Registry(Generic[T]):
             return found  # type: ignore[return-value]
         made: Any = found
         if callable(found):
+            if name not in self.names() and not self._makes(found):
+                raise ValueError(
+                    f"{self.kind} {name!r} must be a {self.base.__name__}, a class of them or a "
+                    f"function annotated to return one (-> {self.base.__name__}): nothing else of "
+                    "a module is called"
+                )
             try:
                 signature(found).bind(**options)
             except TypeError as error:
@@ -183,6 +190,19 @@ class Registry(Generic[T]):
                 raise ValueError(f"options of {self.kind} must look like name=value, got {part!r}")
             options[option] = _literal(value)
         return name, options
+
+    def _makes(self, found: object) -> bool:
+        """Whether something makes an object of this kind, as is known without calling it.
+
+        A file of somebody else may name what it likes, with options for it: ``os:system`` and a
+        command.
+        """
+        if not isinstance(found, type):
+            try:
+                found = get_type_hints(found).get("return")
+            except (AttributeError, NameError, TypeError):
+                return False
+        return isinstance(found, type) and issubclass(found, self.base)
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:

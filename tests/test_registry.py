@@ -13,6 +13,18 @@ from qrnn_circuits.registry import Registry
 half = Fraction(1, 2)
 
 
+def annotated(numerator: int = 1) -> "Fraction":
+    return Fraction(numerator, 5)
+
+
+def unannotated(numerator=1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    raise AssertionError
+
+
+def of_another_kind(numerator: int = 1) -> str:
+    raise AssertionError
+
+
 @pytest.fixture
 def fractions() -> Registry[Fraction]:
     registry = Registry[Fraction]("fraction", "tests.fractions", Fraction)
@@ -91,7 +103,7 @@ def test_installed_packages_are_looked_through_once_and_only_for_names_that_are_
         ("nowhere:half", "'nowhere:half' cannot be imported: No module named 'nowhere'"),
         ("fractions:Half", "cannot be imported: .*no attribute 'Half'"),
         ("math:pi", "'math:pi' must be a Fraction or make one, got 3.14"),
-        ("decimal:Decimal", "must be a Fraction or make one, got Decimal"),
+        ("decimal:Decimal", "'decimal:Decimal' must be a Fraction, a class of them or a function"),
     ],
 )
 def test_names_of_nothing_say_what_there_is(
@@ -121,6 +133,28 @@ def test_whatever_ends_a_module_of_others_is_told_with_its_place(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match=f"cannot be imported: .*{message}"):
         fractions.find("broken_fractions:Half")
+
+
+def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
+    fractions: Registry[Fraction], tmp_path: Path
+) -> None:
+    assert fractions.resolve(f"{__name__}:annotated,numerator=3") == Fraction(3, 5)
+    fractions.register("own", unannotated)
+    with pytest.raises(AssertionError):
+        fractions.resolve("own")
+    made = tmp_path / "made"
+    for text in (
+        f"{__name__}:unannotated",
+        f"{__name__}:of_another_kind",
+        f"os:system,command=touch {made}",
+        f"os:mkdir,path={made}",
+        f"pathlib:Path.mkdir,self={made}",
+        "builtins:exit",
+        "builtins:dict,a=1",
+    ):
+        with pytest.raises(ValueError, match=r"annotated to return one \(-> Fraction\)"):
+            fractions.resolve(text)
+    assert not made.exists()
 
 
 def test_what_is_neither_an_object_nor_a_name_is_refused(fractions: Registry[Fraction]) -> None:
