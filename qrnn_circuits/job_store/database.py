@@ -38,6 +38,11 @@ CREATE TABLE jobs (
     bits BLOB
 )
 """
+# Views, triggers and computed columns are programs, which may not end or remove what is read.
+_IS_OURS = """
+SELECT type = 'table' AND name = 'jobs' AND sql = ? FROM sqlite_master
+WHERE sql IS NOT NULL LIMIT 2
+"""
 
 
 class Database:
@@ -69,23 +74,27 @@ class Database:
         except JobStoreError as error:
             if not _lacks_files(error.__cause__):
                 raise
-            if self._has_log():
+            # SQLite keeps it beside the file that a link leads to.
+            log = Path(f"{self.path.resolve()}-wal")
+            if log.exists() and log.stat().st_size > 0:
                 raise JobStoreError(
-                    f"{error}: its latest jobs are in {self.path.name}-wal, which is read only "
-                    "where files can be written; copy both there, and name the copy in QRNN_JOBS"
+                    f"{error}: its latest jobs are in {log.name}, which is read only where files "
+                    f"can be written; copy both from {log.parent} there, and name the copy in "
+                    "QRNN_JOBS"
                 ) from error
         # Where no file can be written, this one does not change.
-        return self._selected(query, values, access="immutable=1")
-
-    def _has_log(self) -> bool:
-        """Whether what was written last is in a file beside."""
-        log = self.path.with_name(f"{self.path.name}-wal")
-        return log.exists() and log.stat().st_size > 0
+        return self._selected(query, values, access="immutable=1", unwritten=f"; {_WAY_OUT}")
 
     def _selected(
-        self, query: str, values: tuple[str, ...], *, access: str = "mode=rw", alone: bool = False
+        self,
+        query: str,
+        values: tuple[str, ...],
+        *,
+        access: str = "mode=rw",
+        alone: bool = False,
+        unwritten: str = "",
     ) -> list[tuple[Any, ...]]:
-        with self._connection(access, alone=alone) as connection:
+        with self._connection(access, alone=alone, unwritten=unwritten) as connection:
             if _is_new(connection):
                 return []
             self._check(connection)
@@ -129,14 +138,15 @@ class Database:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            raise JobStoreError(f"cannot use {self.path} as the file of jobs: {error}") from error
+            raise self._unusable(f"{error}; {_WAY_OUT}") from error
         if not stat.S_ISREG(found.st_mode):
-            raise JobStoreError(f"cannot use {self.path} as the file of jobs: it is no file")
+            raise self._unusable(f"it is no file; {_WAY_OUT}")
         if found.st_size == 1:
-            raise JobStoreError(
-                f"cannot use {self.path} as the file of jobs: file is not a database"
-            )
+            raise self._unusable(f"file is not a database; {_WAY_OUT}")
         return found.st_size > 0
+
+    def _unusable(self, reason: str) -> JobStoreError:
+        return JobStoreError(f"cannot use {self.path} as the file of jobs: {reason}")
 
     @contextmanager
     def _connection(
@@ -159,10 +169,8 @@ class Database:
                 connection.execute("PRAGMA synchronous = FULL")
                 yield connection
         except sqlite3.Error as error:
-            way_out = unwritten if _lacks_files(error) else ""
-            raise JobStoreError(
-                f"cannot use {self.path} as the file of jobs: {error}{way_out}"
-            ) from error
+            way_out = unwritten if _lacks_files(error) else _way_out(error)
+            raise self._unusable(f"{error}{way_out}") from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Makes sure that the file holds jobs."""
@@ -176,12 +184,27 @@ class Database:
                 f"{self.path} holds jobs in format {version}; this version of qrnn-circuits reads "
                 f"format {_SCHEMA_VERSION}: {_WAY_OUT}"
             )
+        if connection.execute(_IS_OURS, (_SCHEMA.strip(),)).fetchall() != [(1,)]:
+            raise JobStoreError(
+                f"{self.path} has other tables than a file of jobs, which another program has "
+                f"changed: {_WAY_OUT}"
+            )
+
+
+def _way_out(error: sqlite3.Error) -> str:
+    """What to do about a file that is held by others, or is none of ours."""
+    if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "; try again when the process that uses it has ended"
+    return f"; {_WAY_OUT}"
+
+
+def _code(error: BaseException | None) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _lacks_files(error: BaseException | None) -> bool:
     """Whether SQLite may not have been able to make files of its own, for room or for a right."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (
+    return _code(error) in (
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,

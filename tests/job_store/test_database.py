@@ -51,6 +51,40 @@ def test_a_later_format_is_an_error(store: JobStore) -> None:
         store.records()
 
 
+_COPIED = "ALTER TABLE jobs RENAME TO others; CREATE VIEW jobs AS "
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _COPIED + "SELECT * FROM others",
+        _COPIED + "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+        "SELECT others.* FROM others, n",
+        "CREATE TRIGGER t AFTER UPDATE ON jobs BEGIN DELETE FROM jobs; END",
+        "ALTER TABLE jobs ADD COLUMN a AS (hex(zeroblob(400000000)))",
+        "ALTER TABLE jobs DROP COLUMN seed",
+        "DROP TABLE jobs",
+        "CREATE TABLE others (id TEXT)",
+    ],
+)
+def test_a_file_with_other_tables_views_or_triggers_is_an_error_and_stays(
+    store: JobStore, change: str
+) -> None:
+    record = add(store)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.executescript(change)
+    before = store.path.read_bytes()
+    for use in (
+        store.records,
+        lambda: store.get(record.id),
+        lambda: add(store),
+        lambda: store.finished(record.id, b"bits"),
+    ):
+        with pytest.raises(JobStoreError, match=r"has other tables .*another file in QRNN_JOBS"):
+            use()
+    assert store.path.read_bytes() == before
+
+
 def test_a_damaged_file_is_an_error(store: JobStore) -> None:
     for _ in range(50):
         add(store, payload=os.urandom(2000))
@@ -180,9 +214,12 @@ def test_jobs_in_a_log_that_cannot_be_read_are_not_left_out(
             (copied / name).write_bytes((open_folder / name).read_bytes())
     with read_only(copied), pytest.raises(JobStoreError, match=r"jobs\.sqlite-wal.* copy both"):
         JobStore(copied / "jobs.sqlite").records()
+    link = open_folder / "link.sqlite"
+    link.symlink_to(copied / "jobs.sqlite")
+    with read_only(copied), pytest.raises(JobStoreError, match=r"jobs\.sqlite-wal.* copy both"):
+        JobStore(link).records()
     with small_disk(0):
         assert len(JobStore(copied / "jobs.sqlite").records()) == 2
-    assert len(JobStore(copied / "jobs.sqlite").records()) == 2
 
 
 def test_only_their_owner_can_read_jobs(tmp_path: Path) -> None:
