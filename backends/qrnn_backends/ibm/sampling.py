@@ -15,11 +15,13 @@ from pennylane.tape import QuantumScript
 from pennylane.typing import Result
 
 from qrnn_backends.ibm.fractional import folded, takes
+from qrnn_backends.ibm.service import ServiceError
 from qrnn_backends.mitigation import Correction, resolve_mitigation
 from qrnn_backends.qiskit_common.program import Program
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.bounded_readers.arrays import read_arrays
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.job_store import JobDamagedError
 
 if TYPE_CHECKING:
@@ -178,19 +180,40 @@ def pack(layout: Mapping[str, Any], results: Iterable[Any]) -> bytes:
         layout: Of the job.
         results: Qiskit's ``SamplerPubResult`` of each circuit. Shots that twirling
             adds to those asked for are left out.
+
+    Raises:
+        ServiceError: If the results are not of these circuits, registers and shots.
     """
+    from qiskit.primitives import BitArray
+
     arrays: dict[str, Any] = {}
-    given = iter(results)
-    for number, entry in enumerate(layout["pubs"]):
-        shape = (len(entry["places"]), entry["shots"])
-        data = next(given).data
-        bits = [
-            _unpacked(data[name].array.reshape(shape[0], -1, -(-size // 8))[:, : shape[1]], size)
-            for name, size in entry["registers"]
-        ]
-        joined = np.concatenate([np.zeros((*shape, 0), dtype=np.uint8), *bits], axis=-1)
-        arrays[f"pub{number}"] = np.packbits(joined, axis=-1)
+    given = list(results)
+    if len(given) != len(layout["pubs"]):
+        raise _misfit(f"{len(layout['pubs'])} circuits were sent, {len(given)} have results")
+    for number, (entry, result) in enumerate(zip(layout["pubs"], given, strict=True)):
+        rows, shots = len(entry["places"]), entry["shots"]
+        bits = [np.zeros((rows, shots, 0), dtype=np.uint8)]
+        for name, size in entry["registers"]:
+            found = getattr(getattr(result, "data", None), name, None)
+            if not isinstance(found, BitArray) or (found.num_bits, found.size) != (size, rows):
+                raise _misfit(
+                    f"register {name} of circuit {number} has {size} bits and {rows} sets of "
+                    f"parameters, got {brief(repr(found))}"
+                )
+            if found.num_shots < shots:
+                raise _misfit(
+                    f"{shots} shots of circuit {number} were sent, {found.num_shots} came"
+                )
+            bits.append(_unpacked(found.array.reshape(rows, -1, -(-size // 8))[:, :shots], size))
+        arrays[f"pub{number}"] = np.packbits(np.concatenate(bits, axis=-1), axis=-1)
     return _to_bytes(arrays)
+
+
+def _misfit(reason: str) -> ServiceError:
+    return ServiceError(
+        f"the results that came are not of the circuits that were sent: {reason}; fetch them "
+        "again, and if they come so again submit the job again"
+    )
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.connection import UNAUTHORISED, NoAccountError, connect, quiet, statuses
 from qrnn_backends.ibm.redaction import redacted, secrets_of, without_secrets
+from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.job_store import JobError, JobPendingError
 
 _T = TypeVar("_T")
@@ -20,6 +21,8 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 524})
 _FINAL = ("DONE", "ERROR", "CANCELLED")
 # Seconds between two looks at a job that is not done.
 _POLL_SECONDS = 2.0
+# Characters of what a service says, many times what it says in a sentence.
+_SHOWN = 2000
 
 
 class ServiceError(JobError):
@@ -215,7 +218,7 @@ class RuntimeService:
         if status == "CANCELLED":
             raise JobCancelledError(f"the job was cancelled ({service_job})")
         if status != "DONE":
-            reason = self._clean(str(self._ask(job.error_message, doing) or status))
+            reason = self._told(self._ask(job.error_message, doing) or status)
             raise JobFailedError(f"the job failed, and the service says: {reason}")
 
         def read() -> Any:  # noqa: ANN401
@@ -306,7 +309,9 @@ class RuntimeService:
     def _failure(self, error: Exception, doing: str) -> ServiceError:
         """What is told of an error of the client."""
         found = statuses(error)
-        text = self._clean(str(error)).strip("'\"")
+        text = self._told(error)
+        if isinstance(error, AttributeError | LookupError | TypeError):
+            text = f"the service's answer cannot be read: {type(error).__name__}: {text}"
         if found & UNAUTHORISED:
             text = f"the service does not accept the account's token. {text}"
         elif -1 in found or found & _PASSING:
@@ -314,6 +319,10 @@ class RuntimeService:
                 f"cannot {doing}: the service did not answer {self._backoff.attempts} times. {text}"
             )
         return ServiceError(f"cannot {doing}: {text}")
+
+    def _told(self, said: object) -> str:
+        """What the client or the service says, in one line without the account's token."""
+        return brief(self._clean(str(said)), _SHOWN)
 
     def _clean(self, text: str) -> str:
         """The text without the account's token, whoever put it there."""

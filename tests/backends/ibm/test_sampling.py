@@ -16,6 +16,7 @@ from qrnn_backends.ibm.sampling import (
     results,
     to_payload,
 )
+from qrnn_backends.ibm.service import ServiceError
 from qrnn_backends.qiskit_common.program import Program, programs
 
 
@@ -104,3 +105,39 @@ def test_the_hash_is_of_circuits_values_and_shots() -> None:
     hashes = {circuit_hash(programs([tape(*variant)])) for variant in variants}
     assert len(hashes) == len(variants)
     assert circuit_hash(programs([tape(*variants[0])])) in hashes
+
+
+def _answer(*shapes: tuple[int, int, int]) -> list[object]:
+    """Results of circuits with so many bits, sets of parameters and shots."""
+    from qiskit.primitives import BitArray, DataBin, SamplerPubResult
+
+    return [
+        SamplerPubResult(
+            DataBin(end=BitArray.from_bool_array(np.ones((rows, shots, bits), bool)), shape=(rows,))
+        )
+        for bits, rows, shots in shapes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (_answer(), "1 circuits were sent, 0 have results"),
+        (_answer((3, 2, 5), (3, 2, 5)), "1 circuits were sent, 2 have results"),
+        (_answer((11, 2, 5)), "register end of circuit 0 has 3 bits and 2 sets .* num_bits=11"),
+        (_answer((3, 1, 10)), r"has 3 bits and 2 sets of parameters, got .*shape=\(1,\)"),
+        (_answer((3, 4, 5)), r"has 3 bits and 2 sets of parameters, got .*shape=\(4,\)"),
+        (_answer((3, 2, 4)), "5 shots of circuit 0 were sent, 4 came"),
+        ([{"end": [1, 2]}], "register end of circuit 0 .* got None"),
+        (["<html>"], "register end of circuit 0 .* got None"),
+    ],
+)
+def test_results_of_other_circuits_are_told_as_the_services(
+    answer: list[object], message: str
+) -> None:
+    batch = programs([tape(angle, 0, 3, 5) for angle in (0.1, 0.2)])
+    (pub,) = bundle(batch, lambda program: program.circuit)
+    plan = layout(batch, [pub])
+    pack(plan, _answer((3, 2, 7)))
+    with pytest.raises(ServiceError, match=f"{message}.*; fetch them again"):
+        pack(plan, answer)

@@ -12,7 +12,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.device import IBMDevice
-from qrnn_backends.ibm.service import ConnectionLostError, JobFailedError
+from qrnn_backends.ibm.service import ConnectionLostError, JobFailedError, ServiceError
 from qrnn_circuits.job_store import JobError, JobPendingError, JobStatus, JobStore
 from tests.backends.runtime_server import Fault, RuntimeServer
 from tests.backends.tapes import flip
@@ -274,6 +274,33 @@ def test_a_job_that_never_arrived_is_not_sent_by_fetching(
         device(None).fetch(record.id)
     assert not server.jobs
     assert JobStore(path).get(record.id).status is JobStatus.RECORDED
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("[]", "the service's answer cannot be read: TypeError: list indices"),
+        ('{"schema_version": "v2.0", "data": [0, {}], "metadata": 1}', "validation errors for"),
+        ('{"schema_version": "v2.0", "data": [], "metadata": {"chunk_timing": []}}', "are not of"),
+        ("<html>\n<body>", "cannot fetch the job"),
+    ],
+)
+def test_an_answer_that_is_no_result_is_one_line_and_can_be_fetched_again(
+    device: Callable[..., IBMDevice],
+    server: RuntimeServer,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    message: str,
+) -> None:
+    job = device().submit([flip()])
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "_results", lambda job: answer)
+        with pytest.raises(ServiceError, match=message) as told:
+            device(None).fetch(job)
+    assert "\n" not in str(told.value)
+    assert JobStore(path).get(job).status is JobStatus.SUBMITTED
+    np.testing.assert_array_equal(device(None).fetch(job), [[0, 0, 0, 1]])
 
 
 def test_waits_grow_up_to_the_longest() -> None:
