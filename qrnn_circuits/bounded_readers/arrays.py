@@ -55,8 +55,8 @@ def read_arrays(
         The arrays by name.
 
     Raises:
-        ValueError: The file is no ``.npz`` file or is corrupt, or an array is missing, larger, or
-            not of numbers.
+        ValueError: The file is no ``.npz`` file or is corrupt, or an array is missing, there more
+            than once, larger, or not of numbers.
     """
     if not zipfile.is_zipfile(file):
         raise ValueError(f"{name} is not an .npz file")
@@ -70,6 +70,8 @@ def read_arrays(
                     raise _ContentError(
                         f"must hold an array {array}, but has only {_known(present)}"
                     )
+                if present.count(f"{array}.npy") > 1:
+                    raise _ContentError(f"must hold one array {array}, but has several")
                 arrays[array] = _read_member(archive, f"{array}.npy", limit)
     except _ContentError as error:
         raise ValueError(f"{name} {error}") from None

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ def open_file(path: Path, limit: int) -> Iterator[BinaryIO]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        OSError: It cannot be opened.
+        OSError: It cannot be opened or read.
         ValueError: It is no regular file, or has more bytes.
     """
     if path.is_dir():
@@ -59,7 +60,13 @@ def open_file(path: Path, limit: int) -> Iterator[BinaryIO]:
                 f"{path} must have at most {limit:,} bytes to be what is read here, but has "
                 f"{found.st_size:,}: name another file"
             )
-        yield file
+        try:
+            yield file
+        except OSError as error:
+            # What fails once a file is open, as on a broken disk, does not name it.
+            if error.errno is None or error.filename is not None:
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -97,7 +104,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     content = read_bytes(path, SETTINGS_LIMIT)
     try:
-        text = content.decode()
+        # Some editors begin UTF-8 with a mark.
+        text = content.decode("utf-8-sig")
         if any(line.count(".") > _DOTS_OF_A_LINE for line in text.split("\n")):
             raise ValueError(f"a line has more than {_DOTS_OF_A_LINE:,} dots")
         tables = tomllib.loads(text)
@@ -118,16 +126,26 @@ def parse_json(name: str, text: str | bytes, *, bits: int | None = 64) -> Any:  
         bits: Of its integers with their sign, at most; None for any.
 
     Raises:
-        ValueError: It is no JSON, nests too deep, or has a larger integer.
+        ValueError: It is no JSON, nests too deep, gives a name more than once in an object, or has
+            a larger integer.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_unrepeated)
     except RecursionError:
         raise ValueError(f"{name} is not JSON: {_too_deep()}") from None
     except ValueError as error:
         raise ValueError(f"{name} is not JSON: {brief(error)}") from error
     check_nesting(name, value, bits=bits)
     return value
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a name that is given twice, nobody knows which value is meant."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it gives {brief(repr(name))} more than once")
+    return table
 
 
 def check_nesting(name: str, value: object, *, bits: int | None = 64) -> None:

@@ -112,3 +112,12 @@ def test_compressions_that_numpy_does_not_write_are_refused(method: int) -> None
 def test_a_missing_array_is_named_with_those_that_are_there() -> None:
     with pytest.raises(ValueError, match=r"must hold an array x, but has only \['y'\]"):
         read_arrays(archive(y=b""), "file", ["x"], 1000)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_array_that_is_there_twice_is_refused() -> None:
+    buffer = archive(x=npy("{'descr': '|u1', 'fortran_order': False, 'shape': (1,)}", 1, b"1"))
+    with zipfile.ZipFile(buffer, "a") as file:
+        file.writestr("x.npy", file.read("x.npy"))
+    with pytest.raises(ValueError, match="file must hold one array x, but has several"):
+        read_arrays(buffer, "file", ["x"], 1000)

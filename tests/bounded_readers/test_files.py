@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 from qrnn_circuits.bounded_readers.files import (
     SETTINGS_LIMIT,
     check_nesting,
+    open_file,
     parse_json,
     read_bytes,
     read_toml,
@@ -110,3 +112,26 @@ def test_a_message_is_one_short_line(tmp_path: Path) -> None:
         parse_json("settings", "{" + "\n" * 100 + "x" * SETTINGS_LIMIT)
     assert len(str(caught.value)) < 300
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "c": 2, "a": 1}}]'])
+def test_json_that_gives_a_name_twice_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"settings is not JSON: it gives 'a' more than once"):
+        parse_json("settings", text)
+    assert parse_json("settings", '[{"a": 1}, {"a": 1}]') == [{"a": 1}, {"a": 1}]
+
+
+def test_toml_may_begin_with_the_mark_of_its_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("steps = 3\r\n", encoding="utf-8-sig")
+    assert read_toml(path) == {"steps": 3}
+
+
+def test_what_fails_while_a_file_is_read_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("1")
+    with (
+        pytest.raises(OSError, match=r"Input/output error: '.*data\.csv'"),
+        open_file(path, 10),
+    ):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
