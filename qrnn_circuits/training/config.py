@@ -51,6 +51,9 @@ _CHANGEABLE = {
     "stop_error",
 }
 
+# Arguments of a cell that are objects, made from settings.
+_OF_THE_RUN = {"device", "dtype", "generator", "initialisation"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(RunSettings):
@@ -147,6 +150,12 @@ class RunConfig(RunSettings):
             cell, options = cells.name_of(self.cell), {}
         object.__setattr__(self, "cell", cell)
         object.__setattr__(self, "cell_options", {**options, **self.cell_options})
+        if given := {k: v for k, v in self.cell_options.items() if k in _OF_THE_RUN}:
+            raise ValueError(
+                f"cell_options must not hold {', '.join(sorted(_OF_THE_RUN))}, which the run makes "
+                "of its settings device, dtype, seed, bias_spread, weight_spread and theta_spread, "
+                f"got {given}: give these"
+            )
         find_cell(self.task, self.cell)
 
     @classmethod

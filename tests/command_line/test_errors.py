@@ -76,6 +76,15 @@ def test_what_the_system_refuses_is_told_with_a_way_out(
     assert told.endswith("page.html'. Put that right, or name another place\n")
 
 
+def test_what_quotes_something_long_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), usage_errors():
+        raise ValueError(f"task must be xor, got {'x' * 100_000}")
+    told = capsys.readouterr().err
+    assert told.startswith("Error: task must be xor, got xxx")
+    assert told.endswith("x...\n")
+    assert len(told) < 3100
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
 @pytest.mark.parametrize("arguments", ["--version", "evaluate --help"])
 def test_output_that_cannot_be_written_is_one_line_and_no_success(arguments: str) -> None:

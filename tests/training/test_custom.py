@@ -113,6 +113,8 @@ def test_another_cell_trains_is_resumed_and_evaluated(tmp_path: Path) -> None:
         ({"bias_spread": 0.3}, "takes no bias_spread"),
         ({"cell_options": {"depth": 2}}, "'depth'; its options are"),
         ({"readout_learning_rate": 0.1}, "a RotationCell has not"),
+        ({"cell_options": {"device": "cuda"}}, "settings device, .*, got {'device': 'cuda'}"),
+        ({"cell": f"{ROTATION},dtype=float16"}, "settings device, dtype, .*, got {'dtype'"),
     ],
 )
 def test_a_setting_that_a_cell_has_no_use_for_is_refused(
