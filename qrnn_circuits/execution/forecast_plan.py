@@ -16,7 +16,13 @@ from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.expectations import expectation_circuits
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
-from qrnn_circuits.execution.plan import check_shots, predictions, shots_advice, spread_rows
+from qrnn_circuits.execution.plan import (
+    check_name,
+    check_shots,
+    predictions,
+    shots_advice,
+    spread_rows,
+)
 from qrnn_circuits.layers import QRNNLayer
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tracing import copied
@@ -99,8 +105,7 @@ class ForecastPlan:
             check_integer("shots", self.shots, 1)
         optional = self.realisation or "", self.mitigation or ""
         for name in (self.task, self.cell, *optional, *self.targets):
-            if not isinstance(name, str):
-                raise TypeError(f"names must be text, got {name!r}")
+            check_name("names", name)
         check_number("mean_error", self.mean_error)
         count, values = len(self.targets), self.head.shape[-1]
         shapes = {

@@ -1,5 +1,6 @@
 """The circuits that show how a trained network does its task on a device."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import ceil
@@ -28,6 +29,7 @@ LEAST_SHARE = 1e-12
 # Simulators hold the bits of all shots of a circuit: a gigabyte or so.
 MOST_SHOTS = 10_000_000
 _SEQUENCES = 10
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -159,8 +161,7 @@ class Plan:
         check_number("tolerance", self.tolerance)
         check_choice("encoding", self.encoding, get_args(Encoding))
         for name in (self.task, self.mitigation or "", *self.class_names):
-            if not isinstance(name, str):
-                raise TypeError(f"task, mitigation and classes must be text, got {name!r}")
+            check_name("task, mitigation and classes", name)
         for circuit in self.circuits:
             check_integer("sequence", circuit.sequence, 0)
             check_integer("step", circuit.step, 0)
@@ -168,6 +169,12 @@ class Plan:
             optional = circuit.predicted_share, circuit.distribution_bound
             for number in (*circuit.exact, *(each for each in optional if each is not None)):
                 check_number("a probability", number)
+
+
+def check_name(what: str, name: object) -> None:
+    """Raises a ValueError where a title cannot hold what was read as a name."""
+    if not isinstance(name, str) or _CONTROL.search(name):
+        raise ValueError(f"{what} must be text without control characters, got {name!r}")
 
 
 def symbol_name(class_names: Sequence[str], symbol: int) -> str:

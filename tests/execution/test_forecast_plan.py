@@ -57,6 +57,7 @@ def test_a_plan_reports_the_same_after_it_was_written_as_json() -> None:
         {"shots": 0},
         {"mean_error": "0.1"},
         {"mitigation": 3},
+        {"cell": "\x1b[2J"},
         {"more": 1},
     ],
 )

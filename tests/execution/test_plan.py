@@ -163,6 +163,8 @@ def test_a_plan_without_its_tapes_comes_back_from_json(unitary_run: TrainedRun) 
         ("wires", "4"),
         ("shots", 0.5),
         ("task", 5),
+        ("task", "\x1b[2J"),
+        ("class_names", ["a\x1b[2J"]),
         ("encoding", "x"),
         ("tolerance", None),
         ("right", 8),
