@@ -11,6 +11,17 @@ from qrnn_circuits.job_store.records import seal_json
 from qrnn_circuits.training import checkpoint as checkpoints
 from tests.fuzz.mutations import changed_bytes, changed_value, to_json
 
+SCHEMAS = (
+    "ALTER TABLE jobs RENAME TO others; CREATE VIEW jobs AS WITH RECURSIVE n(x) AS "
+    "(SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT others.* FROM others, n",
+    "CREATE TRIGGER t AFTER UPDATE ON jobs BEGIN DELETE FROM jobs; END",
+    "ALTER TABLE jobs ADD COLUMN a AS (hex(zeroblob(400000000)))",
+    "ALTER TABLE jobs DROP COLUMN seed",
+    "DROP TABLE jobs",
+    "PRAGMA user_version = 99",
+)
+"""What changes the file of jobs into another database."""
+
 
 def forged_checkpoint(rng: Random, content: bytes) -> bytes:
     """A checkpoint with another value or another tensor, and the checksum of these."""

@@ -1,6 +1,7 @@
 """Changed copies of valid inputs: of bytes, of nested values and of texts."""
 
 import json
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -17,7 +18,10 @@ TEXTS = (
 
 
 def changed_bytes(rng: Random, content: bytes) -> bytes:
-    """Content with some bytes changed, left out, repeated or put in."""
+    """Content with some bytes changed, left out, repeated or put in, or text in another code."""
+    if rng.random() < 0.05:
+        with suppress(UnicodeDecodeError):
+            return content.decode().encode(rng.choice(("utf-8-sig", "utf-16", "utf-32-le")))
     changed = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 8))):
         # The header, where a change can do the most, is at the beginning or at the end.

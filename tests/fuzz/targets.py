@@ -14,7 +14,7 @@ import struct
 import sys
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -34,7 +34,8 @@ from qrnn_circuits.tasks.memorise import Memorise
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import read_rvqe, read_scalars
 from tests.fuzz import inputs
-from tests.fuzz.forging import forged_array, forged_checkpoint, resealed, stored
+from tests.fuzz.answers import ServiceAnswers
+from tests.fuzz.forging import SCHEMAS, forged_array, forged_checkpoint, resealed, stored
 from tests.fuzz.judging import REFUSED, check_message, qrnn, without_training
 from tests.fuzz.mutations import TEXTS, changed_bytes, changed_value, odd_value, to_json, to_toml
 from tests.fuzz.user_files import UserFiles
@@ -43,13 +44,13 @@ from tests.rvqe import checkpoint
 Target = Callable[[Random], None]
 
 
-class Targets(UserFiles):
+class Targets(UserFiles, ServiceAnswers):
     """All targets, which share valid inputs in a folder."""
 
     NAMES = (
         *("npz", "members", "idx", "checkpoint", "config", "toml", "sweep", "jobs", "recipes"),
         *("options", "log", "kinds", "rvqe", "ensemble", "series", "results"),
-        "sequences",
+        *("sequences", "answers"),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -219,6 +220,9 @@ class Targets(UserFiles):
         job, context, program, payload, bits = rng.choice(rows)
         if rng.random() < 0.2:
             path.write_bytes(changed_bytes(rng, path.read_bytes()))
+        elif rng.random() < 0.1:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.executescript(rng.choice(SCHEMAS))
         else:
             column, value = rng.choice(
                 (
