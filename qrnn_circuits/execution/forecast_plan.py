@@ -16,8 +16,8 @@ from qrnn_circuits.circuits.chip_checks import check_width
 from qrnn_circuits.circuits.expectations import expectation_circuits
 from qrnn_circuits.circuits.realisations import realisation_at, realisation_of
 from qrnn_circuits.circuits.tapes import reading_tapes
-from qrnn_circuits.execution.plan import (
-    check_name,
+from qrnn_circuits.execution.plan import check_name
+from qrnn_circuits.execution.planning import (
     check_shots,
     predictions,
     shots_advice,

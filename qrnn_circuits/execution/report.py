@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qrnn_circuits.execution.distance import expected_distance, total_variation_distance
-from qrnn_circuits.execution.plan import Plan, PlannedCircuit, shots_advice
+from qrnn_circuits.execution.plan import Plan, PlannedCircuit
+from qrnn_circuits.execution.planning import shots_advice
 
 
 @dataclass(frozen=True)

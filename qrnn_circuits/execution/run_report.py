@@ -12,7 +12,7 @@ from qrnn_circuits.circuits.inspection import Inspection, inspect_circuit
 from qrnn_circuits.circuits.realisations import REALISATIONS
 from qrnn_circuits.circuits.sequence import compile_circuit
 from qrnn_circuits.execution.next_steps import NextStep, next_steps
-from qrnn_circuits.execution.plan import predictions, spread_rows
+from qrnn_circuits.execution.planning import predictions, spread_rows
 from qrnn_circuits.execution.report import Report
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Forecast

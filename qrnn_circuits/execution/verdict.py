@@ -11,7 +11,8 @@ import torch
 
 from qrnn_circuits.checks import check_integer
 from qrnn_circuits.circuits.inspection import Inspection, RealisationInspection
-from qrnn_circuits.execution.plan import LEAST_SHARE, predictions, symbol_name
+from qrnn_circuits.execution.plan import symbol_name
+from qrnn_circuits.execution.planning import LEAST_SHARE, predictions
 from qrnn_circuits.execution.remedies import alternatives, dropping, fewer_gates, keeping_shots
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.tasks import Task
