@@ -8,7 +8,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from inspect import signature
+from inspect import signature, unwrap
+from types import SimpleNamespace
 from typing import Any, Generic, TypeVar, get_type_hints
 
 T = TypeVar("T")
@@ -191,7 +192,7 @@ class Registry(Generic[T]):
             options[option] = _literal(value)
         return name, options
 
-    def _makes(self, found: object) -> bool:
+    def _makes(self, found: Any) -> bool:  # noqa: ANN401
         """Whether something makes an object of this kind, as is known without calling it.
 
         A file of somebody else may name what it likes, with options for it: ``os:system`` and a
@@ -199,8 +200,11 @@ class Registry(Generic[T]):
         """
         if not isinstance(found, type):
             try:
-                found = get_type_hints(found).get("return")
-            except (AttributeError, NameError, TypeError):
+                # Other annotations may be names that only a type checker imports.
+                returned = {"return": found.__annotations__["return"]}
+                names = unwrap(found).__globals__
+                found = get_type_hints(SimpleNamespace(__annotations__=returned), names)["return"]
+            except Exception:  # Text may be anything.
                 return False
         return isinstance(found, type) and issubclass(found, self.base)
 

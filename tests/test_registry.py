@@ -17,6 +17,14 @@ def annotated(numerator: int = 1) -> "Fraction":
     return Fraction(numerator, 5)
 
 
+def with_names_of_a_type_checker(numerator: "Nowhere" = 1) -> "Fraction":  # type: ignore[name-defined]  # noqa: F821
+    return Fraction(numerator, 5)
+
+
+def of_broken_text() -> "1 / 0":  # type: ignore[valid-type]
+    raise AssertionError
+
+
 def unannotated(numerator=1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     raise AssertionError
 
@@ -138,7 +146,8 @@ def test_whatever_ends_a_module_of_others_is_told_with_its_place(
 def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
     fractions: Registry[Fraction], tmp_path: Path
 ) -> None:
-    assert fractions.resolve(f"{__name__}:annotated,numerator=3") == Fraction(3, 5)
+    for name in ("annotated", "with_names_of_a_type_checker"):
+        assert fractions.resolve(f"{__name__}:{name},numerator=3") == Fraction(3, 5)
     fractions.register("own", unannotated)
     with pytest.raises(AssertionError):
         fractions.resolve("own")
@@ -146,6 +155,7 @@ def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
     for text in (
         f"{__name__}:unannotated",
         f"{__name__}:of_another_kind",
+        f"{__name__}:of_broken_text",
         f"os:system,command=touch {made}",
         f"os:mkdir,path={made}",
         f"pathlib:Path.mkdir,self={made}",
