@@ -85,6 +85,15 @@ def test_a_file_with_other_tables_views_or_triggers_is_an_error_and_stays(
     assert store.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["ANALYZE", "VACUUM", "REINDEX"])
+def test_what_maintains_a_file_of_jobs_leaves_it_one(store: JobStore, command: str) -> None:
+    record = add(store)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(command)
+    assert store.records() == [record]
+    assert len({record.id, add(store).id}) == len(store.records()) == 2
+
+
 def test_a_damaged_file_is_an_error(store: JobStore) -> None:
     for _ in range(50):
         add(store, payload=os.urandom(2000))
