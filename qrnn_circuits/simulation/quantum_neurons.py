@@ -312,7 +312,10 @@ class FeatureSimulation(Simulation):
 
 
 # What the classes of cells that have a faster way define of their steps.
-_OF_STEPS = ("forward", "evolve", "evolve_scaled", "weights", "condition", "step_gates")
+_OF_STEPS = (
+    *("forward", "evolve", "evolve_scaled", "weights", "condition"),
+    *("step_gates", "neuron_coefficients"),
+)
 
 
 def _steps_as(cell: Cell, known: type[Cell]) -> bool:

@@ -7,6 +7,8 @@ from torch import Tensor
 from qrnn_circuits import UNREAD, RecurrentNetwork
 from qrnn_circuits.cells import Cell, FeatureQRNNCell, QRNNCell
 from qrnn_circuits.gates import StepGates
+from qrnn_circuits.simulation import quantum_neurons
+from qrnn_circuits.simulation.state import run
 
 
 class OtherReading(QRNNCell):
@@ -28,6 +30,12 @@ class OtherGates(QRNNCell):
     def step_gates(self, dtype: torch.dtype | None = None) -> StepGates:
         gates = super().step_gates(dtype)
         return gates._replace(readout=gates.readout.flip(0))
+
+
+class OtherCoefficients(QRNNCell):
+    @property
+    def neuron_coefficients(self) -> Tensor:
+        return 2 * super().neuron_coefficients
 
 
 class OtherFeatures(FeatureQRNNCell):
@@ -65,10 +73,24 @@ def by_steps(network: RecurrentNetwork, inputs: Tensor, outcomes: Tensor) -> Ten
 
 
 @pytest.mark.parametrize(
-    "cell", [OtherReading, OtherUnread, OtherWeights, OtherGates, OtherFeatures, OnlyNamed]
+    "cell",
+    [
+        OtherReading,
+        OtherUnread,
+        OtherWeights,
+        OtherGates,
+        OtherCoefficients,
+        OtherFeatures,
+        OnlyNamed,
+    ],
 )
 @torch.no_grad()
-def test_what_a_subclass_says_of_a_step_is_what_a_network_does(cell: type[Cell]) -> None:
+def test_what_a_subclass_says_of_a_step_is_what_a_network_does(
+    cell: type[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of large cells, of which no tables of gates are kept.
+    monkeypatch.setattr(quantum_neurons, "cheaper_strategy", lambda *_, **__: "state")
+    monkeypatch.setattr(run, "MOST_TABLE_BYTES", 0)
     features = {"features": 1} if cell is OtherFeatures else {}
     network = network_of(cell, **features)
     inputs = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 1]])
