@@ -6,6 +6,7 @@ from operator import attrgetter
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.modules.dropout import _DropoutNd
 
 from qrnn_circuits.forecaster import Forecaster
 from qrnn_circuits.tracing import joint
@@ -69,6 +70,8 @@ def forecasts_together(
 
 def can_be_joint(layer: nn.Module) -> bool:
     """Whether several such layers can be computed at once: they draw nothing at random."""
-    drops = any(getattr(part, "dropout", 0) for part in layer.modules())
+    drops = any(
+        getattr(part, "dropout", 0) or isinstance(part, _DropoutNd) for part in layer.modules()
+    )
     on_device = getattr(layer, "quantum_device", None) is not None
     return getattr(layer, "vectorised", False) and not (drops or on_device)

@@ -1,15 +1,17 @@
 """Runs whose networks draw at random in training, as dropout does, and nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qrnn_circuits.cells import QRNNCell
+from qrnn_circuits.layers import HybridCell, HybridLayer
+from qrnn_circuits.simulation.variational import Evaluate
 from qrnn_circuits.training import (
     EnsembleTrainer,
     RunConfig,
@@ -34,6 +36,28 @@ class RestlessCell(QRNNCell):
         return super().forward(inputs, state)
 
 
+class ForgetfulCell(HybridCell):
+    """Drops parts of what it reads by a module of PyTorch."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **options)
+        self.forget = nn.Dropout(0.5)
+
+    def bank_sizes(self, features: int, hidden: int) -> Sequence[tuple[int, int]]:
+        return ((1, hidden + features),)
+
+    def step(
+        self, inputs: Tensor, state: Tensor, circuits: Sequence[Evaluate]
+    ) -> tuple[Tensor, Tensor]:
+        values = torch.cat((state, self.forget(inputs)), -1)
+        (state,) = self.banks[0](values, circuits[0])
+        return state, state
+
+
+class ForgetfulLayer(HybridLayer):
+    cell_type = ForgetfulCell
+
+
 def restless(**changes: object) -> RunConfig:
     """A run of symbols whose cell draws."""
     options = {"length": 6, "reading": "every"}
@@ -54,6 +78,11 @@ def dropping(**changes: object) -> RunConfig:
         "task_options": {"series": "sines", "points": 40, "window": 2},
     }
     return RunConfig.resolve("forecast", settings | changes, recipe="none")
+
+
+def forgetful(**changes: object) -> RunConfig:
+    """A forecast by a layer of one's own."""
+    return dropping(cell=ForgetfulLayer, num_layers=1, **changes)
 
 
 def test_networks_are_validated_and_tested_without_dropping(tmp_path: Path) -> None:
@@ -90,7 +119,7 @@ def test_what_is_drawn_is_the_same_in_every_run_of_a_seed_and_after_a_crash(
     assert_crash_changes_nothing(config, tmp_path, step=5)
 
 
-@pytest.mark.parametrize("make", [dropping, restless])
+@pytest.mark.parametrize("make", [dropping, forgetful, restless])
 def test_seeds_together_draw_what_each_draws_by_itself(tmp_path: Path, make: Make) -> None:
     config = make(dtype="float64")
     EnsembleTrainer.start(config, SEEDS, tmp_path / "together").run()
