@@ -313,8 +313,13 @@ class FeatureSimulation(Simulation):
 
 # What the classes of cells that have a faster way define of their steps.
 _OF_STEPS = (
-    *("forward", "evolve", "evolve_scaled", "weights", "condition"),
-    *("step_gates", "neuron_coefficients"),
+    "neuron_coefficients",
+    "step_gates",
+    "evolve",
+    "evolve_scaled",
+    "forward",
+    "weights",
+    "condition",
 )
 
 
