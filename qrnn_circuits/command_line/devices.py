@@ -62,6 +62,16 @@ def make_device(name: str, wires: int | None, **options: Any) -> "qml.devices.De
         raise ValueError(f"device {name!r}: {error}") from error
 
 
+def keeps_jobs(name: str) -> bool:
+    """Whether results can be fetched from a device later; so of one that cannot be loaded."""
+    import pennylane as qml
+
+    try:
+        return hasattr(qml.plugin_devices[name].load(), "fetch")
+    except (ImportError, KeyError):
+        return True
+
+
 def _takes(name: str, option: str) -> bool:
     """Whether a device of this package takes an option that is more than a switch."""
     try:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from qrnn_circuits.command_line.devices import make_device
+from qrnn_circuits.command_line.devices import keeps_jobs, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import ChartOption, JsonOption
 from qrnn_circuits.command_line.plain import plain
@@ -31,6 +31,7 @@ def results(
         from qrnn_circuits.execution import Plan, make_report
         from qrnn_circuits.execution.figure_files import check_chart_path
         from qrnn_circuits.execution.forecast_plan import ForecastPlan
+        from qrnn_circuits.execution.plan import check_name
 
         if chart is not None:
             check_chart_path(chart)
@@ -51,6 +52,12 @@ def results(
             raise ValueError(f"the plan of job {job} names no shots, which every job has")
         if not isinstance(title, str):
             raise ValueError(f"the context of job {job} names no device of its report")
+        check_name("the device of the report", title)
+        if not keeps_jobs(record.device):
+            raise ValueError(
+                f"job {job} is recorded for the device {record.device!r}, which keeps no jobs: "
+                "submit it again"
+            )
         wires = plan.wires if isinstance(plan, Plan) else None
         device: Any = make_device(record.device, wires)
     with device_errors():

@@ -11,6 +11,8 @@ from qrnn_circuits.checks import check_choice, check_integer, check_number
 from qrnn_circuits.circuits.encoding import Encoding
 from qrnn_circuits.circuits.realisations import REALISATIONS, Realisation
 
+# Of a sum in float64.
+_ROUNDING = 1e-6
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -146,13 +148,21 @@ class Plan:
         check_choice("encoding", self.encoding, get_args(Encoding))
         for name in (self.task, self.mitigation or "", *self.class_names):
             check_name("task, mitigation and classes", name)
+        if not self.circuits:
+            raise ValueError("circuits must be at least one, got none")
         for circuit in self.circuits:
             check_integer("sequence", circuit.sequence, 0)
             check_integer("step", circuit.step, 0)
             check_integer("right", circuit.right, 0, len(circuit.exact) - 1)
             optional = circuit.predicted_share, circuit.distribution_bound
-            for number in (*circuit.exact, *(each for each in optional if each is not None)):
+            shares = [each for each in optional if each is not None]
+            for number in (*circuit.exact, *shares):
                 check_number("a probability", number)
+            if max(shares, default=0) > 1 or abs(sum(circuit.exact) - 1) > _ROUNDING:
+                raise ValueError(
+                    f"shares of {circuit.describe()} must be at most 1, and its probabilities sum "
+                    "to 1"
+                )
 
 
 def check_name(what: str, name: object) -> None:

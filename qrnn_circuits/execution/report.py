@@ -346,6 +346,8 @@ def _circuit_report(
                 else f"; the model predicts a share of {share:.3g}: {shots_advice(share)}"
             )
         )
+    if kept > shots:
+        raise ValueError(f"{planned.describe()} must keep at most {shots:,} shots, got {kept:,}")
     lane = symbols.bit_length() - 1
     _check_shape(planned, result, (kept, lane))
     read = result.astype(int) @ (1 << np.arange(lane)[::-1])

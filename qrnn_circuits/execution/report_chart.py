@@ -37,7 +37,7 @@ def draw_report(report: Report) -> Figure:
         panel.set_axis_off()
     for panel in axes[:, 0]:
         panel.set_ylabel("probability", fontsize=8)
-    figure.suptitle(_title(report, len(shown)), fontsize=9)
+    figure.suptitle(_title(report, len(shown)), fontsize=9, parse_math=False)
     handles, _ = axes[0, 0].get_legend_handles_labels()
     handles.append(Patch(fill=False, edgecolor=_RIGHT_COLOUR, label=f"right {called}"))
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)

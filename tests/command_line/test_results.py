@@ -9,6 +9,7 @@ import pytest
 from typer.testing import Result
 
 from qrnn_circuits.job_store import JobRecord, JobStatus, JobStore
+from qrnn_circuits.job_store.records import seal_json
 
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
@@ -129,6 +130,54 @@ def test_a_context_of_the_callers_own_is_one_line(
     result = qrnn("results", record.id)
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: this is no plan of a run")
+
+
+def forge(store: JobStore, column: str, value: object) -> None:
+    """Writes a value as somebody else may, and with the right hash."""
+    sealed = value
+    if isinstance(value, dict):
+        sealed = seal_json(column, value)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute(f"UPDATE jobs SET {column} = ?", (sealed,))
+        connection.commit()
+
+
+@pytest.mark.parametrize("device", ["default.qubit", "qrnn.torch", "default.qutrit"])
+def test_a_device_that_keeps_no_jobs_is_refused_before_it_is_made(
+    qrnn: Qrnn, job: str, store: JobStore, device: str
+) -> None:
+    context = store.get(job).context
+    context["plan"]["wires"] = 10**9
+    forge(store, "context", context)
+    forge(store, "device", device)
+    result = qrnn("results", job)
+    assert result.exit_code == 2
+    assert f"for the device '{device}', which keeps no jobs: submit it again" in result.stderr
+
+
+def test_a_recorded_title_controls_no_terminal(qrnn: Qrnn, job: str, store: JobStore) -> None:
+    forge(store, "context", {**store.get(job).context, "device": "\x1b[2J"})
+    result = qrnn("results", job)
+    assert result.exit_code == 2
+    assert "\x1b" not in result.output
+    assert "must be text without control characters" in result.stderr
+
+
+def test_more_shots_than_were_planned_are_refused(qrnn: Qrnn, job: str, store: JobStore) -> None:
+    context = store.get(job).context
+    context["plan"]["shots"] = 7
+    forge(store, "context", context)
+    result = qrnn("results", job)
+    assert result.exit_code == 1
+    assert "must keep at most 7 shots, got " in result.stderr
+
+
+def test_what_stands_in_a_chart_is_no_formula(
+    qrnn: Qrnn, job: str, store: JobStore, tmp_path: Path
+) -> None:
+    forge(store, "context", {**store.get(job).context, "device": r"in $ and $\frac{$"})
+    result = qrnn("results", job, "--chart", tmp_path / "chart.svg")
+    assert result.exit_code == 0, result.stderr
 
 
 def test_a_wrong_argument_is_one_line(qrnn: Qrnn, job: str) -> None:

@@ -29,6 +29,11 @@ def test_a_plan_without_its_tapes_comes_back_from_json(unitary_run: TrainedRun) 
         ("step", -1),
         ("exact", ["a"] * 8),
         ("predicted_share", "1"),
+        ("predicted_share", 9.0),
+        ("distribution_bound", 1e300),
+        ("exact", [0.0] * 8),
+        ("exact", [1e308] * 8),
+        ("circuits", []),
     ],
 )
 def test_a_plan_with_a_value_of_another_kind_is_refused(

@@ -20,6 +20,7 @@ from qrnn_backends.ibm import sampling
 from qrnn_backends.ibm.backoff import Backoff
 from qrnn_backends.ibm.chip import RuntimeChip, check_backend, open_chip
 from qrnn_backends.ibm.jobs import ServiceJobs, SubmittedJob
+from qrnn_backends.ibm.layout_checks import check_layout, check_size, number_of_jobs
 from qrnn_backends.ibm.options import check_circuits, sampler_options, with_time_limit
 from qrnn_backends.ibm.prepared_batch import PreparedBatch, prepare_batch
 from qrnn_backends.ibm.preprocess import Recipe, job_of, put_together
@@ -297,11 +298,12 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if record.status is JobStatus.CANCELLED:
             raise JobCancelledError(f"job {job_id} on {record.backend} was cancelled")
         layout = self._store.program(job_id)
+        check_layout(job_id, layout)
         bits = self._store.bits(job_id)
         if bits is None:
             payload = self._store.payload(job_id)
             if payload is None:
-                results = self._jobs.results(record, layout.get("jobs", 1), wait=wait)
+                results = self._jobs.results(record, number_of_jobs(job_id, layout), wait=wait)
                 bits = sampling.pack(layout, chain.from_iterable(results))
             else:
                 pubs = sampling.from_payload(layout, payload)
@@ -343,6 +345,7 @@ class IBMDevice(qml.devices.Device):  # type: ignore[misc]
         if prepared.division.reason is not None:
             logger.warning(prepared.division.reason)
         layout = prepared.layout(tapes, recipes, self._mitigation)
+        check_size(layout["pubs"])
         seed = None
         if chip.local:
             # Qiskit takes 0 for no seed.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+from qrnn_backends.ibm.layout_checks import number_of_jobs
 from qrnn_backends.ibm.sampler import sampler_for
 from qrnn_backends.ibm.sampling import Pub
 from qrnn_backends.ibm.service import (
@@ -126,7 +127,7 @@ class ServiceJobs:
             raise JobError(f"{where} is simulated when it is fetched: there is nothing to cancel")
         if record.status is JobStatus.CANCELLED:
             return
-        number = int(self._store.program(job_id).get("jobs", 1))
+        number = number_of_jobs(job_id, self._store.program(job_id))
         names = self._received(record, number)
         if not names:
             raise _not_received(record, number, number)
