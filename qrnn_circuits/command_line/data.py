@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import usage_errors
+from qrnn_circuits.command_line.plain import echo
 from qrnn_circuits.command_line.waiting import clear, doing
 from qrnn_circuits.settings.built_in_tasks import VALIDATION
 
@@ -89,7 +90,7 @@ def data(
         write_atomically(out / name, content)
     clear()
     counts = ", ".join(f"{len(shown):,} to {split}" for split, (_, shown) in digits.items())
-    typer.echo(f"{out / name}: {counts}")
+    echo(f"{out / name}: {counts}")
 
 
 def _kind(reduce: EmbeddingChoice | None, dims: int | None, *, upright: bool) -> str:

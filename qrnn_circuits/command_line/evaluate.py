@@ -15,7 +15,7 @@ from qrnn_circuits.command_line.options import (
     JsonOption,
     RunArgument,
 )
-from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.plain import echo, plain
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ def evaluate(
         typer.echo(json.dumps(result.to_json()))
     else:
         source = f"with the {checkpoint.value} checkpoint, of step {run.step}"
-        typer.echo(_of_forecast(result, source) if of_series else _of_symbols(result, source))
+        echo(_of_forecast(result, source) if of_series else _of_symbols(result, source))
     if chart is not None:
         with usage_errors():
             _draw(run, found, result, chart)
-        typer.echo(f"The forecasts are drawn in {chart}.", err=as_json)
+        echo(f"The forecasts are drawn in {chart}.", err=as_json)
 
 
 def _check_chart(chart: Path, *, of_series: bool) -> None:

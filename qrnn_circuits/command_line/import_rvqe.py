@@ -9,6 +9,7 @@ import typer
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import size_text
 from qrnn_circuits.command_line.options import check_out
+from qrnn_circuits.command_line.plain import echo
 
 
 def import_rvqe(
@@ -32,7 +33,7 @@ def import_rvqe(
 
         folder = import_network(file, out)
         run = load_run(folder.path)
-    typer.echo(
+    echo(
         f"{run.config.task}: {size_text(run.config, run.model)}, of step {run.step}, into {out}. "
         f"Test it with: qrnn evaluate {shlex.quote(str(out))}"
     )

@@ -20,6 +20,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.plain import echo
 from qrnn_circuits.command_line.run_forecast import refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -145,7 +146,7 @@ def inspect(
         pruned = run.config.prune_tolerance is not None
         _show(result, judged, asked.sequence, forecast=forecast, pruned=pruned)
     if draw is not None:
-        typer.echo(f"The picture of the last step is in {draw}.", err=as_json)
+        echo(f"The picture of the last step is in {draw}.", err=as_json)
 
 
 def _show(

@@ -1,5 +1,6 @@
 """Text that is not ours, as it is shown on a terminal."""
 
+import typer
 from rich.text import Text
 
 
@@ -18,3 +19,13 @@ def plain(value: object, style: str = "") -> Text:
         sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in str(value)
     )
     return Text("".join(shown), style=style)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Prints a text that holds paths or names, as :func:`plain` shows them, in lines of any width.
+
+    Args:
+        text: The text.
+        err: Whether to print to the standard error.
+    """
+    typer.echo(plain(text).plain, err=err)

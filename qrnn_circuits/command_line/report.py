@@ -20,6 +20,7 @@ from qrnn_circuits.command_line.options import (
     StepsOption,
     ToleranceOption,
 )
+from qrnn_circuits.command_line.plain import echo
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
@@ -132,7 +133,7 @@ def report(
     with usage_errors():
         write_atomically(file, page.encode())
     clear()
-    typer.echo(f"The report is in {file}.")
+    echo(f"The report is in {file}.")
 
 
 def _file(folder: Path) -> Path:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
-from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.plain import echo, plain
 from qrnn_circuits.settings.built_in_tasks import DATA_VARIABLE
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def reproduce(
             from qrnn_circuits.reproduction.report import write_report
 
             missing = write_report(experiments, out, markdown)
-            typer.echo(f"The report is in {markdown}.")
+            echo(f"The report is in {markdown}.")
             if missing:
                 text = (
                     f"Left out of it: {', '.join(missing)}, since {out} has neither them nor the "

@@ -7,7 +7,7 @@ import typer
 from qrnn_circuits.command_line.devices import keeps_jobs, make_device
 from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
 from qrnn_circuits.command_line.options import ChartOption, JsonOption
-from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.plain import echo, plain
 from qrnn_circuits.command_line.run import show_report
 from qrnn_circuits.command_line.run_forecast import fetch_forecast, show_forecast
 from qrnn_circuits.command_line.submission import advice_on, fetch_job
@@ -61,11 +61,10 @@ def results(
         wires = plan.wires if isinstance(plan, Plan) else None
         device: Any = make_device(record.device, wires)
     with device_errors():
-        backend = plain(record.backend).plain
         if wait and record.status in (JobStatus.RECORDED, JobStatus.SUBMITTED):
             clear()
-            typer.echo(f"fetching job {job} from {backend}", err=True)
-        doing(f"waiting for job {job} on {backend}", advice_on(job))
+            echo(f"fetching job {job} from {record.backend}", err=True)
+        doing(f"waiting for job {job} on {plain(record.backend).plain}", advice_on(job))
         if isinstance(plan, ForecastPlan):
             forecast = fetch_forecast(plan, device, job, title=title, wait=wait)
             show_forecast(forecast, chart, as_json=as_json)

@@ -252,3 +252,15 @@ def test_a_folder_without_a_run_is_one_line(qrnn: Qrnn, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert result.stderr == f"Error: there is no run in {tmp_path}: it has no config.json\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_no_command_prints_a_path_that_controls_the_terminal(
+    qrnn: Qrnn, trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run\x9b1m\u202e"
+    folder.symlink_to(trained, target_is_directory=True)
+    for command in (("report", folder), ("inspect", folder, "--draw", folder / "step.svg")):
+        result = qrnn(*command)
+        assert result.exit_code == 0, result.stderr
+        assert "run\\x9b1m\\u202e" in result.output
+        assert not {"\x9b", "\u202e"} & set(result.output)
