@@ -167,10 +167,12 @@ class CompiledCircuit:
 
         differentiable = self.steps == (len(self.inputs) - 1,) and shots is None
         expand = not runs_neurons(device)
+        # Tree traversal (PennyLane 0.45) returns a number for wires read beside measured values.
+        read_last = mcm_method == "tree-traversal" and len(self.steps) > 1
 
         def circuit() -> list[qml.measurements.MeasurementProcess]:
             with qml.QueuingManager.stop_recording(), neurons_kept():
-                operations, results = self._tape_operations()
+                operations, results = self._tape_operations(read_last=read_last)
                 if not differentiable:
                     # PennyLane cannot combine torch tensors with mid-circuit distributions.
                     operations = [_with_numbers(operation) for operation in operations]
@@ -363,9 +365,11 @@ class CompiledCircuit:
             encoding=self.encoding,
         )
 
-    def _tape_operations(self) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
-        """The operations of a tape, up to where a last step that is sampled can be read."""
-        operations, results = self._sequence(self.model.cell, read_last=False)
+    def _tape_operations(
+        self, *, read_last: bool = False
+    ) -> tuple[list[Operator], list[list[qml.ops.MeasurementValue]]]:
+        """The operations of a tape, by default up to where a sampled last step can be read."""
+        operations, results = self._sequence(self.model.cell, read_last=read_last)
         return [item.operation for item in operations], results
 
 

@@ -75,6 +75,27 @@ def test_every_sampled_step_is_returned_given_all_conditioned_outcomes(
     assert np.allclose(only, joint.sum(1), atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("device", "method"),
+    [
+        ("default.qubit", None),
+        ("default.qubit", "deferred"),
+        ("lightning.qubit", "tree-traversal"),
+        ("qrnn.torch", None),
+        ("qrnn.aer", None),
+    ],
+)
+def test_each_of_several_sampled_steps_returns_a_distribution(
+    device: str, method: str | None, make_model: MakeModel
+) -> None:
+    model = make_model(lane=1, workspace=1, order=1, degree=1, semantics="unitary")
+    first = model_distribution(model, [1], [])
+    second = sum(first[bit] * model_distribution(model, [1, 0], [bit]) for bit in range(2))
+    circuit = compile_circuit(model, [1, 0], realisation="multiplexed")
+    found = circuit.qnode(device, mcm_method=method)()
+    np.testing.assert_allclose(found, [first, second], rtol=0, atol=1e-9)
+
+
 def test_what_default_qubit_cannot_weigh_or_hold_is_refused(make_model: MakeModel) -> None:
     model = make_model(lane=1, workspace=2, order=1, degree=1)
     with pytest.raises(ValueError, match=r"follows one that is not.* needs 21 wires at once"):
