@@ -78,13 +78,18 @@ def kept_outcomes(
         TypeError: If a key is no bit string.
         ValueError: If a bit string does not have one character for each classical bit.
     """
+    if not isinstance(counts, Mapping):
+        raise TypeError(
+            "counts must be bit strings with their counts, as join_data().get_counts() of a "
+            f"sampler's result gives them, got a {type(counts).__name__}"
+        )
     circuit = converted.circuit
     # There is no such register where every step is unread.
     registers = [register for register in circuit.cregs if register.name == "outcome"]
     places = [circuit.find_bit(bit).index for register in registers for bit in register]
     kept: Counter[tuple[int, ...]] = Counter()
     for text, count in counts.items():
-        if not isinstance(text, str):
+        if not isinstance(text, str) or set(text) - set("01 "):
             raise TypeError(f"counts must be of bit strings, as of get_counts(), got {text!r}")
         # Qiskit writes its first bit last.
         bits = text.replace(" ", "")[::-1]

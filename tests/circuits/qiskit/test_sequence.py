@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from qiskit import QuantumCircuit, qasm3, transpile
+from qiskit.primitives import BitArray
 from torch import nn
 from torch.nn.utils import prune, weight_norm
 
@@ -243,6 +244,11 @@ def test_kept_shots_are_those_with_quiet_flags_and_the_right_outcomes(
         circuit.kept({9: 3})  # type: ignore[dict-item] # as get_int_counts() has them
     with pytest.raises(ValueError, match=r"counts must be of the circuit's \d+ classical bits"):
         circuit.kept({"01": 1})
+    hexadecimal = f"{1:#0{qiskit.num_clbits}x}"  # as data()["counts"] of a result has them
+    with pytest.raises(TypeError, match=r"counts must be of bit strings.*got '0x0*1'"):
+        circuit.kept({hexadecimal: 1})
+    with pytest.raises(TypeError, match=r"join_data\(\)\.get_counts\(\) .* got a BitArray"):
+        circuit.kept(BitArray.from_counts(counts, qiskit.num_clbits))
 
 
 def test_barriers_name_steps_and_stages(make_model: MakeModel) -> None:
