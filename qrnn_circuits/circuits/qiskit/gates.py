@@ -6,7 +6,7 @@ measure their ancillas are no gates; :func:`quantum_neuron_circuit` gives them a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from pennylane.math import unwrap
 from pennylane.ops import MidMeasure
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_instance, check_integer
 from qrnn_circuits.circuits.angles import (
     activation_table,
     angle_table,
@@ -183,13 +183,7 @@ class QuantumNeuronGate(_MultiplexedRYGate):
             ValueError: If a number is out of range or the coefficients are too few or too many.
         """
         check_neuron_options(order, "unitary")
-        if any(isinstance(c, ParameterExpression) for c in coefficients):
-            raise TypeError(
-                "coefficients of a QuantumNeuronGate must be numbers, got a Qiskit parameter: the "
-                "gate's angles are not linear in them. Compile with symbolic=True for a circuit "
-                "whose angles are parameters, or take a PolynomialRYGate for a neuron of order 0."
-            )
-        coefficients = _checked(coefficients, num_controls, degree)
+        coefficients = _checked_numbers(coefficients, num_controls, degree)
         super().__init__("quantum_neuron", num_controls + 1, coefficients, label=label)
         self.order = order
         self.degree = degree
@@ -265,32 +259,38 @@ def quantum_neuron_circuit(
         where the realisation has any.
 
     Raises:
+        TypeError: If a coefficient is a Qiskit parameter.
         ValueError: If an argument is out of range.
     """
     realisation = realisation_at(REALISATIONS.resolve(realisation), order)
     wires = range(num_controls + 1 + realisation.ancillas(order))
-    values = np.array(_checked(coefficients, num_controls, degree), dtype=np.float64)
+    values = np.array(_checked_numbers(coefficients, num_controls, degree))
     neuron = NeuronOperation(values, wires, order, degree, realisation)
     return _neuron_converter(num_controls, wires).convert([Item(neuron)]).circuit
 
 
 def amplified_circuit(
-    gate: QuantumNeuronGate, realisation: Amplified | None = None
+    gate: QuantumNeuronGate, realisation: Amplified | str = "amplified"
 ) -> QuantumCircuit:
     """A neuron's amplification without resets: its ancillas end in 0 but for its error.
 
     Args:
         gate: The neuron.
-        realisation: The amplification, by default ``Amplified()``.
+        realisation: The amplification, or the name of one, as ``"amplified,length=5"``.
 
     Returns:
         A unitary circuit on the gate's qubits and, after them, ``order + 1`` ancillas, of
         order 0 none.
+
+    Raises:
+        TypeError: If ``gate`` or ``realisation`` is something else.
     """
-    realisation = realisation or Amplified()
-    wires = range(gate.num_qubits + realisation.ancillas(gate.order))
+    check_instance("gate", gate, QuantumNeuronGate, "make one of the coefficients")
+    amplified = REALISATIONS.resolve(realisation)
+    check_instance("realisation", amplified, Amplified, "'amplified', or with ',length=5'")
+    wires = range(gate.num_qubits + amplified.ancillas(gate.order))
     coefficients = np.array(gate.params, dtype=float)
-    neuron = NeuronOperation(coefficients, wires, gate.order, gate.degree, realisation)
+    neuron = NeuronOperation(coefficients, wires, gate.order, gate.degree, amplified)
     unitary = [
         operation for operation in neuron.decomposition() if not isinstance(operation, MidMeasure)
     ]
@@ -316,13 +316,35 @@ def _checked(
     coefficients: Sequence[Coefficient], num_controls: int, degree: int
 ) -> list[Coefficient]:
     check_integer("num_controls", num_controls, 1)
+    if not isinstance(coefficients, Iterable):
+        raise TypeError(f"coefficients must be a list, one for each monomial, got {coefficients!r}")
+    coefficients = list(coefficients)
     expected = coefficient_count(num_controls, degree)
     if len(coefficients) != expected:
         raise ValueError(
             f"coefficients must be {expected} for {num_controls} controls and degree {degree}, got "
             f"{len(coefficients)}"
         )
-    return [c if isinstance(c, ParameterExpression) else _number(c) for c in coefficients]
+    return [c if _is_parameter(c) else _number(c) for c in coefficients]
+
+
+def _checked_numbers(
+    coefficients: Sequence[Coefficient], num_controls: int, degree: int
+) -> list[float]:
+    """The coefficients of a neuron, whose angles no parameters give."""
+    coefficients = _checked(coefficients, num_controls, degree)
+    if any(map(_is_parameter, coefficients)):
+        raise TypeError(
+            "coefficients of a quantum neuron must be numbers, got a Qiskit parameter: its angles "
+            "are not linear in them. Compile with symbolic=True for a circuit whose angles are "
+            "parameters, or take a PolynomialRYGate for a neuron of order 0."
+        )
+    return coefficients
+
+
+def _is_parameter(coefficient: Coefficient) -> bool:
+    """Whether it has no value yet: an expression whose parameters are bound is a number."""
+    return isinstance(coefficient, ParameterExpression) and bool(coefficient.parameters)
 
 
 def _number(coefficient: Coefficient) -> float:

@@ -62,7 +62,7 @@ class Amplified(Realisation):
         if type(self.length) is not int or self.length not in LENGTHS:
             raise ValueError(
                 f"length must be odd, one of {LENGTHS} (amplification is by an odd polynomial), "
-                f"got {self.length}"
+                f"got {self.length!r}"
             )
 
     def ancillas(self, order: int) -> int:

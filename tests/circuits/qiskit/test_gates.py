@@ -111,6 +111,17 @@ def test_an_amplified_circuit_is_the_neuron_to_within_its_error(length: int, err
     assert 0 < np.linalg.norm(difference, 2) <= 2 * error
 
 
+def test_an_amplification_may_be_named() -> None:
+    gate = QuantumNeuronGate(random_coefficients(2, 2), 2, order=1, degree=2)
+    assert amplified_circuit(gate, "amplified,length=3") == amplified_circuit(gate, Amplified(3))
+
+
+def test_an_expression_whose_parameters_are_bound_is_a_number() -> None:
+    angle = Parameter("a")
+    gate = QuantumNeuronGate([(angle + 1).bind({angle: 0.5}), 0.2], 1, order=1, degree=1)
+    assert gate == QuantumNeuronGate([1.5, 0.2], 1, order=1, degree=1)
+
+
 @pytest.mark.parametrize(
     ("realisation", "registers", "operations"),
     [
@@ -166,12 +177,20 @@ def test_bad_arguments_are_rejected() -> None:
             gate([0.1, float("nan")], 1, degree=1)
         with pytest.raises(TypeError, match="must be numbers or Qiskit parameters, got 'a'"):
             gate([0.1, "a"], 1, degree=1)  # type: ignore[list-item]
+        with pytest.raises(TypeError, match=r"must be a list, .* got 0\.1"):
+            gate(0.1, 1, degree=1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be numbers, got a Qiskit parameter"):
         QuantumNeuronGate([Parameter("a"), 0.1], 1, degree=1)
+    with pytest.raises(TypeError, match="must be numbers, got a Qiskit parameter"):
+        quantum_neuron_circuit([Parameter("a"), 0.1], 1, "postselect", degree=1)
     with pytest.raises(ValueError, match="method must be 'parity' or 'textbook', got 'fast'"):
         PolynomialRYGate([0.1, 0.2], 1, 1).synthesised("fast")
     with pytest.raises(ValueError, match=r"length must be odd, .* got 4"):
         amplified_circuit(QuantumNeuronGate([0.1, 0.2], 1, order=1, degree=1), Amplified(4))
+    with pytest.raises(TypeError, match="gate must be a QuantumNeuronGate, got a PolynomialRYGate"):
+        amplified_circuit(PolynomialRYGate([0.1, 0.2], 1, 1))
+    with pytest.raises(TypeError, match="realisation must be a Amplified, got a Multiplexed"):
+        amplified_circuit(QuantumNeuronGate([0.1, 0.2], 1, degree=1), "multiplexed")
     assert QuantumNeuronGate([0.1] * 12, 11, order=0, degree=1).definition.num_qubits == 12
     wide = QuantumNeuronGate([0.1] * 12, 11, order=1, degree=1)
     with pytest.raises(ValueError, match="takes at most 10 controls"):
