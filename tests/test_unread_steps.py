@@ -3,9 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qrnn_circuits import QRNN, UNREAD, sequence_loss
+from qrnn_circuits.cells.base import Cell
 from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.simulation.base import Simulation
 from tests.cells.rotation_cell import RotationCell
@@ -186,3 +187,37 @@ def test_a_cell_that_must_be_read_at_every_step_says_so() -> None:
     network = RecurrentNetwork(RotationCell(lane=1, workspace=1))
     with pytest.raises(NotImplementedError, match="RotationCell must be read at every step"):
         network(torch.tensor([[0, 1]]), torch.tensor([[UNREAD, 1]]))
+
+
+class CopyingCell(Cell):
+    """Turns a wire of memory where the input is 1, and copies it onto the lane."""
+
+    lane, workspace = 1, 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.angle = nn.Parameter(torch.zeros((), dtype=torch.float64))
+
+    def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:
+        cos, sin = (self.angle / 2).cos(), (self.angle / 2).sin()
+        turned = state @ torch.stack((cos, sin, -sin, cos)).view(2, 2)
+        return turned.where(inputs[:, None] == 1, state)
+
+    def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
+        return self.evolve(inputs, state).diag_embed()
+
+
+def test_outcomes_that_unread_steps_rule_out_make_no_gradient_of_a_mixed_batch_nan() -> None:
+    cell = CopyingCell()
+    network = RecurrentNetwork(cell)
+    inputs, outcomes = torch.tensor([[1, 1], [1, 1]]), torch.tensor([[1, 1], [UNREAD, 1]])
+    # The lane of the second sequence could never have read 0.
+    state = torch.tensor([[0.6, 0.8], [0.0, 1.0]], dtype=torch.float64)
+
+    def loss(angle: float) -> Tensor:
+        nn.init.constant_(cell.angle, angle)
+        return network.loss(inputs, outcomes, state=state)
+
+    loss(0.0).backward()
+    slope = (loss(1e-5) - loss(-1e-5)) / 2e-5
+    assert cell.angle.grad == pytest.approx(slope.item(), abs=1e-8)

@@ -212,7 +212,9 @@ class Simulation:
                             )
                         found = torch.multinomial(weight, 1, generator=generator)[:, 0]
                         outcome = torch.where(drawn, found, outcome)
-                    after = step.condition(outcome.clamp(min=0))
+                    # Of a step that is unread here a possible one: others have NaN gradients.
+                    read = torch.where(unread, weight.argmax(-1), outcome)
+                    after = step.condition(read)
                 if any_unread[t - first]:
                     evolved, log_norm = self.evolve(symbols, before)
                     after = torch.where(unread[:, None], evolved, after)
