@@ -81,7 +81,7 @@ class Simulation:
             inputs: Symbols, int64, shape ``(B,)``; or features, shape ``(B, F)``.
             state: Normalised states, shape ``(B, S)``.
         """
-        sizes = 2**self.cell.lane, 2**self.cell.workspace
+        sizes = state.shape[0], 2**self.cell.lane, 2**self.cell.workspace
         joint = _of_sizes(sizes, self.cell(inputs, state), "forward")
         weights = self.cell.weights(joint)
         log_scale = weights.new_zeros(inputs.shape[0], dtype=torch.float64)
@@ -99,7 +99,8 @@ class Simulation:
             postselected fails, float64, shape ``(B,)``.
         """
         # As if the lane could only read one symbol.
-        evolved = _of_sizes((2**self.cell.workspace,), self.cell.evolve(inputs, state), "evolve")
+        sizes = state.shape[0], 2**self.cell.workspace
+        evolved = _of_sizes(sizes, self.cell.evolve(inputs, state), "evolve")
         joint = evolved[:, None]
         kept = self.cell.weights(joint)[:, 0].double().log()
         nothing = torch.zeros(len(joint), dtype=torch.int64, device=joint.device)
@@ -239,11 +240,11 @@ class Simulation:
 
 def _of_sizes(sizes: tuple[int, ...], amplitudes: Tensor, method: str) -> Tensor:
     """What a cell's method has returned, where it has the right sizes: others may broadcast."""
-    if not isinstance(amplitudes, Tensor) or amplitudes.shape[1:] != sizes:
+    if not isinstance(amplitudes, Tensor) or amplitudes.shape != sizes:
         got = tuple(amplitudes.shape) if isinstance(amplitudes, Tensor) else type(amplitudes)
         raise ValueError(
-            f"{method} of a cell must return amplitudes of shape "
-            f"(B, {', '.join(map(str, sizes))}), got {got}"
+            f"{method} of a cell must return amplitudes of shape {sizes}, one row for each "
+            f"sequence, got {got}"
         )
     return amplitudes
 

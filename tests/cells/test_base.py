@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from qrnn_circuits import QRNN, QRNNCell
+from qrnn_circuits import QRNN, UNREAD, QRNNCell
 from qrnn_circuits.cells.base import Cell, check_unread
 from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from tests.cells.rotation_cell import RotationCell
@@ -123,3 +123,15 @@ def test_unread_steps_take_both_a_simulation_and_a_circuit(method: str) -> None:
     cell = type("Half", (RotationCell,), own)(lane=1, workspace=1)
     with pytest.raises(NotImplementedError, match="Half must be read at every step"):
         check_unread(cell)
+
+
+@pytest.mark.parametrize(("method", "outcome"), [("evolve", UNREAD), ("forward", 1)])
+def test_a_cell_that_returns_one_row_for_many_sequences_is_refused(
+    method: str, outcome: int
+) -> None:
+    one = {"evolve": torch.eye(2)[:1], "forward": torch.eye(4)[0].view(1, 2, 2)}[method]
+    own = {method: lambda self, *arguments: one}
+    cell = type("Short", (RotationCell,), own)(lane=1, workspace=1)
+    symbols = torch.tensor([[0, 1], [1, 1]])
+    with pytest.raises(ValueError, match=rf"{method} of a cell must .* each sequence, got \(1, 2"):
+        RecurrentNetwork(cell)(symbols, torch.tensor([[outcome, 0], [outcome, 0]]))
