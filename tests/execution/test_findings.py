@@ -85,7 +85,7 @@ def test_answers_are_not_called_noise_where_shots_do_not_tell_them_from_the_exac
     counts: int, told: bool
 ) -> None:
     # Uniform distributions are 0.05 from the exact one, 400 shots of a perfect device 0.034.
-    found = find_faults(report_of([0], [[counts] * 4], probability=0.3))
+    found = find_faults(report_of([0], [[counts] * 4], probability=0.3, shots=4 * counts))
     assert found is not None
     assert len(found.texts) == told
 
