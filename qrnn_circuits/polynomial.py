@@ -282,7 +282,11 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ANN401
         (constant,) = ctx.saved_tensors
-        return _times(gradient, constant.T), None
+        if torch.is_grad_enabled():
+            # With a derivative of its own, in full precision as well.
+            return _times(gradient, constant.T), None
+        with full_precision(gradient.device):
+            return gradient @ constant.T, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # noqa: ANN401
