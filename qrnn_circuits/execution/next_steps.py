@@ -190,8 +190,9 @@ def _recipe(task: BaseTask, name: str | None = None) -> dict[str, Any]:
 
 def _recipe_of(run: TrainedRun[Any, Any]) -> tuple[str, dict[str, Any]]:
     """The task's own recipe, else the first by the run's optimiser: steps of others differ."""
-    recipes = {run.task.default_recipe: _recipe(run.task), **read_recipes(type(run.task))}
-    for name, recipe in recipes.items():
+    recipes = read_recipes(type(run.task))
+    for name in (run.task.default_recipe, *recipes):
+        recipe = recipes.get(name)
         if recipe and recipe.get("optimizer", RunConfig.optimizer) == run.config.optimizer:
             return name, recipe
     return "none", {}

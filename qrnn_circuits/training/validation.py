@@ -144,9 +144,10 @@ def forecasts(model: Forecaster, batch: SeriesBatch) -> Tensor:
     """
     device = first_parameter(model).device
     found = [torch.zeros_like(batch.targets[:0])]
-    for chunk in batch.chunks(_CHUNK) if len(batch) else ():
-        with judged(model), worthwhile_threads(model, *chunk.inputs.shape[:2]):
-            found.append(model(chunk.inputs.to(device)).cpu().to(batch.targets.dtype))
+    with judged(model):
+        for chunk in batch.chunks(_CHUNK) if len(batch) else ():
+            with worthwhile_threads(model, *chunk.inputs.shape[:2]):
+                found.append(model(chunk.inputs.to(device)).cpu().to(batch.targets.dtype))
     return torch.cat(found)
 
 

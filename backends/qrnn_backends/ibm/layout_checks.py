@@ -3,13 +3,14 @@
 A hash tells what was changed by accident. Whoever writes a file of jobs gives it the right one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 from qrnn_backends.ibm.limits import LIMITS
+from qrnn_backends.ibm.sampling import damaged
 from qrnn_circuits.checks import check_integer
-from qrnn_circuits.job_store import JobDamagedError
 
 _MOST_BITS = 2**31
 
@@ -39,10 +40,8 @@ def number_of_jobs(job_id: str, layout: Mapping[str, Any]) -> int:
     """
     number: int = layout.get("jobs", 1)
     if number != 1:
-        try:
+        with _as_damaged(job_id):
             check_integer("jobs", number, 1, len(layout["pubs"]))
-        except (LookupError, TypeError, ValueError) as error:
-            raise _damaged(job_id, error) from error
     return number
 
 
@@ -56,10 +55,8 @@ def check_layout(job_id: str, layout: Mapping[str, Any]) -> None:
     Raises:
         JobDamagedError: It is not.
     """
-    try:
+    with _as_damaged(job_id):
         _check(layout)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise _damaged(job_id, error) from error
 
 
 def _check(layout: Mapping[str, Any]) -> None:
@@ -90,8 +87,11 @@ def _width(entry: Mapping[str, Any]) -> int:
     return sum(size for _, size in entry["registers"])
 
 
-def _damaged(job_id: str, error: Exception) -> JobDamagedError:
-    reason = f"{type(error).__name__}: {error}" if isinstance(error, LookupError) else error
-    return JobDamagedError(
-        f"what is recorded of job {job_id} is not what was written: {reason}; submit it again"
-    )
+@contextmanager
+def _as_damaged(job_id: str) -> Iterator[None]:
+    """Tells of a number that a check refuses, or that is not there, as of a damaged record."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        missing = isinstance(error, LookupError)
+        raise damaged(job_id, f"{type(error).__name__}: {error}" if missing else error) from error

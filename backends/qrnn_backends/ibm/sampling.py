@@ -226,9 +226,14 @@ def as_recorded(job_id: str) -> Iterator[None]:
     try:
         yield
     except _NOT_WRITTEN as error:
-        raise JobDamagedError(
-            f"what is recorded of job {job_id} is not what was written: {error!r}; submit it again"
-        ) from error
+        raise damaged(job_id, repr(error)) from error
+
+
+def damaged(job_id: str, reason: object) -> JobDamagedError:
+    """What is told where the record of a batch cannot be meant."""
+    return JobDamagedError(
+        f"what is recorded of job {job_id} is not what was written: {reason}; submit it again"
+    )
 
 
 def results(layout: Mapping[str, Any], packed: bytes) -> tuple[Result, ...]:
