@@ -211,14 +211,14 @@ class Ensemble(nn.Module):
             run = EnsembleSimulation(cells)
             if acceptance_weight:
                 prediction = run.predict(steps.inputs, steps.outcomes, state, steps.lengths)
-                weights = prediction.weights.flatten(0, 1)
-                positions = torch.arange(len(weights), device=state.device)
+                log_probs = log_distribution(prediction.weights.flatten(0, 1))
+                positions = torch.arange(len(log_probs), device=state.device)
             else:
-                weights, positions = run.read(
+                log_probs, positions = run.read(
                     steps.inputs, steps.outcomes, counted, state, steps.lengths
                 )
             losses = group_losses(
-                log_distribution(weights),
+                log_probs,
                 steps.outcomes.take(positions),
                 counted.take(positions),
                 of_row.index_select(0, positions // steps.inputs.shape[1]),

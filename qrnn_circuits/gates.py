@@ -16,6 +16,7 @@ from torch import Tensor
 from qrnn_circuits.constants import constant
 from qrnn_circuits.neuron import Semantics, apply_blocks, block_amplitudes
 from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.tracing import is_of_many, is_traced
 
 
@@ -39,14 +40,21 @@ class GateTables(NamedTuple):
 
 
 def gate_tables(
-    angles: Tensor, *, lane: int, workspace: int, order: int, semantics: Semantics
+    coefficients: Tensor,
+    polynomial: BooleanPolynomial,
+    *,
+    lane: int,
+    workspace: int,
+    order: int,
+    semantics: Semantics,
 ) -> GateTables:
-    """Turns the angles of all neurons into tables.
+    """Turns the coefficients of all neurons into tables.
 
     Args:
-        angles: In radians, for each neuron in the order in which they act and each pattern of its
-            controls, lane wires first, shape ``(N, 2**(W+I-1))``; or of E cells at once, shape
-            ``(N, E, 2**(W+I-1))``.
+        coefficients: Of each neuron in the order in which they act, shape ``(N, P)``; or of E cells
+            at once, shape ``(N, E, P)``.
+        polynomial: Which gives the angle in radians at each pattern of a neuron's controls, lane
+            wires first.
         lane: Number I of lane wires.
         workspace: Number W of workspace wires.
         order: Order of the neurons; with order 0 all scales are 1.
@@ -54,8 +62,9 @@ def gate_tables(
     """
     options = (lane, workspace, order, semantics)
     if is_traced():
-        return _recorded_tables(angles, *options)
-    return GateTables(*_GateTables.apply(angles, *options))  # type: ignore[no-untyped-call]
+        return _recorded_tables(polynomial.table(coefficients), *options)
+    tables = _GateTables.apply(coefficients, polynomial, *options)  # type: ignore[no-untyped-call]
+    return GateTables(*tables)
 
 
 def _recorded_tables(
@@ -78,14 +87,16 @@ class _GateTables(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,  # noqa: ANN401
-        angles: Tensor,
+        coefficients: Tensor,
+        polynomial: BooleanPolynomial,
         lane: int,
         workspace: int,
         order: int,
         semantics: Semantics,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        ctx.save_for_backward(angles)
-        ctx.options = lane, workspace, order, semantics
+        ctx.save_for_backward(coefficients)
+        ctx.polynomial, ctx.options = polynomial, (lane, workspace, order, semantics)
+        angles = polynomial.table(coefficients)
         unitary = semantics == "unitary"
         half = angles / 2
         roots = torch.stack((half.cos(), half.sin()))
@@ -122,17 +133,17 @@ class _GateTables(torch.autograd.Function):
         blocks: Tensor,
         readout: Tensor,
         _: Tensor,
-    ) -> tuple[Tensor, None, None, None, None]:
-        (angles,) = ctx.saved_tensors
+    ) -> tuple[Tensor, None, None, None, None, None]:
+        (coefficients,) = ctx.saved_tensors
         again = torch.is_grad_enabled()
         if again or is_of_many(blocks) or is_of_many(readout):
             # Asked for with create_graph=True, for derivatives of this one, or of several at once.
             with torch.enable_grad():
-                tables = _recorded_tables(angles, *ctx.options)
+                tables = _recorded_tables(ctx.polynomial.table(coefficients), *ctx.options)
             (gradient,) = torch.autograd.grad(
-                tables[:2], angles, (blocks, readout), create_graph=again
+                tables[:2], coefficients, (blocks, readout), create_graph=again
             )
-            return gradient, None, None, None, None
+            return gradient, None, None, None, None, None
         lane, size = len(ctx.factors), ctx.factors.shape[-1]
         gradient = torch.zeros_like(ctx.slopes)
         neurons = gradient.shape[1] - lane
@@ -146,12 +157,12 @@ class _GateTables(torch.autograd.Function):
         to_angles = to_sin - to_cos
         if not isfinite(to_angles.sum()):
             raise PrecisionError(
-                f"the gradient of the neurons' angles is not finite in {angles.dtype}: what is "
+                f"the gradient of the neurons' angles is not finite in {to_angles.dtype}: what is "
                 "differentiated is not finite itself, or some outcome is so unlikely that its "
                 "gradient leaves the range of the type. Build the network with dtype float64 or of "
                 "a lower order"
             )
-        return to_angles, None, None, None, None
+        return ctx.polynomial.gradient(to_angles), None, None, None, None, None
 
 
 @constant

@@ -1,12 +1,11 @@
 """Logs of distributions of which some outcomes may be impossible."""
 
-from typing import Any
+from math import inf
 
-import torch
 from torch import Tensor
 
 
-def log_distribution(weights: Tensor) -> Tensor:
+def log_distribution(weights: Tensor, *, all_possible: bool = False) -> Tensor:
     """Natural logs of weights over their sum in the last dimension.
 
     The log of an impossible outcome is minus infinity, and it contributes
@@ -14,37 +13,11 @@ def log_distribution(weights: Tensor) -> Tensor:
 
     Args:
         weights: At least 0, shape ``(..., n)``; where all are 0 the logs are NaN.
+        all_possible: Whether none is 0, so that plain logs do.
     """
-    logs: Tensor = _LogDistribution.apply(weights)  # type: ignore[no-untyped-call]
-    return logs
-
-
-class _LogDistribution(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(weights: Tensor) -> Tensor:
-        return weights.log() - weights.sum(-1, keepdim=True).log()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:  # noqa: ANN401
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ANN401
-        weights: Tensor
-        (weights,) = ctx.saved_tensors
-        possible = weights > 0
-        gradient = gradient.where(possible, 0)
-        total = weights.sum(-1, keepdim=True)
-        return gradient / weights.where(possible, 1) - gradient.sum(-1, keepdim=True) / total
-
-    @staticmethod
-    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # noqa: ANN401
-        weights: Tensor
-        (weights,) = ctx.saved_tensors
-        possible = weights > 0
-        change = tangent.where(possible, 0) / weights.where(possible, 1)
-        total = tangent.sum(-1, keepdim=True) / weights.sum(-1, keepdim=True)
-        return (change - total).where(possible, 0)
+    log_total = weights.sum(-1, keepdim=True).log()
+    if all_possible:
+        return weights.log() - log_total
+    possible = weights > 0
+    impossible = -inf - log_total.detach()
+    return (weights.where(possible, 1).log() - log_total).where(possible, impossible)

@@ -193,11 +193,11 @@ class RecurrentNetwork(nn.Module):
                     kept = acceptance_per_step(kept, longest, steps.lengths)
                     loss = loss - acceptance_weight * kept.mean()
                 return loss.to(state.dtype)
-            weights, positions = run.read(
+            log_probs, positions = run.read(
                 steps.inputs, steps.outcomes, counted, state, steps.lengths
             )
             read, counted = steps.outcomes.take(positions), counted.take(positions)
-            return mean_loss(log_distribution(weights), read, counted, kind).to(state.dtype)
+            return mean_loss(log_probs, read, counted, kind).to(state.dtype)
 
     @torch.no_grad()
     def sample(
@@ -238,7 +238,7 @@ class RecurrentNetwork(nn.Module):
             )
         check_bool("autoregressive", autoregressive)
         check_generator(generator)
-        check_symbols("outcomes", outcomes, self.cell)
+        check_symbols("outcomes", outcomes, next(self.cell.parameters(), None))
         check_mask("sampled", sampled, outcomes.shape, outcomes)
         outcomes = outcomes.masked_fill(sampled, 0)
         steps, state = self._checked_start(inputs, outcomes, state)

@@ -1,8 +1,8 @@
 """The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isnan, pi
+from math import inf, isnan, pi
 from typing import cast, get_args
 
 import torch
@@ -127,17 +127,16 @@ def check_parameters(module: nn.Module) -> None:
     names = [name for name, _ in module.named_parameters(recurse=False)]
     if is_parametrized(module):
         names += cast(nn.ModuleDict, module.parametrizations)
-    named = []
+    parameters: list[Tensor] = []
     for name in names:
         parameter = known_numbers(getattr(module, name))
         if parameter is None or parameter.is_meta:
             return
-        named.append((name, parameter))
-    check_types(parameter for _, parameter in named)
-    if are_angles([parameter for _, parameter in named]):
-        return
-    for name, parameter in named:
-        check_angles(name, parameter)
+        parameters.append(parameter)
+    check_types(parameters)
+    if not are_angles(parameters):
+        for name, parameter in zip(names, parameters, strict=True):
+            check_angles(name, parameter)
 
 
 def check_types(parameters: Iterable[Tensor]) -> None:
@@ -178,13 +177,23 @@ def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
         )
 
 
-def are_angles(parameters: Sequence[Tensor]) -> bool:
-    """Whether the sizes of all parameters together are finite and no larger than one may be.
+def are_angles(values: Iterable[Tensor]) -> bool:
+    """Whether the sizes of all values together are finite and no larger than one may be.
 
-    No size is beyond their sum, and all sizes are not known to Python at less cost.
+    No size is beyond their sum, and all sizes are not known to Python at less cost. Nothing is
+    asked of values without numbers.
+
+    Args:
+        values: In radians, all of one type.
     """
-    total = sum(torch.linalg.vector_norm(parameter.detach(), 1) for parameter in parameters)
-    return not parameters or float(total) <= largest_angle(parameters[0].dtype)
+    total, most = 0.0, inf
+    for each in values:
+        found = known_numbers(each)
+        if found is None or found.is_meta:
+            return True
+        total += float(torch.linalg.vector_norm(found, 1))
+        most = largest_angle(found.dtype)
+    return total <= most
 
 
 def largest_angle(dtype: torch.dtype) -> float:

@@ -11,7 +11,7 @@ from qrnn_circuits.checks import as_integer, check_choice
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
 from qrnn_circuits.synthesis import polynomial_to_parities
-from qrnn_circuits.tracing import full_precision, is_joint
+from qrnn_circuits.tracing import full_precision, is_joint, is_traced
 
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
@@ -122,6 +122,21 @@ class BooleanPolynomial(nn.Module):
         """
         self._check_size(coefficients)
         return self._table.table(coefficients, self._cells)
+
+    def gradient(self, table: Tensor) -> Tensor:
+        """The gradient of coefficients, from that of their table.
+
+        Args:
+            table: By each value of :meth:`table`, shape ``(..., 2**variables)``.
+
+        Returns:
+            Shape ``(..., P)``; not differentiable.
+
+        Example:
+            >>> BooleanPolynomial(1, 1).gradient(torch.tensor([1.0, 2.0]))
+            tensor([3., 2.])
+        """
+        return self._table.gradient(table, self._cells)
 
     def in_basis(self, coefficients: Tensor, basis: Basis) -> Tensor:
         """The coefficients of the same polynomial in a basis.
@@ -234,10 +249,7 @@ class PolynomialTable:
             variable 0 the most significant.
         """
         lead = coefficients.shape[:-1]
-        first, second = (
-            _values(part, self.degree, self.basis, coefficients.device, coefficients.dtype)
-            for part in (self.variables - self._second_variables, self._second_variables)
-        )
+        first, second = self._factors(coefficients)
         if cells is not None:
             matrix = coefficients.new_zeros(*lead, len(first) * len(second))
             coefficients = matrix.index_add(-1, cells.to(coefficients.device), coefficients)
@@ -245,6 +257,32 @@ class PolynomialTable:
             return _times(coefficients, second)
         matrix = coefficients.reshape(*lead, len(first), len(second))
         return _times(_times(matrix, second).mT, first).mT.flatten(-2)
+
+    @torch.no_grad()
+    def gradient(self, table: Tensor, cells: Tensor | None) -> Tensor:
+        """The gradient of coefficients, from that of their table.
+
+        Args:
+            table: By each value, shape ``(..., 2**variables)``.
+            cells: From :meth:`cells`, or ``None`` for all cells in order.
+
+        Returns:
+            Shape ``(..., P)``; not differentiable.
+        """
+        first, second = self._factors(table)
+        with full_precision(table.device):
+            if len(first) > 1:
+                table = first @ table.unflatten(-1, (first.shape[1], -1))
+            matrix = table @ second.T
+        if len(first) > 1:
+            matrix = matrix.flatten(-2)
+        return matrix if cells is None else matrix.index_select(-1, cells.to(matrix.device))
+
+    def _factors(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Values of all monomials in the first variables, and in the others."""
+        first = self.variables - self._second_variables
+        kind = self.degree, self.basis, like.device, like.dtype
+        return _values(first, *kind), _values(self._second_variables, *kind)
 
     def _count(self, variables: int) -> int:
         """How many monomials there are in some of the variables."""
@@ -258,9 +296,11 @@ class PolynomialTable:
 def _times(matrix: Tensor, constant: Tensor) -> Tensor:
     """A product of matrices in full precision, there and back."""
     own = is_joint() or torch.compiler.is_compiling()
+    own = own or not (torch.is_grad_enabled() or is_traced())
     if own and not torch.is_autocast_enabled(matrix.device.type):
-        # A rule for several networks would cost more than such a product, and no compiler follows
-        # derivatives in forward mode of a function of ours.
+        # A rule for several networks would cost more than such a product, no compiler follows
+        # derivatives in forward mode of a function of ours, and without gradients there is no way
+        # back.
         return matrix @ constant
     product: Tensor = _Product.apply(matrix, constant)  # type: ignore[no-untyped-call]
     return product

@@ -121,11 +121,12 @@ def checked_steps(
         _check_packed_alike(inputs, outcomes)
     inputs = unpacked("inputs", inputs, 0, cell.features)
     outcomes = unpacked("outcomes", outcomes, PADDING)
+    parameter = next(cell.parameters(), None)
     if cell.features:
         _check_features(inputs, cell)
     else:
-        check_symbols("inputs", inputs, cell)
-    check_symbols("outcomes", outcomes, cell)
+        check_symbols("inputs", inputs, parameter)
+    check_symbols("outcomes", outcomes, parameter)
     if inputs.shape[:2] != outcomes.shape:
         raise ValueError(
             f"inputs and outcomes must be of as many sequences and steps, got shapes "
@@ -137,10 +138,13 @@ def checked_steps(
     if is_traced():
         steps = _without_padding(inputs, outcomes)
     else:
-        least, greatest = torch.stack(outcomes.aminmax()).tolist()
+        ends = outcomes.aminmax() if cell.features else (*outcomes.aminmax(), *inputs.aminmax())
+        least, greatest, *of_inputs = torch.stack(ends).tolist()
         steps = Steps(inputs, outcomes, None, inputs.shape[1], least == UNREAD)
         if least == PADDING:
             steps = _without_padding(inputs, outcomes)
+            if not cell.features:
+                of_inputs = torch.stack(steps.inputs.aminmax()).tolist()
         if steps.marked:
             least = int(steps.outcomes.masked_fill(steps.outcomes == UNREAD, 0).amin())
         marks = f", UNREAD ({UNREAD}) or PADDING ({PADDING})"
@@ -148,8 +152,7 @@ def checked_steps(
         if cell.features:
             check_finite("inputs", steps.inputs)
         else:
-            least, greatest = torch.stack(steps.inputs.aminmax()).tolist()
-            _check_range("inputs", least, greatest, cell.lane)
+            _check_range("inputs", of_inputs[0], of_inputs[1], cell.lane)
     return steps if ignore_index is None else replace(steps, ignoring=True)
 
 
@@ -270,15 +273,20 @@ def _check_lengths(name: str, packed: PackedSequence, expected: list[int]) -> No
         )
 
 
-def check_symbols(name: str, symbols: Tensor, cell: Cell) -> None:
+def check_symbols(name: str, symbols: Tensor, parameter: Tensor | None) -> None:
     """Checks a batch of inputs or outcomes, but not their range.
+
+    Args:
+        name: Of the argument.
+        symbols: The batch.
+        parameter: One of the parameters, if there are any.
 
     Raises:
         TypeError: If it is no dense tensor of integers.
         ValueError: If its shape, or the device that it is on, is not acceptable.
     """
     check_type(name, symbols, torch.int64, "a tensor of type torch.int64")
-    check_tensor(name, symbols, next(cell.parameters(), None))
+    check_tensor(name, symbols, parameter)
     if symbols.ndim != 2 or 0 in symbols.shape:
         raise ValueError(
             f"{name} must have shape (B, T) with B and T at least 1, got {tuple(symbols.shape)}"

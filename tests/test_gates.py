@@ -5,16 +5,22 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from qrnn_circuits import QRNN, FeatureQRNNCell, RecurrentNetwork
-from qrnn_circuits.gates import gate_tables
+from qrnn_circuits.gates import GateTables, gate_tables
 from qrnn_circuits.neuron import MAX_ORDER, Semantics, block_amplitudes
 from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.simulation.strategy import Strategy
 
 
-def random_angles(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
+def polynomial_of(lane: int, workspace: int) -> BooleanPolynomial:
+    controls = workspace + lane - 1
+    return BooleanPolynomial(controls, max(controls - 1, 1))
+
+
+def random_coefficients(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    shape = (workspace * (1 + stages) + lane, 2 ** (workspace + lane - 1))
-    return 3 * torch.randn(shape, generator=generator, dtype=torch.float64)
+    shape = (workspace * (1 + stages) + lane, polynomial_of(lane, workspace).size)
+    return 2 * torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("semantics", ["postselected", "unitary"])
@@ -28,8 +34,12 @@ def random_angles(seed: int, lane: int, workspace: int, stages: int) -> Tensor:
 def test_tables_times_their_scales_are_the_blocks_of_all_neurons(
     semantics: Semantics, seed: int, lane: int, workspace: int, stages: int, order: int
 ) -> None:
-    angles = random_angles(seed, lane, workspace, stages)
-    tables = gate_tables(angles, lane=lane, workspace=workspace, order=order, semantics=semantics)
+    polynomial = polynomial_of(lane, workspace)
+    coefficients = random_coefficients(seed, lane, workspace, stages)
+    tables = gate_tables(
+        coefficients, polynomial, lane=lane, workspace=workspace, order=order, semantics=semantics
+    )
+    angles = polynomial.table(coefficients)
     expected = torch.stack(block_amplitudes(angles, order, semantics))
     neurons = len(angles) - lane
     for found, exact in zip(tables.blocks, expected, strict=True):
@@ -57,12 +67,20 @@ def test_tables_times_their_scales_are_the_blocks_of_all_neurons(
 def test_gradients_equal_finite_differences(
     semantics: Semantics, lane: int, workspace: int, order: int
 ) -> None:
-    angles = random_angles(0, lane, workspace, 1)
+    coefficients = random_coefficients(0, lane, workspace, 1)
 
-    def tables(angles: Tensor) -> tuple[Tensor, Tensor]:
-        found = gate_tables(
-            angles, lane=lane, workspace=workspace, order=order, semantics=semantics
+    def all_tables(coefficients: Tensor) -> GateTables:
+        return gate_tables(
+            coefficients,
+            polynomial_of(lane, workspace),
+            lane=lane,
+            workspace=workspace,
+            order=order,
+            semantics=semantics,
         )
+
+    def tables(coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        found = all_tables(coefficients)
         # Scales count as constants, which finite differences do not know.
         scales = found.scales if semantics == "unitary" else fixed / found.scales
         neurons = len(scales) - lane
@@ -70,10 +88,8 @@ def test_gradients_equal_finite_differences(
         readout = found.readout / scales[neurons:].prod().detach()
         return found.blocks / relative, readout
 
-    fixed = gate_tables(
-        angles, lane=lane, workspace=workspace, order=order, semantics=semantics
-    ).scales
-    assert torch.autograd.gradcheck(tables, angles.requires_grad_())
+    fixed = all_tables(coefficients).scales
+    assert torch.autograd.gradcheck(tables, coefficients.requires_grad_())
 
 
 @pytest.mark.parametrize("traced", [False, True])
@@ -87,16 +103,17 @@ def test_tables_of_several_cells_are_those_of_each(
     if traced:
         monkeypatch.setattr("qrnn_circuits.gates.is_traced", lambda: True)
     options = {"lane": lane, "workspace": 2, "order": order, "semantics": semantics}
-    each = [random_angles(seed, lane, 2, 1) for seed in range(3)]
-    angles = torch.stack(each, 1).requires_grad_()
-    found = gate_tables(angles, **options)  # type: ignore[arg-type]
+    polynomial = polynomial_of(lane, 2)
+    each = [random_coefficients(seed, lane, 2, 1) for seed in range(3)]
+    coefficients = torch.stack(each, 1).requires_grad_()
+    found = gate_tables(coefficients, polynomial, **options)  # type: ignore[arg-type]
     blocks, readout = (tensor.unflatten(-2, (3, -1)) for tensor in found[:2])
     (found.blocks.cos().sum() + found.readout.cos().sum()).backward()
-    gradient = angles.grad
+    gradient = coefficients.grad
     assert gradient is not None
     for number, own in enumerate(each):
         leaf = own.requires_grad_()
-        expected = gate_tables(leaf, **options)  # type: ignore[arg-type]
+        expected = gate_tables(leaf, polynomial, **options)  # type: ignore[arg-type]
         torch.testing.assert_close(blocks[:, :, :, number], expected.blocks)
         torch.testing.assert_close(readout[number], expected.readout)
         torch.testing.assert_close(found.scales[:, number], expected.scales)
@@ -105,8 +122,10 @@ def test_tables_of_several_cells_are_those_of_each(
 
 
 def test_a_gradient_that_is_not_finite_is_an_error_and_no_nan() -> None:
-    angles = torch.ones(3, 4, requires_grad=True)
-    tables = gate_tables(angles, lane=1, workspace=2, order=1, semantics="postselected")
+    coefficients, polynomial = torch.ones(3, 4, requires_grad=True), BooleanPolynomial(2, 2)
+    tables = gate_tables(
+        coefficients, polynomial, lane=1, workspace=2, order=1, semantics="postselected"
+    )
     with pytest.raises(PrecisionError, match=r"the gradient .* is not finite in torch\.float32"):
         tables.blocks.backward(torch.full_like(tables.blocks, torch.inf))
 

@@ -35,6 +35,24 @@ def test_a_table_holds_the_value_at_every_pattern(
     assert torch.allclose(angles.table(coefficients), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("most_values", [0, 2**18])
+@pytest.mark.parametrize("basis", ["monomials", "parities"])
+@pytest.mark.parametrize("sizes", [(1, 1), (4, 2), (5, 5), (6, 3)])
+def test_the_gradient_of_coefficients_is_the_transpose_of_the_table(
+    sizes: tuple[int, int], basis: Basis, most_values: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polynomial, "_MOST_VALUES", most_values)
+    angles = BooleanPolynomial(*sizes, basis)
+    generator = torch.Generator().manual_seed(0)
+    by_value = torch.randn(3, 2, 2**angles.variables, dtype=torch.float64, generator=generator)
+    # A row for each coefficient, as the definition has it.
+    rows = values_at_all_bits(angles, torch.eye(angles.size, dtype=torch.float64))
+    expected = by_value @ rows.T
+    torch.testing.assert_close(angles.gradient(by_value), expected)
+    with torch.autocast("cpu"):
+        torch.testing.assert_close(angles.gradient(by_value.float()), expected.float())
+
+
 def test_a_table_is_differentiable_in_the_coefficients() -> None:
     angles = BooleanPolynomial(5, 3)
     table = PolynomialTable(5, 3)

@@ -14,8 +14,10 @@ from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gate
 from qrnn_circuits.neuron import (
     Initialisation,
     Semantics,
+    are_angles,
     check_neuron_options,
     check_parameters,
+    check_types,
     initialisation_of,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
@@ -142,16 +144,19 @@ class QRNNCell(NeuronCell):
         Raises:
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
-        coefficients, theta = self.neuron_coefficients.to(dtype), self.theta.to(dtype)
-        check_parameters(self)
+        check_types((self.coefficients, self.readout_coefficients, self.theta))
+        coefficients, theta = self.neuron_coefficients, self.theta
+        if not are_angles((coefficients, theta)):
+            check_parameters(self)
         tables = gate_tables(
-            self.polynomial.table(coefficients),
+            coefficients.to(dtype),
+            self.polynomial,
             lane=self.lane,
             workspace=self.workspace,
             order=self.order,
             semantics=self.semantics,
         )
-        stages = WorkspaceStages(tables.blocks, theta)
+        stages = WorkspaceStages(tables.blocks, theta.to(dtype))
         return StepGates(stages, tables.readout, tables.scales)
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:

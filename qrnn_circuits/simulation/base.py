@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.cells.base import UNREAD, Cell
+from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.numerical_errors import PrecisionError
 
 
@@ -142,14 +143,14 @@ class Simulation:
             lengths: See :meth:`predict`.
 
         Returns:
-            The weights of R steps, shape ``(R, 2**I)``, and the position of each in the flattened
-            batch, int64, shape ``(R,)``; the scored steps are among them.
+            Natural logs of the distributions of R steps, shape ``(R, 2**I)``, and the position of
+            each in the flattened batch, int64, shape ``(R,)``; the scored steps are among them.
 
         Raises:
             ZeroProbabilityError: If an outcome has probability zero.
         """
         weights = self.predict(inputs, outcomes, state, lengths).weights.flatten(0, 1)
-        return weights, torch.arange(len(weights), device=weights.device)
+        return log_distribution(weights), torch.arange(len(weights), device=weights.device)
 
     def for_drawing(self) -> "Simulation":
         """The simulation by which outcomes are drawn."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import StepGates, WorkspaceStages, gate_tables
-from qrnn_circuits.neuron import largest_angle
+from qrnn_circuits.neuron import are_angles
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.base import Prediction
 from qrnn_circuits.simulation.quantum_neurons import TransferSimulation
@@ -52,13 +52,12 @@ class EnsembleSimulation(TransferSimulation):
         )
         workspace, readout, theta = (torch.stack(tensors, 1) for tensors in parameters)
         coefficients = torch.cat((workspace, readout))
-        sizes = [torch.linalg.vector_norm(each.detach(), 1) for each in (coefficients, theta)]
-        # No size is beyond their sum.
-        if not float(sum(sizes)) <= largest_angle(theta.dtype):
+        if not are_angles((coefficients, theta)):
             raise ParameterRangeError("the parameters of a cell may be too large for angles")
         cell = self.cell
         tables = gate_tables(
-            cell.polynomial.table(coefficients.to(self.dtype)),
+            coefficients.to(self.dtype),
+            cell.polynomial,
             lane=cell.lane,
             workspace=cell.workspace,
             order=cell.order,

@@ -12,6 +12,7 @@ from qrnn_circuits.cells.feature_qrnn import FeatureQRNNCell
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.gates import StepGates, apply_workspace_gates
+from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.neuron import type_of_states
 from qrnn_circuits.numerical_errors import PrecisionError
 from qrnn_circuits.sequences import ended
@@ -208,7 +209,7 @@ class TransferSimulation(NeuronSimulation):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
     ) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
-        run, _, reliable = self._run(inputs, outcomes, None, state, lengths)
+        run, _, _, reliable = self._run(inputs, outcomes, None, state, lengths)
         weights = run.weights.view(steps, batch, -1).transpose(0, 1)
         unread = outcomes == UNREAD
         last = outcomes[:, -1].clamp(min=0)
@@ -239,11 +240,11 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
-        run, positions, reliable = self._run(
+        run, positions, all_likely, reliable = self._run(
             inputs, outcomes, scored, state.to(self.dtype), lengths
         )
         if reliable:
-            return run.weights, positions
+            return log_distribution(run.weights, all_possible=all_likely), positions
         if self.dtype != torch.float64:
             return self._in_float64().read(inputs, outcomes, scored, state, lengths)
         return super().read(inputs, outcomes, scored, state, lengths)
@@ -255,18 +256,26 @@ class TransferSimulation(NeuronSimulation):
         read: Tensor | None,
         state: Tensor,
         lengths: Tensor | None,
-    ) -> tuple[ConditionedRun, Tensor, bool]:
-        """A run, the place in the batch of each step that it reads, and whether it is reliable."""
+    ) -> tuple[ConditionedRun, Tensor, bool, bool]:
+        """Runs a batch.
+
+        Returns:
+            The run, the place in the batch of each step that it reads, whether no outcome of these
+            is too unlikely for its type, and whether none is that a step is conditioned on.
+        """
         for scale_every in self._scale_every:
             run = run_conditioned(
                 self.gates, inputs, outcomes, read, state, scale_every=scale_every, lengths=lengths
             )
             positions = run.rows * inputs.shape[1] + run.steps
-            kept = conditioned_weights(run.weights, outcomes.take(positions))
-            reliable = is_reliable(run.least, kept)
+            weights = run.weights.detach()
+            all_likely = is_reliable(run.least, weights)
+            reliable = all_likely or is_reliable(
+                run.least, conditioned_weights(weights, outcomes.take(positions))
+            )
             if reliable:
                 break
-        return run, positions, reliable
+        return run, positions, all_likely, reliable
 
 
 class FeatureSimulation(Simulation):

@@ -246,14 +246,22 @@ def _rotations(theta: Tensor) -> Tensor:
     half = theta / 2
     cos, sin = half.cos(), half.sin()
     stages, cells, wires = theta.shape
-    factors = torch.stack((cos, -sin, sin, cos), -1).unbind(2)
-    product = factors[0]
-    for wire, factor in enumerate(factors[1:], 1):
-        done = 2**wire
-        # Axes: new bits so far, new bit, old bits so far, old bit.
-        product = product.view(stages, cells, done, 1, done, 1)
-        product = product * factor.view(stages, cells, 1, 2, 1, 2)
-    return product.reshape(stages, cells, 1, 1, 2**wires, 2**wires)
+    factors = torch.stack((cos, -sin, sin, cos), 2).view(stages * cells, -1)
+    factors = factors.index_select(1, _factor_entries(wires, theta.device))
+    product = factors.view(stages, cells, wires, -1).prod(2)
+    return product.view(stages, cells, 1, 1, 2**wires, 2**wires)
+
+
+@constant
+def _factor_entries(wires: int, device: torch.device) -> Tensor:
+    """Which entry of each wire's rotation is a factor of each entry of their product.
+
+    Returns:
+        ``entry * n + wire``, shape ``(n * 4**n,)``.
+    """
+    bits = torch.arange(2**wires) >> torch.arange(wires).flip(0)[:, None] & 1
+    entries = 2 * bits[:, :, None] + bits[:, None, :]
+    return (entries * wires + torch.arange(wires)[:, None, None]).flatten().to(device)
 
 
 def _angles(gradient: Tensor) -> Tensor:

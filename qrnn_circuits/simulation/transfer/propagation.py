@@ -82,6 +82,10 @@ class Propagation(ABC):
         """Sets the gradients of the operators to zero."""
 
     @abstractmethod
+    def enter_chunk(self, first: int, last: int) -> None:
+        """Starts the backward pass through a chunk, from its last time index to its first."""
+
+    @abstractmethod
     def retreat(self, time: int, gradient: Tensor) -> Tensor:
         """Takes the gradient of the next time index's states to that of this one's.
 
@@ -146,28 +150,37 @@ class RowPropagation(Propagation):
     def start_backward(self) -> None:
         """See :class:`Propagation`."""
         self._gradient = torch.zeros_like(self._every)
-        self._product_gradients: list[Tensor] = []
+
+    def enter_chunk(self, first: int, last: int) -> None:
+        """See :class:`Propagation`."""
+        self._chunk_first, size = first, self.states.shape[1]
+        rows = (last - first + 1) * self._batch
+        # The row after the last one is zero: buckets are filled up with it.
+        self._to_states = self.states.new_empty(rows + 1, size)
+        self._to_states[rows] = 0
+        each = self._to_states[:rows].view(-1, self._batch, 1, size)
+        self._to_rows, self._to_time = each.unbind(0), each.squeeze(2).unbind(0)
 
     def retreat(self, time: int, gradient: Tensor) -> Tensor:
         """See :class:`Propagation`."""
-        self._product_gradients.append(gradient)
-        return torch.bmm(gradient.unsqueeze(1), self._operators[self._look_up(time)]).squeeze(1)
+        at = time - self._chunk_first
+        if gradient is not self._to_time[at + 1]:
+            self._to_time[at + 1].copy_(gradient)
+        operators = self._operators[self._look_up(time)]
+        torch.bmm(self._to_rows[at + 1], operators, out=self._to_rows[at])
+        return self._to_time[at]
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
         states, members = self.neighbours(first, last), self._buckets.members
         whole = (last - first) * self._batch == len(self._buckets.pairs)
-        products = self._product_gradients[::-1]
-        self._product_gradients.clear()
+        products = self._to_states[self._batch :]
         if members is None or not whole:
-            self._add_outer_products(first, last, states, torch.cat(products))
+            self._add_outer_products(first, last, states, products)
             return
-        size = states.shape[1]
-        # The row after the last one is zero: buckets are filled up with it.
-        products.append(states.new_zeros(1, size))
         after, before = (
-            table.index_select(0, members.flatten()).view(*members.shape, size)
-            for table in (torch.cat(products), states)
+            table.index_select(0, members.flatten()).view(*members.shape, -1)
+            for table in (products, states)
         )
         self._gradient.baddbmm_(after.mT, before)
 
@@ -245,6 +258,9 @@ class OperatorPropagation(Propagation):
         self._gradient = self._readout.new_zeros(self._shape)
         self._gradients = self._gradient.unbind(0)
         self._readout_gradient = torch.zeros_like(self._readout)
+
+    def enter_chunk(self, first: int, last: int) -> None:
+        """See :class:`Propagation`."""
         self._products: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
 
     def retreat(self, time: int, gradient: Tensor) -> Tensor:
@@ -272,7 +288,6 @@ class OperatorPropagation(Propagation):
         for operator, parts in self._products.items():
             products, states = (torch.cat(part) for part in zip(*parts, strict=True))
             self._gradients[operator].addmm_(products.T, states)
-        self._products.clear()
 
     def gradients(self) -> tuple[Tensor, Tensor]:
         """See :class:`Propagation`."""

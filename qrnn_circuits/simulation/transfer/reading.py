@@ -34,10 +34,15 @@ class Reading(ABC):
         readout_gradient: What all calls of :meth:`backward` so far contribute.
     """
 
+    readout_gradient: Tensor
+
     def __init__(self, readout: Tensor) -> None:
         self._readout = readout
         self._squares = readout * readout
-        self.readout_gradient = torch.zeros_like(readout)
+
+    def start_backward(self) -> None:
+        """Sets the gradient of the readout to zero."""
+        self.readout_gradient = torch.zeros_like(self._readout)
 
     @abstractmethod
     def weights(self, states: Tensor, begin: int) -> Tensor:

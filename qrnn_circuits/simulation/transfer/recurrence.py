@@ -113,10 +113,11 @@ class _Run:
         buckets: Buckets,
         owners: Owners | None = None,
     ) -> None:
-        self.buckets, self.owners = buckets, owners
+        self.buckets = buckets
         self.readout = readout
         self.batch, self.size = state.shape
         self.propagation = propagation(operators, readout, buckets)
+        self.reading = reading(readout, owners)
         last = len(buckets.widths) - 1
         row_bytes = self.size * state.element_size()
         most_bytes = max(buckets.widths) * row_bytes
@@ -133,14 +134,13 @@ class _Run:
 
     def forward(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Fills :class:`Readings`."""
-        reader = reading(self.readout, self.owners)
         weights, least, count = [], [], 0
         for segment, (first, last) in enumerate(self.segments):
             self._fill(segment)
             for chunk in _intervals(first, last, self.chunk_length):
                 states, scale = self._read(chunk)
                 if len(states):
-                    weights.append(reader.weights(states, count))
+                    weights.append(self.reading.weights(states, count))
                     least.append(scale.min())
                     count += len(states)
             if segment + 1 < len(self.segments):
@@ -169,7 +169,7 @@ class _Run:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Gradients of the operators, the readout and the state of time index 0."""
         self.propagation.start_backward()
-        reader = reading(self.readout, self.owners)
+        self.reading.start_backward()
         gradient = self.readout.new_zeros(self.buckets.widths[-1], self.size)
         if final is not None:
             gradient[: self.batch] = final
@@ -184,9 +184,10 @@ class _Run:
                     states, counts = states[:0], [0] * len(counts)
                 elif len(states):
                     begin = end - len(states)
-                    back = reader.backward(weights[begin:end], states, begin)
+                    back = self.reading.backward(weights[begin:end], states, begin)
                     states = back.mul_(states).mul_(2 / scale)
                 end -= len(states)
+                self.propagation.enter_chunk(first, last)
                 times = range(first + 1, last + 1)
                 reads = zip(times, counts, states.split(counts), strict=True)
                 for time, count, read in reversed(list(reads)):
@@ -195,7 +196,7 @@ class _Run:
         if self.buckets.start is not None:
             gradient = torch.empty_like(gradient).index_copy_(0, self.buckets.start, gradient)
         operators_gradient, more = self.propagation.gradients()
-        readout_gradient = reader.readout_gradient
+        readout_gradient = self.reading.readout_gradient
         if more is not None:
             readout_gradient += more
         return operators_gradient, readout_gradient, gradient

@@ -67,6 +67,7 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
     for time, given_states in enumerate(states[:-1]):
         run.by_time[time].copy_(given_states.view_as(run.by_time[time]))
     run.start_backward()
+    run.enter_chunk(0, len(after))
     for time in reversed(range(len(after))):
         back = run.retreat(time, gradients[time + 1])
         product = (back * states[time]).sum()

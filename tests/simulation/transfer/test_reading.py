@@ -22,6 +22,7 @@ def test_each_state_is_read_by_its_own_cell() -> None:
     parts = [(0, 2), (2, 7)]
     found = [reading.weights(states[first:last], first) for first, last in parts]
     torch.testing.assert_close(torch.cat(found), expected)
+    reading.start_backward()
     halves = [
         reading.backward(gradient[first:last], states[first:last], first) for first, last in parts
     ]
@@ -36,6 +37,8 @@ def test_one_cell_reads_as_if_it_were_one_of_several() -> None:
     own = OwnReading(readout, Owners(1, np.zeros(4, dtype=np.int64)))
     weights = shared.weights(states, 0)
     torch.testing.assert_close(own.weights(states, 0), weights)
+    own.start_backward()
+    shared.start_backward()
     torch.testing.assert_close(
         own.backward(weights, states, 0), shared.backward(weights, states, 0)
     )
