@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from qrnn_circuits.checks import as_integer
-from qrnn_circuits.polynomial import BooleanPolynomial, all_monomials, check_degree
+from qrnn_circuits.polynomial import BooleanPolynomial, check_degree
+from qrnn_circuits.polynomial_table import all_monomials
 
 
 class FeaturePolynomial(nn.Module):

@@ -1,32 +1,25 @@
 """The quantum neuron: a rotation of one wire, sharpened by its order, that other wires control."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, isnan, pi
-from typing import cast, get_args
+from math import pi
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
+from qrnn_circuits.angle_checks import check_parameters
 from qrnn_circuits.checks import as_integer, check_choice, check_number, plain
 from qrnn_circuits.choices import Semantics as Semantics
-from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import check_generator
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
-from qrnn_circuits.tracing import RestrictedModule, known_numbers, renew_parameters
+from qrnn_circuits.tracing import RestrictedModule, renew_parameters
 
 # From order 7 on, squares of the smallest block amplitudes are not normal float32 numbers.
 MAX_ORDER = 6
 # Beyond, the amplitudes of many trained networks underflow within a single step.
 MOST_ORDER_IN_FLOAT32 = {"postselected": 4, "unitary": 5}
-
-
-_KEEP_SMALL = "a smaller learning rate or initial spread keeps parameters small"
-SCALE_FEATURES = "bring features to [0, 1], for instance, before they are fed"
-"""What keeps small the angles that features make."""
 
 
 @dataclass(frozen=True)
@@ -109,96 +102,6 @@ def _normal(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor
     check_generator(generator)
     # Whatever the default device: a generator draws on its own one alone.
     return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
-
-
-def check_parameters(module: nn.Module) -> None:
-    """Raises where angles in radians that some parameters hold have lost their meaning.
-
-    Nothing is asked of parameters without numbers: those of the meta device, or that are traced.
-
-    Args:
-        module: Its own parameters are checked, not those of its parts; of those that
-            ``torch.nn.utils.parametrize`` computes from others, what it computes.
-
-    Raises:
-        TypeError: If they are not all of type float32, or all of float64.
-        ParameterRangeError: See :func:`check_angles`.
-    """
-    names = [name for name, _ in module.named_parameters(recurse=False)]
-    if is_parametrized(module):
-        names += cast(nn.ModuleDict, module.parametrizations)
-    parameters: list[Tensor] = []
-    for name in names:
-        parameter = known_numbers(getattr(module, name))
-        if parameter is None or parameter.is_meta:
-            return
-        parameters.append(parameter)
-    check_types(parameters)
-    if not are_angles(parameters):
-        for name, parameter in zip(names, parameters, strict=True):
-            check_angles(name, parameter)
-
-
-def check_types(parameters: Iterable[Tensor]) -> None:
-    """Raises a ``TypeError`` where parameters are not all float32, or all float64."""
-    dtypes = {parameter.dtype for parameter in parameters}
-    if dtypes not in ({torch.float32}, {torch.float64}):
-        found = " and ".join(sorted(map(str, dtypes)))
-        raise TypeError(
-            "parameters must be all of one type, torch.float32 or torch.float64, got "
-            f"{found}: turn them back by the method float() or double()"
-        )
-
-
-def check_angles(name: str, angles: Tensor, way_out: str = _KEEP_SMALL) -> None:
-    """Raises where angles in radians have lost their meaning.
-
-    Args:
-        name: Of what holds them.
-        angles: Of any shape; nothing is asked of those without numbers.
-        way_out: What keeps them small.
-
-    Raises:
-        ParameterRangeError: If one is not finite, or so large that neighbouring numbers of its type
-            are more than about 0.01 radians apart.
-    """
-    found = known_numbers(angles)
-    if found is None or found.is_meta or not found.numel():
-        return
-    # Of many angles many times faster than a norm or `isfinite`; one transfer from the device.
-    low, high = torch.stack(found.aminmax()).tolist()
-    largest = max(-low, high)
-    most = largest_angle(angles.dtype)
-    if not largest <= most:
-        holds = "holds NaN" if isnan(largest) else f"holds one of {largest:.3g}"
-        raise ParameterRangeError(
-            f"{name} must be finite and at most {most:.6g} radians in size, where {angles.dtype} "
-            f"still tells angles apart, but {holds}: {way_out}"
-        )
-
-
-def are_angles(values: Iterable[Tensor]) -> bool:
-    """Whether the sizes of all values together are finite and no larger than one may be.
-
-    No size is beyond their sum, and all sizes are not known to Python at less cost. Nothing is
-    asked of values without numbers.
-
-    Args:
-        values: In radians, all of one type.
-    """
-    total, most = 0.0, inf
-    for each in values:
-        found = known_numbers(each)
-        if found is None or found.is_meta:
-            return True
-        total += float(torch.linalg.vector_norm(found, 1))
-        most = largest_angle(found.dtype)
-    return total <= most
-
-
-def largest_angle(dtype: torch.dtype) -> float:
-    """Up to which size, in radians, neighbouring numbers of a type are 0.01 apart or less."""
-    return 2.0**-7 / torch.finfo(dtype).eps
 
 
 def check_neuron_options(order: int, semantics: str) -> int:

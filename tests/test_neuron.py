@@ -6,12 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
-from torch.nn.utils.parametrize import register_parametrization
 
 from qrnn_circuits import Initialisation, QuantumNeuron
 from qrnn_circuits.neuron import Semantics, block_amplitudes
-from qrnn_circuits.numerical_errors import ParameterRangeError
 from tests.dense import DenseCell
 
 SEEDS = st.integers(0, 2**31)
@@ -180,17 +177,6 @@ def test_states_and_targets_that_do_not_fit_are_rejected() -> None:
         neuron(torch.zeros(1, 4), 0)
     with pytest.raises(ValueError, match="target must be from 0 to 2, got 3"):
         neuron(torch.zeros(1, 8), 3)
-
-
-def test_angles_that_a_parametrization_makes_are_checked_as_parameters_are() -> None:
-    class Larger(nn.Module):
-        def forward(self, values: Tensor) -> Tensor:
-            return 1e9 * values
-
-    neuron = QuantumNeuron(2)
-    register_parametrization(neuron, "coefficients", Larger())
-    with pytest.raises(ParameterRangeError, match="coefficients must be finite and at most"):
-        neuron.angles()
 
 
 @pytest.mark.parametrize(

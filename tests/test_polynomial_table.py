@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from qrnn_circuits import BooleanPolynomial, polynomial
 from qrnn_circuits.choices import Basis
-from qrnn_circuits.polynomial import PolynomialTable
+from qrnn_circuits.polynomial_table import PolynomialTable
 
 
 def values_at_all_bits(angles: BooleanPolynomial, coefficients: torch.Tensor) -> torch.Tensor:

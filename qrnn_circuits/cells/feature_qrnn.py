@@ -6,6 +6,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.angle_checks import SCALE_FEATURES, check_angles, check_parameters
 from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.feature_blocks import LaneBlocks, WorkspaceRotations
 from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
@@ -14,14 +15,11 @@ from qrnn_circuits.checks import as_integer, check_number, plain
 from qrnn_circuits.feature_polynomial import FeaturePolynomial
 from qrnn_circuits.gates import WorkspaceStages
 from qrnn_circuits.neuron import (
-    SCALE_FEATURES,
     Initialisation,
     Semantics,
     apply_blocks,
     block_amplitudes,
-    check_angles,
     check_neuron_options,
-    check_parameters,
     initialisation_of,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial

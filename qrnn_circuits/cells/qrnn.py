@@ -5,21 +5,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.angle_checks import are_angles, check_parameters, check_types
 from qrnn_circuits.cells.base import CircuitStage, NeuronFactory, symbol_flips
 from qrnn_circuits.cells.neuron_cell import NeuronCell, neurons_onto
 from qrnn_circuits.cells.sparsity import parity_angles, prune
 from qrnn_circuits.checks import as_integer
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.gates import StepGates, WorkspaceStages, apply_workspace_gates, gate_tables
-from qrnn_circuits.neuron import (
-    Initialisation,
-    Semantics,
-    are_angles,
-    check_neuron_options,
-    check_parameters,
-    check_types,
-    initialisation_of,
-)
+from qrnn_circuits.neuron import Initialisation, Semantics, check_neuron_options, initialisation_of
 from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.tensors import real_type
 from qrnn_circuits.tracing import renew_parameters

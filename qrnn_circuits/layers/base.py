@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from qrnn_circuits.angle_checks import check_types
 from qrnn_circuits.checks import as_integer, check_bool, check_choice, check_number, plain
 from qrnn_circuits.layers.placement import check_no_options, is_of_torch, resolve_device
 from qrnn_circuits.layers.steps import Reading, Steps
 from qrnn_circuits.layers.unequal_lengths import at_ends, packed_like, turned
-from qrnn_circuits.neuron import check_types
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, first_parameter
 from qrnn_circuits.tracing import RestrictedModule, is_traced, renew_parameters, widened

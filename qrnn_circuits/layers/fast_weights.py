@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.angle_checks import SCALE_FEATURES, check_angles
 from qrnn_circuits.checks import as_integer
 from qrnn_circuits.circuits.fast_weights import programmed_expectations_on
 from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.hybrid import MOST_QUBITS
 from qrnn_circuits.layers.steps import Reading, Steps
-from qrnn_circuits.neuron import SCALE_FEATURES, check_angles
 from qrnn_circuits.random_parameters import draw_uniform, undrawn
 from qrnn_circuits.simulation.fast_weights import programmed_expectations
 from qrnn_circuits.tensors import real_type

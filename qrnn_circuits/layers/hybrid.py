@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.angle_checks import check_angles
 from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.variational import variational_circuits_on
 from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.steps import Reading, Steps
-from qrnn_circuits.neuron import check_angles
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.pauli_strings import single_layer_circuits

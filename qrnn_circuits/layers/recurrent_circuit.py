@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from qrnn_circuits.angle_checks import SCALE_FEATURES, check_angles, check_parameters
 from qrnn_circuits.checks import as_integer, check_bool
 from qrnn_circuits.circuits.register import register_readings
 from qrnn_circuits.circuits.tapes import Readout, wires_read
 from qrnn_circuits.layers.base import RecurrentLayer
 from qrnn_circuits.layers.steps import Reading, Steps
-from qrnn_circuits.neuron import SCALE_FEATURES, check_angles, check_parameters
 from qrnn_circuits.random_parameters import draw_uniform
 from qrnn_circuits.simulation.register import (
     RegisterSizes,

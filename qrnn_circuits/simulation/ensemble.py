@@ -11,9 +11,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from qrnn_circuits.angle_checks import are_angles
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import StepGates, WorkspaceStages, gate_tables
-from qrnn_circuits.neuron import are_angles
 from qrnn_circuits.numerical_errors import ParameterRangeError
 from qrnn_circuits.simulation.base import Prediction
 from qrnn_circuits.simulation.quantum_neurons import TransferSimulation

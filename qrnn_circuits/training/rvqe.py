@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qrnn_circuits.angle_checks import largest_angle
 from qrnn_circuits.bounded_readers.files import brief
 from qrnn_circuits.bounded_readers.pickles import Pickled
 from qrnn_circuits.bounded_readers.tensors import TorchFile, read_torch_file
 from qrnn_circuits.checks import check_integer, errors_in
 from qrnn_circuits.network import QRNN
-from qrnn_circuits.neuron import largest_angle
 from qrnn_circuits.settings.built_in_tasks import VARIABLE_FOLDER
 from qrnn_circuits.training.checkpoint import Checkpoint
 from qrnn_circuits.training.config import RunConfig

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from qrnn_circuits.angle_checks import check_parameters
 from qrnn_circuits.cells.qrnn import QRNNCell
 from qrnn_circuits.gates import WorkspaceGate
-from qrnn_circuits.neuron import block_amplitudes, check_parameters
-from qrnn_circuits.polynomial import PolynomialTable, signs
+from qrnn_circuits.neuron import block_amplitudes
+from qrnn_circuits.polynomial_table import PolynomialTable, signs
 
 # The blocks of a cell, and what is derived from them, are kept while they take no more than this.
 MOST_KEPT_BYTES = 2**30
