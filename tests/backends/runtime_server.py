@@ -126,8 +126,9 @@ class RuntimeServer:
     def environment(self, token: str = TOKEN) -> dict[str, str]:
         """Variables that point Qiskit Runtime's client here.
 
-        A URL with the word "experimental" is taken as it is, and the last variable spares
-        the search for the account's instances in IBM Cloud's catalogue.
+        A URL with the word "experimental" is taken as it is, and ``QISKIT_FUNCTIONS_EXPERIMENTAL``
+        spares the search for the account's instances in IBM Cloud's catalogue. The last variable
+        spares a look, at each request, at the source of every function that is being called.
         """
         url = f"http://127.0.0.1:{self._http.server_port}"
         return {
@@ -136,6 +137,7 @@ class RuntimeServer:
             "QISKIT_IBM_INSTANCE": INSTANCE,
             "IAM_URL": url,
             "QISKIT_FUNCTIONS_EXPERIMENTAL": "1",
+            "USAGE_DATA_OPT_OUT": "True",
         }
 
     def fault(self, method: str, path: str) -> Fault | None:
