@@ -11,7 +11,7 @@ from qrnn_circuits.angle_checks import check_parameters
 from qrnn_circuits.checks import as_integer, check_choice, check_number, plain
 from qrnn_circuits.choices import Semantics as Semantics
 from qrnn_circuits.polynomial import BooleanPolynomial
-from qrnn_circuits.random_parameters import check_generator
+from qrnn_circuits.random_parameters import draw_normal
 from qrnn_circuits.saved_options import SavedOptions
 from qrnn_circuits.tensors import check_finite, check_tensor, check_type, real_type
 from qrnn_circuits.tracing import RestrictedModule, renew_parameters
@@ -54,7 +54,11 @@ class Initialisation:
                 object.__setattr__(self, name, check_number(name, plain(value)))
 
     def coefficients(
-        self, shape: tuple[int, ...], order: int, generator: torch.Generator | None = None
+        self,
+        shape: tuple[int, ...],
+        order: int,
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
     ) -> Tensor:
         """Draws polynomial coefficients.
 
@@ -62,30 +66,37 @@ class Initialisation:
             shape: Their shape, the bias first in the last dimension.
             order: Order of the neurons.
             generator: Source of randomness, a CPU generator.
+            device: Where they are to live in the end; for ``"meta"`` none are drawn.
 
         Returns:
-            Of the given shape, float64.
+            Of the given shape, float64, on the CPU or the device ``"meta"``.
         """
         centre, bias_spread, weight_spread = (pi / 2, 0.1, 0.0) if order else (0.0, 0.05, 0.02)
         if self.bias_spread is not None:
             bias_spread = self.bias_spread
         if self.weight_spread is not None:
             weight_spread = self.weight_spread
-        values = weight_spread * _normal(shape, generator)
-        values[..., 0] = centre + bias_spread * _normal(shape[:-1], generator)
+        values = weight_spread * draw_normal(shape, generator, device)
+        values[..., 0] = centre + bias_spread * draw_normal(shape[:-1], generator, device)
         return values
 
-    def theta(self, shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
+    def theta(
+        self,
+        shape: tuple[int, ...],
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
         """Draws angles of the work stages' own rotations.
 
         Args:
             shape: Their shape.
             generator: Source of randomness, a CPU generator.
+            device: Where they are to live in the end; for ``"meta"`` none are drawn.
 
         Returns:
-            Of the given shape, float64.
+            Of the given shape, float64, on the CPU or the device ``"meta"``.
         """
-        return self.theta_spread * _normal(shape, generator)
+        return self.theta_spread * draw_normal(shape, generator, device)
 
 
 def initialisation_of(given: Initialisation | None) -> Initialisation:
@@ -96,12 +107,6 @@ def initialisation_of(given: Initialisation | None) -> Initialisation:
             "Initialisation(bias_spread=0.1), for instance"
         )
     return given or Initialisation()
-
-
-def _normal(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
-    check_generator(generator)
-    # Whatever the default device: a generator draws on its own one alone.
-    return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
 
 
 def check_neuron_options(order: int, semantics: str) -> int:
@@ -231,12 +236,13 @@ class QuantumNeuron(SavedOptions, RestrictedModule):
         self.order = check_neuron_options(order, semantics)
         self.polynomial = BooleanPolynomial(as_integer("controls", controls, 1), degree)
         self.semantics: Semantics = semantics
+        home = device or torch.get_default_device()
         initial = initialisation_of(initialisation).coefficients(
-            (self.polynomial.size,), order, generator
+            (self.polynomial.size,), order, generator, home
         )
         self.coefficients = nn.Parameter(initial.to(real_type(dtype)))
         check_parameters(self)
-        self.to(device or torch.get_default_device())
+        self.to(home)
 
     def angles(self) -> Tensor:
         """The polynomial ``phi`` for each control pattern, in radians, shape ``(2**m,)``."""

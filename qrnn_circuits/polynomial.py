@@ -161,7 +161,7 @@ class BooleanPolynomial(nn.Module):
         """
         self._check_size(coefficients)
         check_choice("basis", basis, get_args(Basis))
-        if basis == self.basis:
+        if basis == self.basis or coefficients.is_meta:
             return coefficients
         to_parities, to_monomials = changes_of_basis(self.variables, self.degree)
         change = to_parities if basis == "parities" else to_monomials

@@ -45,9 +45,38 @@ def undrawn(
     return made.to_empty(device=device or torch.get_default_device())
 
 
+def draw_normal(
+    shape: tuple[int, ...],
+    generator: torch.Generator | None = None,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draws standard normal numbers.
+
+    Args:
+        shape: Their shape.
+        generator: Source of randomness, a CPU generator.
+        device: Where they are to live in the end. For ``"meta"``, which holds no numbers, none are
+            drawn.
+
+    Returns:
+        Float64, on the CPU or the device ``"meta"``.
+
+    Example:
+        >>> draw_normal((2, 3), device="meta").shape
+        torch.Size([2, 3])
+    """
+    check_generator(generator)
+    if torch.device(device).type == "meta":
+        return torch.empty(shape, dtype=torch.float64, device="meta")
+    # Whatever the default device: a generator draws on its own one alone.
+    return torch.randn(shape, generator=generator, dtype=torch.float64, device="cpu")
+
+
 @torch.no_grad()
 def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | None = None) -> None:
     """Fills a parameter on any device with numbers between ``-bound`` and ``bound``.
+
+    On the device ``"meta"``, which holds no numbers, none are drawn.
 
     Args:
         parameter: Of any shape and type.
@@ -61,5 +90,7 @@ def draw_uniform(parameter: Tensor, bound: float, generator: torch.Generator | N
         True
     """
     check_generator(generator)
+    if parameter.is_meta:
+        return
     numbers = torch.rand(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
     parameter.copy_(bound * (2 * numbers - 1))

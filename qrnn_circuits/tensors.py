@@ -74,17 +74,27 @@ def check_tensor(name: str, given: Tensor, parameter: Tensor | None) -> None:
             f"{name} must be a dense tensor of one shape, got {found}: take "
             "to_dense(), or of sequences of unequal length torch.nn.utils.rnn.pack_sequence"
         )
-    if parameter is not None and parameter.is_meta:
-        raise ValueError(
-            "parameters must have numbers, but are on the device 'meta', which holds none: take "
-            "to_empty(device='cpu') and then load_state_dict"
-        )
+    if parameter is not None:
+        check_numbers(parameter)
     if given.is_meta:
         raise ValueError(f"{name} must have numbers, but is on the device 'meta', which holds none")
     if parameter is not None and given.device != parameter.device:
         raise ValueError(
             f"{name} must be on the device of the parameters, '{parameter.device}', got "
             f"'{given.device}': take {name}.to('{parameter.device}')"
+        )
+
+
+def check_numbers(parameter: Tensor) -> None:
+    """Raises a ``ValueError`` where parameters have no numbers.
+
+    Args:
+        parameter: One of them.
+    """
+    if parameter.is_meta:
+        raise ValueError(
+            "parameters must have numbers, but are on the device 'meta', which holds none: take "
+            "to_empty(device='cpu') and then load_state_dict"
         )
 
 

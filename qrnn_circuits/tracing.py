@@ -200,13 +200,22 @@ def first_derivative(backward: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+def is_autocast(device: torch.device) -> bool:
+    """Whether ``torch.autocast`` narrows types on a device, of which ``"meta"`` knows none.
+
+    Args:
+        device: Of the operands.
+    """
+    return device.type != "meta" and torch.is_autocast_enabled(device.type)
+
+
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
     """Computes in the type of the operands within ``torch.autocast``, which takes a narrower one.
 
     Args:
         device: Of the operands.
     """
-    if torch.is_autocast_enabled(device.type):
+    if is_autocast(device):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()
 
@@ -228,4 +237,4 @@ def widened(values: Tensor, dtype: torch.dtype) -> Tensor:
     """
     if values.dtype not in (torch.float16, torch.bfloat16):
         return values
-    return values.to(dtype) if torch.is_autocast_enabled(values.device.type) else values
+    return values.to(dtype) if is_autocast(values.device) else values

@@ -201,3 +201,13 @@ def test_no_states_stay_none() -> None:
 def test_controls_are_named() -> None:
     with pytest.raises(ValueError, match="controls must be at least 1, got 0"):
         QuantumNeuron(0)
+
+
+def test_a_neuron_without_memory_has_the_shapes_of_one_with_numbers() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    neuron = QuantumNeuron(2, generator=generator, device="meta")
+    assert torch.equal(generator.get_state(), before)
+    for values in (neuron.angles(), neuron.activation(), neuron.success_probability()):
+        assert values.is_meta
+        assert values.shape == (4,)

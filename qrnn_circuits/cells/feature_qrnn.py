@@ -23,6 +23,7 @@ from qrnn_circuits.neuron import (
     initialisation_of,
 )
 from qrnn_circuits.polynomial import BooleanPolynomial
+from qrnn_circuits.random_parameters import draw_normal
 from qrnn_circuits.tensors import real_type
 
 
@@ -136,15 +137,15 @@ class FeatureQRNNCell(NeuronCell):
         Args:
             generator: Source of randomness, a CPU generator.
         """
+        if self.coefficients.is_meta:
+            return
         drawn, spread = self.initialisation.coefficients, self.feature_spread
         coefficients = drawn(self.coefficients.shape, self.order, generator)
         featured = torch.tensor(
             [any(i >= self.polynomial.bits for i in m) for m in self.polynomial.monomials],
             device="cpu",
         )
-        shifts = torch.randn(
-            coefficients.shape, generator=generator, dtype=torch.float64, device="cpu"
-        )
+        shifts = draw_normal(coefficients.shape, generator)
         self.coefficients.copy_(torch.where(featured, spread * shifts, coefficients))
         # With weights, as of order 0, since a fresh cell would else return constants; and the slope
         # of an expectation by the angle is 0 at angle 0.

@@ -101,17 +101,18 @@ class QRNNCell(NeuronCell):
         self.polynomial = BooleanPolynomial(workspace + lane - 1, degree, basis)
         initialisation = initialisation_of(initialisation)
         neurons = workspace * (1 + stages) + lane
+        home = device or torch.get_default_device()
         coefficients = initialisation.coefficients(
-            (neurons, self.polynomial.size), order, generator
+            (neurons, self.polynomial.size), order, generator, home
         )
         drawn = BooleanPolynomial(workspace + lane - 1, degree)
         coefficients = drawn.in_basis(coefficients, basis)
-        theta = initialisation.theta((stages, workspace), generator)
+        theta = initialisation.theta((stages, workspace), generator, home)
         self.coefficients = nn.Parameter(coefficients[:-lane].to(dtype))
         self.readout_coefficients = nn.Parameter(coefficients[-lane:].to(dtype))
         self.theta = nn.Parameter(theta.to(dtype))
         check_parameters(self)
-        self.to(device or torch.get_default_device())
+        self.to(home)
 
     @property
     def degree(self) -> int:

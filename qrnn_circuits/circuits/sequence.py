@@ -1,6 +1,7 @@
 """A whole sequence of a QRNN as one circuit, whose wires do not grow with the steps."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from torch import Tensor
 
@@ -11,6 +12,7 @@ from qrnn_circuits.circuits.encoding import Encoding, check_encoding
 from qrnn_circuits.circuits.realisations import Realisation, realisation_at, realisation_of
 from qrnn_circuits.circuits.steps import StepInput, checked_inputs
 from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.tensors import check_numbers
 
 
 def compile_circuit(
@@ -93,7 +95,12 @@ def compile_circuit(
 
 
 def check_network(model: object) -> None:
-    """Raises a ``TypeError`` where something else is given than what has one circuit."""
+    """Raises where something is given that has no circuit, or of no known angles.
+
+    Raises:
+        TypeError: It is no network.
+        ValueError: Its parameters have no numbers.
+    """
     check_instance(
         "model",
         model,
@@ -101,3 +108,5 @@ def check_network(model: object) -> None:
         "QRNN is one, and load_run(folder).model; a layer runs by its method on(device), and a "
         "Cell, as layer.cells[0] of a QRNNLayer, in RecurrentNetwork(cell)",
     )
+    for parameter in cast(RecurrentNetwork, model).parameters():
+        check_numbers(parameter)

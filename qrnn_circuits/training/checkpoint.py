@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from qrnn_circuits.atomic_files import write_atomically
 from qrnn_circuits.bounded_readers.files import parse_json, read_bytes
 from qrnn_circuits.checks import check_integer
+from qrnn_circuits.forecaster import Forecaster
+from qrnn_circuits.network import RecurrentNetwork
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.nesting import join, split
 from qrnn_circuits.training.stopping import Standing
@@ -139,6 +142,28 @@ class Checkpoint:
         if differences := self.differences(model):
             raise CheckpointError(f"the checkpoint is of another network: {'; '.join(differences)}")
         model.load_state_dict(self.parameters)
+
+
+def build_storable(
+    config: RunConfig, device: torch.device | None = None
+) -> RecurrentNetwork | Forecaster:
+    """Builds the untrained network of a run, where a checkpoint can hold it.
+
+    Args:
+        config: Of the run.
+        device: Where the network lives, by default on the CPU.
+
+    Raises:
+        ValueError: It is too large, for which no memory is taken; or it cannot be built.
+    """
+    model = config.sketch()
+    size = sum(tensor.nbytes for tensor in chain(model.parameters(), model.buffers()))
+    if size > _LIMIT:
+        raise ValueError(
+            f"a network must have at most {_LIMIT:,} bytes, as a checkpoint of it, but this one "
+            f"has {size:,}: choose a smaller one, such as one of fewer wires or values"
+        )
+    return config.build_model(device)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

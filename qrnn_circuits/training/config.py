@@ -324,9 +324,18 @@ class RunConfig(RunSettings):
             return self._forecaster(taken).to(device)
         return RecurrentNetwork(CELLS.make(self.cell, **taken), strategy=self.strategy).to(device)
 
+    def sketch(self) -> RecurrentNetwork | Forecaster:
+        """The network on the device ``meta``: its shapes, without memory for its numbers."""
+        try:
+            with torch.device("meta"):
+                return self.build_model()
+        except (RuntimeError, TypeError):  # A cell of one's own may need numbers to be made.
+            return self.build_model()
+
     def _forecaster(self, arguments: dict[str, Any]) -> Forecaster:
         """The untrained network of a forecast, with a layer of these arguments."""
-        task = cast(Forecast, self.build_task())
+        with torch.device("cpu"):
+            task = cast(Forecast, self.build_task())
         return make_forecaster(
             self.cell, features=task.features, targets=len(task.target_names), **arguments
         )

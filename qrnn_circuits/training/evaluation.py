@@ -143,9 +143,10 @@ def load_run(
     check_choice("checkpoint", checkpoint, get_args(CheckpointName))
     run = RunFolder(Path(folder))
     config = run.read_config()
+    read = run.read(checkpoint, config)
     model = config.build_model()
-    step = run.load(checkpoint, config, model).step
-    return trained_run(config, model, step, task_options)
+    read.load_parameters(model)
+    return trained_run(config, model, read.step, task_options)
 
 
 def trained_run(

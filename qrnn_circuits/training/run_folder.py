@@ -192,6 +192,15 @@ class RunFolder:
         with errors_in(self.config_path):
             return RunConfig.from_json(values)
 
+    def check(self, config: RunConfig) -> None:
+        """Checks that a run can go on from what it has saved, before its network takes memory.
+
+        Raises:
+            CheckpointError: The last checkpoint cannot be used.
+        """
+        if self.has_checkpoints:
+            self.read("last", config)
+
     def recover(
         self, config: RunConfig, model: nn.Module, optimizer: optim.Optimizer
     ) -> Checkpoint | None:
@@ -263,12 +272,34 @@ class RunFolder:
             CheckpointError: The checkpoint is missing, truncated, corrupt, or of another run; the
                 message says so, and how to use the other checkpoint if that one is good.
         """
-        try:
-            checkpoint = self._read(name, config, model, optimizer)
-        except CheckpointError as error:
-            raise CheckpointError(f"{error}. {self._alternative(name, config, model)}") from error
+        checkpoint = self.read(name, config, model, optimizer)
         checkpoint.load_parameters(model)
         return checkpoint
+
+    def read(
+        self,
+        name: CheckpointName,
+        config: RunConfig,
+        model: nn.Module | None = None,
+        optimizer: optim.Optimizer | None = None,
+    ) -> Checkpoint:
+        """Reads a checkpoint, as :meth:`load` does, but copies nothing.
+
+        Args:
+            name: ``"best"`` or ``"last"``.
+            config: What :meth:`read_config` returned.
+            model: A network of this configuration; by default one without memory for its numbers,
+                as that of others' settings may need more than there is.
+            optimizer: One that is to go on from the stored state, which is checked for that.
+
+        Raises:
+            CheckpointError: The checkpoint cannot be used, see :meth:`load`.
+        """
+        model = model or config.sketch()
+        try:
+            return self._read(name, config, model, optimizer)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}. {self._alternative(name, config, model)}") from error
 
     def _read(
         self,

@@ -15,7 +15,7 @@ from qrnn_circuits.network import RecurrentNetwork, ZeroProbabilityError
 from qrnn_circuits.numerical_errors import ParameterRangeError, PrecisionError
 from qrnn_circuits.tasks import BaseTask
 from qrnn_circuits.training.cell_settings import check_batches
-from qrnn_circuits.training.checkpoint import Checkpoint
+from qrnn_circuits.training.checkpoint import Checkpoint, build_storable
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.determinism import deterministic
 from qrnn_circuits.training.gradient import DataParallelLoss
@@ -98,7 +98,7 @@ class Trainer:
                 else like._tasks
             )
             self.task = self._tasks[None]
-            self.model = config.build_model(self.device)
+            self.model = build_storable(config, self.device)
             self.optimizer = build_optimizer(config, self.model)
             self._validation_batch = self.task.validation()
             check_batches(self.task, self.model, self._validation_batch)
@@ -151,6 +151,7 @@ class Trainer:
         run = RunFolder(folder)
         ranks = ranks or Ranks()
         config = ranks.from_first(run.read_config).changed(changes or {})
+        ranks.from_first(lambda: run.check(config))
         trainer = cls(config, folder, ranks, like)
         own = config, trainer.model, trainer.optimizer
         checkpoint = ranks.from_first(lambda: trainer.folder.recover(*own))

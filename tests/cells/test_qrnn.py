@@ -198,3 +198,24 @@ def test_options_of_wrong_types_are_rejected(options: dict[str, object], message
 def test_sizes_of_numpy_are_sizes() -> None:
     cell = QRNNCell(lane=np.int64(1), workspace=np.int64(2), order=np.int32(1))  # type: ignore[arg-type]
     assert [type(value) for value in (cell.lane, cell.workspace, cell.order)] == [int] * 3
+
+
+@pytest.mark.parametrize("basis", get_args(Basis))
+@pytest.mark.parametrize("order", [0, 2])
+def test_a_cell_without_memory_has_the_shapes_of_one_with_numbers(basis: Basis, order: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    empty, full = (
+        QRNNCell(lane=1, workspace=2, order=order, basis=basis, generator=drawn, device=device)
+        for drawn, device in ((generator, "meta"), (None, "cpu"))
+    )
+    assert torch.equal(generator.get_state(), before)
+    symbols = torch.tensor([0, 1, 1])
+    for method in ("forward", "evolve"):
+        shapes = [
+            getattr(cell, method)(symbols.to(cell.theta.device), cell.initial_state(3)).shape
+            for cell in (empty, full)
+        ]
+        assert shapes[0] == shapes[1]
+    assert empty.parity_angles().shape == full.parity_angles().shape
+    empty.prune(0.1)

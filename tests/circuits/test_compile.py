@@ -77,3 +77,10 @@ def test_what_is_no_network_is_refused_with_the_way_to_run_it(given: object) -> 
             TypeError, match=r"model must be a RecurrentNetwork.*RecurrentNetwork\(cell"
         ):
             reads(given, [0])  # type: ignore[arg-type]
+
+
+def test_a_network_without_numbers_has_no_circuit() -> None:
+    model = QRNN(lane=1, workspace=2, device="meta")
+    for reads in (compile_circuit, inspect_circuit):
+        with pytest.raises(ValueError, match=r"parameters must have numbers.*load_state_dict"):
+            reads(model, [0])

@@ -43,6 +43,15 @@ def test_a_default_device_does_not_matter_to_a_layer_that_lives_elsewhere(
     assert torch.equal(output, layer(inputs)[0])
 
 
+def test_a_layer_without_memory_draws_no_numbers(make_layer: Make) -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    with torch.device("meta"):
+        layer = make_layer(generator=generator)
+        layer.reset_parameters(generator)
+    assert torch.equal(generator.get_state(), before)
+
+
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 def test_what_is_no_dense_tensor_is_refused_with_a_way_out(make_layer: Make) -> None:
     layer = make_layer()

@@ -63,6 +63,22 @@ def test_what_other_processes_cannot_find_is_refused() -> None:
         RunConfig.resolve(ROTATION)
 
 
+class NumberedCell(RotationCell):
+    """A cell that looks at its numbers as it is made."""
+
+    def __init__(self, *, lane: int, workspace: int) -> None:
+        super().__init__(lane=lane, workspace=workspace)
+        self.first = self.angles.tolist()[0]
+
+
+def test_a_cell_that_needs_numbers_to_be_made_is_trained_and_read_back(tmp_path: Path) -> None:
+    cell = f"{__name__}:NumberedCell"
+    config = RunConfig.resolve(ECHO, {"cell": cell, "steps": 1})
+    Trainer.start(config, tmp_path / "run").run()
+    assert load_run(tmp_path / "run").step == 1
+    assert Trainer.resume(tmp_path / "run", {"steps": 2}).step == 1
+
+
 @pytest.mark.parametrize(
     ("task", "cell", "needed"),
     [

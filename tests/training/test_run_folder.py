@@ -4,7 +4,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +20,7 @@ from qrnn_circuits.training import (
     Trainer,
     load_run,
 )
-from qrnn_circuits.training.checkpoint import read_checkpoint
+from qrnn_circuits.training.checkpoint import read_checkpoint, write_checkpoint
 from qrnn_circuits.training.run_folder import CheckpointName
 from tests.conftest import qrnn_cell
 
@@ -94,6 +96,31 @@ def test_a_checkpoint_of_another_network_is_refused_with_every_difference(
     assert "cell.theta is (1, 3)" in message
     assert f"workspace is 3 in the checkpoint and 2 in {run.config_path}" in message
     assert "still loads" in message
+
+
+# More bytes than computers have, of few coefficients a neuron.
+HUGE: dict[str, Any] = {"workspace": 20, "degree": 6, "stages": 4096}
+
+
+def test_a_run_of_a_huge_network_is_refused_before_the_network_takes_memory(
+    run: RunFolder,
+) -> None:
+    for name in ("best", "last"):
+        path = run.checkpoint_path(name)
+        stored = read_checkpoint(path)
+        write_checkpoint(path, replace(stored, config=replace(stored.config, **HUGE)))
+    run.write_config(read_checkpoint(run.checkpoint_path("last")).config)
+    for read in (load_run, Trainer.resume):
+        with pytest.raises(CheckpointError, match=r"\(4, 7\).*checkpoint and \(81940, 82160\)"):
+            read(run.path)
+
+
+def test_a_network_that_no_checkpoint_can_hold_is_refused_before_it_takes_memory(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"at most 268,435,456 bytes.*has 26,929,746,560"):
+        Trainer.start(tiny(**HUGE), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_runs_is_refused_by_the_name_of_one(run: RunFolder) -> None:

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import Any
 
 from qrnn_circuits.checks import check_integer, errors_in
+from qrnn_circuits.training.checkpoint import build_storable
 from qrnn_circuits.training.ensemble_folder import check_optimizer
 from qrnn_circuits.training.ranks import Ranks
 from qrnn_circuits.training.sweeps.space import Choices, SweepSpace
@@ -45,7 +46,7 @@ def check_space(
     for values in islice(space.grid(), MOST_RUNS):
         with errors_in(f"with {values}"):
             config = space.config(values)
-            config.build_model()
+            build_storable(config)
             if seeds is not None:
                 check_optimizer(config)
     check_machine(space)

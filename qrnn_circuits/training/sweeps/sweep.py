@@ -18,6 +18,7 @@ import numpy as np
 
 from qrnn_circuits.checks import check_choice
 from qrnn_circuits.optional_packages import require_modules
+from qrnn_circuits.training.checkpoint import build_storable
 from qrnn_circuits.training.config import RunConfig
 from qrnn_circuits.training.ensemble import SeedResult
 from qrnn_circuits.training.ensemble_folder import checked_seeds
@@ -332,7 +333,7 @@ class Sweep:
         """The configuration of a run; None if there is no such network, which is written down."""
         try:
             config = self.space.config(trial.settings)
-            config.build_model()
+            build_storable(config)
         except (TypeError, ValueError) as error:
             self._fail(trial, error)
             return None

@@ -267,6 +267,12 @@ def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
             ValueError,
             r"with {'degree': 9}: degree must be .*got 9",
         ),
+        (
+            lambda: space(workspace=20, degree=6, stages=[0, 4096]),
+            {},
+            ValueError,
+            "with {'stages': 4096}: a network must have at most 268,435,456 bytes",
+        ),
         (lambda: space(seed=[0, -1]), {}, ValueError, "with {'seed': -1}: seed must be"),
         (
             lambda: space(learning_rate={"low": 0.1, "high": 1}),
