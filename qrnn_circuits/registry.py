@@ -6,11 +6,11 @@ import pkgutil
 import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from inspect import signature, unwrap
-from types import SimpleNamespace
-from typing import Any, Generic, TypeVar, get_type_hints
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ class Registry(Generic[T]):
     A name is looked up among the registered ones, then among the entry points of installed
     packages; ``"module:attribute"`` names anything that can be imported. Under a name stands an
     object, or a class or function that makes one from keyword arguments. Of a module, a function
-    is called only if it is annotated to return such an object.
+    is called only if it is annotated to return such an object, and a ``functools.partial`` only if
+    what it calls may be.
 
     Example:
         >>> from fractions import Fraction
@@ -141,9 +142,9 @@ class Registry(Generic[T]):
         if callable(found):
             if name not in self.names() and not self._makes(found):
                 raise ValueError(
-                    f"{self.kind} {name!r} must be a {self.base.__name__}, a class of them or a "
-                    f"function annotated to return one (-> {self.base.__name__}): nothing else of "
-                    "a module is called"
+                    f"{self.kind} {name!r} must be a {self.base.__name__}, a class of them, a "
+                    f"function annotated to return one (-> {self.base.__name__}), or a "
+                    "functools.partial of either: nothing else of a module is called"
                 )
             try:
                 signature(found).bind(**options)
@@ -198,6 +199,8 @@ class Registry(Generic[T]):
         A file of somebody else may name what it likes, with options for it: ``os:system`` and a
         command.
         """
+        if type(found) is partial:
+            return self._makes(found.func)
         if not isinstance(found, type):
             try:
                 # Other annotations may be names that only a type checker imports.
@@ -206,7 +209,10 @@ class Registry(Generic[T]):
                 found = get_type_hints(SimpleNamespace(__annotations__=returned), names)["return"]
             except Exception:  # Text may be anything.
                 return False
-        return isinstance(found, type) and issubclass(found, self.base)
+        kinds = set(get_args(found)) if get_origin(found) in (Union, UnionType) else {found}
+        # What gives None in place of an object is refused once it has.
+        kinds.discard(NoneType)
+        return bool(kinds) and all(isinstance(k, type) and issubclass(k, self.base) for k in kinds)
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:

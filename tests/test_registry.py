@@ -1,9 +1,11 @@
+import os
 import sys
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -23,6 +25,32 @@ def with_names_of_a_type_checker(numerator: "Nowhere" = 1) -> "Fraction":  # typ
 
 def of_broken_text() -> "1 / 0":  # type: ignore[valid-type]
     raise AssertionError
+
+
+def perhaps(numerator: int = 1) -> "Fraction | None":
+    return Fraction(numerator, 5) if numerator else None
+
+
+def or_none(numerator: int = 1) -> Optional[Fraction]:  # noqa: UP045
+    return Fraction(numerator, 5)
+
+
+def of_two_kinds(numerator: int = 1) -> Fraction | str:
+    raise AssertionError
+
+
+def of_nothing() -> None:
+    raise AssertionError
+
+
+def in_a_list() -> list[Fraction]:
+    raise AssertionError
+
+
+fifths = partial(Fraction, denominator=5)
+fifths_of_a_function = partial(partial(annotated), numerator=2)
+of_the_system = partial(os.system)
+not_annotated = partial(partial(len), [1])
 
 
 def unannotated(numerator=1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
@@ -111,7 +139,7 @@ def test_installed_packages_are_looked_through_once_and_only_for_names_that_are_
         ("nowhere:half", "'nowhere:half' cannot be imported: No module named 'nowhere'"),
         ("fractions:Half", "cannot be imported: .*no attribute 'Half'"),
         ("math:pi", "'math:pi' must be a Fraction or make one, got 3.14"),
-        ("decimal:Decimal", "'decimal:Decimal' must be a Fraction, a class of them or a function"),
+        ("decimal:Decimal", "'decimal:Decimal' must be a Fraction, a class of them, a function"),
     ],
 )
 def test_names_of_nothing_say_what_there_is(
@@ -146,7 +174,14 @@ def test_whatever_ends_a_module_of_others_is_told_with_its_place(
 def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
     fractions: Registry[Fraction], tmp_path: Path
 ) -> None:
-    for name in ("annotated", "with_names_of_a_type_checker"):
+    for name in (
+        "annotated",
+        "with_names_of_a_type_checker",
+        "perhaps",
+        "or_none",
+        "fifths",
+        "fifths_of_a_function",
+    ):
         assert fractions.resolve(f"{__name__}:{name},numerator=3") == Fraction(3, 5)
     fractions.register("own", unannotated)
     with pytest.raises(AssertionError):
@@ -156,6 +191,11 @@ def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
         f"{__name__}:unannotated",
         f"{__name__}:of_another_kind",
         f"{__name__}:of_broken_text",
+        f"{__name__}:of_two_kinds",
+        f"{__name__}:of_nothing",
+        f"{__name__}:in_a_list",
+        f"{__name__}:not_annotated",
+        f"{__name__}:of_the_system,command=touch {made}",
         f"os:system,command=touch {made}",
         f"os:mkdir,path={made}",
         f"pathlib:Path.mkdir,self={made}",
@@ -165,6 +205,8 @@ def test_of_a_module_only_what_is_known_to_make_such_an_object_is_called(
         with pytest.raises(ValueError, match=r"annotated to return one \(-> Fraction\)"):
             fractions.resolve(text)
     assert not made.exists()
+    with pytest.raises(ValueError, match="must be a Fraction or make one, got None"):
+        fractions.resolve(f"{__name__}:perhaps,numerator=0")
 
 
 def test_what_is_neither_an_object_nor_a_name_is_refused(fractions: Registry[Fraction]) -> None:
