@@ -1,5 +1,7 @@
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -267,4 +269,27 @@ def test_a_file_whose_first_writer_was_killed_takes_jobs(store: JobStore) -> Non
     assert store.path.stat().st_size > 0
     assert store.records() == []
     record = add(store)
+    assert store.records() == [record]
+
+
+_HOLDER = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(0.5)
+connection.execute("COMMIT")
+"""
+
+
+def test_a_first_writer_waits_for_a_process_that_holds_the_empty_file(store: JobStore) -> None:
+    store.path.parent.mkdir()
+    store.path.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, store.path], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        # SQLite itself does not wait to change the mode of the log.
+        record = add(store)
     assert store.records() == [record]
