@@ -1,5 +1,6 @@
 """The folder of runs that differ in their seeds alone: which runs these are, and how they ended."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,17 @@ def read_description(folder: Path) -> tuple[RunConfig, list[int]]:
         content = read_bytes(path, _LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"there are no runs of several seeds in {folder}") from None
-    values = parse_json(str(path), content)
-    if not isinstance(values, dict) or not all(
-        isinstance(values.get(name), kind) for name, kind in (("seeds", list), ("config", dict))
-    ):
-        raise ValueError(f"{path} must hold seeds and a config")
+    try:
+        values = parse_json(str(path), content)
+        if not isinstance(values, dict) or not all(
+            isinstance(values.get(name), kind) for name, kind in (("seeds", list), ("config", dict))
+        ):
+            raise ValueError(f"{path} must hold seeds and a config")
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. Each run in {folder} still goes on by itself, as by `qrnn train TASK --out "
+            f"{shlex.quote(str(folder / 'seed-0'))} --resume`; without runs, remove the folder"
+        ) from error
     with errors_in(path):
         config = RunConfig.from_json(values["config"])
         check_optimizer(config)

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -92,15 +92,25 @@ class RunFolder:
             RunInUseError: Another process is making a run in it.
         """
         check_folder(self.path)
-        check_empty(self.path)
+        self._check_new(best)
         self.path.mkdir(parents=True, exist_ok=True)
         with self.owned():
-            check_empty(self.path)
+            self._check_new(best)
             remove_leftovers(self.path)
             # With the configuration alone, a run would begin from random parameters.
             if best is not None:
                 self.save("best", best)
             self.write_config(config)
+
+    def _check_new(self, best: Checkpoint | None) -> None:
+        """Raises where the folder holds more than what a killed process has left of this run."""
+        path = self.checkpoint_path("best")
+        if best is not None and contents(self.path) == {path}:
+            data = best.to_bytes()
+            with suppress(OSError, ValueError):
+                if read_bytes(path, len(data)) == data:
+                    return
+        check_empty(self.path)
 
     @contextmanager
     def owned(self, step: int | None = None, config: RunConfig | None = None) -> Iterator[None]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qrnn_circuits.training import EnsembleTrainer, RunConfig
+from qrnn_circuits.training import EnsembleTrainer, RunConfig, Trainer
 
 Tiny = Callable[..., RunConfig]
 
@@ -16,3 +16,14 @@ def test_seeds_are_integers_of_any_library_and_nothing_else(tiny: Tiny, tmp_path
     assert not (tmp_path / "runs").exists()
     EnsembleTrainer.start(tiny(), np.arange(2), tmp_path / "runs")
     assert (tmp_path / "runs/seed-1").exists()
+
+
+@pytest.mark.parametrize("content", ['{"seeds": [0', "", "[]"])
+def test_a_damaged_list_of_runs_is_told_with_the_way_to_go_on(
+    content: str, tiny: Tiny, tmp_path: Path
+) -> None:
+    EnsembleTrainer.start(tiny(steps=2), range(2), tmp_path / "runs").run()
+    (tmp_path / "runs/ensemble.json").write_text(content)
+    with pytest.raises(ValueError, match=r"ensemble\.json .*--out .*seed-0 --resume`"):
+        EnsembleTrainer.resume(tmp_path / "runs")
+    assert Trainer.resume(tmp_path / "runs/seed-0", {"steps": 3}).run().step == 3

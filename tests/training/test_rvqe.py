@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qrnn_circuits.network import QRNN
 from qrnn_circuits.training import (
     CheckpointError,
+    RunFolder,
     RvqeNetwork,
     Trainer,
     evaluate,
@@ -26,6 +27,7 @@ from qrnn_circuits.training import (
 )
 from tests.dense import FLIP, Matrix, controlled, on_wires, postselected_neuron, rotation
 from tests.rvqe import BIAS, SIZES, checkpoint
+from tests.training.crashes import CrashError, crash
 
 Save = Callable[..., Path]
 SmallDisk = Callable[[int], AbstractContextManager[None]]
@@ -235,6 +237,28 @@ def test_an_import_onto_a_full_disk_leaves_nothing_that_passes_for_a_run(
     with pytest.raises(FileNotFoundError, match="there is no run"):
         load_run(tmp_path / "run")
     assert load_run(import_rvqe(path, tmp_path / "run").path).step == 40
+
+
+def test_an_import_that_was_killed_is_done_again_by_the_same_command(
+    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder = save(checkpoint()), tmp_path / "run"
+    with monkeypatch.context() as killed:
+        killed.setattr(RunFolder, "write_config", lambda *_: crash())
+        with pytest.raises(CrashError):
+            import_rvqe(path, folder)
+    (folder / f".config.json.{'0' * 16}.tmp").touch()
+    assert load_run(import_rvqe(path, folder).path).step == 40
+    assert {file.name for file in folder.iterdir()} == {".lock", "best.safetensors", "config.json"}
+
+
+def test_an_import_leaves_the_files_of_others_as_they_are(save: Save, tmp_path: Path) -> None:
+    other = tmp_path / "run" / "best.safetensors"
+    other.parent.mkdir()
+    other.write_bytes(b"of somebody else")
+    with pytest.raises(FileExistsError, match="is not empty"):
+        import_rvqe(save(checkpoint()), other.parent)
+    assert other.read_bytes() == b"of somebody else"
 
 
 def test_training_is_not_said_to_go_on_from_an_imported_network(save: Save, tmp_path: Path) -> None:
