@@ -157,8 +157,8 @@ def resolve_target(target: Any) -> Chip:  # noqa: ANN401
 
 
 def is_fake(name: str) -> bool:
-    """Whether a chip's name is that of a fake backend, whose calibration data are installed."""
-    return name.startswith("fake_")
+    """Whether a chip's name, as :func:`fake_backend` takes it, is of no chip of IBM's service."""
+    return name.lower().startswith("fake")
 
 
 def fake_backend(name: str) -> Any:  # noqa: ANN401

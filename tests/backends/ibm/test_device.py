@@ -262,6 +262,7 @@ def test_a_backend_object_will_do(device: MakeDevice, path: Path) -> None:
     ("options", "message"),
     [
         ({"backend": "fake_fex"}, "close names are fake_fez"),
+        ({"backend": "FakeFex"}, "close names are fake_fez"),
         ({"mode": "jobs"}, "mode must be 'job', 'batch' or 'session', got 'jobs'"),
         ({"max_usage": 0}, "max_usage must be a positive number of seconds, got 0"),
         ({"optimization_level": 4}, "optimization_level must be a whole number from 0 to 3, got 4"),

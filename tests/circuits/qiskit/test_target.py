@@ -10,6 +10,7 @@ from qiskit.transpiler import Target
 from qrnn_circuits.circuits.qiskit.target import (
     UnsupportedTargetError,
     fake_backend,
+    is_fake,
     resolve_target,
 )
 
@@ -21,6 +22,13 @@ def test_chips_are_found_by_name() -> None:
     assert chip.name == "fake_fez"
     assert chip.target is not None
     assert chip.target.num_qubits == 156
+
+
+@pytest.mark.parametrize("name", ["fake_fez", "FakeFez", "fakefez"])
+def test_every_spelling_of_a_local_model_is_one_of_a_local_model(name: str) -> None:
+    assert fake_backend(name).name == "fake_fez"
+    assert is_fake(name)
+    assert not is_fake("ibm_fez")
 
 
 def test_backends_targets_and_gate_names_are_accepted() -> None:
