@@ -92,6 +92,11 @@ def reproduce(
         print_tables(experiments, out, quick)
         return
     with usage_errors():
+        if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1":
+            raise ValueError(
+                "reproduce starts processes of its own, as many as --processes says, but torchrun "
+                "has started several of it: leave torchrun out"
+            )
         experiments = [each for each in experiments if _has_data(each, names or [])]
     received, failures = _run(experiments, out, quick, processes)
     if received is not None:

@@ -190,8 +190,10 @@ def _reproduce(
                 if isinstance(event, Told):
                     progress.told(event.job, event.text)
                 elif isinstance(event, Finished) and event.failure is not None:
-                    failures += 1
-                    progress.failed(event.job, event.failure)
+                    # A signal that all processes receive ends those that work as well.
+                    if signals.received is None:
+                        failures += 1
+                        progress.failed(event.job, event.failure)
                 elif isinstance(event, Finished):
                     path = results_path(out, event.job.experiment, quick=quick)
                     append_results(path, event.results)

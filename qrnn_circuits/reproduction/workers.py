@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -127,14 +127,16 @@ class Workers:
 
     def _begin(self, job: Job) -> None:
         connection, process = self._idle.popitem() if self._idle else _started()
-        connection.send(job)
+        # Of one that has ended meanwhile, the answer is told as of any other.
+        with suppress(ConnectionError):
+            connection.send(job)
         self._busy[connection] = process, job
 
     def _received(self, connection: Connection) -> Told | Finished:
         process, job = self._busy[connection]
         try:
             message = connection.recv()
-        except EOFError:
+        except (ConnectionError, EOFError):  # The former where it had not read its job yet.
             del self._busy[connection]
             process.join()
             return Finished(job, [], f"its process was ended (exit code {process.exitcode})")

@@ -137,3 +137,16 @@ def test_ctrl_c_ends_it_and_says_how_to_go_on(
     _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
     assert f"Go on with: qrnn reproduce letters-topology --out {out}" in told
+
+
+@pytest.mark.usefixtures("tiny")
+def test_several_processes_of_torchrun_are_refused_before_anything_is_done(
+    qrnn: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = qrnn("reproduce", "tiny", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "as many as --processes says" in result.stderr
+    assert "leave torchrun out" in result.stderr
+    assert not (tmp_path / "out").exists()

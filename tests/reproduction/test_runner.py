@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from qrnn_circuits.reproduction import workers
 from qrnn_circuits.reproduction.experiment_files import read_experiment_file
 from qrnn_circuits.reproduction.jobs import jobs_of
 from qrnn_circuits.reproduction.results import read_results
@@ -311,3 +313,50 @@ def test_every_case_has_its_first_seeds_run_before_any_has_its_next(
     assert [(job.case.name, job.first) for job in jobs] == [
         (case.name, first) for first in (0, 1) for case in experiment.cases
     ]
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_process_that_ends_before_it_has_read_its_job_harms_no_other_job(
+    sent: bool, experiment_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes: list[Any] = []
+
+    def kill_first() -> None:
+        # It imports for seconds what it needs, before it reads.
+        processes[0].kill()
+        processes[0].join()
+
+    def start(started: Callable[[], tuple[object, object]] = workers._started) -> Any:  # noqa: ANN401
+        connection, process = started()
+        processes.append(process)
+        if not sent and len(processes) == 1:
+            kill_first()
+        return connection, process
+
+    monkeypatch.setattr(workers, "_started", start)
+    experiment = read_experiment_file(experiment_file(("[0.01, 0.1]", "[0.1]")))
+    (job,) = jobs_of(experiment, tmp_path / "out", "")
+    jobs = [job, replace(job, folder=tmp_path / "other")]
+    found: list[Finished] = []
+    with Workers(1) as running:
+        for event in running.run(jobs):
+            if sent and event is None and len(processes) == 1:
+                kill_first()
+            if isinstance(event, Finished):
+                found.append(event)
+    assert [each.job for each in found] == jobs
+    first, second = (each.failure for each in found)
+    assert "exit code -9" in str(first)
+    assert second is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes in /proc")
+def test_a_signal_to_all_processes_is_an_interruption(
+    experiment_file: Write, tmp_path: Path
+) -> None:
+    file = experiment_file(("steps = 4", "steps = 100000"))
+    process = _start(tmp_path / "program.py", file, tmp_path / "out")
+    _wait_until(lambda: len(_children(process)) >= 2, process)
+    for number in (*_children(process), process.pid):
+        os.kill(number, signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
