@@ -40,6 +40,13 @@ def sweep(
             "join the sweep in DIR.",
         ),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of the task's recommended settings to begin with, or none.",
+            show_default="what the task names",
+        ),
+    ] = None,
     trials: Annotated[
         int | None,
         typer.Option(
@@ -77,12 +84,15 @@ def sweep(
     with usage_errors():
         TASK_OPTIONS.find(task)
         layer = None if config is None else read_toml(config)
+        if layer is None and recipe is not None:
+            raise ValueError(f"recipe is for a new sweep, which takes --config, got {recipe!r}")
     from qrnn_circuits.command_line.sweep_runs import run_sweep
 
     run_sweep(
         task,
         out,
         layer,
+        recipe=recipe,
         trials=trials,
         sampler=None if sampler is None else sampler.value,
         seeds=seeds,

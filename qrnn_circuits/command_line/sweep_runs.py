@@ -36,6 +36,7 @@ def run_sweep(
     out: Path,
     layer: Mapping[str, Any] | None,
     *,
+    recipe: str | None = None,
     trials: int | None,
     sampler: Literal["tpe", "random"] | None,
     seeds: str | None = None,
@@ -47,6 +48,7 @@ def run_sweep(
         task: Name of the task.
         out: Folder of the sweep.
         layer: What the file of settings holds; None to join a sweep.
+        recipe: Name of the recipe that has what the file leaves out.
         trials: Number of runs, where there are ranges.
         sampler: How values are drawn from ranges.
         seeds: Those that every trial trains together, as ``0-4``.
@@ -55,7 +57,7 @@ def run_sweep(
     with run_errors(), usage_errors():
         book = Sweep.open(
             out,
-            None if layer is None else _space(task, layer),
+            None if layer is None else _space(task, layer, recipe),
             trials=trials,
             sampler=sampler,
             seeds=None if seeds is None else parse_seeds(seeds),
@@ -72,11 +74,11 @@ def run_sweep(
         raise typer.Exit(128 + received)
 
 
-def _space(task: str, layer: Mapping[str, Any]) -> SweepSpace:
+def _space(task: str, layer: Mapping[str, Any], recipe: str | None) -> SweepSpace:
     """The settings of the file, with the task's data folder by its full path."""
     given = with_located_data(task, merge(task, layer))
     del given["task"]
-    return SweepSpace(task, given)
+    return SweepSpace(task, given, recipe)
 
 
 def _work(book: Sweep) -> int | None:

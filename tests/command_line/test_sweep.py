@@ -242,3 +242,18 @@ def test_a_sweep_of_forecasts_is_judged_by_the_normalised_error(
     assert "sampled" not in table
     for run in figures:
         assert f"{run['sampled_error']:.4g}" in table
+
+
+def test_a_recipe_begins_a_sweep_and_is_kept_by_those_that_join_it(
+    qrnn: Qrnn, tmp_path: Path
+) -> None:
+    config, folder = tmp_path / "sweep.toml", tmp_path / "sweep"
+    config.write_text("steps = 1\nseed = [0, 1]\n")
+    result = qrnn("sweep", "memorise", "--out", folder, "--recipe", "paper")
+    assert result.exit_code == 2
+    assert "recipe is for a new sweep, which takes --config, got 'paper'" in result.stderr
+    given = ("sweep", "memorise", "--out", folder, "--config", config, "--recipe", "paper")
+    assert qrnn(*given).exit_code == 0
+    assert qrnn("sweep", "memorise", "--out", folder).exit_code == 0
+    found = RunFolder(folder / "trial-0001").read_config()
+    assert found == RunConfig.resolve("memorise", {"steps": 1, "seed": 1}, recipe="paper")

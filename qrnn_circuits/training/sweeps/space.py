@@ -49,6 +49,8 @@ class SweepSpace:
         settings: Fields of :class:`RunConfig` as in a configuration file, with the task's options
             in a table ``task_options``. A list gives the values that a setting takes, a table
             ``{low, high, log}`` the bounds of a range; everything else is the same in all runs.
+        recipe: Name of the recipe that has what they leave out, or ``"none"``; by default the one
+            that the task names.
         varied: The settings that are not the same in all runs, task options among them.
 
     Example:
@@ -59,6 +61,7 @@ class SweepSpace:
 
     task: str
     settings: Mapping[str, Any]
+    recipe: str | None = None
     varied: Mapping[str, Choices | Range] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +72,8 @@ class SweepSpace:
             ValueError: A setting does not exist, or its list or table is not acceptable.
         """
         task_class(self.task)
+        if self.recipe is not None and not isinstance(self.recipe, str):
+            raise TypeError(f"recipe must be a name, got {self.recipe!r}")
         check_fields(self.settings)
         check_task_options(self.task, self.settings.get("task_options", {}))
         varied = {
@@ -103,7 +108,7 @@ class SweepSpace:
         ]
 
     def _flat(self) -> dict[str, Any]:
-        fields: dict[str, Any] = {"task": self.task, **self.settings}
+        fields: dict[str, Any] = {"task": self.task, "recipe": self.recipe, **self.settings}
         options: dict[str, Any] = fields.pop("task_options", {})
         return fields | options
 
@@ -121,7 +126,8 @@ class SweepSpace:
         fields = {name: v for name, v in self.settings.items() if name != "task_options"}
         for name, value in values.items():
             (options if name in options else fields)[name] = value
-        return RunConfig.resolve(self.task, merge(self.task, fields, {"task_options": options}))
+        given = merge(self.task, fields, {"task_options": options})
+        return RunConfig.resolve(self.task, given, recipe=self.recipe)
 
 
 def _choices(name: str, values: list[Any]) -> Choices:

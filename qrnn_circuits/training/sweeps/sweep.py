@@ -129,8 +129,8 @@ class Sweep:
         with readable_journal(folder):
             self._study = optuna.load_study(study_name=STUDY, storage=self._storage)
             description = self._study.user_attrs[_DESCRIPTION]
-            self.space = SweepSpace(description["task"], description["settings"])
-            seeds = description.get("seeds")
+            recipe, seeds = description.get("recipe"), description.get("seeds")
+            self.space = SweepSpace(description["task"], description["settings"], recipe)
             self.seeds = None if seeds is None else tuple(checked_seeds(seeds))
             check_choice("sampler", description["sampler"], get_args(Sampler))
             self._sampler: Sampler = description["sampler"]
@@ -196,8 +196,8 @@ class Sweep:
                 if is_known:
                     check_space(space, trials, sampler, numbers)
                 settings: dict[str, Any] = {"task": space.task, "settings": dict(space.settings)}
-                if numbers is not None:
-                    settings["seeds"] = numbers
+                settings |= {} if space.recipe is None else {"recipe": space.recipe}
+                settings |= {} if numbers is None else {"seeds": numbers}
                 study.set_user_attr(_DESCRIPTION, {**settings, "sampler": sampler or "tpe"})
             sweep = cls(folder)
             if space is not None and (differences := sweep.space.differences(space)):

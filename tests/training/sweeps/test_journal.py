@@ -67,6 +67,10 @@ def test_a_line_that_a_killed_process_has_begun_does_not_count(
         ("user_attr", {"sampled_error": [1]}),
         ("user_attr", {"reason": 5}),
         ("user_attr", {"description": {"task": "memorise"}}),
+        (
+            "user_attr",
+            {"description": {"task": "xor", "settings": {"seed": [0]}, "recipe": [], "sampler": 0}},
+        ),
         ("params", {"seed": 5}),
         ("distributions", {"seed": "none"}),
         ("state", 9),

@@ -13,6 +13,7 @@ from qrnn_circuits.training import (
     CheckpointError,
     EnsembleTrainer,
     Progress,
+    RunConfig,
     RunFolder,
     Trainer,
     TrainingResult,
@@ -66,6 +67,22 @@ def test_a_grid_is_run_to_the_end_in_runs_that_are_those_of_a_trainer(tmp_path: 
         assert trial.reason == "all 3 steps are done"
         name = "last.safetensors"
         assert (trial.folder / name).read_bytes() == (alone / name).read_bytes()
+
+
+def test_what_a_sweep_leaves_out_is_as_in_its_recipe_also_for_those_that_join(
+    tmp_path: Path,
+) -> None:
+    settings = {"steps": 3, "seed": [0, 1]}
+    Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings, "paper"))
+    expected = RunConfig.resolve("xor", {"steps": 3}, recipe="paper")
+    joined = Sweep.open(tmp_path / "sweep")
+    assert joined.space.config({"seed": 0}) == expected
+    assert expected != RunConfig.resolve("xor", {"steps": 3})
+    with pytest.raises(ValueError, match="another sweep: recipe is 'paper', got None"):
+        Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings))
+    with pytest.raises(ValueError, match=r"recipe must be .*paper"):
+        Sweep.open(tmp_path / "none", SweepSpace("xor", settings, "papyrus"))
+    assert not (tmp_path / "none").exists()
 
 
 def test_a_trial_that_another_process_works_on_is_not_taken(tmp_path: Path) -> None:
