@@ -10,7 +10,7 @@ from qrnn_backends.aer.measurement_errors import MeasurementErrors
 from qrnn_backends.qiskit_common.aer_failures import SimulationError, failures_not_logged
 from qrnn_backends.qiskit_common.chip_model import ChipModel
 from qrnn_backends.qiskit_common.instructions import instructions
-from qrnn_backends.qiskit_common.program import Program, bind
+from qrnn_backends.qiskit_common.program import Program
 from qrnn_circuits.circuits.qiskit.target import Chip
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class DirectSimulation:
                 if not names <= self._known:
                     circuit = self._chip.transpile(circuit, optimization_level=0)
                 self._transpiled[program.structure] = circuit
-            circuits.append(bind(circuit, program.values))
+            circuits.append(program.bound(circuit))
         return circuits, self._simulator
 
 
@@ -152,7 +152,7 @@ class ChipSimulation:
             UnsupportedTargetError: If there are too few qubits or an instruction is lacking.
         """
         circuits, simulator = self._chip.compact(
-            [bind(self._chip.transpile(program.circuit), program.values) for program in programs]
+            [program.bound(self._chip.transpile(program.circuit)) for program in programs]
         )
         return circuits, simulator
 

@@ -90,9 +90,7 @@ def bundle(
     for (_, shots), places in groups.items():
         first = programs[places[0]]
         circuit = transpile(first)
-        columns = {parameter: column for column, parameter in enumerate(first.circuit.parameters)}
-        # Transpilation drops parameters of gates that change nothing that is read.
-        used = [columns[parameter] for parameter in circuit.parameters]
+        used = first.columns(circuit)
         for rows in [places] if used else [[place] for place in places]:
             values = np.array([programs[place].values[used] for place in rows])
             pubs += _with_angles_that_chips_take(

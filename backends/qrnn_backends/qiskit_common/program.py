@@ -50,9 +50,19 @@ class Program:
     readout: Readout
     structure: str
 
-    def bound(self) -> "QuantumCircuit":
-        """The circuit with its values."""
-        return bind(self.circuit, self.values)
+    def bound(self, transpiled: "QuantumCircuit | None" = None) -> "QuantumCircuit":
+        """The circuit with its values, or what a transpiler has made of it."""
+        if transpiled is None or transpiled.num_parameters == len(self.values):
+            return bind(transpiled or self.circuit, self.values)
+        return bind(transpiled, self.values[self.columns(transpiled)])
+
+    def columns(self, transpiled: "QuantumCircuit") -> list[int]:
+        """Places among the values of the parameters that a transpiler has left, in their order.
+
+        It drops those of gates that change nothing that is read.
+        """
+        columns = {parameter: column for column, parameter in enumerate(self.circuit.parameters)}
+        return [columns[parameter] for parameter in transpiled.parameters]
 
 
 def bind(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCircuit":

@@ -240,3 +240,20 @@ def test_gates_folded_between_barriers_keep_their_noise_on_a_chip() -> None:
     node = qml.QNode(circuit, qml.device("qrnn.aer", noise="fake_manila"))
     values = [qml.noise.fold_global(node, scale)() for scale in (1, 3)]
     assert values[0] - values[1] > 0.02
+
+
+@pytest.mark.parametrize("shots", [None, 4_000])
+def test_angles_that_a_transpiler_drops_change_nothing_on_a_chip(shots: int | None) -> None:
+    def circuit(phase: float | None) -> Any:  # noqa: ANN401
+        qml.RY(0.4, 0)
+        if phase is not None:
+            qml.RZ(phase, 0)
+        qml.RY(2.2, 1)
+        return [qml.expval(qml.Z(wire)) for wire in range(2)]
+
+    values = []
+    for phase in (None, 0.7):
+        node = qml.QNode(circuit, qml.device("qrnn.aer", noise="fake_manila", seed=1), shots=shots)
+        values.append(node(phase))
+    assert values[1] == pytest.approx(values[0], abs=0.05)
+    assert values[1] == pytest.approx(np.cos([0.4, 2.2]), abs=0.15)
