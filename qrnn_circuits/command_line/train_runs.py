@@ -150,12 +150,12 @@ def _summary(trainer: Trainer, result: TrainingResult) -> str:
     best = result.standing.best
     if best and trainer.config.of_series:
         text += (
-            f" The best validation has a mean squared error of {best.loss:.3g}, whose root is "
-            f"{best.error:.3g} of the standard deviation (normalised error), at step {best.step}."
+            f" The best validation, by its normalised error of {best.error:.3g}, is that of step "
+            f"{best.step}, with a mean squared error of {best.loss:.3g}."
         )
     elif best:
         text += (
-            f" The best validation error is {best.error:.2%} (sampled {best.sampled_error:.2%}), "
-            f"of step {best.step}."
+            f" The best validation, by its sampled error of {best.sampled_error:.2%}, is that of "
+            f"step {best.step}, with an error of {best.error:.2%}."
         )
     return f"{text} Test it with: qrnn evaluate {shlex.quote(str(folder.path))}"
