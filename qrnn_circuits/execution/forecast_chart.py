@@ -9,6 +9,8 @@ from qrnn_circuits.training.forecast_evaluation import Forecasts
 
 # More points of a series than this would be a band of ink.
 _SHOWN = 120
+# More numbers below a narrow picture would touch, as those of pressures do.
+_INTERVALS = 3
 _MARKS: dict[str, Any] = {
     "color": "#d95f02",
     "linestyle": "none",
@@ -46,6 +48,7 @@ def forecast_figure(forecasts: Forecasts, names: tuple[str, ...], title: str) ->
         low, high = min(truth.min(), found.min()), max(truth.max(), found.max())
         right.plot([low, high], [low, high], color="black", linewidth=1)
         right.plot(truth, found, **_MARKS)
+        right.locator_params(axis="x", nbins=_INTERVALS)
         right.set_ylabel(f"forecast of {name}", parse_math=False)
     axes[-1, 0].set_xlabel("test window")
     axes[-1, 1].set_xlabel("truth")
