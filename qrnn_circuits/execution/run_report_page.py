@@ -21,7 +21,7 @@ from qrnn_circuits.execution.inspection_rows import (
     inspection_notes,
     inspection_title,
 )
-from qrnn_circuits.execution.plan import symbol_name
+from qrnn_circuits.execution.plan import Plan, symbol_name
 from qrnn_circuits.execution.remedies import leaving_out_pruned
 from qrnn_circuits.execution.report import CircuitReport, Report
 from qrnn_circuits.execution.report_chart import draw_report
@@ -105,11 +105,11 @@ def _device(report: Report) -> dict[str, Any]:
         "title": f"{report.device}, {report.plan.realisation}, {report.plan.sampling}",
         "accuracy": [" ".join(line.split()) for line in accuracy_text(report).splitlines()],
         "chart": picture(draw_report(report)),
-        "rows": [_answers(circuit) for circuit in report.circuits],
+        "rows": [_answers(circuit, report.plan) for circuit in report.circuits],
     }
 
 
-def _answers(circuit: CircuitReport) -> list[str]:
+def _answers(circuit: CircuitReport, plan: Plan) -> list[str]:
     """Sequence, step, right symbol, exact and measured probability of it, and the kept share."""
     planned = circuit.planned
     share = circuit.distribution[planned.right]
@@ -120,7 +120,7 @@ def _answers(circuit: CircuitReport) -> list[str]:
     return [
         str(planned.sequence),
         str(planned.step),
-        str(planned.right),
+        plan.name_of(planned.right),
         f"{planned.exact[planned.right]:.1%}",
         measured,
         kept,

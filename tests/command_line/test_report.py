@@ -209,6 +209,18 @@ def test_a_run_that_was_still_learning_is_told_how_to_go_on(
     assert "of step 16" in qrnn("evaluate", folder, "--checkpoint", "last").stdout
 
 
+def test_a_page_calls_right_answers_of_a_device_by_their_classes(
+    qrnn: Qrnn, write: Write, tmp_path: Path
+) -> None:
+    table = tmp_path / "parts.csv"
+    table.write_text("0,1,low\n1,1,high\n" * 10)
+    options = ("--target", "label", "--workspace", "2", "--steps", "1", "--out", tmp_path / "run")
+    assert qrnn("train", "sequences", "--data", table, *options).exit_code == 0
+    _, _, shown = write(tmp_path / "run", "--device", "qrnn.torch").partition('id="device"')
+    rows = re.findall(r"<tr>(<td.*</td>)</tr>", shown.partition("</table>")[0])
+    assert {re.findall(r">([^<]+)</td>", row)[2] for row in rows} == {"low", "high"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
