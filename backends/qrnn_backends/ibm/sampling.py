@@ -17,7 +17,7 @@ from pennylane.typing import Result
 from qrnn_backends.ibm.fractional import folded, takes
 from qrnn_backends.ibm.service import ServiceError
 from qrnn_backends.mitigation import Correction, resolve_mitigation
-from qrnn_backends.qiskit_common.program import Program
+from qrnn_backends.qiskit_common.program import Program, columns
 from qrnn_backends.readout import Readout
 from qrnn_backends.torch.acceptance import predicted_share
 from qrnn_circuits.bounded_readers.arrays import read_arrays
@@ -88,9 +88,8 @@ def bundle(
         groups.setdefault((program.structure, program.readout.total_shots), []).append(place)
     pubs = []
     for (_, shots), places in groups.items():
-        first = programs[places[0]]
-        circuit = transpile(first)
-        used = first.columns(circuit)
+        circuit = transpile(programs[places[0]])
+        used = columns(circuit)
         for rows in [places] if used else [[place] for place in places]:
             values = np.array([programs[place].values[used] for place in rows])
             pubs += _with_angles_that_chips_take(

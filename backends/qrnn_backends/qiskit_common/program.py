@@ -52,17 +52,17 @@ class Program:
 
     def bound(self, transpiled: "QuantumCircuit | None" = None) -> "QuantumCircuit":
         """The circuit with its values, or what a transpiler has made of it."""
-        if transpiled is None or transpiled.num_parameters == len(self.values):
-            return bind(transpiled or self.circuit, self.values)
-        return bind(transpiled, self.values[self.columns(transpiled)])
+        circuit = self.circuit if transpiled is None else transpiled
+        return bind(circuit, self.values[columns(circuit)])
 
-    def columns(self, transpiled: "QuantumCircuit") -> list[int]:
-        """Places among the values of the parameters that a transpiler has left, in their order.
 
-        It drops those of gates that change nothing that is read.
-        """
-        columns = {parameter: column for column, parameter in enumerate(self.circuit.parameters)}
-        return [columns[parameter] for parameter in transpiled.parameters]
+def columns(circuit: "QuantumCircuit") -> list[int]:
+    """Places of a circuit's parameters among the values of its program.
+
+    Transpilation drops parameters of gates that change nothing that is read. Those of a circuit
+    that has left the cache are no longer equal to those of what was transpiled from it.
+    """
+    return [parameter.index for parameter in circuit.parameters]
 
 
 def bind(circuit: "QuantumCircuit", values: NDArray[np.float64]) -> "QuantumCircuit":

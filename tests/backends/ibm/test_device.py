@@ -17,6 +17,7 @@ from qiskit_aer import AerSimulator
 
 from qrnn_backends.ibm.chip import RuntimeChip
 from qrnn_backends.ibm.device import IBMDevice
+from qrnn_backends.qiskit_common.program import programs
 from qrnn_backends.readout import NoShotsKeptError
 from qrnn_circuits.job_store import JobStatus, JobStore
 from tests.backends.tapes import flip
@@ -62,6 +63,17 @@ def test_a_hundred_tapes_are_one_job_transpiled_once(
     exact = np.cos(angles / 2) ** 2
     error = np.sqrt(exact * (1 - exact) / 1000)
     assert np.all(np.abs(np.array(first)[:, 0] - exact) <= 5 * error + 1e-12)
+
+
+def test_circuits_come_back_after_any_number_of_others(device: MakeDevice) -> None:
+    dev = device(noise=False)
+    others = [
+        QuantumScript([qml.RY(0.3, 0)] * many, [qml.counts(wires=[0])], 1) for many in range(2, 70)
+    ]
+    for _ in range(2):
+        (found,) = dev.execute([flip(np.pi, shots=10)])
+        assert found == pytest.approx([0.0, 0.0, 0.0, 1.0])
+        programs(others)
 
 
 def test_tapes_of_different_structure_shots_and_results_come_back_in_order(
