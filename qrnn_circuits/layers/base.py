@@ -387,7 +387,8 @@ class RecurrentLayer(SavedOptions, RestrictedModule, ABC):
         check_type("hx", hx, inputs.dtype, f"of the input's type, {inputs.dtype}")
         if self.quantum_device is not None and not self.classical_state:
             raise ValueError(
-                "hx must be None on a quantum device, which starts with every wire in 0"
+                "hx must be None on a quantum device, which starts with every wire in 0: give it "
+                "the whole sequence at once"
             )
         check_tensor("hx", hx, inputs)
         check_finite("hx", hx)

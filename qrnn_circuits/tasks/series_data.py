@@ -257,7 +257,7 @@ class Scaling:
                 raise ValueError(
                     f"column {short(name)} cannot be scaled to [0, 1]: "
                     + (f"it is {value:g} throughout" if width == 0 else "its range overflows")
-                    + " in the points that the scaling goes by; leave it out"
+                    + " in the points that the scaling goes by: leave it out by columns"
                 )
         return cls(low, span)
 
@@ -279,7 +279,7 @@ class Scaling:
             if size > _LARGEST:
                 raise ValueError(
                     f"column {short(name)} must be at most {_LARGEST:g} in size when it is scaled, "
-                    f"got {size:.3g}: choose another scaling, or leave it out"
+                    f"got {size:.3g}: choose another scaling, or leave it out by columns"
                 )
         return scaled
 
