@@ -10,6 +10,7 @@ _GREATEST = 2**63 - 1
 _LARGEST = sys.float_info.max
 _SHOWN_BITS = 256
 _SHOWN = 200
+_LONGEST = 3000
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -130,15 +131,19 @@ def errors_in(place: object) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{place}: {error}") from error
+        raise kind(cut(f"{place}: {error}")) from error
+
+
+def cut(message: str, most: int = _LONGEST) -> str:
+    """A message without its end where it is longer: what it quotes can have any length."""
+    return message if len(message) <= most else f"{message[:most]}..."
 
 
 def _shown(value: object) -> str:
     """A value, cut where it is long; or how long it is: Python does not write huge integers."""
     if isinstance(value, int) and value.bit_length() > _SHOWN_BITS:
         return f"an integer of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return cut(repr(value), _SHOWN)
 
 
 def similar(name: object, names: Iterable[str]) -> str:

@@ -14,3 +14,9 @@ def test_an_error_of_a_place_is_of_its_kind_and_names_it(kind: type[Exception]) 
     with pytest.raises(kind, match="file: reason") as caught, errors_in("file"):
         raise kind("reason")
     assert isinstance(caught.value.__cause__, kind)
+
+
+def test_an_error_of_a_place_quotes_no_more_than_can_be_read() -> None:
+    with pytest.raises(ValueError, match="file: unknown ab") as caught, errors_in("file"):
+        raise ValueError(f"unknown {'ab' * 10**6}")
+    assert len(str(caught.value)) < 4000

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from qrnn_circuits.bounded_readers.files import brief
+from qrnn_circuits.checks import cut
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.waiting import clear
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _USAGE_ERROR = 2
 _RUN_ERROR = 1
-_LONGEST = 3000
 _DEVICE_PACKAGES = ("pennylane", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "mthree")
 # As PyTorch says it of a CPU and of a GPU, and NumPy.
 _NO_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
@@ -178,10 +178,7 @@ def _is_of_ranks(error: Exception) -> bool:
 def show_error(error: Exception) -> None:
     """Prints one red message."""
     clear()
-    text = f"Error: {error}"
-    # What it quotes, such as a name in a file, can have any length.
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}..."
+    text = cut(f"Error: {error}")
     # Errors of this package have no number, and say themselves what to do.
     if isinstance(error, OSError) and error.errno is not None:
         text += ". Put that right, or name another place"
