@@ -175,6 +175,9 @@ class Database:
         except sqlite3.Error as error:
             way_out = unwritten if _lacks_files(error) else _way_out(error)
             raise self._unusable(f"{error}{way_out}") from error
+        except UnicodeDecodeError as error:  # SQLite quotes what a damaged file has for a name.
+            reason = error.object.decode(errors="backslashreplace")
+            raise self._unusable(f"{reason}; {_WAY_OUT}") from error
 
     def _check(self, connection: sqlite3.Connection) -> None:
         """Makes sure that the file holds jobs."""

@@ -106,6 +106,16 @@ def test_a_damaged_file_is_an_error(store: JobStore) -> None:
         store.records()
 
 
+def test_a_damaged_name_that_sqlite_quotes_is_an_error(store: JobStore) -> None:
+    add(store)
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = store.path.read_bytes()
+    store.path.write_bytes(content.replace(b"tablejobsjobs", b"tablejob\xffjob\xff", 1))
+    with pytest.raises(JobStoreError, match=r"malformed database schema \(job\\xff\); move it"):
+        store.records()
+
+
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JobStoreError, match="cannot"):
