@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import pennylane as qml
 import torch
+from autograd.tracer import Box, trace_stack
 from pennylane.devices.preprocess import null_postprocessing
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, Exp
@@ -20,6 +21,11 @@ from qrnn_backends.measurement_bases import in_computational_basis
 
 Gradient: TypeAlias = Callable[..., tuple[QuantumScriptBatch, PostprocessingFn]]
 """Takes a tape and options, and returns tapes and what makes derivatives of their results."""
+
+_ONCE = (
+    "max_diff must be the order of the derivatives, 2 for second ones, by a rule of PennyLane's: "
+    "give it to the QNode, or take qrnn.torch without shots, which backpropagates to any order"
+)
 
 
 def in_place_of(
@@ -49,7 +55,12 @@ def in_place_of(
             **options: Any,  # noqa: ANN401
         ) -> tuple[QuantumScriptBatch, PostprocessingFn]:
             batch, combine = gradient(tape, **options)
-            return batch, lambda results: _differentiable_once(combine(results), tape)
+
+            def derivatives(results: ResultBatch) -> Any:  # noqa: ANN401
+                _refuse_constants(results, tape)
+                return _differentiable_once(combine(results), tape)
+
+            return batch, derivatives
 
         return qml.transform(
             guarded,
@@ -59,6 +70,41 @@ def in_place_of(
         )
 
     return decorate
+
+
+def _refuse_constants(results: ResultBatch, tape: QuantumScript) -> None:
+    """Refuses results that autograd takes for constants while it follows what they depend on.
+
+    By default PennyLane computes them without a graph where they are of a derivative.
+
+    Args:
+        results: Of the tapes of a rule.
+        tape: The circuit.
+
+    Raises:
+        ValueError: If derivatives of them would be 0.
+    """
+    if not results or any(isinstance(value, Box) for value in _leaves(results)):
+        return
+    if any(map(_is_followed, tape.get_parameters())):
+        raise ValueError(_ONCE)
+
+
+def _leaves(values: Any) -> Iterator[Any]:  # noqa: ANN401
+    if isinstance(values, tuple | list):
+        for value in values:
+            yield from _leaves(value)
+    else:
+        yield values
+
+
+def _is_followed(value: Any) -> bool:  # noqa: ANN401
+    """Whether a derivative that autograd has begun, and not gone backwards for, is in the value."""
+    while isinstance(value, Box):
+        if value._trace <= trace_stack.top:
+            return True
+        value = value._value
+    return False
 
 
 def _differentiable_once(jacobian: Any, tape: QuantumScript) -> Any:  # noqa: ANN401
@@ -92,10 +138,7 @@ class _OnceDifferentiable(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:  # noqa: ANN401
-        raise ValueError(
-            "max_diff must be 2 for second derivatives by a rule of PennyLane's, got 1: give it to "
-            "the QNode, or take qrnn.torch without shots, which backpropagates to any order"
-        )
+        raise ValueError(_ONCE)
 
 
 def zeros(tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:

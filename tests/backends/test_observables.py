@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 import pytest
+import torch
 from numpy.typing import NDArray
+from pennylane.measurements import MeasurementProcess
 from pennylane.operation import Operator
+from pennylane.typing import TensorLike
 from scipy.sparse import csr_matrix
 
 pytest.importorskip("qiskit_aer")
@@ -51,6 +54,26 @@ OBSERVABLES: dict[str, Callable[[], Operator]] = {
     "product of sums": lambda: (qml.Hermitian(HERMITIAN, 0) + qml.Projector([1], 1)) @ qml.Z(2),
     "square": lambda: qml.Z(0) ** 2,
 }
+# With their expectation value after RX(0.7, 0), and its derivative.
+DIFFERENTIATED: dict[str, tuple[Callable[[], Operator], list[float]]] = {
+    "identity without wires": (
+        lambda: qml.Y(0) + qml.I(),
+        [1 - np.sin(0.7), -np.cos(0.7)],
+    ),
+    "identity in a Hamiltonian": (
+        lambda: qml.Hamiltonian([1.0, 0.5], [qml.Y(0) @ qml.I(), qml.I()]),
+        [0.5 - np.sin(0.7), -np.cos(0.7)],
+    ),
+    "product that is i times Hermitian": (
+        lambda: 1j * qml.prod(qml.X(0), qml.Y(0)),
+        [-np.cos(0.7), np.sin(0.7)],
+    ),
+    "terms of which only the sum is Hermitian": (
+        lambda: qml.sum(qml.X(0) @ qml.Y(0), qml.Y(0) @ qml.X(0), qml.Z(0)),
+        [np.cos(0.7), -np.sin(0.7)],
+    ),
+}
+
 # PennyLane has no distribution of these.
 HAMILTONIANS = {"Hamiltonian", "Hamiltonian of an identity", "of complex type"}
 
@@ -268,3 +291,31 @@ def test_a_real_phase_of_no_wires_is_its_sign(name: str, shots: int | None) -> N
         return qml.expval(qml.GlobalPhase(np.pi)), qml.var(qml.GlobalPhase(np.pi))
 
     assert circuit() == pytest.approx((-1.0, 0.0))
+
+
+@pytest.mark.parametrize("interface", ["torch", "autograd"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+@pytest.mark.parametrize("observable", DIFFERENTIATED)
+@pytest.mark.parametrize("measured", [False, True])
+def test_observables_have_real_expectation_values_and_gradients(
+    measured: bool, observable: str, device: str, interface: str
+) -> None:
+    make, expected = DIFFERENTIATED[observable]
+
+    def circuit(angle: TensorLike) -> MeasurementProcess:
+        qml.RX(angle, 0)
+        if measured:
+            qml.measure(1)
+        return qml.expval(make())
+
+    node = qml.QNode(circuit, qml.device(device))
+    if interface == "torch":
+        angle = torch.tensor(0.7, dtype=torch.float64)
+        value = node(angle)
+        gradient = torch.autograd.functional.jacobian(node, angle)
+        assert value.dtype == torch.float64
+    else:
+        angle = qml.numpy.array(0.7, requires_grad=True)
+        value, gradient = node(angle), qml.grad(node)(angle)
+        assert value.dtype == np.float64
+    assert [float(value), float(gradient)] == pytest.approx(expected, abs=1e-9)

@@ -42,8 +42,30 @@ def test_second_derivatives_by_rules_are_right_or_refused(device: str, method: s
     if (device, method) == ("qrnn.torch", "best"):
         assert np.allclose(hessian_in_torch(once), SECOND, atol=tolerance)
     else:
-        with pytest.raises(ValueError, match="max_diff must be 2 for second derivatives"):
+        with pytest.raises(ValueError, match="max_diff must be the order of the derivatives"):
             hessian_in_torch(once)
+
+
+@pytest.mark.parametrize("method", ["parameter-shift", "finite-diff", "best"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_autograd_gives_no_second_derivative_without_the_rules_part(
+    device: str, method: str
+) -> None:
+    node = qml.QNode(measured_in_between, qml.device(device), diff_method=method)
+    angles = qml.numpy.array([0.7, 0.4], requires_grad=True)
+    # Of the squares' angles, so that what does not come from the rule is not 0.
+    scaled = np.array([1.4, 0.8])
+    gradient = -0.5 * np.array([np.sin(0.49) * (1 - np.cos(0.16)), 0])
+    gradient[1] = -(np.sin(0.245) ** 2) * np.sin(0.16)
+    first = qml.grad(lambda angles: node(angles**2))
+    assert np.allclose(first(angles), scaled * gradient, atol=1e-6)
+    if (device, method) == ("qrnn.torch", "best"):
+        assert np.allclose(qml.jacobian(qml.grad(node))(angles), SECOND)
+        return
+    mixed = qml.grad(lambda last: qml.grad(lambda whole: node([whole, last]))(angles[0]))
+    for twice, place in ((qml.jacobian(first), angles), (mixed, angles[1])):
+        with pytest.raises(ValueError, match="max_diff must be the order of the derivatives"):
+            twice(place)
 
 
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])

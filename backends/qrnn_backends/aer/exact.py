@@ -7,6 +7,7 @@ import numpy as np
 import pennylane as qml
 from numpy.typing import NDArray
 from pennylane.devices.qubit.simulate import measure_final_state
+from pennylane.measurements import ExpectationMP
 from pennylane.operation import Operator
 from pennylane.tape import QuantumScript
 from pennylane.typing import Result
@@ -53,8 +54,19 @@ def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> lis
         # Qiskit's first qubit is the least significant bit of an index, PennyLane's the most.
         state = np.asarray(result.data(number)["statevector"]).reshape((2,) * wires).T
         state = _projected(np.exp(-1j * part.phase) * state, part.projected)
-        results.append(measure_final_state(tape, state, is_state_batched=False))
+        results.append(_measured(tape, state))
     return results
+
+
+def _measured(tape: QuantumScript, state: NDArray[np.complex128]) -> Result:
+    """PennyLane's results, of which expectation values are real, though of products of factor i."""
+    found = measure_final_state(tape, state, is_state_batched=False)
+    several = found if len(tape.measurements) > 1 else (found,)
+    results = tuple(
+        np.real(result) if isinstance(measurement, ExpectationMP) else result
+        for measurement, result in zip(tape.measurements, several, strict=True)
+    )
+    return results if len(results) > 1 else results[0]
 
 
 def distributions(simulation: Simulation, programs: Sequence[Program]) -> list[NDArray[np.float64]]:

@@ -12,7 +12,7 @@ TensorFunction = Callable[..., Tensor]
 
 def is_recording(values: Sequence[object]) -> bool:
     """Whether autograd is recording operations on one of the values."""
-    from autograd.tracer import isbox  # type: ignore[import-untyped]
+    from autograd.tracer import isbox
 
     return any(isbox(value) for value in values)
 
@@ -31,7 +31,7 @@ def in_autograd(function: TensorFunction) -> Callable[..., Any]:
     Returns:
         Takes and returns arrays.
     """
-    from autograd.extend import defvjp_argnums, primitive  # type: ignore[import-untyped]
+    from autograd.extend import defvjp_argnums, primitive
 
     @primitive  # type: ignore[untyped-decorator]
     def on_arrays(*arrays: Any) -> Any:  # noqa: ANN401

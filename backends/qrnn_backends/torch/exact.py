@@ -13,6 +13,7 @@ from pennylane.measurements import (
     StateMP,
     VarianceMP,
 )
+from pennylane.ops import Sum
 from torch import Tensor
 
 from qrnn_backends.measurements import mid_circuit
@@ -54,7 +55,11 @@ def exact_results(
             result = batch[0] if tape.batch_size is None else batch
         else:
             result = _measure(measurement, prepared, tape)
-        results.append(_cast(result, branches.state, dtype))
+        tensor = torch.as_tensor(result, device=branches.state.device)
+        if isinstance(measurement, ExpectationMP | VarianceMP):
+            # Of a sum the terms alone need not be real.
+            tensor = tensor.real
+        results.append(tensor.to(complex_type(dtype) if tensor.is_complex() else dtype))
     return tuple(results)
 
 
@@ -87,6 +92,12 @@ def _purified(state: Tensor, batch_size: int | None) -> Tensor:
 def _measure(
     measurement: MeasurementProcess, state: Tensor, tape: qml.tape.QuantumScript
 ) -> object:
+    if isinstance(measurement, ExpectationMP) and isinstance(measurement.obs, Sum):
+        # Tensors, as PennyLane's number for a term without wires takes no tensor beside it.
+        return sum(
+            torch.as_tensor(_measure(ExpectationMP(term), state, tape), device=state.device)
+            for term in measurement.obs
+        )
     batched = tape.batch_size is not None
     wires = qml.wires.Wires(range(state.ndim - batched))
     if isinstance(measurement, ProbabilityMP) and not measurement.wires:
@@ -130,8 +141,3 @@ def _record_statistics(
         square: Tensor = torch.tensordot(numbers**2, weights, 1)
         return square - mean**2
     raise DeviceError(f"{measurement} of mid-circuit measurements needs shots")
-
-
-def _cast(result: object, state: Tensor, dtype: torch.dtype) -> Tensor:
-    tensor = torch.as_tensor(result, device=state.device)
-    return tensor.to(complex_type(dtype) if tensor.is_complex() else dtype)
