@@ -58,7 +58,8 @@ def in_place_of(
 
             def derivatives(results: ResultBatch) -> Any:  # noqa: ANN401
                 _refuse_constants(results, tape)
-                return _differentiable_once(combine(results), tape)
+                jacobian = combine(results)
+                return jacobian if _has_graph(results) else _differentiable_once(jacobian, tape)
 
             return batch, derivatives
 
@@ -107,6 +108,16 @@ def _is_followed(value: Any) -> bool:  # noqa: ANN401
     return False
 
 
+def _has_graph(results: ResultBatch) -> bool:
+    """Whether PyTorch follows the results: what has no graph in a Jacobian is then constant.
+
+    So they are where a rule needs no results, since all derivatives are 0.
+    """
+    return not results or any(
+        isinstance(value, Tensor) and value.requires_grad for value in _leaves(results)
+    )
+
+
 def _differentiable_once(jacobian: Any, tape: QuantumScript) -> Any:  # noqa: ANN401
     """A Jacobian whose own derivatives are errors, where PyTorch's graph would say that they are 0.
 
@@ -124,8 +135,6 @@ def _differentiable_once(jacobian: Any, tape: QuantumScript) -> Any:  # noqa: AN
     if isinstance(jacobian, tuple | list):
         return type(jacobian)(_differentiable_once(part, tape) for part in jacobian)
     found = torch.as_tensor(jacobian)
-    if found.requires_grad:
-        return found
     return _OnceDifferentiable.apply(found, *parameters)  # type: ignore[no-untyped-call]
 
 

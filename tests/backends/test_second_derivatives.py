@@ -68,6 +68,32 @@ def test_autograd_gives_no_second_derivative_without_the_rules_part(
             twice(place)
 
 
+def beside_what_is_not_read(angles: TensorLike) -> object:
+    qml.RX(angles[0], 0)
+    qml.measure(0)
+    qml.RY(angles[1], 1)
+    return qml.expval(qml.Z(0))
+
+
+def nothing_read(angles: TensorLike) -> object:
+    qml.RX(angles[0], 1)
+    qml.RY(angles[1], 1)
+    return qml.expval(qml.Z(0))
+
+
+@pytest.mark.parametrize("method", ["parameter-shift", "finite-diff"])
+@pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
+def test_parameters_that_nothing_depends_on_have_second_derivatives_of_0(
+    device: str, method: str
+) -> None:
+    for circuit, second in ((beside_what_is_not_read, -np.cos(0.7)), (nothing_read, 0.0)):
+        twice = qml.QNode(circuit, qml.device(device), diff_method=method, max_diff=2)
+        assert np.allclose(hessian_in_torch(twice), np.diag([second, 0]), atol=1e-5)
+    once = qml.QNode(beside_what_is_not_read, qml.device(device), diff_method=method)
+    with pytest.raises(ValueError, match="max_diff must be the order of the derivatives"):
+        hessian_in_torch(once)
+
+
 @pytest.mark.parametrize("device", ["qrnn.torch", "qrnn.aer"])
 def test_random_directions_are_not_differentiated_twice(device: str) -> None:
     node = qml.QNode(measured_in_between, qml.device(device), diff_method="spsa", max_diff=2)
