@@ -108,6 +108,8 @@ class ServiceJobs:
     def cancel(self, job_id: str) -> None:
         """Takes all jobs of a batch back from the service; to do so twice is no error.
 
+        Of one that has failed, or was cancelled elsewhere, it takes back those that still wait.
+
         Args:
             job_id: Our name of the batch.
 
@@ -121,12 +123,16 @@ class ServiceJobs:
         where = f"job {job_id} on {record.backend}"
         if record.status is JobStatus.DONE:
             raise JobError(f"{where} is done: `qrnn results {job_id}` gives its results")
-        if record.status is JobStatus.FAILED:
-            raise JobError(f"{where} has failed already: {record.error}")
+        failed = record.status is JobStatus.FAILED
+        if failed or record.status is JobStatus.CANCELLED:
+            # Where one of several has ended so, the others would still run.
+            names = (record.service_job or "").split()
+            states = [self._service.cancel(name) for name in names] if len(names) > 1 else []
+            if failed and "CANCELLED" not in states:
+                raise JobError(f"{where} has failed already: {record.error}")
+            return
         if record.seed is not None:
             raise JobError(f"{where} is simulated when it is fetched: there is nothing to cancel")
-        if record.status is JobStatus.CANCELLED:
-            return
         number = number_of_jobs(job_id, self._store.program(job_id))
         names = self._received(record, number)
         if not names:

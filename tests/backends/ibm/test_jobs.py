@@ -303,6 +303,23 @@ def test_a_batch_of_which_a_job_was_cancelled_elsewhere_is_cancelled(
     assert JobStore(path).get(job).status is JobStatus.CANCELLED
 
 
+@pytest.mark.parametrize("outcome", ["Failed", "Cancelled"])
+def test_jobs_that_wait_beside_one_that_has_ended_are_cancelled(
+    device: Callable[..., IBMDevice], server: RuntimeServer, path: Path, outcome: str
+) -> None:
+    server.outcome = "Queued"
+    job = device().submit(flips())
+    first, second, third = server.jobs.values()
+    second.status = outcome
+    with pytest.raises(JobFailedError):
+        device(None).fetch(job)
+    recorded = JobStore(path).get(job).status
+    for _ in range(2):
+        device(None).cancel(job)
+    assert [sent.status for sent in (first, second, third)] == ["Cancelled", outcome, "Cancelled"]
+    assert JobStore(path).get(job).status is recorded
+
+
 @pytest.mark.parametrize("mode", ["job", "batch", "session"])
 def test_a_device_of_any_mode_is_closed(
     device: Callable[..., IBMDevice], server: RuntimeServer, mode: str
