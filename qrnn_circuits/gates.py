@@ -1,4 +1,4 @@
-"""The gates of one step as tables, from the angles of all neurons, as one differentiable function.
+"""The gates of one step as tables: one differentiable function of all neurons' coefficients.
 
 The backward pass is written out: it is a few operations, where torch would record one for each
 square, scale and slice.

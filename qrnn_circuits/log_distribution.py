@@ -19,5 +19,6 @@ def log_distribution(weights: Tensor, *, all_possible: bool = False) -> Tensor:
     if all_possible:
         return weights.log() - log_total
     possible = weights > 0
+    # NaN where all are 0.
     impossible = -inf - log_total.detach()
     return (weights.where(possible, 1).log() - log_total).where(possible, impossible)

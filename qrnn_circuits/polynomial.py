@@ -134,7 +134,7 @@ class BooleanPolynomial(nn.Module):
             table: By each value of :meth:`table`, shape ``(..., 2**variables)``.
 
         Returns:
-            Shape ``(..., P)``; not differentiable.
+            Shape ``(..., P)``.
 
         Example:
             >>> BooleanPolynomial(1, 1).gradient(torch.tensor([1.0, 2.0]))
@@ -161,6 +161,7 @@ class BooleanPolynomial(nn.Module):
         """
         self._check_size(coefficients)
         check_choice("basis", basis, get_args(Basis))
+        # Without numbers there is no need for a matrix, of P times P.
         if basis == self.basis or coefficients.is_meta:
             return coefficients
         to_parities, to_monomials = changes_of_basis(self.variables, self.degree)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
-from qrnn_circuits.tracing import full_precision, is_autocast, is_joint, is_traced
+from qrnn_circuits.tracing import full_precision, is_autocast, is_joint
 
 
 class PolynomialTable:
@@ -95,7 +95,6 @@ class PolynomialTable:
         matrix = coefficients.reshape(*lead, len(first), len(second))
         return times_constant(times_constant(matrix, second).mT, first).mT.flatten(-2)
 
-    @torch.no_grad()
     def gradient(self, table: Tensor, cells: Tensor | None) -> Tensor:
         """The gradient of coefficients, from that of their table.
 
@@ -104,15 +103,14 @@ class PolynomialTable:
             cells: From :meth:`cells`, or ``None`` for all cells in order.
 
         Returns:
-            Shape ``(..., P)``; not differentiable.
+            Shape ``(..., P)``.
         """
         first, second = self._factors(table)
         with full_precision(table.device):
-            if len(first) > 1:
-                table = first @ table.unflatten(-1, (first.shape[1], -1))
-            matrix = table @ second.T
-        if len(first) > 1:
-            matrix = matrix.flatten(-2)
+            if len(first) == 1:
+                matrix = table @ second.T
+            else:
+                matrix = (first @ table.unflatten(-1, (first.shape[1], -1)) @ second.T).flatten(-2)
         return matrix if cells is None else matrix.index_select(-1, cells.to(matrix.device))
 
     def _factors(self, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,8 +130,7 @@ class PolynomialTable:
 
 def times_constant(matrix: Tensor, constant: Tensor) -> Tensor:
     """A product of matrices in full precision, there and back."""
-    own = is_joint() or torch.compiler.is_compiling()
-    own = own or not (torch.is_grad_enabled() or is_traced())
+    own = is_joint() or torch.compiler.is_compiling() or not torch.is_grad_enabled()
     if own and not is_autocast(matrix.device):
         # A rule for several networks would cost more than such a product, no compiler follows
         # derivatives in forward mode of a function of ours, and without gradients there is no way

@@ -21,6 +21,10 @@ def test_an_impossible_outcome_has_log_minus_infinity_and_no_gradient() -> None:
     assert torch.allclose(gradient, torch.tensor([[-1.0, 3.0, -1.0], [0.0, -1.0, -1.0]]))
 
 
+def test_logs_of_no_distribution_are_nan() -> None:
+    assert log_distribution(torch.zeros(2)).isnan().all()
+
+
 def test_numbers_too_small_for_a_quotient_keep_their_logs() -> None:
     weights = torch.tensor([1e-37, 1e8])
     assert torch.allclose(log_distribution(weights), (weights.double() / 1e8).log().float())

@@ -250,13 +250,14 @@ def test_an_outcome_of_probability_zero_is_an_error_that_names_it(impossible: QR
         impossible.sample(inputs, outcomes, sampled=sampled)
 
 
+@pytest.mark.parametrize("scored", [None, torch.tensor([[True, False, True]])])
 def test_impossible_symbols_that_nothing_is_conditioned_on_leave_gradients_finite(
-    impossible: QRNN,
+    scored: torch.Tensor | None, impossible: QRNN
 ) -> None:
     inputs = torch.zeros(1, 3, dtype=torch.int64)
     output = impossible(inputs, inputs)
     assert (output.log_probs[..., 1] == -torch.inf).all()
-    impossible.loss(inputs, inputs).backward()
+    impossible.loss(inputs, inputs, scored).backward()
     for parameter in impossible.parameters():
         assert parameter.grad is not None
         assert torch.isfinite(parameter.grad).all()

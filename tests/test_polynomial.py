@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qrnn_circuits import BooleanPolynomial
+from qrnn_circuits import BooleanPolynomial, polynomial
 from qrnn_circuits.choices import Basis
 
 BASES: tuple[Basis, ...] = ("monomials", "parities")
@@ -87,6 +87,15 @@ def test_another_basis_is_refused() -> None:
         BooleanPolynomial(2, 1, "fourier")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"basis must be one of monomials, parities, got"):
         BooleanPolynomial(1, 1).in_basis(torch.zeros(2), "fourier")  # type: ignore[arg-type]
+
+
+def test_coefficients_without_memory_change_their_basis_without_the_matrix_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(polynomial, "changes_of_basis", None)
+    angles = BooleanPolynomial(4, 2)
+    coefficients = torch.empty(3, angles.size, device="meta")
+    assert angles.in_basis(coefficients, "parities").shape == coefficients.shape
 
 
 @pytest.mark.parametrize("variables", [63, 2**63])
