@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from qrnn_circuits.forecaster import Forecaster
-from qrnn_circuits.tasks import TASKS
+from qrnn_circuits.tasks import TASKS, BaseTask
 from qrnn_circuits.tasks.recipes import choose_recipe
 from qrnn_circuits.training import RunConfig
 from qrnn_circuits.training.task_options import build_task
@@ -238,3 +238,31 @@ def test_the_data_of_a_run_may_move_to_another_folder_but_not_become_others() ->
 def test_settings_are_named_and_no_recipe_stands_in_their_place(given: object) -> None:
     with pytest.raises(TypeError, match=r"settings must be a Mapping, got .*recipe='chip'"):
         RunConfig.resolve("xor", given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("task", "settings"),
+    [("memorise", {"basis": "parities"}), ("forecast", {"task_options": {"series": "sines"}})],
+)
+def test_a_sketch_has_the_shapes_of_the_network_without_numbers(
+    task: str, settings: dict[str, Any]
+) -> None:
+    config = RunConfig.resolve(task, settings)
+    sketch, model = config.sketch().state_dict(), config.build_model().state_dict()
+    assert all(tensor.is_meta for tensor in sketch.values())
+    assert [tensor.shape for tensor in sketch.values()] == [t.shape for t in model.values()]
+    assert sketch.keys() == model.keys()
+
+
+def test_a_task_has_numbers_also_where_its_network_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    devices = []
+
+    def made(*given: Any) -> BaseTask:  # noqa: ANN401
+        devices.append(torch.get_default_device().type)
+        return build_task(*given)
+
+    monkeypatch.setattr("qrnn_circuits.training.config.build_task", made)
+    RunConfig.resolve("forecast", {"task_options": {"series": "sines"}}).sketch()
+    assert set(devices) == {"cpu"}

@@ -66,13 +66,16 @@ def test_what_other_processes_cannot_find_is_refused() -> None:
 class NumberedCell(RotationCell):
     """A cell that looks at its numbers as it is made."""
 
-    def __init__(self, *, lane: int, workspace: int) -> None:
+    def __init__(self, *, lane: int, workspace: int, reader: str) -> None:
         super().__init__(lane=lane, workspace=workspace)
-        self.first = self.angles.tolist()[0]
+        self.first = getattr(self.angles.detach(), reader)()[0]
 
 
-def test_a_cell_that_needs_numbers_to_be_made_is_trained_and_read_back(tmp_path: Path) -> None:
-    cell = f"{__name__}:NumberedCell"
+@pytest.mark.parametrize("reader", ["tolist", "numpy"])
+def test_a_cell_that_needs_numbers_to_be_made_is_trained_and_read_back(
+    reader: str, tmp_path: Path
+) -> None:
+    cell = f"{__name__}:NumberedCell,reader={reader}"
     config = RunConfig.resolve(ECHO, {"cell": cell, "steps": 1})
     Trainer.start(config, tmp_path / "run").run()
     assert load_run(tmp_path / "run").step == 1

@@ -250,6 +250,8 @@ def test_an_import_that_was_killed_is_done_again_by_the_same_command(
     (folder / f".config.json.{'0' * 16}.tmp").touch()
     assert load_run(import_rvqe(path, folder).path).step == 40
     assert {file.name for file in folder.iterdir()} == {".lock", "best.safetensors", "config.json"}
+    with pytest.raises(FileExistsError, match="is not empty"):
+        import_rvqe(path, folder)
 
 
 def test_an_import_leaves_the_files_of_others_as_they_are(save: Save, tmp_path: Path) -> None:
