@@ -10,6 +10,8 @@ from qrnn_circuits.training.sweeps.journal import check_journal
 
 pytest.importorskip("optuna")
 
+DESCRIPTION = {"task": "memorise", "settings": {"seed": [0, 1]}, "sampler": "tpe"}
+
 
 @pytest.fixture(scope="module")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
@@ -67,10 +69,8 @@ def test_a_line_that_a_killed_process_has_begun_does_not_count(
         ("user_attr", {"sampled_error": [1]}),
         ("user_attr", {"reason": 5}),
         ("user_attr", {"description": {"task": "memorise"}}),
-        (
-            "user_attr",
-            {"description": {"task": "xor", "settings": {"seed": [0]}, "recipe": [], "sampler": 0}},
-        ),
+        ("user_attr", {"description": {**DESCRIPTION, "sampler": 0}}),
+        ("user_attr", {"description": {**DESCRIPTION, "recipe": 5}}),
         ("params", {"seed": 5}),
         ("distributions", {"seed": "none"}),
         ("state", 9),

@@ -256,6 +256,17 @@ def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
     assert {trial.state for trial in sweep.trials()} == {"fail", "complete"}
 
 
+def test_a_trial_of_a_network_that_no_checkpoint_can_hold_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep.open(tmp_path, space(degree={"low": 1, "high": 2}), trials=2)
+    monkeypatch.setattr("qrnn_circuits.training.checkpoint._LIMIT", 1)
+    work(sweep)
+    for trial in sweep.trials():
+        assert trial.state == "fail"
+        assert "a network must have at most 1 bytes" in str(trial.reason)
+
+
 @pytest.mark.parametrize(
     ("make", "drawing", "error", "message"),
     [
