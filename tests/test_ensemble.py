@@ -13,6 +13,7 @@ from qrnn_circuits import PADDING, QRNN, UNREAD, QRNNCell, ZeroProbabilityError
 from qrnn_circuits.ensemble import Ensemble
 from qrnn_circuits.loss import Loss
 from qrnn_circuits.network import RecurrentNetwork
+from qrnn_circuits.numerical_errors import ParameterRangeError
 from tests.conftest import WIDE
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -199,6 +200,15 @@ def test_what_one_network_cannot_condition_on_is_told() -> None:
     inputs, outcomes, _ = batch(2, 1, 1)
     with pytest.raises(ZeroProbabilityError):
         Ensemble(models).losses(inputs, torch.ones_like(outcomes))
+
+
+@pytest.mark.parametrize("name", ["coefficients", "readout_coefficients", "theta"])
+def test_angles_of_one_network_that_are_too_large_are_told(name: str) -> None:
+    networks = [QRNN(lane=1, workspace=2) for _ in range(2)]
+    getattr(networks[1].cell, name).data.fill_(1e9)
+    symbols = torch.zeros(2, 1, 3, dtype=torch.int64)
+    with pytest.raises(ParameterRangeError, match=f"{name} must be finite and at most"):
+        Ensemble(networks).losses(symbols, symbols)
 
 
 @pytest.mark.parametrize(

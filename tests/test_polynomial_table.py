@@ -53,6 +53,16 @@ def test_the_gradient_of_coefficients_is_the_transpose_of_the_table(
         torch.testing.assert_close(angles.gradient(by_value.float()), expected.float())
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_table_is_of_full_precision_within_autocast(recorded: bool) -> None:
+    angles = BooleanPolynomial(4, 2)
+    generator = torch.Generator().manual_seed(0)
+    coefficients = torch.randn(3, angles.size, requires_grad=True, generator=generator)
+    with torch.autocast("cpu"), torch.set_grad_enabled(recorded):
+        found = angles.table(coefficients)
+    torch.testing.assert_close(found, angles.table(coefficients))
+
+
 def test_a_table_is_differentiable_in_the_coefficients() -> None:
     angles = BooleanPolynomial(5, 3)
     table = PolynomialTable(5, 3)
