@@ -1,8 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qrnn_circuits.training import RunConfig
+from qrnn_circuits.training import RunConfig, Sweep
 from qrnn_circuits.training.sweeps.space import Choices, Range, SweepSpace
 
 
@@ -79,3 +80,34 @@ def test_a_wrong_setting_is_refused(settings: dict[str, Any], message: str) -> N
 def test_an_unknown_task_is_refused() -> None:
     with pytest.raises(ValueError, match="task must be one of memorise"):
         SweepSpace("xr", {"seed": [0]})
+
+
+def test_what_a_sweep_leaves_out_is_as_in_its_recipe_also_for_those_that_join(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("optuna")
+    settings = {"steps": 3, "seed": [0, 1]}
+    Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings, "paper"))
+    expected = RunConfig.resolve("xor", {"steps": 3}, recipe="paper")
+    joined = Sweep.open(tmp_path / "sweep")
+    assert joined.space.config({"seed": 0}) == expected
+    assert expected != RunConfig.resolve("xor", {"steps": 3})
+    with pytest.raises(ValueError, match="another sweep: recipe is 'paper', got None"):
+        Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings))
+    with pytest.raises(ValueError, match=r"recipe must be .*paper"):
+        Sweep.open(tmp_path / "none", SweepSpace("xor", settings, "papyrus"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_trial_of_a_network_that_no_checkpoint_can_hold_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna")
+    sweep = Sweep.open(tmp_path, SweepSpace("xor", {"degree": {"low": 1, "high": 2}}), trials=1)
+    monkeypatch.setattr("qrnn_circuits.training.checkpoint._LIMIT", 1)
+    with sweep.take() as trial:
+        assert trial is not None
+        assert sweep.run(trial) is None
+    (failed,) = sweep.trials()
+    assert failed.state == "fail"
+    assert "a network must have at most 1 bytes" in str(failed.reason)

@@ -13,7 +13,6 @@ from qrnn_circuits.training import (
     CheckpointError,
     EnsembleTrainer,
     Progress,
-    RunConfig,
     RunFolder,
     Trainer,
     TrainingResult,
@@ -67,22 +66,6 @@ def test_a_grid_is_run_to_the_end_in_runs_that_are_those_of_a_trainer(tmp_path: 
         assert trial.reason == "all 3 steps are done"
         name = "last.safetensors"
         assert (trial.folder / name).read_bytes() == (alone / name).read_bytes()
-
-
-def test_what_a_sweep_leaves_out_is_as_in_its_recipe_also_for_those_that_join(
-    tmp_path: Path,
-) -> None:
-    settings = {"steps": 3, "seed": [0, 1]}
-    Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings, "paper"))
-    expected = RunConfig.resolve("xor", {"steps": 3}, recipe="paper")
-    joined = Sweep.open(tmp_path / "sweep")
-    assert joined.space.config({"seed": 0}) == expected
-    assert expected != RunConfig.resolve("xor", {"steps": 3})
-    with pytest.raises(ValueError, match="another sweep: recipe is 'paper', got None"):
-        Sweep.open(tmp_path / "sweep", SweepSpace("xor", settings))
-    with pytest.raises(ValueError, match=r"recipe must be .*paper"):
-        Sweep.open(tmp_path / "none", SweepSpace("xor", settings, "papyrus"))
-    assert not (tmp_path / "none").exists()
 
 
 def test_a_trial_that_another_process_works_on_is_not_taken(tmp_path: Path) -> None:
@@ -254,17 +237,6 @@ def test_a_trial_without_a_network_or_that_diverges_fails_and_the_others_go_on(
         else:
             assert trial.state == "complete"
     assert {trial.state for trial in sweep.trials()} == {"fail", "complete"}
-
-
-def test_a_trial_of_a_network_that_no_checkpoint_can_hold_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sweep = Sweep.open(tmp_path, space(degree={"low": 1, "high": 2}), trials=2)
-    monkeypatch.setattr("qrnn_circuits.training.checkpoint._LIMIT", 1)
-    work(sweep)
-    for trial in sweep.trials():
-        assert trial.state == "fail"
-        assert "a network must have at most 1 bytes" in str(trial.reason)
 
 
 @pytest.mark.parametrize(
