@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qrnn_circuits.choices import Basis
 from qrnn_circuits.constants import constant
-from qrnn_circuits.tracing import full_precision, is_autocast, is_joint
+from qrnn_circuits.tracing import full_precision, is_autocast, is_joint, is_traced
 
 
 class PolynomialTable:
@@ -130,11 +130,13 @@ class PolynomialTable:
 
 def times_constant(matrix: Tensor, constant: Tensor) -> Tensor:
     """A product of matrices in full precision, there and back."""
-    own = is_joint() or torch.compiler.is_compiling() or not torch.is_grad_enabled()
+    own = is_joint() or torch.compiler.is_compiling()
+    # Without gradients there is no way back; torch.jit.trace compares what it records with them to
+    # what it records without them.
+    own = own or not (torch.is_grad_enabled() or is_traced())
     if own and not is_autocast(matrix.device):
-        # A rule for several networks would cost more than such a product, no compiler follows
-        # derivatives in forward mode of a function of ours, and without gradients there is no way
-        # back.
+        # A rule for several networks would cost more than such a product, and no compiler follows
+        # derivatives in forward mode of a function of ours.
         return matrix @ constant
     product: Tensor = _Product.apply(matrix, constant)  # type: ignore[no-untyped-call]
     return product

@@ -68,6 +68,10 @@ class LazyGroup(TyperGroup):
         To parse the options of ``qrnn`` itself, Typer imports Pydantic, which takes longer than
         all that a help needs.
         """
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # Names and alphabets of the user may have signs that the terminal's encoding lacks.
+                stream.reconfigure(errors="backslashreplace")
         # So that "module:attribute" may name a file of the current folder, as with python -m.
         if (folder := str(Path.cwd())) not in sys.path:
             sys.path.append(folder)
@@ -141,10 +145,6 @@ def run() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Names and alphabets of the user may have signs that the terminal's encoding lacks.
-            stream.reconfigure(errors="backslashreplace")
     words = sys.argv[1:]
     slow = words and words[0] in WATCHED and not {"-h", "--help"} & set(words)
     if slow:
