@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qrnn_circuits.checks import check_integer
+from qrnn_circuits.checks import check_integer, check_number
 from qrnn_circuits.choices import PRETRAINED
 
 
@@ -68,11 +68,26 @@ RealisationOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def check_tolerance(value: float) -> float:
+    """A tolerance, or an error before anything that takes long.
+
+    Raises:
+        typer.BadParameter: It is negative or not finite.
+    """
+    try:
+        return check_number("tolerance in radians", value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 ToleranceOption = Annotated[
     float,
     typer.Option(
+        callback=check_tolerance,
         help="Neurons drop rotations up to this angle in radians, for fewer gates; how far that "
-        "can move the results is reported. With 0 nothing is dropped."
+        "can move the results is reported. With 0 nothing is dropped.",
     ),
 ]
 EncodingOption = Annotated[

@@ -24,6 +24,9 @@ from qrnn_circuits.command_line.plain import echo
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, refuse_for_forecasts
 from qrnn_circuits.command_line.waiting import clear, doing
 
+# On a device, where it is not said how many.
+_SEQUENCES = 3
+
 
 def report(
     folder: RunArgument,
@@ -59,8 +62,14 @@ def report(
         typer.Option(min=1, help="Of each circuit; by default none: exact.", show_default=False),
     ] = None,
     sequences: Annotated[
-        int, typer.Option(min=1, help="How many test sequences run on the device.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            min=1,
+            help="How many test sequences run on the device; by default 3, or all of a smaller "
+            "test set.",
+            show_default=False,
+        ),
+    ] = None,
     steps: StepsOption = None,
     tolerance: ToleranceOption = 0.0,
     encoding: EncodingOption = EncodingChoice.LANE,
@@ -87,26 +96,34 @@ def report(
         run.task.test()  # reads the data, which may be missing
         curves = {} if is_pretrained(folder) else read_curves(folder)
         if device is None:
-            of_a_device = {"noise": noise, "shots": shots, "steps": steps}
-            given = [name for name, value in of_a_device.items() if value is not None]
-            if given:
-                raise ValueError(f"{given[0]} is for a device: name one, as --device qrnn.aer")
+            of_a_device = {
+                "noise": noise,
+                "shots": shots,
+                "sequences": sequences,
+                "steps": steps,
+                "seed": seed,
+            }
+            for name, value in of_a_device.items():
+                if value is not None:
+                    raise ValueError(
+                        f"{name} is for a device, got {value}: name one, as --device qrnn.aer"
+                    )
         if isinstance(run.task, Forecast):
             refuse_for_forecasts(of_symbols_only(None, tolerance, encoding))
-        asked = None if device is None else min(sequences, len(run.task.test()))
         plan = None
-        if asked is not None:
+        if device is not None:
+            some = min(_SEQUENCES, len(run.task.test()))
             doing("compiling the circuits")
             plan = plan_run(
                 run.of_symbols(),
-                sequences=asked,
+                sequences=some if sequences is None else sequences,
                 steps=steps,
                 shots=shots,
                 tolerance=tolerance,
                 encoding=encoding.value,
                 chip=fake_chip(noise),
             )
-            chosen_device = make_device(str(device), plan.wires, noise=noise, seed=seed)
+            chosen_device = make_device(device, plan.wires, noise=noise, seed=seed)
             if hasattr(chosen_device, "submit"):
                 raise ValueError(f"device {device!r} keeps jobs: send it one with qrnn submit")
     measured = None

@@ -71,9 +71,26 @@ def test_the_answers_of_a_device_stand_beside_the_exact_ones(
     assert "qrnn.torch" in text
     assert " ± " in text.partition("On a device")[2]
     assert "device" not in Page(write(Path("pretrained:xor-chip"), "--out", file)).identifiers
-    refused = qrnn("report", "pretrained:xor-chip", "--noise", "fake_fez", "--out", file)
-    assert refused.exit_code == 2
-    assert "--device qrnn.aer" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--noise", "fake_fez"), "noise is for a device, got fake_fez: name one, as --device"),
+        (("--sequences", 2), "sequences is for a device, got 2"),
+        (("--seed", 0), "seed is for a device, got 0"),
+        (("--tolerance", -1), "tolerance in radians must be finite and at least 0, got -1"),
+        (("--device", "qrnn.torch", "--sequences", 10**6), "sequences must be from 1 to 1024"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_cannot_is_refused(
+    qrnn: Qrnn, tmp_path: Path, options: tuple[str | int, ...], message: str
+) -> None:
+    words = map(str, options)
+    refused = qrnn("report", "pretrained:xor-chip", "--out", tmp_path / "page.html", *words)
+    assert refused.exit_code == 2, refused.exception
+    assert message in " ".join(refused.stderr.replace("│", " ").split())
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_device_runs_the_circuits_that_qrnn_run_runs(
