@@ -268,13 +268,19 @@ class RunConfig(RunSettings):
                 f"curriculum must not go beyond the length of the task, {longest}, got "
                 f"{self.curriculum!r}"
             )
-        for name in unused_settings(self.task, self.cell):
+        for name in (unused := unused_settings(self.task, self.cell)):
             if name in given and name in NOT_FOR_FORECASTS and self.of_series:
                 raise ValueError(
                     f"{name} is for tasks of symbols, got {given[name]!r} for a forecast"
                 )
             if name in given:
                 raise ValueError(f"the cell {self.cell!r} takes no {name}, got {given[name]!r}")
+        # Who gives both, as a sweep over the other does, means it.
+        for name, other in (("acceptance_warmup", "acceptance_weight"), ("theta_spread", "stages")):
+            if name in given and other not in {*given, *unused} and not getattr(self, other):
+                raise ValueError(
+                    f"{name} has no effect where {other} is 0, got {given[name]}: give {other} too"
+                )
 
     @property
     def of_series(self) -> bool:

@@ -122,6 +122,17 @@ def test_a_history_without_lbfgs_is_refused() -> None:
         RunConfig.resolve("xor", {"history": 3})
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("acceptance_warmup", "acceptance_weight"), ("theta_spread", "stages")]
+)
+def test_a_setting_without_the_one_that_it_needs_is_refused(name: str, other: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no effect where {other} is 0, got 3: give "):
+        RunConfig.resolve("xor", {name: 3})
+    # A sweep over the other may come to 0.
+    for value in (0, 1):
+        assert getattr(RunConfig.resolve("xor", {name: 3, other: value}), name) == 3
+
+
 @pytest.mark.parametrize("name", ["clip_norm", "readout_learning_rate"])
 def test_what_is_not_for_lbfgs_is_refused_and_left_out_where_the_task_recommends_it(
     name: str,
