@@ -128,6 +128,8 @@ def _nested(options: Sequence[str]) -> dict[str, Any]:
             inner = inner.setdefault(group, {})
             if not isinstance(inner, dict):
                 raise ValueError(f"option {group!r} must be a value or a group, got both")
+        if name in inner:
+            raise ValueError(f"option {path!r} must be given once, got {text!r} as well")
         try:
             inner[name] = json.loads(value)
         except (ValueError, RecursionError):

@@ -79,6 +79,8 @@ def test_too_large_a_usage_sends_nothing(qrnn: Qrnn, trained: Path, store: JobSt
         (("--backend", "fake_fez", "--option", "twirling"), 2, "must look like NAME=VALUE"),
         (("--backend", "fake_fez", "--option", "twirlin.a=1"), 2, "close names are twirling"),
         (("--backend", "fake_fez", "--option", "a=1", "--option", "a.b=1"), 2, "got both"),
+        (("--backend", "fake_fez", "--option", "a.b=1", "--option", "a=1"), 2, "'a' must be given"),
+        (("--backend", "fake_fez", "--option", "a=1", "--option", "a=2"), 2, "'a' must be given"),
     ],
 )
 def test_a_wrong_option_is_one_line(
