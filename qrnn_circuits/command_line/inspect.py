@@ -112,13 +112,17 @@ def inspect(
             asked = _window(run, 0 if sequence is None else sequence)
         else:
             asked = _question(run.of_symbols(), sequence, steps, inputs, outcomes)
-        names = REALISATIONS.names() if "all" in (realisation or []) else realisation
+        named = [
+            each
+            for name in realisation or []
+            for each in (REALISATIONS.names() if name == "all" else [name])
+        ]
         target = backend.split(",") if backend is not None and "," in backend else backend
         result = inspect_circuit(
             asked.network,
             asked.inputs,
             asked.outcomes,
-            realisations=names or None,
+            realisations=list(dict.fromkeys(named)) or None,
             target=target,
             # Who names one realisation waits for it.
             most_gates=None if realisation and "all" not in realisation else _MOST_GATES,
@@ -220,7 +224,8 @@ def _question(
         )
     words = {"sampled": None, "unread": UNREAD}
     read = None if outcomes is None else _outcomes("outcomes", outcomes, words)
-    return _Asked(run.model, _symbols("inputs", inputs or "0"), read, None, None)
+    symbols = [0] if inputs is None else _symbols("inputs", inputs)
+    return _Asked(run.model, symbols, read, None, None)
 
 
 def _window(run: "TrainedRun", window: int) -> _Asked:

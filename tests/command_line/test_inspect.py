@@ -49,6 +49,13 @@ def test_realisations_take_options_and_all_are_all_of_both_semantics(qrnn: Qrnn,
     result = qrnn("inspect", run, "--json", "--realisation", "all")
     entries = json.loads(result.stdout)["realisations"]
     assert [entry["semantics"] for entry in entries] == ["postselected"] + 3 * ["unitary"]
+    named = ("--realisation", "amplified,length=3", "--realisation", "multiplexed")
+    result = qrnn("inspect", run, "--json", *named, "--realisation", "all")
+    names = [entry["realisation"] for entry in json.loads(result.stdout)["realisations"]]
+    all_ = {entry["realisation"] for entry in entries}
+    assert names[:2] == ["amplified,length=3", "multiplexed"]
+    assert len(names) == 5
+    assert all_ < {*names}
 
 
 def test_a_table_shows_counts_before_and_after_transpilation(qrnn: Qrnn, run: Path) -> None:
@@ -183,6 +190,7 @@ def test_without_qiskit_the_command_says_how_to_install_it(
         (("--sequence", "1024"), "sequence must be from 0 to 1023, got 1024"),
         (("--steps", "2"), "name one by --sequence"),
         (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
+        (("--inputs", ""), "inputs must be whole numbers separated by commas, got ''"),
         (("--realisation", "amplified,length=4"), "length must be odd"),
         (("--realisation", "best"), "best"),
         (("--draw", "absent/step.png"), "absent"),
