@@ -66,6 +66,14 @@ def reproduce(
     # Help must not wait for what takes long to import.
     from qrnn_circuits.command_line.reproduction_table import print_list, print_tables
 
+    with usage_errors():
+        unused: dict[str, object] = {"processes": processes} if report or listed else {}
+        if listed:
+            unused |= {"names": names, "report": report or None, "markdown": markdown}
+        for name, value in unused.items():
+            if value is not None:
+                option = "--list, which lists all" if listed else "--report, which runs nothing"
+                raise ValueError(f"{name} must be left out with {option}, got {value}")
     if listed:
         print_list(quick)
         return

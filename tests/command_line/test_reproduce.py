@@ -113,6 +113,11 @@ def test_pictures_that_a_report_lacks_are_named(
         (["dna", "--markdown", "page.md"], "markdown is for --report"),
         (["dna", "--report", "--quick", "--markdown", "page.md"], "without --quick"),
         (["--report", "--markdown", "page.html"], "ends in .md, got page.html"),
+        (["--report", "--processes", "2"], "processes must be left out with --report, which"),
+        (["--list", "--processes", "2"], "processes must be left out with --list, which lists all"),
+        (["--list", "--report"], "report must be left out with --list"),
+        (["--list", "--markdown", "page.md"], "markdown must be left out with --list"),
+        (["dna", "--list"], "names must be left out with --list, which lists all, got ['dna']"),
     ],
 )
 def test_what_is_not_acceptable_is_refused(
