@@ -13,13 +13,17 @@ from rich.console import Console
 from qrnn_circuits.command_line.errors import resumable, run_errors, usage_errors
 from qrnn_circuits.command_line.networks import size_text
 from qrnn_circuits.command_line.plain import plain
-from qrnn_circuits.command_line.train_seeds import is_of_seeds, run_seeds, seeds_trainer
+from qrnn_circuits.command_line.train_seeds import (
+    is_of_seeds,
+    is_started,
+    run_seeds,
+    seeds_trainer,
+)
 from qrnn_circuits.settings.run_settings import merge, read_toml
 from qrnn_circuits.training import (
     Progress,
     Ranks,
     RunConfig,
-    RunFolder,
     Trainer,
     TrainingResult,
     joined_ranks,
@@ -89,7 +93,7 @@ def _trainer(
 ) -> Trainer:
     """A new run, or the one in the folder."""
     given = _with_checked_options(given)
-    if resume and ranks.from_first(lambda: _is_started(out)):
+    if resume and ranks.from_first(lambda: is_started(out)):
         return Trainer.resume(out, given, ranks)
     return Trainer.start(RunConfig.resolve(given["task"], given, recipe=recipe), out, ranks)
 
@@ -98,13 +102,6 @@ def _with_checked_options(given: dict[str, Any]) -> dict[str, Any]:
     """The settings, with the task's files and folders by their full paths."""
     check_task_options(given["task"], given["task_options"])
     return given | {"task_options": with_full_paths(given["task"], given["task_options"])}
-
-
-def _is_started(out: Path) -> bool:
-    """Whether the run in the folder got as far as writing something before it was killed."""
-    if not out.is_dir():
-        raise FileNotFoundError(f"there is no run to resume in {out}: it is no folder")
-    return RunFolder(out).is_started
 
 
 def _run(trainer: Trainer) -> None:

@@ -33,6 +33,17 @@ def is_of_seeds(seeds: str | None, out: Path, resume: bool) -> bool:
     return seeds is not None or (resume and EnsembleTrainer.is_started(out))
 
 
+def is_started(out: Path) -> bool:
+    """Whether the run in the folder got as far as writing something before it was killed.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+    """
+    if not out.is_dir():
+        raise FileNotFoundError(f"there is no run to resume in {out}: it is no folder")
+    return RunFolder(out).is_started
+
+
 def seeds_trainer(
     seeds: str | None,
     out: Path,
@@ -52,6 +63,7 @@ def seeds_trainer(
         ranks: The processes, which must be this one alone.
 
     Raises:
+        FileNotFoundError: There is no folder to resume runs in.
         ValueError: Something is not acceptable.
     """
     if ranks.size > 1:
@@ -66,6 +78,10 @@ def seeds_trainer(
                 f"{', '.join(map(str, runs.trainers))}, or left out, got {seeds!r}"
             )
         return runs
+    if resume and is_started(out):
+        raise ValueError(
+            f"seeds must be left out for {out}, which holds no runs of several, got {seeds!r}"
+        )
     if "seed" in given:
         raise ValueError(f"seed and seeds exclude each other, got {given['seed']} and {seeds!r}")
     config = RunConfig.resolve(given["task"], given, recipe=recipe)

@@ -393,3 +393,15 @@ def test_runs_are_resumed_with_the_seeds_that_they_were_started_with(
     assert qrnn(*TRAIN, *tiny, "--steps", 2, "--seeds", "0-1", "--out", tmp_path).exit_code == 0
     result = qrnn("train", "xor", "--out", tmp_path, "--resume", "--seeds", "0-2")
     assert "seeds must be those that the runs in" in message(result)
+
+
+def test_seeds_are_resumed_where_runs_of_several_are(
+    qrnn: Qrnn, tiny: tuple[str, ...], tmp_path: Path
+) -> None:
+    one, none = tmp_path / "one", tmp_path / "none"
+    assert qrnn(*TRAIN, *tiny, "--steps", 1, "--out", one).exit_code == 0
+    resume = ("--resume", "--seeds", "0-1", "--out")
+    several = message(qrnn("train", "xor", *resume, one))
+    assert "which holds no runs of several, got '0-1'" in several
+    assert "there is no run to resume" in message(qrnn("train", "xor", *resume, none))
+    assert not none.exists()
