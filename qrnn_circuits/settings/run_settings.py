@@ -229,7 +229,10 @@ class RunSettings:
         None, "Stop after so many validations in a row without improvement.", least=1
     )
     stop_loss: float | None = _schedule(None, "Stop once the validation loss is not above this.")
-    stop_error: float | None = _schedule(None, "Stop once the validation error is not above this.")
+    stop_error: float | None = _schedule(
+        None,
+        "Stop once the validation error, of a forecast the normalised one, is not above this.",
+    )
 
     def _check_settings(self) -> None:
         """Checks every setting by what its field says.
