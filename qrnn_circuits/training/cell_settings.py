@@ -102,6 +102,20 @@ def unused_settings(task: str, cell: str) -> list[str]:
     return [*unused, *(_SPARSITY if method is Cell.parity_angles else ())]
 
 
+def check_given_once(given: Mapping[str, Any], cell_options: Mapping[str, Any]) -> None:
+    """Raises a ``ValueError`` where a setting has another value among the options of the cell.
+
+    Args:
+        given: Settings that are given.
+        cell_options: Arguments of the cell, which count before what settings say.
+    """
+    for name, value in cell_options.items():
+        if given.get(name, value) != value:
+            raise ValueError(
+                f"{name} must be given once, got {given[name]!r} and, with the cell, {value!r}"
+            )
+
+
 def most_degree(task: BaseTask, workspace: int, lane: object) -> int | None:
     """The number of bits and features that a neuron's angle depends on, if the task tells."""
     if isinstance(task, Task):

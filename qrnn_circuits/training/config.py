@@ -26,6 +26,7 @@ from qrnn_circuits.tasks import TASKS, BaseTask, Forecast, Task
 from qrnn_circuits.training.cell_settings import (
     CELL_SETTINGS,
     cells_for,
+    check_given_once,
     constructor_arguments,
     find_cell,
     unused_settings,
@@ -275,12 +276,11 @@ class RunConfig(RunSettings):
                 )
             if name in given:
                 raise ValueError(f"the cell {self.cell!r} takes no {name}, got {given[name]!r}")
+        check_given_once(given, self.cell_options)
         # Who gives both, as a sweep over the other does, means it.
         for name, other in (("acceptance_warmup", "acceptance_weight"), ("theta_spread", "stages")):
-            if name in given and other not in {*given, *unused} and not getattr(self, other):
-                raise ValueError(
-                    f"{name} has no effect where {other} is 0, got {given[name]}: give {other} too"
-                )
+            if given.get(name) and other not in {*given, *unused} and not getattr(self, other):
+                raise ValueError(f"{name} needs {other}, which is 0, got {given[name]}: give both")
 
     @property
     def of_series(self) -> bool:

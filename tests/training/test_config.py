@@ -122,12 +122,22 @@ def test_a_history_without_lbfgs_is_refused() -> None:
         RunConfig.resolve("xor", {"history": 3})
 
 
+def test_a_setting_that_the_cell_has_otherwise_is_refused() -> None:
+    message = "order must be given once, got 0 and, with the cell, 1"
+    with pytest.raises(ValueError, match=message):
+        RunConfig.resolve("xor", {"cell": "qrnn,order=1", "order": 0})
+    for given in ({"order": 1}, {}):  # That of the recipe gives way.
+        config = RunConfig.resolve("xor", {"cell": "qrnn,order=1", **given})
+        assert dict(config.sizes(config.build_model()))["order"] == 1
+
+
 @pytest.mark.parametrize(
     ("name", "other"), [("acceptance_warmup", "acceptance_weight"), ("theta_spread", "stages")]
 )
 def test_a_setting_without_the_one_that_it_needs_is_refused(name: str, other: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} has no effect where {other} is 0, got 3: give "):
+    with pytest.raises(ValueError, match=f"{name} needs {other}, which is 0, got 3: give both"):
         RunConfig.resolve("xor", {name: 3})
+    assert getattr(RunConfig.resolve("xor", {name: 0}), name) == 0
     # A sweep over the other may come to 0.
     for value in (0, 1):
         assert getattr(RunConfig.resolve("xor", {name: 3, other: value}), name) == 3
