@@ -122,10 +122,11 @@ class RunConfig(RunSettings):
 
     def _check_pruning(self) -> None:
         """Raises where rotations cannot be pruned one by one."""
-        if self.prune_tolerance is not None and self.order and self.semantics == "unitary":
+        own = {"order": self.order, "semantics": self.semantics} | dict(self.cell_options)
+        if self.prune_tolerance is not None and own["order"] and own["semantics"] == "unitary":
             raise ValueError(
                 f"prune_tolerance is for neurons of order 0 or postselected ones, got "
-                f"{self.prune_tolerance} for unitary ones of order {self.order}, which rotate by "
+                f"{self.prune_tolerance} for unitary ones of order {own['order']}, which rotate by "
                 "their activation: choose order 0, or sparsity_weight alone"
             )
 

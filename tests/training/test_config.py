@@ -131,6 +131,11 @@ def test_a_setting_that_the_cell_has_otherwise_is_refused() -> None:
         assert dict(config.sizes(config.build_model()))["order"] == 1
 
 
+def test_rotations_of_a_cell_that_cannot_be_pruned_are_refused_before_training() -> None:
+    with pytest.raises(ValueError, match=r"got 0\.5 for unitary ones of order 1, which"):
+        RunConfig.resolve("xor", {"cell": "qrnn,order=1", "prune_tolerance": 0.5})
+
+
 @pytest.mark.parametrize(
     ("name", "other"), [("acceptance_warmup", "acceptance_weight"), ("theta_spread", "stages")]
 )
