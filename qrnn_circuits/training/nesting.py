@@ -60,6 +60,8 @@ def join(skeleton: object, tensors: Mapping[str, Tensor]) -> object:
         case "tuple":
             return tuple(join(item, tensors) for item in content)
         case "dict":
+            if any(type(key) not in (int, str) for key, _ in content):
+                raise ValueError("a stored value has a key that is neither an integer nor text")
             return {key: join(item, tensors) for key, item in content}
         case _:
             raise ValueError(f"unknown kind {kind!r} in a stored value")

@@ -81,3 +81,9 @@ def test_other_types_are_refused_by_name(value: object) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown kind 'pickle'"):
         join({"pickle": "x"}, {})
+
+
+@pytest.mark.parametrize("key", [True, None, 1.5])
+def test_a_key_that_could_not_be_stored_again_is_refused(key: object) -> None:
+    with pytest.raises(ValueError, match="a key that is neither an integer nor text"):
+        join({"dict": [["lr", 0.1], [key, 0.1]]}, {})
