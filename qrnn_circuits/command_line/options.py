@@ -109,6 +109,13 @@ StepsOption = Annotated[
     int | None,
     typer.Option(help="Steps of each sequence; by default all.", show_default=False),
 ]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Which of the task's recommended settings to begin with, or none.",
+        show_default="what the task names",
+    ),
+]
 BackendOption = Annotated[
     str | None,
     typer.Option(

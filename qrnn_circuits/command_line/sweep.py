@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from qrnn_circuits.command_line.errors import usage_errors
-from qrnn_circuits.command_line.options import JsonOption, check_out
+from qrnn_circuits.command_line.options import JsonOption, RecipeOption, check_out
 from qrnn_circuits.command_line.task_description import task_names
 from qrnn_circuits.command_line.task_help import FileTaskHelp
 from qrnn_circuits.settings.built_in_tasks import TASK_OPTIONS
@@ -40,13 +40,7 @@ def sweep(
             "join the sweep in DIR.",
         ),
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Which of the task's recommended settings to begin with, or none.",
-            show_default="what the task names",
-        ),
-    ] = None,
+    recipe: RecipeOption = None,
     trials: Annotated[
         int | None,
         typer.Option(

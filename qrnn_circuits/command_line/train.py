@@ -7,7 +7,7 @@ import typer
 
 from qrnn_circuits.choices import CELL_NAMES, LAYER_NAMES
 from qrnn_circuits.command_line.errors import usage_errors
-from qrnn_circuits.command_line.options import check_out
+from qrnn_circuits.command_line.options import RecipeOption, check_out
 from qrnn_circuits.command_line.run_options import (
     TaskCommand,
     add_options,
@@ -39,13 +39,7 @@ def train(
             "table task_options. Options of this command count before it.",
         ),
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Which of the task's recommended settings to begin with, or none.",
-            show_default="what the task names",
-        ),
-    ] = None,
+    recipe: RecipeOption = None,
     resume: Annotated[
         bool,
         typer.Option(

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from qrnn_circuits.bounded_readers.files import check_nesting, parse_json
+from qrnn_circuits.checks import cut
 
 # Surrogates, which stand for bytes that are no text, and zeros, at which C ends texts.
 _NO_TEXT = re.compile("[\ud800-\udfff\0]")
@@ -183,8 +184,7 @@ def printable(reason: str) -> str:
 
 def shown(value: object) -> str:
     """The beginning of a value, printable."""
-    text = ascii(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return cut(ascii(value), _SHOWN)
 
 
 def seal_json(name: str, value: dict[str, Any]) -> str:
