@@ -134,12 +134,20 @@ class BooleanPolynomial(nn.Module):
             table: By each value of :meth:`table`, shape ``(..., 2**variables)``.
 
         Returns:
-            Shape ``(..., P)``.
+            Shape ``(..., P)``, in the order of ``monomials``.
+
+        Raises:
+            ValueError: If the last dimension is of the wrong size.
 
         Example:
             >>> BooleanPolynomial(1, 1).gradient(torch.tensor([1.0, 2.0]))
             tensor([3., 2.])
         """
+        if table.shape[-1:] != (2**self.variables,):
+            raise ValueError(
+                f"table must have {2**self.variables} in its last dimension (one for each pattern "
+                f"of {self.variables} bits), got shape {tuple(table.shape)}"
+            )
         return self._table.gradient(table, self._cells)
 
     def in_basis(self, coefficients: Tensor, basis: Basis) -> Tensor:

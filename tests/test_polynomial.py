@@ -113,5 +113,7 @@ def test_arguments_of_the_wrong_size_are_rejected() -> None:
     polynomial = BooleanPolynomial(3, 2)
     with pytest.raises(ValueError, match=r"coefficients must have 7 .* got shape \(6,\)"):
         polynomial.table(torch.zeros(6))
+    with pytest.raises(ValueError, match=r"table must have \d+ in its last dimension"):
+        polynomial.gradient(torch.zeros(6))
     with pytest.raises(ValueError, match=r"bits must have 3 .* got shape \(2,\)"):
         polynomial(torch.zeros(7), torch.zeros(2))
