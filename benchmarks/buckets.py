@@ -25,8 +25,8 @@ from qrnn_circuits.simulation.transfer.costs import BucketKind
 
 # Of the states of all steps.
 MOST_AMPLITUDES = 2**20
-# Of the operators that all rows of all steps copy.
-MOST_ROW_ENTRIES = 2**25
+# Of the operators that all rows of all steps meet.
+MOST_ROW_ENTRIES = 2**28
 
 
 def train(model: QRNN, kind: BucketKind | None, inputs: torch.Tensor) -> None:

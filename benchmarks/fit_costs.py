@@ -24,7 +24,12 @@ from qrnn_circuits import QRNN
 from qrnn_circuits.simulation.costs import SECONDS, Counts
 from qrnn_circuits.simulation.strategy import operator_counts, state_counts
 from qrnn_circuits.simulation.transfer.buckets import distinct_pairs
-from qrnn_circuits.simulation.transfer.costs import BucketKind, bucket_counts, recurrence_size
+from qrnn_circuits.simulation.transfer.costs import (
+    MOST_ROW_AMPLITUDES,
+    BucketKind,
+    bucket_counts,
+    recurrence_size,
+)
 from qrnn_circuits.simulation.transfer.products import operator_sequences
 
 # Sizes beyond these are not drawn.
@@ -47,7 +52,7 @@ def measured(draw: random.Random) -> Iterator[tuple[Counts, float]]:
     inputs = torch.randint(symbols, (batch, steps), generator=generator)
     model = QRNN(lane=lane, workspace=workspace, stages=stages, generator=generator)
     kinds: list[BucketKind | None] = [None, "operator"]
-    if batch * steps * size**2 <= MOST_ROW_ENTRIES:
+    if batch * steps * size**2 <= MOST_ROW_ENTRIES and size <= MOST_ROW_AMPLITUDES:
         kinds.append("row")
     times = interleaved_seconds(
         {kind: partial(train, model, kind, inputs) for kind in kinds},

@@ -8,9 +8,13 @@ import numpy as np
 from qrnn_circuits.simulation.costs import SECONDS, Counts, expected_distinct, seconds
 from qrnn_circuits.simulation.transfer.buckets import bucket_sizes
 from qrnn_circuits.simulation.transfer.products import Integers, Mask, OperatorSequences, Worth
+from qrnn_circuits.simulation.transfer.row_products import LEAST_SUMMED
 
 BucketKind = Literal["row", "operator"]
 """A bucket for each row, or one for each operator."""
+
+# The operators of larger states are read from memory, for each row once.
+MOST_ROW_AMPLITUDES = 2**7
 
 # Building a level of products at all, and planning it for each sequence and time index.
 _PRODUCTS_SECONDS = 2e-4
@@ -68,11 +72,11 @@ def bucket_counts(kind: BucketKind, run: RecurrenceSize) -> Counts:
     """The parts of a recurrence in buckets of some kind."""
     length, size, square = run.length, run.size, run.size**2
     if kind == "row":
-        return {
-            "row time index": length,
-            "row entry": length * run.batch * square,
-            "pair entry": run.pairs * square,
-        }
+        pairs = {"pair entry": run.pairs * square}
+        entries = length * run.batch * square
+        if run.batch * size < LEAST_SUMMED:
+            return pairs | {"copied row time index": length, "copied row entry": entries}
+        return pairs | {"row time index": length, "row entry": entries}
     return {
         "bucket time index": length,
         "bucket": length * run.buckets,
@@ -84,7 +88,9 @@ def bucket_counts(kind: BucketKind, run: RecurrenceSize) -> Counts:
 
 def cheapest_buckets(run: RecurrenceSize) -> tuple[BucketKind, float]:
     """The kind of buckets that is expected to be faster, and its time in seconds."""
-    kinds: tuple[BucketKind, ...] = ("operator", "row")
+    kinds: list[BucketKind] = ["operator"]
+    if run.size <= MOST_ROW_AMPLITUDES:
+        kinds.append("row")
     times = {kind: seconds(bucket_counts(kind, run)) for kind in kinds}
     best = min(kinds, key=lambda kind: times[kind])
     return best, times[best]

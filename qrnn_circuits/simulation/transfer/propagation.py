@@ -9,10 +9,7 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.simulation.transfer.buckets import Buckets, OperatorBuckets, RowBuckets
-
-# Entries of operators that are looked up for rows of a few time indices at once: one by one, a
-# training step takes a tenth longer, of DNA a fifth.
-MOST_LOOKED_UP = 2**20
+from qrnn_circuits.simulation.transfer.row_products import row_products
 
 
 class Propagation(ABC):
@@ -108,7 +105,7 @@ class Propagation(ABC):
 
 
 class RowPropagation(Propagation):
-    """A batch of products of one row and its own operator, see :class:`RowBuckets`."""
+    """Products of one row and its own operator, see :class:`RowBuckets`."""
 
     def __init__(self, operators: Tensor, buckets: RowBuckets) -> None:
         """Keeps the operators.
@@ -120,13 +117,7 @@ class RowPropagation(Propagation):
         super().__init__(buckets.widths)
         self._every, self._buckets = operators, buckets
         self._batch = buckets.widths[0]
-        entries = self._batch * operators[0].numel()
-        self._length = min(max(MOST_LOOKED_UP // entries, 1), len(buckets.widths) - 1)
-        self._block: int | None = None
-        # One after another they would lie scattered in memory, with what is kept in between.
-        self._looked_up = operators.new_empty(self._length * self._batch, *operators.shape[1:])
-        each = self._looked_up.view(self._length, self._batch, *operators.shape[1:])
-        self._operators, self._transposed = each.unbind(0), each.mT.unbind(0)
+        self._products = row_products(operators, buckets.pairs, self._batch)
 
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
         return self.states.view(len(widths), self._batch, 1, -1).unbind(0)
@@ -134,18 +125,7 @@ class RowPropagation(Propagation):
     def advance(self, time: int) -> None:
         """See :class:`Propagation`."""
         at = time - self.first
-        operators = self._transposed[self._look_up(time)]
-        torch.bmm(self.by_time[at], operators, out=self.by_time[at + 1])
-
-    def _look_up(self, time: int) -> int:
-        """Where the operators of a time index are; looks up those of its neighbours as well."""
-        block, at = divmod(time, self._length)
-        if block != self._block:
-            self._block = block
-            rows = self._length * self._batch
-            pairs = self._buckets.pairs[block * rows : (block + 1) * rows]
-            torch.index_select(self._every, 0, pairs, out=self._looked_up[: len(pairs)])
-        return at
+        self._products.advance(time, self.by_time[at], self.by_time[at + 1])
 
     def start_backward(self) -> None:
         """See :class:`Propagation`."""
@@ -166,8 +146,7 @@ class RowPropagation(Propagation):
         at = time - self._chunk_first
         if gradient is not self._to_time[at + 1]:
             self._to_time[at + 1].copy_(gradient)
-        operators = self._operators[self._look_up(time)]
-        torch.bmm(self._to_rows[at + 1], operators, out=self._to_rows[at])
+        self._products.retreat(time, self._to_rows[at + 1], self._to_rows[at])
         return self._to_time[at]
 
     def collect(self, first: int, last: int) -> None:

@@ -20,7 +20,7 @@ from qrnn_circuits.tracing import first_derivative
 # Most bytes of a batch's states that are kept; of more, those of one segment at a time are.
 MOST_STATE_BYTES = 2**28
 # Most bytes of states in a chunk. What is read and what gradients need is several times as much.
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 2**24
 # Most time indices in a chunk. Python's garbage collector goes through all of a program's objects
 # where many new ones live long: without a limit, 10,000 steps may take twice as long.
 MOST_CHUNK_LENGTH = 2**9

@@ -69,7 +69,8 @@ def test_random_symbols_need_about_as_much_as_expected(batch: int, symbols: int)
 
 
 @pytest.mark.parametrize(
-    ("batch", "workspace", "kind"), [(1, 4, "row"), (2000, 6, "operator"), (100, 10, "operator")]
+    ("batch", "workspace", "kind"),
+    [(1, 4, "row"), (500, 4, "row"), (2000, 7, "operator"), (100, 10, "operator")],
 )
 def test_either_kind_of_buckets_is_taken_where_it_wins(
     batch: int, workspace: int, kind: BucketKind

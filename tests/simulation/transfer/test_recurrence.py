@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qrnn_circuits.simulation.transfer import buckets, propagation, recurrence
+from qrnn_circuits.simulation.transfer import buckets, recurrence, row_products
 from qrnn_circuits.simulation.transfer.costs import BucketKind
 from qrnn_circuits.simulation.transfer.products import (
     ENDED,
@@ -126,17 +126,20 @@ def test_neither_segments_nor_chunks_change_the_gradients(
     operators, readout, state = variables(batch, 2)
     results = []
     widest = max(batch.buckets.widths) * SIZE * 8
-    for memory, chunk, looked_up, few_rows in [
-        (2**28, 2**22, 2**20, 2**12),
-        (2**28, 5 * widest, 1, 2**12),
-        (1, 2**22, 5 * 5 * SIZE**2, 2**12),
-        (1, 2 * widest, 2**20, 2**12),
-        (2**28, 2**22, 2**20, 0),
+    for memory, chunk, looked_up, few_rows, least_summed in [
+        (2**28, 2**22, 2**20, 2**12, 2**10),
+        (2**28, 5 * widest, 1, 2**12, 2**10),
+        (1, 2**22, 5 * 5 * SIZE**2, 2**12, 2**10),
+        (1, 2 * widest, 2**20, 2**12, 2**10),
+        (2**28, 2**22, 2**20, 0, 2**10),
+        (2**28, 2**22, 2**20, 2**12, 0),
+        (1, 2 * widest, 5 * 5 * SIZE, 0, 0),
     ]:
         monkeypatch.setattr(recurrence, "MOST_STATE_BYTES", memory)
         monkeypatch.setattr(recurrence, "CHUNK_BYTES", chunk)
-        monkeypatch.setattr(propagation, "MOST_LOOKED_UP", looked_up)
+        monkeypatch.setattr(row_products, "MOST_LOOKED_UP", looked_up)
         monkeypatch.setattr(buckets, "_FEW_ROWS", few_rows)
+        monkeypatch.setattr(row_products, "LEAST_SUMMED", least_summed)
         batch = fixed(kind, rows=5, steps=12)
         readings = run(batch, operators, readout, state)
         generator = torch.Generator().manual_seed(0)
