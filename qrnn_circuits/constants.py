@@ -1,6 +1,7 @@
 """Tensors that follow from sizes alone, made once and kept for every later call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 from typing import TypeVar, TypeVarTuple
 
@@ -16,7 +17,7 @@ def constant(function: Callable[[*Sizes], Constant]) -> Callable[[*Sizes], Const
 
     They serve every later call, wherever the first one was made: in inference mode, whose tensors
     serve no gradient, under ``torch.device("meta")``, whose tensors hold no numbers, or within
-    transforms of ``torch.func``.
+    transforms of ``torch.func`` or ``torch.jit.trace``.
 
     Args:
         function: Makes tensors of hashable arguments, on the CPU unless it says where.
@@ -35,6 +36,7 @@ def constant(function: Callable[[*Sizes], Constant]) -> Callable[[*Sizes], Const
         # A tensor made within a transform of torch.func belongs to it, and dies with it.
         with (
             temporarily_clear_interpreter_stack(),
+            _unrecorded(),
             torch.inference_mode(False),
             torch.device("cpu"),
         ):
@@ -42,9 +44,21 @@ def constant(function: Callable[[*Sizes], Constant]) -> Callable[[*Sizes], Const
 
     @wraps(function)
     def made(*sizes: *Sizes) -> Constant:
-        # What a tracer makes stands for numbers only while it traces.
-        if torch.compiler.is_compiling():
+        # What a tracer makes stands for numbers only while it traces, and what is made within a
+        # mode that sees every operation, as FakeTensorMode, may be anything.
+        if torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack():
             return function(*sizes)
         return remembered(sizes)
 
     return made
+
+
+@contextmanager
+def _unrecorded() -> Iterator[None]:
+    """Leaves no record in ``torch.jit.trace``, which compares a first run with a second one."""
+    recorder = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch._C._set_tracing_state(recorder)  # type: ignore[attr-defined]

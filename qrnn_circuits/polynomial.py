@@ -77,9 +77,7 @@ class BooleanPolynomial(nn.Module):
         self.monomials = all_monomials(variables, degree)
         self.patterns = torch.tensor(patterns_of(variables, degree), device="cpu")
         self._table = PolynomialTable(variables, degree, basis, most_values=_MOST_VALUES)
-        cells = self._table.cells(self.patterns)
-        in_order = cells.tolist() == list(range(len(cells)))
-        self._cells: Tensor | None = None if in_order else cells
+        self._cells = self._table.cells(self.patterns) if self._table.is_split else None
 
     @property
     def size(self) -> int:

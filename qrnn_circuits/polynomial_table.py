@@ -59,6 +59,11 @@ class PolynomialTable:
         self._second_rows = _rows(variables - first, degree)[1]
         self._second_count = self._count(variables - first)
 
+    @property
+    def is_split(self) -> bool:
+        """Whether both parts have variables; else all monomials of the table are in their order."""
+        return 0 < self._second_variables < self.variables
+
     def cells(self, patterns: Tensor) -> Tensor:
         """Finds where the coefficients of some monomials go.
 

@@ -20,7 +20,8 @@ def is_traced() -> bool:
     """Whether ``torch.func``, ``torch.compile``, ``torch.export`` or ``torch.jit.trace`` follows.
 
     Tensors then hold no numbers that Python could ask for, and only PyTorch's own operations know
-    their derivatives.
+    their derivatives. So it is with the fake tensors of a ``FakeTensorMode``, and within
+    ``make_fx``.
 
     Example:
         >>> is_traced()
@@ -28,13 +29,24 @@ def is_traced() -> bool:
         >>> torch.func.grad(lambda x: x * is_traced())(torch.ones(()))
         tensor(1.)
     """
+    # Asked first, since a compiler follows not each of the other questions.
+    if torch.compiler.is_compiling():
+        return True
     # PyTorch has no public question for transforms of torch.func; its own functions ask this one.
     transformed: bool = torch._C._are_functorch_transforms_active()
     # Nor one for derivatives in forward mode outside of torch.func; dual_level() counts here.
     forward: bool = torch.autograd.forward_ad._current_level >= 0
     # torch.jit.trace records nothing of what Python computes, nor of a function's own backward.
     recorded: bool = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    return transformed or forward or recorded or torch.compiler.is_compiling()
+    return transformed or forward or recorded or _is_without_numbers()
+
+
+def _is_without_numbers() -> bool:
+    """Whether a mode makes fake tensors, or records operations as ``make_fx`` does."""
+    if not torch._C._len_torch_dispatch_stack():
+        return False
+    modes = torch._C._TorchDispatchModeKey
+    return any(torch._C._get_dispatch_mode(mode) is not None for mode in (modes.FAKE, modes.PROXY))
 
 
 class RestrictedModule(nn.Module):

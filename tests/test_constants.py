@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 
-from qrnn_circuits import QRNN
+from qrnn_circuits import QRNN, QRNNLayer
 from qrnn_circuits.constants import constant
 
 SYMBOLS = torch.tensor([[0, 1, 1], [1, 0, 1]])
@@ -59,3 +60,22 @@ def test_a_network_made_on_the_meta_device_computes_once_it_is_filled() -> None:
     for _ in range(2):
         assert torch.equal(model.loss(SYMBOLS, SYMBOLS), expected.loss(SYMBOLS, SYMBOLS))
     assert not dict(model.named_buffers())
+
+
+def test_a_layer_that_was_first_used_without_numbers_computes_later() -> None:
+    # Of a size that no other test uses, so that its constants are made among fake tensors.
+    with FakeTensorMode():
+        output, _ = QRNNLayer(3, 6, workspace=6, degree=4)(torch.ones(2, 3, 3))
+        assert output.shape == (2, 3, 6)
+    layer = QRNNLayer(3, 6, workspace=6, degree=4)
+    layer(torch.ones(2, 3, 3))[0].sum().backward()
+    assert all(parameter.grad is not None for parameter in layer.parameters())
+
+
+@pytest.mark.filterwarnings("ignore")  # That recording is deprecated, and what it fixes.
+def test_a_layer_is_recorded_alike_before_and_after_its_constants_are_made() -> None:
+    # Of a size that no other test uses. PyTorch records twice, and compares.
+    layer = QRNNLayer(3, 6, workspace=7, degree=3)
+    inputs = torch.ones(2, 3, 3)
+    recorded = torch.jit.trace(layer, (inputs,))
+    assert torch.allclose(recorded(inputs / 2)[0], layer(inputs / 2)[0], rtol=0, atol=1e-6)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, linearize
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from qrnn_circuits.layers import QLSTM, QRNNLayer, RecurrentCircuitLayer
 from tests.layers.cases import Make, assert_alike, random
@@ -58,6 +59,14 @@ def test_an_exported_layer_takes_batches_of_any_size(make: Make) -> None:
 def test_a_recorded_layer_returns_the_same_of_other_numbers(make_layer: Make) -> None:
     layer, inputs = make_layer(), random(3, 2, 2)
     recorded = torch.jit.trace(layer, (random(3, 2, 2),), check_trace=False)
+    assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
+
+
+def test_what_make_fx_records_of_a_layer_returns_the_same_of_other_numbers(
+    make_layer: Make,
+) -> None:
+    layer, inputs = make_layer(), random(2, 2, 2)
+    recorded = make_fx(layer)(random(2, 2, 2).flip(0))
     assert torch.allclose(recorded(inputs)[0], layer(inputs)[0], rtol=0, atol=1e-12)
 
 
