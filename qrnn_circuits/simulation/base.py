@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import singledispatch
 from itertools import pairwise
+from math import nan
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -11,6 +12,8 @@ from torch import Tensor
 from qrnn_circuits.cells.base import UNREAD, Cell
 from qrnn_circuits.log_distribution import log_distribution
 from qrnn_circuits.numerical_errors import PrecisionError
+from qrnn_circuits.sequences import ended
+from qrnn_circuits.tracing import is_traced
 
 
 class ZeroProbabilityError(ValueError):
@@ -122,8 +125,41 @@ class Simulation:
         Raises:
             ZeroProbabilityError: If an outcome has probability zero.
         """
+        if is_traced():
+            return self._recorded(inputs, outcomes, state, lengths)
         nowhere = torch.zeros_like(outcomes, dtype=torch.bool)
         return self.sample(inputs, outcomes, nowhere, state, lengths=lengths)
+
+    def _recorded(
+        self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
+    ) -> Prediction:
+        """As :meth:`predict`, of operations that other numbers would not change.
+
+        Every step is taken both with and without a readout. Where a cell must be read, what follows
+        a step that is not is NaN.
+        """
+        unread = outcomes == UNREAD
+        over = None if lengths is None else ended(lengths, inputs.shape[1])
+        weights, log_scales = [], []
+        for t in range(inputs.shape[1]):
+            before, symbols, skipped = state, inputs[:, t], unread[:, t]
+            step = self.step(symbols, before)
+            state = step.condition(torch.where(skipped, step.weights.argmax(-1), outcomes[:, t]))
+            if type(self.cell).evolve is Cell.evolve:
+                evolved, log_norm = torch.full_like(state, nan), 2 * step.log_scale
+            else:
+                evolved, log_norm = self.evolve(symbols, before)
+            state = torch.where(skipped[:, None], evolved, state)
+            log_scale = torch.where(skipped, log_norm / 2, step.log_scale)
+            if over is not None:
+                state = torch.where(over[:, t, None], before, state)
+                log_scale = log_scale.masked_fill(over[:, t], 0)
+            weights.append(step.weights)
+            log_scales.append(log_scale)
+        weight = torch.stack(weights, 1)
+        kept = conditioned_weights(weight, outcomes).double().log()
+        log_acceptance = (kept + 2 * torch.stack(log_scales, 1)).sum(1)
+        return Prediction(weight, log_acceptance, outcomes, state)
 
     def read(
         self,
