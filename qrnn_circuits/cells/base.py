@@ -133,7 +133,8 @@ class Cell(SavedOptions, RestrictedModule, ABC):
             joint: What :meth:`forward` has returned.
             outcomes: What was read, int64, shape ``(B,)``.
         """
-        state = joint[torch.arange(len(joint), device=joint.device), outcomes]
+        # No len(), by which torch.export would fix the size of a batch.
+        state = joint[torch.arange(joint.shape[0], device=joint.device), outcomes]
         return state / state.square().sum(-1, keepdim=True).sqrt()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:

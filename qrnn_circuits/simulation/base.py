@@ -107,7 +107,7 @@ class Simulation:
         evolved = _of_sizes(sizes, self.cell.evolve(inputs, state), "evolve")
         joint = evolved[:, None]
         kept = self.cell.weights(joint)[:, 0].double().log()
-        nothing = torch.zeros(len(joint), dtype=torch.int64, device=joint.device)
+        nothing = torch.zeros(joint.shape[0], dtype=torch.int64, device=joint.device)
         return self.cell.condition(joint, nothing), kept
 
     def predict(

@@ -82,6 +82,14 @@ def test_a_recorded_network_takes_steps_that_are_read_elsewhere(
         assert_same(found(inputs, outcomes), module(inputs, outcomes))
 
 
+def test_an_exported_network_takes_batches_of_other_sizes(module: Predicting) -> None:
+    inputs, batch = inputs_of(module), {0: torch.export.Dim("batch", min=2, max=64)}
+    exported = torch.export.export(module, (inputs, READ), dynamic_shapes=(batch, batch)).module()
+    for rows in ([0, 2], [2, 1, 0, 1, 2]):
+        given = inputs[rows], UNREAD_AND_PADDED[rows]
+        assert_same(exported(*given), module(*given))
+
+
 @pytest.mark.parametrize("asked", OUTCOMES)
 def test_sequences_by_vmap_are_predicted_as_each_alone(module: Predicting, asked: str) -> None:
     inputs, outcomes = inputs_of(module), OUTCOMES[asked]
