@@ -52,7 +52,8 @@ def exact_results(simulation: Simulation, tapes: Sequence[QuantumScript]) -> lis
     for number, (tape, part) in enumerate(zip(numbered, unitary, strict=True)):
         wires = len(tape.wires)
         # Qiskit's first qubit is the least significant bit of an index, PennyLane's the most.
-        state = np.asarray(result.data(number)["statevector"]).reshape((2,) * wires).T
+        amplitudes = np.asarray(result.data(number)["statevector"])[: 2**wires]
+        state = amplitudes.reshape((2,) * wires).T
         state = _projected(np.exp(-1j * part.phase) * state, part.projected)
         results.append(_measured(tape, state))
     return results
@@ -132,7 +133,7 @@ class _Unitary(NamedTuple):
     """What Aer runs of a tape, and what it does not.
 
     Attributes:
-        tape: The gates, on all wires of the tape in order.
+        tape: The gates, on all wires of the tape in order, and on one more if there are none.
         phase: The whole state is multiplied by ``exp(-1j * phase)``, in radians.
         projected: Wires with the value that each is projected on at the end.
     """
@@ -144,8 +145,8 @@ class _Unitary(NamedTuple):
 
 def _unitary(tape: QuantumScript) -> _Unitary:
     (tape,), _ = qml.transforms.convert_to_numpy_parameters(tape)
-    # Keeps the wires in order, and those that no gate acts on.
-    operations: list[Operator] = [qml.Identity(range(len(tape.wires)))]
+    # Keeps the wires in order, and those that no gate acts on; Aer has no state of none.
+    operations: list[Operator] = [qml.Identity(range(len(tape.wires) or 1))]
     projected: list[tuple[int, int]] = []
     phase = 0.0
     following = [*tape.operations, None][1:]

@@ -100,3 +100,9 @@ def test_exact_distributions_have_gate_and_readout_errors() -> None:
     noise.add_all_qubit_readout_error(ReadoutError([[0.8, 0.2], [0.0, 1.0]]), warnings=False)
     (everywhere,) = distributions(DirectSimulation("automatic", noise), [untouched])
     assert everywhere == pytest.approx([0.8, 0.2])
+
+
+def test_a_circuit_without_wires_has_the_state_of_none() -> None:
+    tape = QuantumScript([qml.GlobalPhase(0.3)], [qml.state()])
+    (state,) = exact_results(IDEAL, [tape])
+    np.testing.assert_allclose(state, [np.exp(-0.3j)], atol=1e-12)
