@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pennylane as qml
-from pennylane.ops import CompositeOp, Prod
+from pennylane.ops import CompositeOp, Prod, Sum
 from pennylane.typing import TensorLike
 from pennylane.wires import Wires
 from scipy.sparse import eye_array, issparse
@@ -55,14 +55,25 @@ _given_matrix = Prod.matrix
 Prod.matrix = _matrix
 
 
+def _of_same_graph(coefficient: Any) -> Any:  # noqa: ANN401
+    """Another number that sums may add to, where a copy of a tensor would have no gradient."""
+    return 1 * coefficient
+
+
+# Sums copy their coefficients when they collect equal terms, and nothing else.
+sys.modules[Sum.__module__].copy = _of_same_graph  # type: ignore[attr-defined]
+
+
 def _eigendecomposition(composite: CompositeOp) -> dict[str, TensorLike]:
     """For the order of the wires, with orthogonal eigenvectors of what is Hermitian, or times i.
 
     PennyLane takes those of equal operators whatever the order, and such as are not orthogonal for
-    equal eigenvalues of a product.
+    equal eigenvalues of a product. It keeps those of tensors, whose graph is of one call, by their
+    first digits.
     """
     key = (composite.hash, *composite.wires)
-    if key not in composite._eigs:
+    kept = qml.math.get_interface(*composite.data) == "numpy"
+    if not kept or key not in composite._eigs:
         matrix = composite.matrix()
         phase = 1.0 if composite.is_verified_hermitian else _phase(matrix)
         if phase is None:
@@ -70,9 +81,12 @@ def _eigendecomposition(composite: CompositeOp) -> dict[str, TensorLike]:
         else:
             values, vectors = qml.math.linalg.eigh(matrix / phase)
             values = phase * values
-        composite._eigs[key] = {"eigval": values, "eigvec": vectors}
-    found: dict[str, TensorLike] = composite._eigs[key]
-    return found
+        found = {"eigval": values, "eigvec": vectors}
+        if not kept:
+            return found
+        composite._eigs[key] = found
+    known: dict[str, TensorLike] = composite._eigs[key]
+    return known
 
 
 def _phase(matrix: TensorLike) -> complex | None:

@@ -233,3 +233,41 @@ def test_eigenvalues_of_small_products_and_of_batches_are_those_of_their_matrice
         found = np.sort_complex(product.eigendecomposition["eigval"])
         expected = np.sort_complex(np.linalg.eigvals(product.matrix()))
         assert np.allclose(found, expected, rtol=1e-9, atol=0)
+
+
+def leaf(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_coefficients_of_sums_without_pauli_words_have_their_gradient_by_rules(device: str) -> None:
+    def queue(factors: torch.Tensor) -> qml.measurements.ExpectationMP:
+        qml.RX(0.3, 0)
+        return qml.expval(factors[0] * qml.Z(0) + factors[1] * qml.H(0))
+
+    factors = leaf(0.3, 0.4)
+    circuit = qml.QNode(queue, qml.device(device), diff_method="parameter-shift")
+    circuit(factors).backward()
+    assert factors.grad is not None
+    np.testing.assert_allclose(factors.grad, np.cos(0.3) * np.array([1, np.sqrt(0.5)]), atol=1e-12)
+
+
+def test_eigenbases_of_tensors_are_of_the_numbers_and_the_graph_of_each_call() -> None:
+    def queue(factors: torch.Tensor) -> qml.measurements.VarianceMP:
+        qml.RX(0.3, 0)
+        return qml.var(factors[0] * qml.Z(0) + factors[1] * qml.X(0))
+
+    circuit = qml.QNode(queue, qml.device("qrnn.torch"))
+    # Tensors are printed, and so hashed, to four digits.
+    first, second = leaf(0.3, 0.4), leaf(0.30001, 0.4)
+    with torch.no_grad():
+        circuit(first)
+    for factors in (first, second):
+        value = circuit(factors)
+        value.backward()
+        # Var = a^2 + b^2 - (a cos)^2.
+        assert factors.grad is not None
+        a, b = factors.detach().numpy()
+        assert value.item() == pytest.approx(a**2 * np.sin(0.3) ** 2 + b**2, abs=1e-12)
+        expected = 2 * np.array([a * np.sin(0.3) ** 2, b])
+        np.testing.assert_allclose(factors.grad, expected, atol=1e-12)
