@@ -8,6 +8,7 @@ import pennylane as qml
 import torch
 from autograd.tracer import Box, trace_stack
 from pennylane.devices.preprocess import null_postprocessing
+from pennylane.measurements import ExpectationMP
 from pennylane.operation import Operator
 from pennylane.ops import Conditional, Exp
 from pennylane.tape import QuantumScript, QuantumScriptBatch
@@ -21,6 +22,8 @@ from qrnn_backends.measurement_bases import in_computational_basis
 
 Gradient: TypeAlias = Callable[..., tuple[QuantumScriptBatch, PostprocessingFn]]
 """Takes a tape and options, and returns tapes and what makes derivatives of their results."""
+
+BACKPROPAGATE = "differentiate without shots on qrnn.torch, which backpropagates"
 
 _ONCE = (
     "max_diff must be the order of the derivatives, 2 for second ones, by a rule of PennyLane's: "
@@ -186,6 +189,8 @@ def _expanded_for(
         # First, as PennyLane's own expansions fail on adjoints of products.
         entry = entry if has_rule is None else expanded(entry, has_rule)
         parts, combine = rule.expand_transform(entry, **options)
+        for part in parts:
+            _check_observables(part, rule)
         combines.append((combine, slice(len(batch), len(batch) + len(parts))))
         batch += parts
 
@@ -193,6 +198,30 @@ def _expanded_for(
         return stack(tuple(combine(results[place]) for combine, place in combines))
 
     return batch, put_together
+
+
+def _check_observables(tape: QuantumScript, rule: Transform) -> None:
+    """Refuses parameters of observables that PennyLane's rules take a step of, or leave out.
+
+    Args:
+        tape: As the rule differentiates it.
+        rule: PennyLane's.
+
+    Raises:
+        ValueError: If a derivative is to be taken of an array, or by a shift rule of a number
+            that is no coefficient of an expectation value: that is a tiny difference, or 0.
+    """
+    shifts = rule in (qml.gradients.param_shift, qml.gradients.param_shift_hessian)
+    for measurement in tape.measurements:
+        exact = isinstance(measurement, ExpectationMP) and not tape.shots
+        for value in () if measurement.obs is None else measurement.obs.data:
+            followed = _is_followed(value) or (isinstance(value, Tensor) and value.requires_grad)
+            if followed and (qml.math.ndim(value) or (shifts and not exact)):
+                raise ValueError(
+                    f"{rule.tape_transform.__name__} has no derivative in the parameters of "
+                    f"{measurement.obs.name} on wires {measurement.obs.wires.tolist()} in "
+                    f"{type(measurement).__name__}: {BACKPROPAGATE}"
+                )
 
 
 def _entries(rule: Transform, tape: QuantumScript) -> tuple[QuantumScriptBatch, PostprocessingFn]:

@@ -22,9 +22,8 @@ import qrnn_backends.corrected_products
 import qrnn_backends.corrected_shadows
 import qrnn_backends.corrected_values  # noqa: F401
 from qrnn_backends.conditions import holds
-from qrnn_backends.differentiable import in_place_of, zeros
+from qrnn_backends.differentiable import BACKPROPAGATE, in_place_of, zeros
 from qrnn_backends.parameter_shift import (
-    BACKPROPAGATE,
     WAY_OUT,
     refuse_functions_of_states,
     unpostselected_param_shift,

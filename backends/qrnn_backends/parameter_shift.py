@@ -21,13 +21,12 @@ from pennylane.tape import QuantumScript, QuantumScriptBatch
 from pennylane.typing import PostprocessingFn, ResultBatch
 
 from qrnn_backends.conditions import holds
-from qrnn_backends.differentiable import in_place_of, zeros
+from qrnn_backends.differentiable import BACKPROPAGATE, in_place_of, zeros
 from qrnn_circuits.circuits.neuron import NeuronOperation
 
 # Of one measurement: one array, or a tuple with one for each of several parameters.
 _Jacobian: TypeAlias = Any
 
-BACKPROPAGATE = "differentiate without shots on qrnn.torch, which backpropagates"
 WAY_OUT = (
     f"{BACKPROPAGATE}, or take "
     "diff_method='finite-diff' or 'spsa', with shots and gradient_kwargs={'h': 0.1, "

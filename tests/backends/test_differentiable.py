@@ -1,6 +1,8 @@
 """Gradients of a batch of parameters are those of default.qubit, by every rule."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -81,3 +83,53 @@ def test_jacobians_of_batches_are_right_by_every_rule(device: str, method: str) 
     peer = qml.QNode(circuit, qml.device("default.qubit"))
     angles = qml.numpy.array([0.3, 0.512, 2.0], requires_grad=True)
     np.testing.assert_allclose(qml.jacobian(node)(angles), qml.jacobian(peer)(angles), atol=1e-6)
+
+
+def _hermitian(p: Any) -> qml.Hermitian:  # noqa: ANN401
+    x, z = np.array([[0, 1], [1, 0]]), np.diag([1, -1])
+    return qml.Hermitian(p * x + 2 * p * z, 0)
+
+
+@pytest.mark.parametrize("method", ["parameter-shift", "finite-diff", "hadamard"])
+def test_no_rule_gives_a_number_for_the_derivative_in_a_matrix(method: str) -> None:
+    def queue(p: Any) -> qml.measurements.ExpectationMP:  # noqa: ANN401
+        qml.RX(0.3, 0)
+        return qml.expval(_hermitian(p))
+
+    circuit = qml.QNode(queue, qml.device("qrnn.aer", wires=2), diff_method=method)
+    with pytest.raises(ValueError, match=r"in the parameters of Hermitian .* qrnn\.torch"):
+        qml.grad(circuit)(qml.numpy.array(0.4, requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    ("measure", "shots"),
+    [
+        (lambda p: qml.var(qml.s_prod(p, qml.Z(0))), None),
+        (lambda p: qml.expval(qml.exp(qml.Z(0), p)), 100),
+    ],
+    ids=["a variance", "no coefficient, with shots"],
+)
+def test_shift_rules_give_no_tiny_difference_of_an_observables_parameter(
+    measure: Callable[[Any], qml.measurements.MeasurementProcess], shots: int | None
+) -> None:
+    def queue(p: Any) -> qml.measurements.MeasurementProcess:  # noqa: ANN401
+        qml.RX(0.3, 0)
+        return measure(p)
+
+    circuit = qml.QNode(queue, qml.device("qrnn.aer"), diff_method="parameter-shift")
+    circuit = qml.set_shots(circuit, shots)
+    with pytest.raises(ValueError, match="param_shift has no derivative in the parameters of"):
+        qml.grad(circuit)(qml.numpy.array(0.4, requires_grad=True))
+
+
+def test_a_matrix_that_is_not_differentiated_is_no_matter_to_rules() -> None:
+    matrix = qml.numpy.array([[1, 0.5], [0.5, 2]], requires_grad=True)
+
+    def queue(angle: Any) -> qml.measurements.ExpectationMP:  # noqa: ANN401
+        qml.RX(angle, 0)
+        return qml.expval(qml.Hermitian(matrix, 0))
+
+    circuit = qml.QNode(queue, qml.device("qrnn.aer"), diff_method="parameter-shift")
+    # The matrix is 1.5 - Z / 2 + X / 2, and <Z> the cosine.
+    found = qml.grad(circuit)(qml.numpy.array(0.4, requires_grad=True))
+    assert found == pytest.approx(np.sin(0.4) / 2)
