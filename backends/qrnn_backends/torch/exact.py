@@ -13,6 +13,7 @@ from pennylane.measurements import (
     StateMP,
     VarianceMP,
 )
+from pennylane.operation import Operator
 from pennylane.ops import Sum
 from torch import Tensor
 
@@ -98,6 +99,8 @@ def _measure(
             torch.as_tensor(_measure(ExpectationMP(term), state, tape), device=state.device)
             for term in measurement.obs
         )
+    if isinstance(measurement, ExpectationMP | VarianceMP) and _is_of_arrays(measurement.obs):
+        return _moments(isinstance(measurement, VarianceMP), measurement.obs, state, tape)
     batched = tape.batch_size is not None
     wires = qml.wires.Wires(range(state.ndim - batched))
     if isinstance(measurement, ProbabilityMP) and not measurement.wires:
@@ -108,6 +111,31 @@ def _measure(
     state = state.to(complex_type(state.real.dtype))
     with qml.QueuingManager.stop_recording():
         return qml.devices.qubit.measure(measurement, state, is_state_batched=batched)
+
+
+def _is_of_arrays(observable: Operator | None) -> bool:
+    """Whether tensors give entries of its matrix: PennyLane's eigenbases have no graph."""
+    values = () if observable is None else observable.data
+    return any(isinstance(value, Tensor) and value.ndim for value in values)
+
+
+def _moments(
+    variance: bool, observable: Operator, state: Tensor, tape: qml.tape.QuantumScript
+) -> Tensor:
+    """Mean or variance of an observable by its matrix, which is differentiable."""
+
+    def mean(entries: Tensor) -> Tensor:
+        hermitian = qml.Hermitian(entries.to(state.device), observable.wires)
+        return torch.as_tensor(
+            qml.devices.qubit.measure(
+                ExpectationMP(hermitian), state, is_state_batched=tape.batch_size is not None
+            )
+        )
+
+    with qml.QueuingManager.stop_recording():
+        matrix = qml.matrix(observable)
+        first = mean(matrix)
+        return mean(matrix @ matrix) - first**2 if variance else first
 
 
 def _mixture(state: Tensor, batch_size: int | None) -> Tensor:

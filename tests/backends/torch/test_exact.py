@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from pennylane.exceptions import DeviceError
 from pennylane.measurements import MeasurementProcess
 from pennylane.ops import MeasurementValue
+from torch import Tensor
 
 from tests.backends.dynamic_circuits import Instruction, circuits, deferred, queue
 
@@ -96,3 +97,35 @@ def test_results_are_of_the_device_type(dtype: str, complex_dtype: str | None) -
     )
     for result, expected in zip(results, exact, strict=True):
         np.testing.assert_allclose(result, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("measured", [False, True], ids=["pure", "mixed"])
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [
+        # <Z> = cos(a), <X> = 0 and Z(0) @ Z(1) = 1 of the state below.
+        (lambda p: qml.expval(2 * _matrix(p) + p[1] * qml.Y(1)), [2 * np.cos(0.7), 0]),
+        (lambda p: qml.expval(_matrix(p) @ qml.Z(1)), [1, 0]),
+        (lambda p: qml.var(_matrix(p)), [0.6 * np.sin(0.7) ** 2, 0.8]),
+        (lambda p: qml.expval(_matrix(p)), [np.cos(0.7), 0]),
+    ],
+    ids=["sum", "product", "variance", "alone"],
+)
+def test_backpropagation_reaches_the_matrix_of_an_observable(
+    measure: Callable[[Tensor], MeasurementProcess], expected: list[float], measured: bool
+) -> None:
+    def queue(entries: Tensor) -> MeasurementProcess:
+        qml.RX(0.7, 0)
+        qml.CNOT([0, 1])
+        if measured:
+            qml.measure(1)
+        return measure(entries)
+
+    entries = torch.tensor([0.3, 0.4], dtype=torch.float64, requires_grad=True)
+    qml.QNode(queue, qml.device("qrnn.torch"))(entries).backward()
+    assert entries.grad is not None
+    np.testing.assert_allclose(entries.grad, expected, atol=1e-12)
+
+
+def _matrix(p: Tensor) -> qml.Hermitian:
+    return qml.Hermitian(torch.stack([torch.stack([p[0], p[1]]), torch.stack([p[1], -p[0]])]), 0)
