@@ -24,6 +24,15 @@ _RUN_ERROR = 1
 _DEVICE_PACKAGES = ("pennylane", "qiskit", "qiskit_aer", "qiskit_ibm_runtime", "mthree")
 # As PyTorch says it of a CPU and of a GPU, and NumPy.
 _NO_MEMORY = re.compile(r"can't allocate memory|out of memory|not enough memory", re.IGNORECASE)
+# What the system says of an open file that takes nothing more.
+_NOT_PRINTED = (
+    errno.EBADF,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.ENOSPC,
+    errno.EPIPE,
+)
 _ASKED = re.compile(r"allocate (?:([\d.]+ .iB)|(\d+) bytes)")
 
 
@@ -195,7 +204,7 @@ def output_errors() -> Iterator[None]:
             sys.stdout.flush()
     except OSError as error:
         # That of a file names it.
-        if error.filename is not None:
+        if error.filename is not None or error.errno not in _NOT_PRINTED:
             raise
         # Python would write once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -73,7 +73,14 @@ class LazyGroup(TyperGroup):
                 # Names and alphabets of the user may have signs that the terminal's encoding lacks.
                 stream.reconfigure(errors="backslashreplace")
         # So that "module:attribute" may name a file of the current folder, as with python -m.
-        if (folder := str(Path.cwd())) not in sys.path:
+        try:
+            folder = str(Path.cwd())
+        except FileNotFoundError:
+            # Nor can PyTorch be imported there.
+            text = "the current folder has been removed: change to another one, by cd"
+            show_error(FileNotFoundError(text))
+            sys.exit(2)
+        if folder not in sys.path:
             sys.path.append(folder)
         words = sys.argv[1:] if args is None else list(args)
         if words and words[0] in COMMANDS:

@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,12 @@ import pytest
 import torch
 import typer
 
-from qrnn_circuits.command_line.errors import device_errors, run_errors, usage_errors
+from qrnn_circuits.command_line.errors import (
+    device_errors,
+    output_errors,
+    run_errors,
+    usage_errors,
+)
 from qrnn_circuits.training import RankError, Ranks
 
 
@@ -94,6 +100,25 @@ def test_output_that_cannot_be_written_is_one_line_and_no_success(arguments: str
     assert ended.returncode == 1
     assert ended.stderr.count("\n") == 1
     assert "No space left on device: 'standard output'" in ended.stderr
+
+
+def test_an_error_that_no_printing_can_give_is_not_told_as_one_of_the_output() -> None:
+    error = FileNotFoundError(errno.ENOENT, "No such file or directory")
+    with pytest.raises(FileNotFoundError) as raised, output_errors():
+        raise error
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("arguments", ["--version", "evaluate /none"])
+def test_a_folder_that_has_been_removed_is_told_in_one_line(tmp_path: Path, arguments: str) -> None:
+    (tmp_path / "here").mkdir()
+    program = f"rmdir ../here && exec {sys.executable} -m qrnn_circuits {arguments}"
+    ended = subprocess.run(
+        ["sh", "-c", program], cwd=tmp_path / "here", capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Error: the current folder has been removed: change to")
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
