@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ class Finding:
 def packages() -> Iterator[Finding]:
     """The versions of Python, of this package and of those that it needs.
 
-    An extra of which nothing is installed is no problem, one of which only a part is, is one.
+    An extra of which no module is installed is no problem, one of which only a part is, is one.
     """
     from packaging.requirements import Requirement
 
@@ -67,7 +68,7 @@ def packages() -> Iterator[Finding]:
         own = [entry for entry in needed if _is_of(entry, extra)]
         lacking = [entry.name for entry in own if _version(entry.name) is None]
         install = f'pip install "{_PACKAGE}[{extra}]"' if extra else f"pip install {_PACKAGE}"
-        if extra and own and len(lacking) == len(own):
+        if extra and own and not _is_begun(extra):
             yield Finding(", ".join(lacking), f"not installed, optional: {install}")
             continue
         for entry in own:
@@ -235,6 +236,11 @@ def _is_installed(extra: str) -> bool:
 
     own = [Requirement(text) for text in requires(_PACKAGE) or []]
     return all(_version(entry.name) is not None for entry in own if _is_of(entry, extra))
+
+
+def _is_begun(extra: str) -> bool:
+    """Whether a module is installed for which there is an extra, and not what others need too."""
+    return any(find_spec(module) for module, of in EXTRAS.items() if of == extra)
 
 
 def _loaded(name: str, install: str) -> Finding:

@@ -197,9 +197,13 @@ def test_packages_that_are_lacking_or_old_are_problems(
         'torch>=1; extra == "qiskit"',
         'no-such-simulator; extra == "qiskit"',
         'no-such-search; extra == "sweep"',
+        'packaging; extra == "sweep"',
         'no-such-tool; extra == "peers"',
     ]
     monkeypatch.setattr(diagnosis, "requires", lambda package: needed)
+    # Of the extra "sweep", no module is there, but a package that others need as well.
+    extras = {"torch": "qiskit", "no_such_search": "sweep"}
+    monkeypatch.setattr(diagnosis, "EXTRAS", extras)
     result = qrnn("doctor")
     assert result.exit_code == 1
     old, lacking, half = problems(result)
