@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from qrnn_circuits.choices import PRETRAINED
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
@@ -15,6 +14,7 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.plain import plain
 from qrnn_circuits.command_line.run_forecast import of_symbols_only, refuse_for_forecasts
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
 
 
@@ -65,7 +65,7 @@ def compare(
     clear()
     from qrnn_circuits.command_line.comparison_table import comparison_parts
 
-    console = Console(highlight=False)
+    console = table_console()
     for part in comparison_parts(found):
         console.print(part)
     if out is not None:

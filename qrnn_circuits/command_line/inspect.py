@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
-from rich.console import Console
 
 from qrnn_circuits.command_line.errors import run_errors, usage_errors
 from qrnn_circuits.command_line.networks import load_network
@@ -22,6 +21,7 @@ from qrnn_circuits.command_line.options import (
 )
 from qrnn_circuits.command_line.plain import echo
 from qrnn_circuits.command_line.run_forecast import refuse_for_forecasts
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.command_line.waiting import clear, doing
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _show(
     from qrnn_circuits.command_line.inspection_table import inspection_tables
     from qrnn_circuits.execution.remedies import leaving_out_pruned
 
-    console = Console(highlight=False)
+    console = table_console()
     for table in inspection_tables(inspection):
         console.print(table)
     for note in leaving_out_pruned(pruned, inspection.tolerance):

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from qrnn_circuits.command_line.errors import run_errors
@@ -51,7 +50,7 @@ def _show(record: JobRecord, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(record.to_json()))
     else:
-        Console().print(_details(record))
+        table_console().print(_details(record))
 
 
 def _table(entries: list[JobRecord | DamagedRecord]) -> Table:

@@ -13,6 +13,7 @@ from rich.table import Table
 from qrnn_circuits.command_line.errors import resumable, run_errors
 from qrnn_circuits.command_line.networks import size_text
 from qrnn_circuits.command_line.plain import plain
+from qrnn_circuits.command_line.table_console import table_console
 from qrnn_circuits.training import (
     EnsembleTrainer,
     Ranks,
@@ -124,7 +125,7 @@ def run_seeds(runs: EnsembleTrainer) -> None:
     keep_freed_memory()
     with run_errors(), resumable(command):
         results = runs.run(progress_for(console))
-    _print_table(console, runs, results)
+    _print_table(runs, results)
     received = next((result.signal for result in results if result.signal is not None), None)
     if received is not None:
         name = signal.Signals(received).name
@@ -140,7 +141,7 @@ def run_seeds(runs: EnsembleTrainer) -> None:
         raise typer.Exit(1)
 
 
-def _print_table(console: Console, runs: EnsembleTrainer, results: list[SeedResult]) -> None:
+def _print_table(runs: EnsembleTrainer, results: list[SeedResult]) -> None:
     """Prints the runs, the best first."""
     table = Table(title=plain(f"{runs.config.task}, in {runs.folder}", "table.title"), box=None)
     errors = ("sampled error", "error") if not runs.config.of_series else ("normalised error",)
@@ -161,4 +162,4 @@ def _print_table(console: Console, runs: EnsembleTrainer, results: list[SeedResu
             figures += [f"{best.loss:.4g}", str(best.step)]
         reason = "diverged" if result.diverged else result.reason or "interrupted"
         table.add_row(str(result.seed), *figures, str(result.step), plain(reason))
-    console.print(table)
+    table_console().print(table)
