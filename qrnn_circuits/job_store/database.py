@@ -139,7 +139,13 @@ class Database:
         """
         try:
             found = self.path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
+            # To say that there are no jobs would hide those on a disk that is not mounted.
+            if self.path.is_symlink():
+                place = self.path.readlink()
+                raise self._unusable(
+                    f"it is a link to {place}, where there is no file; {_WAY_OUT}"
+                ) from None
             return False
         except OSError as error:
             raise self._unusable(f"{error}; {_WAY_OUT}") from error

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from qrnn_circuits.bounded_readers.files import full_path
 from qrnn_circuits.job_store.database import Database
 from qrnn_circuits.job_store.records import (
     FIELDS,
@@ -27,7 +28,7 @@ from qrnn_circuits.job_store.records import (
 def default_path() -> Path:
     """Where jobs are recorded: ``$QRNN_JOBS``, or a file in the user's data folder."""
     if path := os.environ.get("QRNN_JOBS"):
-        return Path(path)
+        return full_path(path)
     import platformdirs
 
     return platformdirs.user_data_path("qrnn-circuits") / "jobs.sqlite"

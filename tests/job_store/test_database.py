@@ -124,6 +124,16 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         add(JobStore(tmp_path))
 
 
+def test_a_place_that_cannot_be_reached_is_not_told_as_one_without_jobs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "unmounted" / "jobs.sqlite")
+    for name in ("file/jobs.sqlite", "link"):
+        store = JobStore(tmp_path / name)
+        for use in (store.entries, lambda store=store: add(store)):
+            with pytest.raises(JobStoreError, match="name another file in QRNN_JOBS"):
+                use()
+
+
 def test_a_full_disk_loses_the_new_job_only(
     store: JobStore, small_disk: Callable[[int], AbstractContextManager[None]]
 ) -> None:

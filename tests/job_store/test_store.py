@@ -91,6 +91,9 @@ def test_the_path_comes_from_the_environment(
 ) -> None:
     monkeypatch.setenv("QRNN_JOBS", str(tmp_path / "here"))
     assert JobStore().path == tmp_path / "here"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("QRNN_JOBS", "~/there")
+    assert JobStore().path == tmp_path / "there"
     monkeypatch.delenv("QRNN_JOBS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_path().name == "jobs.sqlite"
