@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qrnn_circuits
+from qrnn_circuits.bounded_readers.files import full_path
 from qrnn_circuits.job_store import DamagedRecord, JobStatus, JobStore, JobStoreError
 from qrnn_circuits.optional_packages import EXTRAS
 
@@ -160,10 +161,12 @@ def _told(channel: object) -> str:
 
 def data() -> Iterator[Finding]:
     """The folder of prepared data."""
-    folder = os.environ.get("QRNN_DATA_DIR")
-    if not folder:
+    named = os.environ.get("QRNN_DATA_DIR")
+    if not named:
         yield Finding("data folder", "none ($QRNN_DATA_DIR): digits are the embedded ones")
-    elif not Path(folder).is_dir():
+        return
+    folder = str(full_path(named))
+    if not Path(folder).is_dir():
         yield Finding("data folder", folder, "it is no folder: correct or unset QRNN_DATA_DIR")
     elif not os.access(folder, os.R_OK | os.X_OK):
         yield Finding("data folder", folder, "it cannot be read: change its permissions")

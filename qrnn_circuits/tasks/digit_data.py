@@ -160,7 +160,7 @@ def named_folder(data: str) -> Path:
     if data != VARIABLE_FOLDER:
         return full_path(data)
     if folder := os.environ.get(DATA_VARIABLE):
-        return Path(folder)
+        return full_path(folder)
     raise FileNotFoundError(
         f"the digits are in the folder that the environment variable {DATA_VARIABLE} names, which "
         "is not set: set it to a folder with MNIST files, or name one in place of it (qrnn "

@@ -61,6 +61,16 @@ def test_a_sound_installation_has_no_problem(qrnn: Qrnn, store: JobStore) -> Non
     assert text.endswith("No problem found.")
 
 
+def test_the_data_folder_may_be_named_from_the_home_folder(
+    qrnn: Qrnn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.setenv("QRNN_DATA_DIR", "~/digits")
+    result = qrnn("doctor")
+    assert (result.exit_code, problems(result)) == (0, []), result.output
+    assert f"data folder {tmp_path / 'digits'}" in flat(result)
+
+
 def test_nothing_heavy_is_imported() -> None:
     program = """
 import sys

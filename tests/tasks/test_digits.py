@@ -85,10 +85,11 @@ def test_digits_of_the_folder_that_the_environment_names_are_looked_for_when_the
     assert task.lane == 2
     with pytest.raises(FileNotFoundError, match=r"QRNN_DATA_DIR names, which is not set: set it"):
         task.test()
-    monkeypatch.setenv("QRNN_DATA_DIR", str(reduced_folder))
-    assert torch.equal(
-        task.test().inputs, Digits(**options, data=str(reduced_folder)).test().inputs
-    )
+    expected = Digits(**options, data=str(reduced_folder)).test().inputs
+    monkeypatch.setenv("HOME", str(reduced_folder.parent))
+    for named in (str(reduced_folder), f"~/{reduced_folder.name}"):
+        monkeypatch.setenv("QRNN_DATA_DIR", named)
+        assert torch.equal(Digits(**options, data="$QRNN_DATA_DIR").test().inputs, expected)
 
 
 @given(size=st.integers(1, 25), seed=st.integers(0, 99))
