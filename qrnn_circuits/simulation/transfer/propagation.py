@@ -71,23 +71,43 @@ class Propagation(ABC):
         return self.states[self._begins[first] - begin : self._begins[last + 1] - begin]
 
     @abstractmethod
-    def advance(self, time: int) -> None:
-        """Fills in the states of the time index after this one."""
+    def advance(self, first: int, last: int) -> None:
+        """Fills in the states of the time indices after one, up to another."""
 
     @abstractmethod
     def start_backward(self) -> None:
         """Sets the gradients of the operators to zero."""
 
     @abstractmethod
-    def enter_chunk(self, first: int, last: int) -> None:
-        """Starts the backward pass through a chunk, from its last time index to its first."""
+    def enter_chunk(self, first: int, last: int, gradient: Tensor, reads: Tensor) -> Tensor:
+        """Starts the backward pass through a chunk, from its last time index to its first.
+
+        Args:
+            first: Its first time index.
+            last: Its last time index.
+            gradient: What the time indices after it contribute to the gradient of the states of
+                the last one.
+            reads: Gradients of the states that are read at the time indices after the first, one
+                after another, shape ``(rows, 2**W)``.
+
+        Returns:
+            The gradient of the states of the last time index, for changes in place.
+        """
 
     @abstractmethod
-    def retreat(self, time: int, gradient: Tensor) -> Tensor:
-        """Takes the gradient of the next time index's states to that of this one's.
+    def retreat(self, last: int, first: int) -> Tensor:
+        """Takes the gradient of the states of a time index back to an earlier one.
 
         What the operators between the two contribute to their gradient counts after
         :meth:`collect`.
+
+        Args:
+            last: The time index that was come to before.
+            first: The time index to go to.
+
+        Returns:
+            The gradient of the states of the first, with that of what is read there unless the
+            chunk begins with it, for changes in place.
         """
 
     @abstractmethod
@@ -122,32 +142,38 @@ class RowPropagation(Propagation):
     def _split(self, widths: list[int]) -> Sequence[Tensor]:
         return self.states.view(len(widths), self._batch, 1, -1).unbind(0)
 
-    def advance(self, time: int) -> None:
+    def advance(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        at = time - self.first
-        self._products.advance(time, self.by_time[at], self.by_time[at + 1])
+        states = self.by_time[first - self.first : last + 1 - self.first]
+        self._products.advance(first, states)
 
     def start_backward(self) -> None:
         """See :class:`Propagation`."""
         self._gradient = torch.zeros_like(self._every)
 
-    def enter_chunk(self, first: int, last: int) -> None:
+    def enter_chunk(self, first: int, last: int, gradient: Tensor, reads: Tensor) -> Tensor:
         """See :class:`Propagation`."""
-        self._chunk_first, size = first, self.states.shape[1]
-        rows = (last - first + 1) * self._batch
+        rows, size = (last - first + 1) * self._batch, gradient.shape[1]
         # The row after the last one is zero: buckets are filled up with it.
-        self._to_states = self.states.new_empty(rows + 1, size)
-        self._to_states[rows] = 0
-        each = self._to_states[:rows].view(-1, self._batch, 1, size)
-        self._to_rows, self._to_time = each.unbind(0), each.squeeze(2).unbind(0)
+        self._to_states = gradient.new_zeros(rows + 1, size)
+        each = self._to_states[:rows].view(-1, self._batch, 1, size).unbind(0)
+        self._chunk_last, self._latest_first = last, each[::-1]
+        if len(reads) == rows - self._batch:
+            self._to_states[self._batch : rows] = reads
+        else:
+            counts = self._buckets.read_counts
+            times = [time for time in range(first + 1, last + 1) if counts[time]]
+            parts = reads.split([counts[time] for time in times])
+            for time, part in zip(times, parts, strict=True):
+                _add_rows(each[time - first].squeeze(1), part, self._buckets.reads[time])
+        return each[-1].squeeze(1).add_(gradient)
 
-    def retreat(self, time: int, gradient: Tensor) -> Tensor:
+    def retreat(self, last: int, first: int) -> Tensor:
         """See :class:`Propagation`."""
-        at = time - self._chunk_first
-        if gradient is not self._to_time[at + 1]:
-            self._to_time[at + 1].copy_(gradient)
-        self._products.retreat(time, self._to_rows[at + 1], self._to_rows[at])
-        return self._to_time[at]
+        begin, end = self._chunk_last - last, self._chunk_last - first
+        gradients = self._latest_first[begin : end + 1]
+        self._products.retreat(last, gradients)
+        return gradients[-1].squeeze(1)
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
@@ -216,21 +242,22 @@ class OperatorPropagation(Propagation):
         states = self.by_time[time - self.first][: self._buckets.active[time]]
         return states, self._readout.index_select(0, self._buckets.outcomes[time])
 
-    def advance(self, time: int) -> None:
+    def advance(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
-        states, readout = self._read_out(time)
-        products = torch.empty_like(states)
-        sizes = self._buckets.sizes[time]
-        for operator, rows, out in zip(
-            self._buckets.operators[time],
-            (states * readout).split(sizes),
-            products.split(sizes),
-            strict=True,
-        ):
-            torch.mm(rows, self._transposed[operator], out=out)
-        torch.index_select(
-            products, 0, self._buckets.sources[time], out=self.by_time[time + 1 - self.first]
-        )
+        for time in range(first, last):
+            states, readout = self._read_out(time)
+            products = torch.empty_like(states)
+            sizes = self._buckets.sizes[time]
+            for operator, rows, out in zip(
+                self._buckets.operators[time],
+                (states * readout).split(sizes),
+                products.split(sizes),
+                strict=True,
+            ):
+                torch.mm(rows, self._transposed[operator], out=out)
+            torch.index_select(
+                products, 0, self._buckets.sources[time], out=self.by_time[time + 1 - self.first]
+            )
 
     def start_backward(self) -> None:
         """See :class:`Propagation`."""
@@ -238,29 +265,42 @@ class OperatorPropagation(Propagation):
         self._gradients = self._gradient.unbind(0)
         self._readout_gradient = torch.zeros_like(self._readout)
 
-    def enter_chunk(self, first: int, last: int) -> None:
+    def enter_chunk(self, first: int, last: int, gradient: Tensor, reads: Tensor) -> Tensor:
         """See :class:`Propagation`."""
         self._products: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        self._chunk_first = first
+        self._reads = reads.split(self._buckets.read_counts[first + 1 : last + 1])
+        self._to_states = gradient
+        self._add_reads(last)
+        return gradient
 
-    def retreat(self, time: int, gradient: Tensor) -> Tensor:
+    def _add_reads(self, time: int) -> None:
+        """Adds the gradient of what is read at a time index of the chunk after its first."""
+        at = time - self._chunk_first - 1
+        if at >= 0:
+            _add_rows(self._to_states, self._reads[at], self._buckets.reads[time])
+
+    def retreat(self, last: int, first: int) -> Tensor:
         """See :class:`Propagation`."""
-        states, readout = self._read_out(time)
-        products = gradient.index_select(0, self._buckets.targets[time])
-        sizes = self._buckets.sizes[time]
-        back = torch.empty_like(states)
-        for operator, rows, from_above, out in zip(
-            self._buckets.operators[time],
-            (states * readout).split(sizes),
-            products.split(sizes),
-            back.split(sizes),
-            strict=True,
-        ):
-            torch.mm(from_above, self._operators[operator], out=out)
-            self._products[operator].append((from_above, rows))
-        self._readout_gradient.index_add_(0, self._buckets.outcomes[time], back * states)
-        whole = back.new_zeros(self._buckets.widths[time], back.shape[1])
-        torch.mul(back, readout, out=whole[: len(back)])
-        return whole
+        for time in reversed(range(first, last)):
+            states, readout = self._read_out(time)
+            products = self._to_states.index_select(0, self._buckets.targets[time])
+            sizes = self._buckets.sizes[time]
+            back = torch.empty_like(states)
+            for operator, rows, from_above, out in zip(
+                self._buckets.operators[time],
+                (states * readout).split(sizes),
+                products.split(sizes),
+                back.split(sizes),
+                strict=True,
+            ):
+                torch.mm(from_above, self._operators[operator], out=out)
+                self._products[operator].append((from_above, rows))
+            self._readout_gradient.index_add_(0, self._buckets.outcomes[time], back * states)
+            self._to_states = back.new_zeros(self._buckets.widths[time], back.shape[1])
+            torch.mul(back, readout, out=self._to_states[: len(back)])
+            self._add_reads(time)
+        return self._to_states
 
     def collect(self, first: int, last: int) -> None:
         """See :class:`Propagation`."""
@@ -271,6 +311,14 @@ class OperatorPropagation(Propagation):
     def gradients(self) -> tuple[Tensor, Tensor]:
         """See :class:`Propagation`."""
         return self._gradient, self._readout_gradient[:-1]
+
+
+def _add_rows(total: Tensor, rows: Tensor, places: Tensor | None) -> None:
+    """Adds rows in their places; in order where there are none."""
+    if places is None:
+        total += rows
+    elif len(rows):
+        total.index_add_(0, places, rows)
 
 
 def propagation(operators: Tensor, readout: Tensor, buckets: Buckets) -> Propagation:

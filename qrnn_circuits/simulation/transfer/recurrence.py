@@ -6,6 +6,7 @@ state is there for one chunk at a time. States are scaled on the way by factors 
 constants: nothing that is read depends on them.
 """
 
+from itertools import pairwise
 from math import isqrt
 from typing import Any, NamedTuple
 
@@ -178,20 +179,19 @@ class _Run:
             if len(self.segments) > 1:
                 self._fill(segment)
             for first, last in reversed(_intervals(*self.segments[segment], self.chunk_length)):
-                counts = self.buckets.read_counts[first + 1 : last + 1]
                 states, scale = self._read((first, last))
-                if weights is None:
-                    states, counts = states[:0], [0] * len(counts)
-                elif len(states):
+                if weights is None or not len(states):
+                    reads = torch.zeros_like(states)
+                else:
                     begin = end - len(states)
-                    back = self.reading.backward(weights[begin:end], states, begin)
-                    states = back.mul_(states).mul_(2 / scale)
+                    reads = self.reading.backward(weights[begin:end], states, begin)
+                    reads.mul_(states).mul_(2 / scale)
                 end -= len(states)
-                self.propagation.enter_chunk(first, last)
-                times = range(first + 1, last + 1)
-                reads = zip(times, counts, states.split(counts), strict=True)
-                for time, count, read in reversed(list(reads)):
-                    gradient = self._retreat(time, gradient, read if count else None)
+                gradient = self.propagation.enter_chunk(first, last, gradient, reads)
+                for earlier, later in reversed(self._stretches(first, last)):
+                    if later in self.scales:
+                        gradient /= self.scales[later]
+                    gradient = self.propagation.retreat(later, earlier)
                 self.propagation.collect(first, last)
         if self.buckets.start is not None:
             gradient = torch.empty_like(gradient).index_copy_(0, self.buckets.start, gradient)
@@ -201,17 +201,10 @@ class _Run:
             readout_gradient += more
         return operators_gradient, readout_gradient, gradient
 
-    def _retreat(self, time: int, gradient: Tensor, read: Tensor | None) -> Tensor:
-        """Takes a gradient to the time index before, with that of what is read at this one."""
-        if read is not None:
-            rows = self.buckets.reads[time]
-            if rows is None:
-                gradient += read
-            else:
-                gradient.index_add_(0, rows, read)
-        if time in self.scales:
-            gradient /= self.scales[time]
-        return self.propagation.retreat(time - 1, gradient)
+    def _stretches(self, first: int, last: int) -> list[Interval]:
+        """Neighbouring intervals, each of which ends where states are scaled, or with the last."""
+        scaled = [time for time in self.buckets.scaled if first < time < last]
+        return list(pairwise([first, *scaled, last]))
 
     def _states(self, time: int) -> Tensor:
         return self.propagation.by_time[time - self.propagation.first].view(-1, self.size)
@@ -220,12 +213,12 @@ class _Run:
         first, last = self.segments[segment]
         self.read = None
         self.propagation.enter(self.segment_states[segment], first, last)
-        for time in range(first + 1, last + 1):
-            self.propagation.advance(time - 1)
-            if time in self.buckets.scaled:
-                states = self._states(time)
-                self.scales[time] = _largest(states)
-                states.div_(self.scales[time])
+        for begin, end in self._stretches(first, last):
+            self.propagation.advance(begin, end)
+            if end in self.buckets.scaled:
+                states = self._states(end)
+                self.scales[end] = _largest(states)
+                states.div_(self.scales[end])
 
     def _read(self, chunk: Interval) -> tuple[Tensor, Tensor]:
         """The states that are read in a chunk, scaled, and what they were divided by."""

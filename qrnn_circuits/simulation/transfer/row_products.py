@@ -1,6 +1,8 @@
 """Products of many rows, each with the operator that it meets, from one time index to the next."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -34,14 +36,30 @@ class RowProducts(ABC):
         self.length = min(max(MOST_LOOKED_UP // (batch * numbers), 1), len(pairs) // batch)
         self._block: int | None = None
 
-    def _look_up(self, time: int) -> int:
-        """Where a time index is among those that are looked up; looks up its neighbours as well."""
-        block, at = divmod(time, self.length)
-        if block != self._block:
-            self._block = block
-            rows = self.length * self._batch
-            self._enter(self._pairs[block * rows : (block + 1) * rows])
-        return at
+    def _along(
+        self, looked_up: Sequence[Tensor], times: range, states: Sequence[Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Goes from one time index to the next.
+
+        Args:
+            looked_up: Views of what :meth:`_enter` fills in, one for each time index.
+            times: The time indices of the operators, forward or back.
+            states: Those before the first operator and after each, shape ``(B, 1, 2**W)``.
+
+        Yields:
+            What was looked up for a time index, the states before, and those after.
+        """
+        between = pairwise(states)
+        while times:
+            block, at = divmod(times[0], self.length)
+            if block != self._block:
+                self._block = block
+                rows = self.length * self._batch
+                self._enter(self._pairs[block * rows : (block + 1) * rows])
+            here = looked_up[at:] if times.step > 0 else looked_up[at::-1]
+            for each, (before, after) in zip(here[: len(times)], between, strict=False):
+                yield each, before, after
+            times = times[len(here) :]
 
     @abstractmethod
     def _enter(self, pairs: Tensor) -> None:
@@ -52,18 +70,24 @@ class RowProducts(ABC):
         """
 
     @abstractmethod
-    def advance(self, time: int, rows: Tensor, out: Tensor) -> None:
-        """Multiplies operators by rows.
+    def advance(self, time: int, states: Sequence[Tensor]) -> None:
+        """Multiplies rows by one operator after another.
 
         Args:
-            time: The time index.
-            rows: Shape ``(B, 1, 2**W)``.
-            out: Where the products go, of that shape.
+            time: The first time index.
+            states: Those of this time index, and of the next ones to be filled in, each of shape
+                ``(B, 1, 2**W)``.
         """
 
     @abstractmethod
-    def retreat(self, time: int, rows: Tensor, out: Tensor) -> None:
-        """Multiplies transposed operators by rows, as :meth:`advance`."""
+    def retreat(self, time: int, gradients: Sequence[Tensor]) -> None:
+        """Multiplies rows by one transposed operator after another.
+
+        Args:
+            time: The last time index.
+            gradients: That of its states, and those of the time indices before it, latest first, to
+                which the products are added, each of shape ``(B, 1, 2**W)``.
+        """
 
 
 class CopiedOperators(RowProducts):
@@ -87,13 +111,17 @@ class CopiedOperators(RowProducts):
     def _enter(self, pairs: Tensor) -> None:
         torch.index_select(self._every, 0, pairs, out=self._copies[: len(pairs)])
 
-    def advance(self, time: int, rows: Tensor, out: Tensor) -> None:
+    def advance(self, time: int, states: Sequence[Tensor]) -> None:
         """See :class:`RowProducts`."""
-        torch.bmm(rows, self._transposed[self._look_up(time)], out=out)
+        times = range(time, time + len(states) - 1)
+        for operators, before, after in self._along(self._transposed, times, states):
+            torch.bmm(before, operators, out=after)
 
-    def retreat(self, time: int, rows: Tensor, out: Tensor) -> None:
+    def retreat(self, time: int, gradients: Sequence[Tensor]) -> None:
         """See :class:`RowProducts`."""
-        torch.bmm(rows, self._operators[self._look_up(time)], out=out)
+        times = range(time - 1, time - len(gradients), -1)
+        for operators, later, earlier in self._along(self._operators, times, gradients):
+            earlier.baddbmm_(later, operators)
 
 
 class SummedColumns(RowProducts):
@@ -118,30 +146,33 @@ class SummedColumns(RowProducts):
         self._rows, self._columns = operators.flatten(0, 1), operators.mT.flatten(0, 1)
         self._offset = torch.arange(self._size, dtype=torch.int32, device=pairs.device)
         self._begins = self._size * torch.arange(batch + 1, dtype=torch.int32, device=pairs.device)
+        self._places = self._offset.new_empty(self.length * batch, self._size)
+        self._by_time = self._places.view(self.length, -1).unbind(0)
 
     def _enter(self, pairs: Tensor) -> None:
-        places = pairs.int()[:, None] * self._size + self._offset
-        self._places = places.flatten().split(self._batch * self._size)
+        torch.add(pairs.int()[:, None] * self._size, self._offset, out=self._places[: len(pairs)])
 
-    def advance(self, time: int, rows: Tensor, out: Tensor) -> None:
+    def advance(self, time: int, states: Sequence[Tensor]) -> None:
         """See :class:`RowProducts`."""
-        self._add_up(self._columns, time, rows, out)
+        times = range(time, time + len(states) - 1)
+        for places, before, after in self._along(self._by_time, times, states):
+            after.copy_(self._sums(self._columns, places, before))
 
-    def retreat(self, time: int, rows: Tensor, out: Tensor) -> None:
+    def retreat(self, time: int, gradients: Sequence[Tensor]) -> None:
         """See :class:`RowProducts`."""
-        self._add_up(self._rows, time, rows, out)
+        times = range(time - 1, time - len(gradients), -1)
+        for places, later, earlier in self._along(self._by_time, times, gradients):
+            earlier.add_(self._sums(self._rows, places, later))
 
-    def _add_up(self, table: Tensor, time: int, rows: Tensor, out: Tensor) -> None:
-        at = self._look_up(time)
-        sums = embedding_bag(
-            self._places[at],
+    def _sums(self, table: Tensor, places: Tensor, rows: Tensor) -> Tensor:
+        return embedding_bag(
+            places,
             table,
             self._begins,
             mode="sum",
             per_sample_weights=rows.view(-1),
             include_last_offset=True,
-        )
-        out.copy_(sums.view_as(out))
+        ).view_as(rows)
 
 
 def row_products(operators: Tensor, pairs: Tensor, batch: int) -> RowProducts:

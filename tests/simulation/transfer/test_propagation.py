@@ -39,7 +39,7 @@ def advanced(run: Propagation, states: list[Tensor]) -> list[Tensor]:
     run.enter(states[0], 0, length)
     for time in range(length):
         run.by_time[time].copy_(states[time].view_as(run.by_time[time]))
-        run.advance(time)
+        run.advance(time, time + 1)
         result.append(run.by_time[time + 1].clone().view(-1, SIZE))
     return result
 
@@ -67,12 +67,13 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
     for time, given_states in enumerate(states[:-1]):
         run.by_time[time].copy_(given_states.view_as(run.by_time[time]))
     run.start_backward()
-    run.enter_chunk(0, len(after))
     for time in reversed(range(len(after))):
-        back = run.retreat(time, gradients[time + 1])
+        nothing = torch.zeros(buckets.read_counts[time + 1], SIZE, dtype=torch.float64)
+        run.enter_chunk(time, time + 1, gradients[time + 1].clone(), nothing)
+        back = run.retreat(time + 1, time)
         product = (back * states[time]).sum()
         assert torch.allclose(product, (gradients[time + 1] * after[time]).sum())
-    run.collect(0, len(after))
+        run.collect(time, time + 1)
 
     # Linear in the operators, and in each readout: their gradients give any change exactly.
     changes = random(*shape, seed=seed + 2)
@@ -86,6 +87,40 @@ def test_a_step_back_is_the_transpose_of_a_step_forward(
             gradients[1:], after
         )
         assert torch.allclose((to_readout * change).sum(), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data(), seed=st.integers(0, 2**31))
+def test_a_way_back_takes_the_gradients_of_what_is_read_on_it_along(
+    kind: BucketKind, data: st.DataObject, seed: int
+) -> None:
+    batch: BucketedBatch = data.draw(bucketed_batches(kind))
+    buckets, length = batch.buckets, len(batch.buckets.widths) - 1
+    first = data.draw(st.integers(0, length - 1))
+    last = data.draw(st.integers(first + 1, length))
+    between = data.draw(st.integers(first, last - 1))
+    operators = random(len(batch.pairs[0]), SIZE, SIZE, seed=seed)
+    run = propagation(operators, random(SYMBOLS, SIZE, seed=seed + 1), buckets)
+    begin = random(buckets.widths[first], SIZE, seed=seed + 2)
+    counts = buckets.read_counts[first + 1 : last + 1]
+    reads = random(sum(counts), SIZE, seed=seed + 3)
+    after = random(buckets.widths[last], SIZE, seed=seed + 4)
+
+    # Each state is linear in the first one, so that what it is multiplied by goes back to that.
+    run.enter(begin, first, last)
+    run.advance(first, last)
+    states = [states.reshape(-1, SIZE).clone() for states in run.by_time]
+    read = [
+        state if rows is None else state[rows]
+        for state, rows in zip(states[1:], buckets.reads[first + 1 : last + 1], strict=True)
+    ]
+    expected = (after * states[-1]).sum() + (reads * torch.cat(read)).sum()
+    run.start_backward()
+    run.enter_chunk(first, last, after.clone(), reads)
+    back = run.retreat(last, between)
+    if between > first:
+        back = run.retreat(between, first)
+    assert torch.allclose((back * begin).sum(), expected)
 
 
 def test_buckets_of_another_kind_are_rejected() -> None:
