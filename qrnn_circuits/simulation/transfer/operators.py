@@ -50,40 +50,39 @@ class _TransferOperators(torch.autograd.Function):
         theta: Tensor,
     ) -> Tensor:
         _, count, wires, symbols, _ = blocks.shape
-        # Small matrices are too small for their halves: all neurons count as the last.
-        before = wires // 2 if wires > _MOST_WIRES_AT_ONCE else 0
+        # Small matrices are too small for their halves: all neurons count as the first.
+        before = wires // 2 if wires > _MOST_WIRES_AT_ONCE else wires
         a, b, size = 2**before, 2 ** (wires - before), 2**wires
         ctx.save_for_backward(blocks, theta)
         ctx.before, ctx.between = before, []
-        ctx.first_half = ctx.last_half = None
-        if before:
-            ctx.first_half = _HalfStages(_first_half(blocks, before, b))
-            first = list(ctx.first_half.matrices.unbind(0))
-        ctx.last_half = _HalfStages(_last_half(blocks, before, a))
-        last = list(ctx.last_half.matrices.unbind(0))
+        ctx.first_half = _HalfStages(_first_half(blocks, before, b))
+        first = list(ctx.first_half.matrices.unbind(0))
+        ctx.last_half = None
+        if before < wires:
+            ctx.last_half = _HalfStages(_last_half(blocks, before, a))
+            last = list(ctx.last_half.matrices.unbind(0))
         if count > 1:
             # A rotation of the first half goes with the half-stage after it, one of the last half
             # with the half-stage before it: neither acts on wires that control what is in between.
-            cells = theta.shape[1]
-            ctx.late = _rotations(theta[..., before:])
-            ctx.last_rotated = ctx.late @ _by_cell(ctx.last_half.matrices[:-1], cells)
-            last[:-1] = ctx.last_rotated.flatten(1, 2).unbind(0)
-            if before:
-                ctx.early = _rotations(theta[..., :before])
-                ctx.first_rotated = _by_cell(ctx.first_half.matrices[1:], cells) @ ctx.early
-                first[1:] = ctx.first_rotated.flatten(1, 2).unbind(0)
+            ctx.early = _rotations(theta[..., :before]).flatten(0, 1)
+            # The rows of all matrices of a cell are rotated in one product.
+            rows = ctx.first_half.matrices[1:].view(len(ctx.early), -1, a)
+            ctx.first_rotated = torch.bmm(rows, ctx.early)
+            first[1:] = ctx.first_rotated.view(-1, *first[0].shape).unbind(0)
+            if before < wires:
+                ctx.late = _rotations(theta[..., before:])[:, :, None, None]
+                ctx.last_rotated = ctx.late @ _by_cell(ctx.last_half.matrices[:-1], theta.shape[1])
+                last[:-1] = ctx.last_rotated.flatten(1, 2).unbind(0)
         # Axes: symbol, first half of y, last half of y, first half of x, last half of x.
-        operators: Tensor = last[0]
-        if before:
-            operators = operators.unsqueeze(3) * _entries(first[0])
+        operators: Tensor = first[0]
+        if before < wires:
+            operators = last[0].unsqueeze(3) * _entries(first[0])
         for stage in range(1, count):
-            halfway = operators.view(symbols, a, b, size)
-            entered = halfway.transpose(1, 2)
-            if before:
-                halfway = (first[stage] @ entered).transpose(1, 2)
-            operators = last[stage] @ halfway
+            entered = operators.view(symbols, a, b, size).transpose(1, 2)
+            halfway = (first[stage] @ entered).transpose(1, 2)
+            operators = last[stage] @ halfway if before < wires else halfway
             ctx.between.append((entered, halfway))
-        ctx.last, ctx.first = last, first if before else None
+        ctx.first, ctx.last = first, last if before < wires else None
         return operators.reshape(symbols, size, size)
 
     @staticmethod
@@ -94,38 +93,39 @@ class _TransferOperators(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         blocks, theta = ctx.saved_tensors
         first, last, before = ctx.first, ctx.last, ctx.before
-        symbols, a, b, _ = last[0].shape
-        to_last = torch.empty_like(ctx.last_half.matrices)
-        if before:
-            to_first = torch.empty_like(ctx.first_half.matrices)
+        symbols, b, a, _ = first[0].shape
+        to_first = torch.empty_like(ctx.first_half.matrices)
+        if last:
+            to_last = torch.empty_like(ctx.last_half.matrices)
         gradient = gradient.reshape(symbols, a, b, -1)
-        for stage in range(len(last) - 1, 0, -1):
+        for stage in range(len(first) - 1, 0, -1):
             entered, halfway = ctx.between[stage - 1]
-            torch.matmul(gradient, halfway.mT, out=to_last[stage])
-            gradient = last[stage].mT @ gradient
-            if before:
-                gradient = gradient.transpose(1, 2)
-                torch.matmul(gradient, entered.mT, out=to_first[stage])
-                gradient = (first[stage].mT @ gradient).transpose(1, 2)
-        if before:
+            if last:
+                torch.matmul(gradient, halfway.mT, out=to_last[stage])
+                gradient = last[stage].mT @ gradient
+            gradient = gradient.transpose(1, 2)
+            torch.matmul(gradient, entered.mT, out=to_first[stage])
+            gradient = (first[stage].mT @ gradient).transpose(1, 2)
+        if last:
             gradient = gradient.reshape(symbols, a, b, a, b)
             torch.sum(gradient * _entries(first[0]), 3, out=to_last[0])
             to_first[0] = (gradient * last[0].unsqueeze(3)).sum(2).permute(0, 3, 1, 2)
         else:
-            to_last[0] = gradient
+            to_first[0] = gradient.view_as(to_first[0])
         angles = torch.zeros_like(theta)
-        if len(last) > 1:
-            rotated = _by_cell(to_last[:-1], theta.shape[1])
-            angles[..., before:] = _angles((rotated @ ctx.last_rotated.mT).sum((2, 3)))
-            rotated.copy_(ctx.late.mT @ rotated)
-            if before:
-                rotated = _by_cell(to_first[1:], theta.shape[1])
-                angles[..., :before] = _angles((ctx.first_rotated.mT @ rotated).sum((2, 3)))
-                rotated.copy_(rotated @ ctx.early.mT)
+        if len(first) > 1:
+            rotated = to_first[1:].view_as(ctx.first_rotated)
+            generators = torch.bmm(ctx.first_rotated.mT, rotated).view(*theta.shape[:2], a, a)
+            angles[..., :before] = _angles(generators)
+            rotated.copy_(torch.bmm(rotated, ctx.early.mT))
+            if last:
+                rotated = _by_cell(to_last[:-1], theta.shape[1])
+                angles[..., before:] = _angles((rotated @ ctx.last_rotated.mT).sum((2, 3)))
+                rotated.copy_(ctx.late.mT @ rotated)
         to_blocks = torch.empty_like(blocks)
-        _last_half(to_blocks, before, a).copy_(ctx.last_half.backward(to_last))
-        if before:
-            _first_half(to_blocks, before, b).copy_(ctx.first_half.backward(to_first))
+        _first_half(to_blocks, before, b).copy_(ctx.first_half.backward(to_first))
+        if last:
+            _last_half(to_blocks, before, a).copy_(ctx.last_half.backward(to_last))
         return to_blocks, angles
 
 
@@ -241,7 +241,7 @@ def _rotations(theta: Tensor) -> Tensor:
         theta: Shape ``(G, E, n)``.
 
     Returns:
-        Shape ``(G, E, 1, 1, 2**n, 2**n)``.
+        Shape ``(G, E, 2**n, 2**n)``.
     """
     half = theta / 2
     cos, sin = half.cos(), half.sin()
@@ -249,7 +249,7 @@ def _rotations(theta: Tensor) -> Tensor:
     factors = torch.stack((cos, -sin, sin, cos), 2).view(stages * cells, -1)
     factors = factors.index_select(1, _factor_entries(wires, theta.device))
     product = factors.view(stages, cells, wires, -1).prod(2)
-    return product.view(stages, cells, 1, 1, 2**wires, 2**wires)
+    return product.view(stages, cells, 2**wires, 2**wires)
 
 
 @constant
