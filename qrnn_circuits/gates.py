@@ -149,7 +149,7 @@ class _GateTables(torch.autograd.Function):
         neurons = gradient.shape[1] - lane
         gradient[:, :neurons].view_as(blocks).copy_(blocks)
         # The product of all factors but one.
-        others = ctx.factors.repeat(lane, 1, 1, 1)
+        others = ctx.factors.expand(lane, -1, -1, -1).clone()
         others.diagonal().fill_(1)
         to_factors = (readout * others.prod(1)).view(-1, size)
         gradient.view(-1, size).index_add_(0, ctx.rows, to_factors)

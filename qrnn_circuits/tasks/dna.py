@@ -53,7 +53,7 @@ class Dna(DnaOptions, GeneratedTask):
         marked = torch.randint(self.length // 2, (size, 1), generator=generator)
         steps = torch.arange(self.length)
         outcomes = bases.gather(1, marked).where(steps >= marked, torch.tensor(0))
-        scored = (steps == self.length - 1).repeat(size, 1)
+        scored = (steps == self.length - 1).expand(size, -1).clone()
         batch = Batch(bases + MARK * (steps == marked), outcomes, scored)
         return batch.read(self.reading)
 

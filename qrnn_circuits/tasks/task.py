@@ -271,7 +271,7 @@ def draw_evenly(kinds: int, size: int, generator: torch.Generator) -> Tensor:
     """
     check_integer("size", size, 1)
     rest = torch.randperm(kinds, generator=generator)[: size % kinds]
-    numbers = torch.cat([torch.arange(kinds).repeat(size // kinds), rest])
+    numbers = torch.cat([torch.arange(size - len(rest)) % kinds, rest])
     return numbers[torch.randperm(size, generator=generator)]
 
 

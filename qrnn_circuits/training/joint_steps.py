@@ -124,7 +124,7 @@ class JointSteps:
                 # Another cell may draw at random: by the seed of its own run.
                 each = []
                 for network, own, taken in zip(networks, batches, steps, strict=True):
-                    with drawing(taken.seed, own.inputs.device):
+                    with drawing(taken.seed(), own.inputs.device):
                         loss = network.loss(*own.tensors, kind=kind, acceptance_weight=weight)
                     each.append(loss)
                 losses = torch.stack(each)
@@ -150,7 +150,7 @@ class JointSteps:
         else:
             each = []
             for forecaster, own, taken in zip(forecasters, inputs, steps, strict=True):
-                with drawing(taken.seed, own.device):
+                with drawing(taken.seed(), own.device):
                     each.append(forecaster(own))
             forecasts = torch.stack(each)
         losses = (forecasts - targets.to(forecasts.dtype)).square().mean((1, 2))

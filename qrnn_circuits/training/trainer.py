@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -277,7 +278,7 @@ class Trainer:
             self.config.batch_size, self._generator
         )
         weights = schedule.acceptance_weight(self.step), schedule.sparsity_weight(self.step)
-        seed = self.config.step_seed(self.step, self.ranks.rank)
+        seed = partial(self.config.step_seed, self.step, self.ranks.rank)
         self.step += 1
         return StepBatch(batch, *weights, seed)
 

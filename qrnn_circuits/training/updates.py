@@ -18,13 +18,13 @@ class StepBatch(NamedTuple):
         batch: The sequences, on the CPU.
         acceptance_weight: How much the acceptance counts in the loss.
         sparsity_weight: How much the angles count in the loss.
-        seed: Of what the network itself draws in the step, as dropout does.
+        seed: Gives that of what the network itself draws in the step, as dropout does.
     """
 
     batch: BaseBatch
     acceptance_weight: float
     sparsity_weight: float
-    seed: int
+    seed: Callable[[], int]
 
 
 def update(
@@ -56,7 +56,7 @@ def update(
         nonlocal received
         optimizer.zero_grad()
         # Seeded at each evaluation: a line search compares values of one function.
-        with drawing(step.seed, share.rows.inputs.device):
+        with drawing(step.seed(), share.rows.inputs.device):
             value, received = loss.backward(
                 share, received, step.acceptance_weight, step.sparsity_weight
             )
