@@ -15,11 +15,13 @@ from qrnn_circuits.polynomial_table import (
     patterns_of,
     times_constant,
 )
-from qrnn_circuits.synthesis import polynomial_to_parities
 
 # Up to so many values of all monomials at all bit patterns, one product with the matrix of these is
 # faster than two smaller ones: by 7 to 10 % of a training step of memorise or XOR.
 _MOST_VALUES = 2**18
+# Up to so many coefficients, one product with a matrix is faster than sums variable by variable,
+# and the matrix takes no more than a few MB.
+_MOST_IN_MATRIX = 2**9
 MOST_MONOMIALS = 2**20
 """Coefficients of an angle: listing more would take minutes and gigabytes."""
 MOST_BITS = 62
@@ -167,12 +169,10 @@ class BooleanPolynomial(nn.Module):
         """
         self._check_size(coefficients)
         check_choice("basis", basis, get_args(Basis))
-        # Without numbers there is no need for a matrix, of P times P.
-        if basis == self.basis or coefficients.is_meta:
+        if basis == self.basis:
             return coefficients
-        to_parities, to_monomials = changes_of_basis(self.variables, self.degree)
-        change = to_parities if basis == "parities" else to_monomials
-        return times_constant(coefficients, change.to(coefficients).T)
+        sizes = self.variables, self.degree
+        return (to_parities if basis == "parities" else to_monomials)(coefficients, *sizes)
 
     def extra_repr(self) -> str:
         """Shows the sizes in ``repr``."""
@@ -186,15 +186,78 @@ class BooleanPolynomial(nn.Module):
             )
 
 
+def to_parities(coefficients: Tensor, variables: int, degree: int) -> Tensor:
+    """Coefficients of parities, from those of monomials.
+
+    A monomial S is the product of ``(1 - (-1)**x_i) / 2`` for i in S: each parity within S gets
+    its coefficient over ``2**|S|``, times -1 for each of the parity's variables.
+
+    Args:
+        coefficients: Shape ``(..., P)``.
+        variables: Number of bits.
+        degree: Largest number of variables in one monomial.
+    """
+    halves, signs = _factors(variables, degree, coefficients.device, coefficients.dtype)
+    return superset_sums(coefficients * halves, variables, degree) * signs
+
+
+def to_monomials(coefficients: Tensor, variables: int, degree: int) -> Tensor:
+    """Coefficients of monomials, from those of parities: the inverse of :func:`to_parities`."""
+    halves, signs = _factors(variables, degree, coefficients.device, coefficients.dtype)
+    return superset_sums(coefficients, variables, degree) * (signs / halves)
+
+
+def superset_sums(values: Tensor, variables: int, degree: int) -> Tensor:
+    """The sum of the values of each set and of all sets around it.
+
+    Args:
+        values: Of all sets of up to ``degree`` variables, shape ``(..., P)``.
+        variables: Number of bits.
+        degree: Largest number of variables in one set.
+
+    Returns:
+        Shape ``(..., P)``; differentiable.
+    """
+    if values.shape[-1] <= _MOST_IN_MATRIX:
+        within = _within(variables, degree, values.device, values.dtype)
+        return times_constant(values, within)
+    for larger, smaller in _pairs_of_sets(variables, degree, values.device):
+        values = values.index_add(-1, smaller, values.index_select(-1, larger))
+    return values
+
+
 @constant
-def changes_of_basis(variables: int, degree: int) -> tuple[Tensor, Tensor]:
-    """The maps of coefficients from monomials to parities and back, float64, ``(P, P)`` each."""
+def _factors(
+    variables: int, degree: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """``2**-|S|`` and ``(-1)**|S|`` of all sets S, shape ``(P,)`` each."""
+    sizes = [len(monomial) for monomial in all_monomials(variables, degree)]
+    factors = [[base**size for size in sizes] for base in (0.5, -1.0)]
+    halves, signs = torch.tensor(factors, dtype=dtype, device=device)
+    return halves, signs
+
+
+@constant
+def _within(variables: int, degree: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """1 where the set of a column lies within that of a row, else 0, shape ``(P, P)``."""
     sets = torch.tensor(patterns_of(variables, degree))
-    # The parity of T is the product of 1 - 2 x_i for i in T.
-    factors = [(-2.0) ** len(monomial) for monomial in all_monomials(variables, degree)]
-    within = sets[:, None] & ~sets == 0
-    to_monomials = within * torch.tensor(factors, dtype=torch.float64)[:, None]
-    return torch.from_numpy(polynomial_to_parities(variables, degree)), to_monomials
+    return (sets & ~sets[:, None] == 0).to(device, dtype)
+
+
+@constant
+def _pairs_of_sets(
+    variables: int, degree: int, device: torch.device
+) -> list[tuple[Tensor, Tensor]]:
+    """For each variable the sets that hold it, and these without it."""
+    sets = torch.tensor(patterns_of(variables, degree))
+    in_order, order = sets.sort()
+    pairs = []
+    for variable in range(variables):
+        bit = 1 << variable
+        larger = (sets & bit).nonzero()[:, 0]
+        smaller = order[torch.searchsorted(in_order, sets[larger] - bit)]
+        pairs.append((larger.to(device), smaller.to(device)))
+    return pairs
 
 
 def check_degree(bits: int, degree: int, features: int = 0) -> int:

@@ -55,19 +55,50 @@ def test_there_is_one_monomial_for_each_set_of_at_most_degree_variables(
     assert polynomial.monomials[0] == ()
 
 
+@pytest.mark.parametrize("most_in_matrix", [0, 2**9])
 @given(sizes=SIZES, basis=st.sampled_from(BASES), seed=st.integers(0, 2**31))
 def test_a_change_of_basis_leaves_the_polynomial_as_it_is(
-    sizes: tuple[int, int], basis: Basis, seed: int
+    most_in_matrix: int, sizes: tuple[int, int], basis: Basis, seed: int
 ) -> None:
-    polynomial = BooleanPolynomial(*sizes, basis)
+    angles = BooleanPolynomial(*sizes, basis)
     coefficients = torch.randn(
-        2, polynomial.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+        2, angles.size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
     )
-    expected = polynomial.table(coefficients)
+    expected = angles.table(coefficients)
     for other in BASES:
-        changed = polynomial.in_basis(coefficients, other)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(polynomial, "_MOST_IN_MATRIX", most_in_matrix)
+            changed = angles.in_basis(coefficients, other)
         found = BooleanPolynomial(*sizes, other).table(changed)
         assert torch.allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@given(sizes=SIZES, seed=st.integers(0, 2**31))
+def test_sums_over_supersets_are_the_same_by_a_matrix_and_variable_by_variable(
+    sizes: tuple[int, int], seed: int
+) -> None:
+    sets = [set(monomial) for monomial in BooleanPolynomial(*sizes).monomials]
+    within = torch.tensor([[float(each <= other) for each in sets] for other in sets]).double()
+    generator = torch.Generator().manual_seed(seed)
+    values, weights = torch.randn(2, 3, len(sets), dtype=torch.float64, generator=generator)
+    values.requires_grad_()
+    for most_in_matrix in (0, 2**9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(polynomial, "_MOST_IN_MATRIX", most_in_matrix)
+            found = polynomial.superset_sums(values, *sizes)
+        assert torch.allclose(found, values @ within, rtol=0, atol=1e-12)
+        (gradient,) = torch.autograd.grad((found * weights).sum(), values)
+        assert torch.allclose(gradient, weights @ within.T, rtol=0, atol=1e-12)
+
+
+def test_a_change_of_basis_of_many_coefficients_takes_little_more_than_these() -> None:
+    # A matrix would take 29 GB.
+    angles = BooleanPolynomial(20, 6, "parities")
+    coefficients = torch.randn(angles.size, generator=torch.Generator().manual_seed(0)).double()
+    changed = angles.in_basis(coefficients, "monomials")
+    bits = torch.randint(2, (3, 20), generator=torch.Generator().manual_seed(1))
+    expected = angles(coefficients, bits)
+    assert torch.allclose(BooleanPolynomial(20, 6)(changed, bits), expected, atol=1e-7)
 
 
 def test_table_is_differentiable_in_the_coefficients() -> None:
@@ -89,13 +120,11 @@ def test_another_basis_is_refused() -> None:
         BooleanPolynomial(1, 1).in_basis(torch.zeros(2), "fourier")  # type: ignore[arg-type]
 
 
-def test_coefficients_without_memory_change_their_basis_without_the_matrix_of_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(polynomial, "changes_of_basis", None)
-    angles = BooleanPolynomial(4, 2)
-    coefficients = torch.empty(3, angles.size, device="meta")
-    assert angles.in_basis(coefficients, "parities").shape == coefficients.shape
+def test_coefficients_without_memory_change_their_basis() -> None:
+    for sizes in ((4, 2), (20, 4)):
+        angles = BooleanPolynomial(*sizes)
+        coefficients = torch.empty(3, angles.size, device="meta")
+        assert angles.in_basis(coefficients, "parities").shape == coefficients.shape
 
 
 @pytest.mark.parametrize("variables", [63, 2**63])

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from qrnn_circuits.neuron import Semantics, block_amplitudes
-from qrnn_circuits.polynomial import BooleanPolynomial, changes_of_basis
+from qrnn_circuits.polynomial import (
+    BooleanPolynomial,
+    superset_sums,
+    to_monomials,
+    to_parities,
+)
 
 
 def parity_angles(
@@ -69,10 +74,7 @@ def prune(coefficients: Tensor, polynomial: BooleanPolynomial, tolerance: float)
     if polynomial.basis == "parities":
         coefficients.mul_(kept)
         return
-    forward, backward = (
-        matrix.to(coefficients)
-        for matrix in changes_of_basis(polynomial.variables, polynomial.degree)
-    )
-    needed = kept.to(coefficients.dtype) @ backward.abs().T > 0
-    angles = (coefficients * needed) @ forward.T
-    coefficients.copy_((angles * kept) @ backward.T)
+    sizes = polynomial.variables, polynomial.degree
+    needed = superset_sums(kept.to(coefficients.dtype), *sizes) > 0
+    angles = to_parities(coefficients * needed, *sizes)
+    coefficients.copy_(to_monomials(angles * kept, *sizes))
