@@ -6,6 +6,7 @@ from math import sqrt
 from typing import Any
 
 from qrnn_circuits.execution.distance import total_variation_distance
+from qrnn_circuits.execution.planning import shots_advice
 from qrnn_circuits.execution.remedies import dropping
 from qrnn_circuits.execution.report import Report
 
@@ -62,7 +63,7 @@ def find_faults(report: Report) -> Findings | None:
         >>> report = make_report(plan, [[[0, 0, 1]] * 20], device="a device")
         >>> findings = find_faults(report)
         >>> findings.fewest_kept, findings.texts[0]
-        (20, 'A circuit kept only 20 of 10,000 shots... 15,000 shots would keep about 30.')
+        (20, 'A circuit kept only 20 of 10,000 shots... 50,000 shots would keep about 100.')
     """
     shots = report.plan.shots
     if shots is None:
@@ -78,10 +79,9 @@ def find_faults(report: Report) -> Findings | None:
     fewest = kept.kept or 0
     texts = []
     if fewest < LEAST_KEPT:
-        needed = -(-LEAST_KEPT * shots // max(fewest, 1))
         texts.append(
             f"A circuit kept only {fewest} of {shots:,} shots ({kept.planned.describe()}), too few "
-            f"for a distribution: {needed:,} shots would keep about {LEAST_KEPT}."
+            f"for a distribution: {shots_advice(max(fewest, 1) / shots)}."
         )
     noisy = report.distance >= NOISY_SHARE * uniform_distance
     # Where shots are few or the exact distributions nearly uniform, distances do not tell.

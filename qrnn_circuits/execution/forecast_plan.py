@@ -144,8 +144,9 @@ def plan_forecast(
     Raises:
         FileNotFoundError: If the task's file is missing.
         TypeError: If a number is not an integer.
-        ValueError: If the layer has no circuits or no neurons, a number is out of range, or there
-            is mitigation but no shots.
+        ValueError: If the layer has no circuits or no neurons, a number is out of range, there is
+            mitigation but no shots, or the network predicts that a circuit keeps less than one
+            shot.
     """
     layer: Any = run.model.layer
     cell = run.config.cell
@@ -167,7 +168,7 @@ def plan_forecast(
     rows = spread_rows(windows, len(test))
     batch, linear = test.rows(rows), run.model.head
     low = run.task.unscaled(torch.zeros(len(run.task.target_names)))
-    return ForecastPlan(
+    plan = ForecastPlan(
         task=run.task.name,
         cell=cell,
         realisation=realisation,
@@ -182,6 +183,8 @@ def plan_forecast(
         span=run.task.unscaled(torch.ones_like(low)) - low,
         mean_error=float(test.targets.var(0, correction=0).mean()),
     )
+    _check_kept(plan, run)
+    return plan
 
 
 def only_cell(run: TrainedRun[Any, Any]) -> FeatureQRNNCell:
@@ -212,6 +215,33 @@ def has_known_circuits(run: TrainedRun[Any, Any]) -> bool:
     return isinstance(run.model.layer, QRNNLayer) and len(run.model.layer.cells) == 1
 
 
+def _check_kept(plan: ForecastPlan, run: TrainedRun[Any, Any]) -> None:
+    """Checks that circuits keep shots, where what a network predicts of them is known.
+
+    Args:
+        plan: The windows.
+        run: What it was made of.
+
+    Raises:
+        ValueError: If the network predicts that a circuit keeps less than one shot.
+    """
+    if plan.shots is None or not has_known_circuits(run):
+        return
+    cell = copied(only_cell(run)).cpu().double()
+    chosen = realisation_of(plan.realisation, cell.semantics, cell.order)
+    if not realisation_at(chosen, cell.order).predictable:
+        return
+    inputs = run.task.test().rows(torch.tensor(plan.rows)).inputs.double()
+    outcomes = torch.full(inputs.shape[:2], UNREAD)
+    share, place = predictions(RecurrentNetwork(cell), inputs, outcomes)[1].min(0)
+    if share * plan.shots < 1:
+        raise ValueError(
+            f"test window {plan.rows[int(place)]} keeps a share of {share:.3g} of the shots, as "
+            f"the network predicts, so that none of {plan.shots:,} would be left: "
+            f"{shots_advice(float(share))}. A network trained with --semantics unitary loses none"
+        )
+
+
 def with_tapes(plan: ForecastPlan, run: TrainedRun[Any, Any]) -> ForecastPlan:
     """A plan with the circuits of its windows, to be submitted.
 
@@ -221,23 +251,11 @@ def with_tapes(plan: ForecastPlan, run: TrainedRun[Any, Any]) -> ForecastPlan:
 
     Raises:
         ValueError: If the circuits are not known beforehand, as of every network but a ``"qrnn"``
-            of one layer in one direction; if the realisation is not of its semantics; or if the
-            network predicts that a circuit keeps less than one shot.
+            of one layer in one direction; or if the realisation is not of its semantics.
     """
     cell, layer = copied(only_cell(run)).cpu().double(), run.model.layer
     inputs = run.task.test().rows(torch.tensor(plan.rows)).inputs.double()
     chosen = realisation_of(plan.realisation, cell.semantics, cell.order)
-    if plan.shots is not None and realisation_at(chosen, cell.order).predictable:
-        outcomes = torch.full(inputs.shape[:2], UNREAD)
-        shares = predictions(RecurrentNetwork(cell), inputs, outcomes)[1]
-        share, place = shares.min(0)
-        if share * plan.shots < 1:
-            raise ValueError(
-                f"test window {plan.rows[int(place)]} keeps a share of {share:.3g} of the shots, "
-                f"as the network predicts, so that none of {plan.shots:,} would be left: "
-                f"{shots_advice(float(share))}. A network trained with --semantics unitary loses "
-                "none"
-            )
     steps = inputs.transpose(0, 1)
     read = torch.zeros(steps.shape[:2], dtype=torch.bool)
     read[-1] = True

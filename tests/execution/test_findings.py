@@ -130,6 +130,12 @@ def test_too_few_kept_shots_are_told_with_those_that_would_do() -> None:
     (text,) = found.texts
     assert text == (
         "A circuit kept only 20 of 1,000 shots (step 1 of test sequence 1), too few for a "
-        "distribution: 1,500 shots would keep about 30."
+        "distribution: 5,000 shots would keep about 100."
     )
     assert found.to_json()["fewest_kept"] == 20
+
+
+def test_no_more_shots_are_advised_than_a_run_takes() -> None:
+    found = find_faults(report_of([0, 1], [sure(0), [0, 1, 0, 0]], shots=1_000_000))
+    assert found is not None
+    assert found.texts[0].endswith("too few for a distribution: no number of shots will do.")
