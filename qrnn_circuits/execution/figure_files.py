@@ -6,10 +6,13 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
 
 from qrnn_circuits.atomic_files import check_target, write_atomically
+
+# What a file says of the day on which it was made, by its ending.
+_DATES = {"svg": "Date", "svgz": "Date", "pdf": "CreationDate"}
 
 
 def check_chart_path(path: Path) -> None:
@@ -53,7 +56,7 @@ def write_figure(
 
 
 def figure_bytes(figure: Figure, ending: str, **options: Any) -> bytes:  # noqa: ANN401
-    """A figure as the bytes of a file.
+    """A figure as the bytes of a file: the same of an equal figure, on any day.
 
     Args:
         figure: The figure.
@@ -61,8 +64,11 @@ def figure_bytes(figure: Figure, ending: str, **options: Any) -> bytes:  # noqa:
         options: Of ``Figure.savefig``.
     """
     content = io.BytesIO()
-    with warnings.catch_warnings():
+    metadata = dict(options.pop("metadata", None) or {})
+    if ending.lower() in _DATES:
+        metadata[_DATES[ending.lower()]] = None
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "qrnn-circuits"}):
         # Names from the user's data may have any signs; those that no font has are boxes.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
-        figure.savefig(content, format=ending, **options)
+        figure.savefig(content, format=ending, metadata=metadata, **options)
     return content.getvalue()

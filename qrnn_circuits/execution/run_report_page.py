@@ -138,8 +138,7 @@ def _curves(report: RunReport) -> str | None:
 
 def picture(figure: Figure) -> str:
     """A figure as the address of an image that is in the page."""
-    # Without a date a report on the same run is the same.
-    content = figure_bytes(figure, "svg", metadata={"Date": None})
+    content = figure_bytes(figure, "svg")
     return f"data:image/svg+xml;base64,{b64encode(content).decode()}"
 
 

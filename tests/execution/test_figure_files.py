@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from qrnn_circuits.execution.figure_files import check_chart_path, write_figure
+from qrnn_circuits.execution.figure_files import check_chart_path, figure_bytes, write_figure
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,18 @@ def test_names_of_any_script_are_drawn_without_a_warning(tmp_path: Path, ending:
     figure.subplots().set_title("温度")
     write_figure(figure, tmp_path / f"chart.{ending}")
     assert (tmp_path / f"chart.{ending}").stat().st_size
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "SVG", "pdf"])
+def test_equal_figures_are_equal_files_on_another_day(
+    ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    for seconds in ("1000000000", "2000000000"):
+        # What matplotlib takes for the time.
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", seconds)
+        figure = Figure()
+        axes = figure.subplots()
+        axes.plot([0, 1], clip_path=axes.patch)
+        files.append(figure_bytes(figure, ending))
+    assert files[0] == files[1]

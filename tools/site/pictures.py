@@ -6,6 +6,7 @@ import torch
 
 from qrnn_circuits import QRNN, Initialisation, compile_circuit
 from qrnn_circuits.circuits import draw_step
+from qrnn_circuits.execution.figure_files import figure_bytes
 from qrnn_circuits.neuron import Semantics
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
@@ -17,10 +18,6 @@ def draw_steps(folder: Path) -> None:
     Args:
         folder: Where ``step-postselect.svg`` and ``step-multiplexed.svg`` go.
     """
-    import matplotlib as mpl
-
-    # The same picture has the same bytes.
-    mpl.rcParams["svg.hashsalt"] = "qrnn-circuits"
     drawn: tuple[tuple[Semantics, str], ...] = (
         ("postselected", "postselect"),
         ("unitary", "multiplexed"),
@@ -36,7 +33,7 @@ def draw_steps(folder: Path) -> None:
             generator=torch.Generator().manual_seed(0),
         )
         figure = draw_step(compile_circuit(model, inputs=[1]))
-        figure.savefig(folder / f"step-{name}.svg", metadata={"Date": None})
+        (folder / f"step-{name}.svg").write_bytes(figure_bytes(figure, "svg"))
 
 
 if __name__ == "__main__":
