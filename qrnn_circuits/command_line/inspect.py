@@ -222,9 +222,9 @@ def _question(
         raise ValueError(
             f"steps counts those of a test sequence, got {steps} and none: name one by --sequence"
         )
-    words = {"sampled": None, "unread": UNREAD}
-    read = None if outcomes is None else _outcomes("outcomes", outcomes, words)
-    symbols = [0] if inputs is None else _symbols("inputs", inputs)
+    words, count = {"sampled": None, "unread": UNREAD}, 2**run.model.cell.lane
+    read = None if outcomes is None else _outcomes("outcomes", outcomes, words, count)
+    symbols = [0] if inputs is None else _symbols("inputs", inputs, count)
     return _Asked(run.model, symbols, read, None, None)
 
 
@@ -246,16 +246,19 @@ def _subject(sequence: int | None, inspection: "Inspection") -> str:
     )
 
 
-def _symbols(name: str, text: str) -> list[int]:
-    return [symbol for symbol in _outcomes(name, text, {}) if symbol is not None]
+def _symbols(name: str, text: str, count: int) -> list[int]:
+    return [symbol for symbol in _outcomes(name, text, {}, count) if symbol is not None]
 
 
-def _outcomes(name: str, text: str, words: Mapping[str, int | None]) -> list[int | None]:
+def _outcomes(
+    name: str, text: str, words: Mapping[str, int | None], count: int
+) -> list[int | None]:
     try:
+        # A number that is none of the symbols is as wrong as what is no number.
         return [
-            words[symbol] if symbol in words else int(symbol)
+            words[symbol] if symbol in words else range(count).index(int(symbol))
             for symbol in map(str.strip, text.split(","))
         ]
     except ValueError:
-        accepted = ", ".join(["whole numbers", *map(repr, words)])
+        accepted = ", ".join([f"whole numbers from 0 to {count - 1}", *map(repr, words)])
         raise ValueError(f"{name} must be {accepted} separated by commas, got {text!r}") from None

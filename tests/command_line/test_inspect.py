@@ -185,12 +185,15 @@ def test_without_qiskit_the_command_says_how_to_install_it(
     ("arguments", "expected"),
     [
         (("--backend", "fake_fex"), "there is no backend 'fake_fex'"),
-        (("--inputs", "one"), "inputs must be whole numbers separated by commas, got 'one'"),
+        (("--inputs", "one"), "inputs must be whole numbers from 0 to 3 separated by commas"),
         (("--sequence", "0", "--inputs", "1"), "must be left out with sequence 0"),
         (("--sequence", "1024"), "sequence must be from 0 to 1023, got 1024"),
         (("--steps", "2"), "name one by --sequence"),
-        (("--inputs", "4"), "inputs must be symbols from 0 to 3"),
-        (("--inputs", ""), "inputs must be whole numbers separated by commas, got ''"),
+        (
+            ("--inputs", "4"),
+            "inputs must be whole numbers from 0 to 3 separated by commas, got '4'",
+        ),
+        (("--inputs", ""), "inputs must be whole numbers from 0 to 3 separated by commas, got ''"),
         (("--realisation", "amplified,length=4"), "length must be odd"),
         (("--realisation", "best"), "best"),
         (("--draw", "absent/step.png"), "absent"),
