@@ -3,9 +3,14 @@
 import math
 from argparse import Namespace
 from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
+
+SaveRvqe = Callable[..., Path]
+"""Writes a checkpoint, as an archive by default, and tells where it is."""
 
 BIAS = 1.570796
 SIZES = {"workspace": 3, "stages": 2, "order": 2, "degree": 2}

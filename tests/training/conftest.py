@@ -2,9 +2,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from qrnn_circuits.training import Checkpoint, RunConfig, RunFolder, Trainer
 from qrnn_circuits.training.checkpoint import read_checkpoint
+from tests.rvqe import SaveRvqe
 from tests.two_processes import Pair
 
 
@@ -57,3 +59,15 @@ def on_both() -> Iterator[Pair]:
         pair.send(None)
     for process in pair.processes:
         process.join(60)
+
+
+@pytest.fixture
+def save_rvqe(tmp_path: Path) -> SaveRvqe:
+    """Writes a checkpoint as the published code does."""
+
+    def write(content: object, *, zipped: bool = True) -> Path:
+        path = tmp_path / "checkpoint.tar"
+        torch.save(content, path, _use_new_zipfile_serialization=zipped)
+        return path
+
+    return write

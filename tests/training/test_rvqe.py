@@ -1,7 +1,3 @@
-import json
-import math
-import pickle
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +10,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from qrnn_circuits.network import QRNN
 from qrnn_circuits.training import (
     CheckpointError,
     RunFolder,
@@ -26,21 +21,10 @@ from qrnn_circuits.training import (
     read_rvqe,
 )
 from tests.dense import FLIP, Matrix, controlled, on_wires, postselected_neuron, rotation
-from tests.rvqe import BIAS, SIZES, checkpoint
+from tests.rvqe import BIAS, SIZES, SaveRvqe, checkpoint
 from tests.training.crashes import CrashError, crash
 
-Save = Callable[..., Path]
 SmallDisk = Callable[[int], AbstractContextManager[None]]
-
-
-@pytest.fixture
-def save(tmp_path: Path) -> Save:
-    def write(content: object, *, zipped: bool = True) -> Path:
-        path = tmp_path / "checkpoint.tar"
-        torch.save(content, path, _use_new_zipfile_serialization=zipped)
-        return path
-
-    return write
 
 
 def released_step(
@@ -111,10 +95,10 @@ def released_distributions(
     ],
 )
 def test_an_imported_network_predicts_what_the_gates_of_the_published_code_do(
-    save: Save, lane: int, sizes: dict[str, int], zipped: bool
+    save_rvqe: SaveRvqe, lane: int, sizes: dict[str, int], zipped: bool
 ) -> None:
     content = checkpoint(lane, **sizes)  # type: ignore[arg-type]
-    model = read_rvqe(save(content, zipped=zipped)).model
+    model = read_rvqe(save_rvqe(content, zipped=zipped)).model
     rng = np.random.default_rng(0)
     inputs, outcomes = rng.integers(0, 2**lane, (2, 4)).tolist()
     expected = released_distributions(content["model_state_dict"], lane, sizes, inputs, outcomes)
@@ -138,8 +122,8 @@ def test_controlled_rotations_in_the_order_of_the_published_code_add_up_to_one_p
         )
 
 
-def test_an_imported_run_is_evaluated_like_any_other(save: Save, tmp_path: Path) -> None:
-    folder = import_rvqe(save(checkpoint()), tmp_path / "run")
+def test_an_imported_run_is_evaluated_like_any_other(save_rvqe: SaveRvqe, tmp_path: Path) -> None:
+    folder = import_rvqe(save_rvqe(checkpoint()), tmp_path / "run")
     run = load_run(folder.path)
     assert (run.task.name, run.step, run.config.dtype) == ("xor", 40, "float64")
     assert run.config.task_options == {"length": 12, "reading": "every"}
@@ -164,9 +148,9 @@ def test_an_imported_run_is_evaluated_like_any_other(save: Save, tmp_path: Path)
     ],
 )
 def test_each_dataset_of_the_published_code_has_its_task(
-    save: Save, dataset: str, lane: int, task: str, options: dict[str, Any]
+    save_rvqe: SaveRvqe, dataset: str, lane: int, task: str, options: dict[str, Any]
 ) -> None:
-    config = read_rvqe(save(checkpoint(lane, dataset))).config()
+    config = read_rvqe(save_rvqe(checkpoint(lane, dataset))).config()
     assert config.task == task
     assert config.task_options.items() >= options.items()
     if task == "digits":
@@ -174,8 +158,10 @@ def test_each_dataset_of_the_published_code_has_its_task(
         assert config.task_options["data"] == "$QRNN_DATA_DIR"
 
 
-def test_a_network_without_a_task_is_read_but_not_imported(save: Save, tmp_path: Path) -> None:
-    path = save(checkpoint(2, "mnist-tsne-d2-r5"))
+def test_a_network_without_a_task_is_read_but_not_imported(
+    save_rvqe: SaveRvqe, tmp_path: Path
+) -> None:
+    path = save_rvqe(checkpoint(2, "mnist-tsne-d2-r5"))
     assert isinstance(read_rvqe(path), RvqeNetwork)
     with pytest.raises(
         ValueError, match="trained on 'mnist-tsne-d2-r5', of which there is no task"
@@ -184,36 +170,36 @@ def test_a_network_without_a_task_is_read_but_not_imported(save: Save, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
-def test_a_degree_beyond_the_controls_is_that_of_all_controls(save: Save) -> None:
+def test_a_degree_beyond_the_controls_is_that_of_all_controls(save_rvqe: SaveRvqe) -> None:
     content = checkpoint(1, workspace=2, degree=5)
-    assert read_rvqe(save(content)).model.cell.degree == 2
+    assert read_rvqe(save_rvqe(content)).model.cell.degree == 2
 
 
-def test_names_without_the_prefix_of_parallel_training_are_the_same(save: Save) -> None:
+def test_names_without_the_prefix_of_parallel_training_are_the_same(save_rvqe: SaveRvqe) -> None:
     content = checkpoint()
-    expected = read_rvqe(save(content)).model.state_dict()
+    expected = read_rvqe(save_rvqe(content)).model.state_dict()
     parameters = content["model_state_dict"]
     content["model_state_dict"] = OrderedDict(
         (name.removeprefix("module."), tensor) for name, tensor in parameters.items()
     )
-    torch.testing.assert_close(read_rvqe(save(content)).model.state_dict(), expected)
+    torch.testing.assert_close(read_rvqe(save_rvqe(content)).model.state_dict(), expected)
 
 
-def test_an_initial_bias_without_a_fraction_is_a_number(save: Save) -> None:
-    found = [read_rvqe(save(checkpoint(initial_bias=bias))).model for bias in (1, 1.0)]
+def test_an_initial_bias_without_a_fraction_is_a_number(save_rvqe: SaveRvqe) -> None:
+    found = [read_rvqe(save_rvqe(checkpoint(initial_bias=bias))).model for bias in (1, 1.0)]
     torch.testing.assert_close(found[0].state_dict(), found[1].state_dict())
 
 
 def test_a_network_too_narrow_for_its_task_is_refused_by_the_name_of_its_file(
-    save: Save, tmp_path: Path
+    save_rvqe: SaveRvqe, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match=r"checkpoint\.tar: lane must be at least 3, got 2"):
-        import_rvqe(save(checkpoint(2, "elman-letter")), tmp_path / "run")
+        import_rvqe(save_rvqe(checkpoint(2, "elman-letter")), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_parameters_that_share_their_numbers_take_no_more_memory_than_a_network(
-    save: Save,
+    save_rvqe: SaveRvqe,
 ) -> None:
     content = checkpoint(1, workspace=15, stages=3, degree=1)
     options, parameters = content["_original_args"], content["model_state_dict"]
@@ -222,16 +208,16 @@ def test_parameters_that_share_their_numbers_take_no_more_memory_than_a_network(
     for name in parameters:
         if name.endswith("φ"):
             parameters[name] = many
-    path = save(content)
+    path = save_rvqe(content)
     assert path.stat().st_size < 2**18
     with pytest.raises(ValueError, match=r"at most 1,048,576 parameters, but has 32,767 for each"):
         read_rvqe(path)
 
 
 def test_an_import_onto_a_full_disk_leaves_nothing_that_passes_for_a_run(
-    save: Save, tmp_path: Path, small_disk: SmallDisk
+    save_rvqe: SaveRvqe, tmp_path: Path, small_disk: SmallDisk
 ) -> None:
-    path = save(checkpoint())
+    path = save_rvqe(checkpoint())
     with small_disk(2000), pytest.raises(CheckpointError, match="could not be written"):
         import_rvqe(path, tmp_path / "run")
     with pytest.raises(FileNotFoundError, match="there is no run"):
@@ -240,9 +226,9 @@ def test_an_import_onto_a_full_disk_leaves_nothing_that_passes_for_a_run(
 
 
 def test_an_import_that_was_killed_is_done_again_by_the_same_command(
-    save: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    save_rvqe: SaveRvqe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, folder = save(checkpoint()), tmp_path / "run"
+    path, folder = save_rvqe(checkpoint()), tmp_path / "run"
     with monkeypatch.context() as killed:
         killed.setattr(RunFolder, "write_config", lambda *_: crash())
         with pytest.raises(CrashError):
@@ -254,149 +240,22 @@ def test_an_import_that_was_killed_is_done_again_by_the_same_command(
         import_rvqe(path, folder)
 
 
-def test_an_import_leaves_the_files_of_others_as_they_are(save: Save, tmp_path: Path) -> None:
+def test_an_import_leaves_the_files_of_others_as_they_are(
+    save_rvqe: SaveRvqe, tmp_path: Path
+) -> None:
     other = tmp_path / "run" / "best.safetensors"
     other.parent.mkdir()
     other.write_bytes(b"of somebody else")
     with pytest.raises(FileExistsError, match="is not empty"):
-        import_rvqe(save(checkpoint()), other.parent)
+        import_rvqe(save_rvqe(checkpoint()), other.parent)
     assert other.read_bytes() == b"of somebody else"
 
 
-def test_training_is_not_said_to_go_on_from_an_imported_network(save: Save, tmp_path: Path) -> None:
-    run = import_rvqe(save(checkpoint()), tmp_path / "run")
+def test_training_is_not_said_to_go_on_from_an_imported_network(
+    save_rvqe: SaveRvqe, tmp_path: Path
+) -> None:
+    run = import_rvqe(save_rvqe(checkpoint()), tmp_path / "run")
     with pytest.raises(CheckpointError, match="training cannot go on from it") as raised:
         Trainer.resume(run.path)
     assert f"qrnn evaluate {run.path} --checkpoint best" in str(raised.value)
     assert "--resume" not in str(raised.value)
-
-
-class Calls:
-    """Whose pickle calls a function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: object) -> None:
-        self.call = function, arguments
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return self.call
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-@pytest.mark.parametrize("place", ["_original_args", "model_state_dict", "tensor", "elsewhere"])
-def test_nothing_that_a_file_names_is_called(
-    save: Save, tmp_path: Path, place: str, zipped: bool
-) -> None:
-    trap = Calls(Path.touch, tmp_path / "called")
-    content = checkpoint()
-    if place == "tensor":
-        content["model_state_dict"]["module.cell.input_layer.0.θ"] = trap
-    else:
-        content[place] = trap
-    path = save(content, zipped=zipped)
-    if place == "elsewhere":
-        read_rvqe(path)
-    else:
-        with pytest.raises(ValueError, match=r"checkpoint.tar is no checkpoint of github.com"):
-            read_rvqe(path)
-    assert not (tmp_path / "called").exists()
-    with pytest.raises(pickle.UnpicklingError):
-        torch.load(path, weights_only=True)
-
-
-def shortened(content: dict[str, Any]) -> None:
-    key = "module.cell.input_layer.0.φ"
-    content["model_state_dict"][key] = content["model_state_dict"][key][:-1].clone()
-
-
-def repeated(content: dict[str, Any]) -> None:
-    content["model_state_dict"]["module.cell.input_layer.0.φ"] = torch.zeros(1).expand(10)
-
-
-def renamed(content: dict[str, Any]) -> None:
-    content["model_state_dict"]["module.cell.gates.0.φ"] = torch.zeros(1)
-
-
-def missing(content: dict[str, Any]) -> None:
-    del content["model_state_dict"]["module.cell.kernel_layer.1.0.θs"]
-
-
-def infinite(content: dict[str, Any]) -> None:
-    content["model_state_dict"]["module.cell.input_layer.0.θ"] = torch.tensor(math.nan)
-
-
-def twice(content: dict[str, Any]) -> None:
-    content["model_state_dict"]["cell.input_layer.0.θ"] = torch.zeros(())
-
-
-def nested(depth: int) -> tuple[object, ...]:
-    value: tuple[object, ...] = ()
-    for _ in range(depth):
-        value = (value,)
-    return value
-
-
-def option(**values: object) -> Callable[[dict[str, Any]], None]:
-    return lambda content: vars(content["_original_args"]).update(values)
-
-
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        (shortened, "input_layer.0.φ must have the shape (10,), got (9,)"),
-        (repeated, "a tensor is cut off: it has 1 of 10 numbers"),
-        (renamed, "its parameter gates.0.φ is unknown"),
-        (missing, "module.cell.kernel_layer.1.0.θs is missing"),
-        (infinite, "parameters that are not finite"),
-        (twice, "a parameter twice, with and without the prefix module.cell."),
-        (option(workspace=2), "its parameter input_layer.2.θ is unknown"),
-        (option(workspace=10**9), "16 wires in all, got 2 and a workspace of 1000000000"),
-        (option(stages=10**9), "fewer parameters than its 1000000000 stages"),
-        (option(degree=0), "degree must be from 1 to"),
-        (option(order=nested(200)), "order must be an integer, got tuple"),
-        (option(epoch=1, sentence_length=None), "sentence_length must be an integer, got NoneType"),
-        (option(order="2"), "order must be an integer, got '2'"),
-        (option(order=10**6), "order must be"),
-        (option(initial_bias=None), "must say initial_bias"),
-        (option(initial_bias=10**400), "must say initial_bias, a number of less than"),
-        (option(initial_bias=math.nan), "must say initial_bias, a number of less than"),
-        (option(dataset=None), "must say dataset"),
-        (lambda content: content.pop("_original_args"), "_original_args and model_state_dict"),
-        (lambda content: content.update(epoch=-1), "epoch must be from 0"),
-    ],
-)
-def test_another_content_is_refused_in_one_line(
-    save: Save, change: Callable[[dict[str, Any]], None], expected: str
-) -> None:
-    content = checkpoint()
-    change(content)
-    with pytest.raises(ValueError, match=r"checkpoint\.tar is no checkpoint of") as raised:
-        read_rvqe(save(content))
-    assert expected in str(raised.value)
-    assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_a_file_that_is_cut_off_anywhere_is_refused(save: Save, zipped: bool) -> None:
-    path = save(checkpoint(), zipped=zipped)
-    whole = path.read_bytes()
-    for size in [*range(0, 200, 7), *range(200, len(whole), len(whole) // 50)]:
-        path.write_bytes(whole[:size])
-        with pytest.raises(ValueError, match=r"checkpoint\.tar "):
-            read_rvqe(path)
-
-
-def test_a_safetensors_file_or_a_compressed_archive_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.tar"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("archive/data.pkl", bytes(2**24))
-    with pytest.raises(ValueError, match="records must not be compressed"):
-        read_rvqe(path)
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps({}))
-    with pytest.raises(ValueError, match=r"a zip file without data\.pkl"):
-        read_rvqe(path)
-
-
-def test_a_model_of_the_package_is_not_taken_for_a_published_one(save: Save) -> None:
-    with pytest.raises(ValueError, match="must hold a dict"):
-        read_rvqe(save(QRNN(lane=1, workspace=2).state_dict()))
