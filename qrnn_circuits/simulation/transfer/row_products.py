@@ -183,6 +183,8 @@ def row_products(operators: Tensor, pairs: Tensor, batch: int) -> RowProducts:
         pairs: See :class:`RowProducts`.
         batch: Number of rows B.
     """
-    many = batch * operators.shape[1] >= LEAST_SUMMED
+    size = operators.shape[1]
+    # Columns are counted by 32 bits.
+    many = batch * size >= LEAST_SUMMED and max(batch, len(operators)) * size < 2**31
     way = SummedColumns if many else CopiedOperators
     return way(operators, pairs, batch)
