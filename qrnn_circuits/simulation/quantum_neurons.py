@@ -209,7 +209,7 @@ class TransferSimulation(NeuronSimulation):
         self, inputs: Tensor, outcomes: Tensor, state: Tensor, lengths: Tensor | None
     ) -> tuple[Prediction, bool]:
         gates, (batch, steps) = self.gates, inputs.shape
-        run, _, _, reliable = self._run(inputs, outcomes, None, state, lengths)
+        run, _, reliable = self._run(inputs, outcomes, None, state, lengths)
         weights = run.weights.view(steps, batch, -1).transpose(0, 1)
         unread = outcomes == UNREAD
         last = outcomes[:, -1].clamp(min=0)
@@ -227,7 +227,7 @@ class TransferSimulation(NeuronSimulation):
             gates.by_row(scale, batch) for scale in (gates.log_scale, gates.readout_log_scale)
         )
         log_scales = taken * of_step - unread_steps * of_readout
-        log_acceptance = square.double().log() + 2 * (run.log_scales + log_scales)
+        log_acceptance = square.double().log() + 2 * (run.log_scales() + log_scales)
         state = state / square.sqrt()[:, None]
         return Prediction(weights, log_acceptance, outcomes, state), reliable
 
@@ -240,11 +240,11 @@ class TransferSimulation(NeuronSimulation):
         lengths: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Joins what lies between two scored steps; see :meth:`Simulation.read`."""
-        run, positions, all_likely, reliable = self._run(
+        run, all_likely, reliable = self._run(
             inputs, outcomes, scored, state.to(self.dtype), lengths
         )
         if reliable:
-            return log_distribution(run.weights, all_possible=all_likely), positions
+            return log_distribution(run.weights, all_possible=all_likely), run.positions
         if self.dtype != torch.float64:
             return self._in_float64().read(inputs, outcomes, scored, state, lengths)
         return super().read(inputs, outcomes, scored, state, lengths)
@@ -256,26 +256,27 @@ class TransferSimulation(NeuronSimulation):
         read: Tensor | None,
         state: Tensor,
         lengths: Tensor | None,
-    ) -> tuple[ConditionedRun, Tensor, bool, bool]:
+    ) -> tuple[ConditionedRun, bool, bool]:
         """Runs a batch.
 
         Returns:
-            The run, the place in the batch of each step that it reads, whether no outcome of these
-            is too unlikely for its type, and whether none is that a step is conditioned on.
+            The run, whether no outcome of the steps that it reads is too unlikely for its type, and
+            whether none is that a step is conditioned on.
         """
         for scale_every in self._scale_every:
             run = run_conditioned(
                 self.gates, inputs, outcomes, read, state, scale_every=scale_every, lengths=lengths
             )
-            positions = run.rows * inputs.shape[1] + run.steps
             weights = run.weights.detach()
-            all_likely = is_reliable(run.least, weights)
+            all_likely = is_reliable(run.least, weights, run.least_scale)
             reliable = all_likely or is_reliable(
-                run.least, conditioned_weights(weights, outcomes.take(positions))
+                run.least,
+                conditioned_weights(weights, outcomes.take(run.positions)),
+                run.least_scale,
             )
             if reliable:
                 break
-        return run, positions, all_likely, reliable
+        return run, all_likely, reliable
 
 
 class FeatureSimulation(Simulation):

@@ -32,15 +32,13 @@ class BatchPlan:
     Attributes:
         operators: The operators to build.
         buckets: Which rows meet which of them.
-        rows: The sequence of each state that is read, shape ``(R,)``.
-        steps: Its step, shape ``(R,)``.
+        positions: The place in the flattened batch of each step that is read, shape ``(R,)``.
         owners: The cell of each state that is read, where there are several cells.
     """
 
     operators: OperatorIndices
     buckets: Buckets
-    rows: Tensor
-    steps: Tensor
+    positions: Tensor
     owners: Owners | None
 
 
@@ -129,8 +127,9 @@ def _planned(
         used = _used_by_any(used, symbols // cells, cells)
         owners = Owners(cells, sequences.read_row // (len(inputs) // cells))
     operators = operator_indices(used, sequences.products, pairs, symbols, device)
-    rows, steps = on_device([sequences.read_row, sequences.read_step], device)
-    return BatchPlan(operators, buckets, rows, steps, owners)
+    places = sequences.read_row * inputs.shape[1] + sequences.read_step
+    (positions,) = on_device([places], device)
+    return BatchPlan(operators, buckets, positions, owners)
 
 
 def _used_by_any(used: Integers, symbols: int, cells: int) -> Integers:

@@ -40,14 +40,14 @@ class Readings(NamedTuple):
         weights: For each state that is read and each outcome, its probability up to a factor common
             to all outcomes, shape ``(R, 2**I)``.
         final: States of the last time index, scaled to a largest amplitude of 1.
-        log_scales: Natural log of the factor that each of them lacks, float64, where all
-            sequences are of equal length.
+        scales: What each of them has been divided by at some time indices, shape ``(n, B)``; their
+            product is what it lacks where all sequences are of equal length.
         least: The smallest largest amplitude that any state had when it was scaled, shape ``()``.
     """
 
     weights: Tensor
     final: Tensor
-    log_scales: Tensor
+    scales: Tensor
     least: Tensor
 
 
@@ -161,7 +161,7 @@ class _Run:
         return (
             weights[0] if len(weights) == 1 else torch.cat(weights),
             final,
-            scales.squeeze(2).double().log().sum(0),
+            scales.squeeze(2),
             torch.stack([scales.min(), *least]).min(),
         )
 

@@ -1,5 +1,6 @@
 """Batches that are conditioned on every outcome, run through transfer operators."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -24,21 +25,21 @@ class ConditionedRun(NamedTuple):
         weights: The probability of each outcome of each step that was asked for, up to a factor
             common to all outcomes, shape ``(R, 2**I)``; earlier steps first, and earlier sequences
             first within a step, if all steps were asked for.
-        rows: The sequence of each such step, shape ``(R,)``.
-        steps: Its number in the sequence, shape ``(R,)``.
+        positions: The place of each such step in the flattened batch, shape ``(R,)``.
         final: States after the last step and before its readout, scaled to a largest amplitude of
             1, shape ``(B, 2**W)``, if all steps were asked for.
-        log_scales: Natural log of the factor that each of them lacks, float64, shape ``(B,)``.
-        least: The smallest largest amplitude that any state had on the way, or the root of what it
-            was before operators were scaled, shape ``()``.
+        log_scales: Gives the natural log of the factor that each of them lacks, float64, shape
+            ``(B,)``.
+        least: The smallest largest amplitude that any state had on the way, shape ``()``.
+        least_scale: The smallest number that an operator was divided by, shape ``()``.
     """
 
     weights: Tensor
-    rows: Tensor
-    steps: Tensor
+    positions: Tensor
     final: Tensor
-    log_scales: Tensor
+    log_scales: Callable[[], Tensor]
     least: Tensor
+    least_scale: Tensor
 
 
 def run_conditioned(
@@ -91,10 +92,11 @@ def run_conditioned(
     operators, scales = build_operators(transfer, readout, plan.operators)
     readings = recur(operators, readout, state, plan.buckets, plan.owners)
     weights = readings.weights if lengths is None or cells > 1 else readings.weights[:, :-1]
-    # Before its operator was scaled a state was as small as both together. No square is taken of
-    # that, so that its root counts as an amplitude.
-    least = torch.minimum(readings.least, (readings.least * scales.min()).sqrt())
-    log_scales = readings.log_scales
-    if read is None:
-        log_scales = log_scales + scales.flatten().double().log()[inputs].sum(1)
-    return ConditionedRun(weights, plan.rows, plan.steps, readings.final, log_scales, least)
+
+    def log_scales() -> Tensor:
+        of_operators = scales.flatten().double().log()[inputs].sum(1)
+        return readings.scales.double().log().sum(0) + of_operators
+
+    return ConditionedRun(
+        weights, plan.positions, readings.final, log_scales, readings.least, scales.min()
+    )

@@ -82,9 +82,10 @@ def test_readings_and_gradients_are_those_of_the_plain_network(
         gradients = torch.autograd.grad((log_probs * weights).sum(), variables)
     asked = read.clone()
     asked[:, -1] = True
-    assert len(run.rows) == asked.sum()
-    assert asked[run.rows, run.steps].all()
-    expected = plain_run(model, inputs, outcomes, state).log_probs[run.rows, run.steps]
+    assert len(run.positions) == asked.sum()
+    assert asked.take(run.positions).all()
+    log_probs_of_all = plain_run(model, inputs, outcomes, state).log_probs
+    expected = log_probs_of_all.flatten(0, 1)[run.positions]
     assert torch.allclose(log_probs, expected, rtol=1e-10, atol=1e-10)
     plain = torch.autograd.grad((expected * weights).sum(), variables)
     for gradient, value in zip(gradients, plain, strict=True):
