@@ -1,4 +1,4 @@
-"""One time index forward and back: the matrix products of a batch in either kind of buckets."""
+"""Time indices forward and back: the matrix products of a batch in either kind of buckets."""
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
