@@ -52,7 +52,7 @@ def train(config: RunConfig, folder: Path, progress: Callable[[str], None]) -> T
     Example:
         >>> config = run_config("memorise", "paper", {"workspace": 2, "steps": 2}, seed=0)
         >>> train(config, Path("run"), print).step
-        step 2 of 2: loss 1.97, error 80.0%
+        step 2 of 2: loss ..., error ...%
         2
     """
     run = RunFolder(folder)
