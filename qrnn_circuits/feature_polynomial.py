@@ -76,6 +76,12 @@ class FeaturePolynomial(nn.Module):
         """Number of coefficients P."""
         return len(self.monomials)
 
+    @property
+    def has_feature(self) -> Tensor:
+        """Of which monomials a feature is a factor, bool, on the CPU, shape ``(P,)``."""
+        found = [any(place >= self.bits for place in each) for each in self.monomials]
+        return torch.tensor(found, device="cpu")
+
     def restrict(self, coefficients: Tensor, features: Tensor) -> Tensor:
         """The coefficients of the polynomials in the bits that are left at given features.
 

@@ -44,6 +44,13 @@ def test_the_restriction_has_the_same_table(sizes: tuple[int, int, int], seed: i
     assert torch.allclose(restricted, polynomial.table(coefficients, rows), rtol=0, atol=1e-12)
 
 
+def test_what_is_told_to_have_features_changes_with_them() -> None:
+    polynomial = FeaturePolynomial(bits=2, features=2, degree=3)
+    coefficients = torch.eye(polynomial.size)
+    one, other = (polynomial.table(coefficients, torch.tensor([[f, 2 * f]])) for f in (0.3, 0.7))
+    assert torch.equal((one != other).any(-1)[:, 0], polynomial.has_feature)
+
+
 @pytest.mark.parametrize(
     ("sizes", "problem"),
     [

@@ -10,10 +10,11 @@ class LaneBlocks(NamedTuple):
     """The blocks ``[[c, -s], [s, c]]`` of the neurons onto lane wires, each's largest of norm 1.
 
     Attributes:
-        cos: ``c`` for each lane wire and each pattern of the workspace, shape ``(I, 2**W)``.
+        cos: ``c`` for each lane wire, row of features and pattern of the workspace, shape
+            ``(I, B, 2**W)``.
         sin: ``s``, of the shape of ``cos``.
-        log_scale: Natural log of what all of them together were divided by, shape ``()``, float64;
-            ``None`` if all are of norm 1.
+        log_scale: Natural log of what the blocks of each row were divided by together, shape
+            ``(B,)``, float64; ``None`` if all are of norm 1.
     """
 
     cos: Tensor
@@ -21,27 +22,27 @@ class LaneBlocks(NamedTuple):
     log_scale: Tensor | None
 
     def amplitudes(self) -> Tensor:
-        """Of each outcome and workspace pattern, shape ``(2**I, 2**W)``."""
-        joint = torch.ones_like(self.cos[:1])
+        """Of each outcome and workspace pattern, shape ``(B, 2**I, 2**W)``."""
+        joint = torch.ones_like(self.cos[0, :, None])
         for cos, sin in zip(self.cos, self.sin, strict=True):
-            joint = (joint[:, None] * torch.stack((cos, sin))).flatten(0, 1)
+            joint = (joint[:, :, None] * torch.stack((cos, sin), 1)[:, None]).flatten(1, 2)
         return joint
 
     def expectations(self, populations: Tensor) -> Tensor:
         """The expectation of Z on each lane wire.
 
         Args:
-            populations: Of the workspace, which add up to 1, shape ``(..., 2**W)``.
+            populations: Of the workspace, which add up to 1, shape ``(B, 2**W)``.
 
         Returns:
-            Between -1 and 1, shape ``(..., I)``.
+            Between -1 and 1, shape ``(B, I)``.
         """
         zero, one = self.cos.square(), self.sin.square()
         if self.log_scale is None:
-            return populations @ (zero - one).T
+            return ((zero - one) * populations).sum(-1).T
         norms = zero + one
         kept = populations * norms.prod(0)
-        return kept @ ((zero - one) / norms).T / kept.sum(-1, keepdim=True)
+        return ((zero - one) / norms * kept).sum(-1).T / kept.sum(-1, keepdim=True)
 
 
 class WorkspaceRotations(NamedTuple):

@@ -22,7 +22,6 @@ from qrnn_circuits.neuron import (
     check_neuron_options,
     initialisation_of,
 )
-from qrnn_circuits.polynomial import BooleanPolynomial
 from qrnn_circuits.random_parameters import draw_normal
 from qrnn_circuits.tensors import real_type
 
@@ -31,12 +30,13 @@ class FeatureQRNNCell(NeuronCell):
     """One step of a QRNN whose inputs are real features.
 
     As :class:`~qrnn_circuits.cells.qrnn.QRNNCell`, but nothing is written on the lane: features are
-    variables of the polynomials of the neurons onto workspace wires (data re-uploading,
-    Perez-Salinas et al., arXiv:1907.02085), so that all amplitudes stay real and a step takes no
-    gates for them. In order: the input stage, one neuron onto each workspace wire, controlled by
-    the others; ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and
-    then one neuron onto each; in a step that is read the output stage, one neuron onto each lane
-    wire, controlled by the workspace alone, so that many lane wires can be read.
+    variables of the polynomials of all neurons (data re-uploading, Perez-Salinas et al.,
+    arXiv:1907.02085), so that all amplitudes stay real and a step takes no gates for them. In
+    order: the input stage, one neuron onto each workspace wire, controlled by the others;
+    ``stages`` work stages, each a rotation ``RY(theta)`` of every workspace wire and then one
+    neuron onto each; in a step that is read the output stage, one neuron onto each lane wire,
+    controlled by the workspace alone, so that many lane wires can be read. What a lane says of the
+    features of its own step need not pass the workspace, which is a unitary's and does not forget.
 
     Attributes:
         features: Number F of real features of a step.
@@ -45,7 +45,8 @@ class FeatureQRNNCell(NeuronCell):
         stages: Number of work stages.
         polynomial: The :class:`FeaturePolynomial` of the neurons onto workspace wires, in the other
             workspace wires and the features.
-        readout_polynomial: The :class:`BooleanPolynomial` of those onto lane wires.
+        readout_polynomial: The :class:`FeaturePolynomial` of those onto lane wires, in all
+            workspace wires and the features.
         coefficients: Of the neurons onto workspace wires, trainable, shape ``(W + stages * W, P)``.
         readout_coefficients: Of the neurons onto lane wires, trainable, shape ``(I, Q)``.
         theta: Trainable rotation angles in radians, shape ``(stages, W)``.
@@ -66,7 +67,8 @@ class FeatureQRNNCell(NeuronCell):
         order: int = 0,
         degree: int = 2,
         semantics: Semantics = "unitary",
-        feature_spread: float = 0.5,
+        feature_spread: float = 0.1,
+        readout_feature_spread: float = 1.0,
         initialisation: Initialisation | None = None,
         generator: torch.Generator | None = None,
         device: torch.device | str | None = None,
@@ -80,11 +82,13 @@ class FeatureQRNNCell(NeuronCell):
             workspace: Number W of workspace wires, from 2 to ``MOST_WIRES``.
             stages: Number of work stages, at least 0.
             order: Order of every neuron, from 0 to ``MAX_ORDER``; 0 does not sharpen.
-            degree: Largest number of bits and features in a monomial, from 1 to ``W - 1 + F``; of
-                the neurons onto lane wires, which know no features, at most W.
+            degree: Largest number of bits and features in a monomial, from 1 to ``W - 1 + F``.
             semantics: ``"postselected"`` or ``"unitary"``; of order 0 always the latter.
             feature_spread: Standard deviation of the initial coefficients of monomials with a
-                feature, in radians.
+                feature, in radians, of the neurons onto workspace wires: the larger, the more of
+                a long sequence a state depends on.
+            readout_feature_spread: The same of the neurons onto lane wires: the larger, the less
+                smooth a function of its step's features a lane is.
             initialisation: Spreads of the other initial parameters.
             generator: Source of randomness, a CPU generator.
             device: Where the parameters live.
@@ -104,11 +108,14 @@ class FeatureQRNNCell(NeuronCell):
                 f"wires has 2**{workspace} amplitudes"
             )
         self.feature_spread = check_number("feature_spread", plain(feature_spread))
+        self.readout_feature_spread = check_number(
+            "readout_feature_spread", plain(readout_feature_spread)
+        )
         self.order = order = check_neuron_options(order, semantics)
         # Nothing is sharpened, hence nothing postselected.
         self.semantics: Semantics = semantics if order else "unitary"
         self.polynomial = FeaturePolynomial(workspace - 1, features, degree)
-        self.readout_polynomial = BooleanPolynomial(workspace, min(degree, workspace))
+        self.readout_polynomial = FeaturePolynomial(workspace, features, degree)
         self.initialisation = initialisation_of(initialisation)
         dtype = real_type(dtype)
 
@@ -139,19 +146,23 @@ class FeatureQRNNCell(NeuronCell):
         """
         if self.coefficients.is_meta:
             return
-        drawn, spread = self.initialisation.coefficients, self.feature_spread
+        drawn = self.initialisation.coefficients
         coefficients = drawn(self.coefficients.shape, self.order, generator)
-        featured = torch.tensor(
-            [any(i >= self.polynomial.bits for i in m) for m in self.polynomial.monomials],
-            device="cpu",
-        )
-        shifts = draw_normal(coefficients.shape, generator)
-        self.coefficients.copy_(torch.where(featured, spread * shifts, coefficients))
         # With weights, as of order 0, since a fresh cell would else return constants; and the slope
         # of an expectation by the angle is 0 at angle 0.
         readout = drawn(self.readout_coefficients.shape, 0, generator)
         readout[:, 0] += pi / 2
-        self.readout_coefficients.copy_(readout)
+        for own, rows, polynomial, spread in (
+            (self.coefficients, coefficients, self.polynomial, self.feature_spread),
+            (
+                self.readout_coefficients,
+                readout,
+                self.readout_polynomial,
+                self.readout_feature_spread,
+            ),
+        ):
+            shifts = spread * draw_normal(rows.shape, generator)
+            own.copy_(torch.where(polynomial.has_feature, shifts, rows))
         self.theta.copy_(self.initialisation.theta(self.theta.shape, generator))
         check_parameters(self)
 
@@ -203,22 +214,50 @@ class FeatureQRNNCell(NeuronCell):
         norms = torch.hypot(cos, sin)
         return WorkspaceRotations(angles, norms / norms.detach().amax(1, keepdim=True))
 
-    def lane_blocks(self, dtype: torch.dtype | None = None) -> LaneBlocks:
+    def lane_blocks(self, features: Tensor) -> LaneBlocks:
         """Evaluates the neurons onto lane wires at the current parameters.
 
         Args:
-            dtype: Type of the blocks, by default that of the parameters.
+            features: Shape ``(B, F)``, of the type in which all is computed.
 
         Raises:
-            ParameterRangeError: If a parameter is not finite or too large for an angle.
+            ParameterRangeError: If a parameter, or an angle that features lead to, is not finite or
+                too large.
         """
-        check_parameters(self)
-        angles = self.readout_polynomial.table(self.readout_coefficients.to(dtype))
-        cos, sin = block_amplitudes(angles, self.order, self.semantics)
+        cos, sin = block_amplitudes(self._lane_angles(features), self.order, self.semantics)
         if not self.order or self.semantics == "unitary":
             return LaneBlocks(cos, sin, None)
         scales = torch.hypot(cos, sin).amax(-1, keepdim=True).detach()
-        return LaneBlocks(cos / scales, sin / scales, scales.double().log().sum())
+        return LaneBlocks(cos / scales, sin / scales, scales[..., 0].double().log().sum(0))
+
+    def lane_expectations(self, features: Tensor, populations: Tensor) -> Tensor:
+        """The expectation of Z on each lane wire of a step that is read.
+
+        Args:
+            features: Shape ``(B, F)``, of the type in which all is computed.
+            populations: Of the workspace before its output stage, which add up to 1, shape
+                ``(B, 2**W)``.
+
+        Returns:
+            Between -1 and 1, shape ``(B, I)``; NaN where the norm of what is postselected
+            underflows.
+
+        Raises:
+            ParameterRangeError: If a parameter, or an angle that features lead to, is not finite or
+                too large.
+        """
+        if self.order:
+            return self.lane_blocks(features).expectations(populations)
+        # One cosine in place of that and the sine of half the angle.
+        return (self._lane_angles(features).cos() * populations).sum(-1).T
+
+    def _lane_angles(self, features: Tensor) -> Tensor:
+        """Of the neurons onto lane wires, shape ``(I, B, 2**W)``."""
+        check_parameters(self)
+        coefficients = self.readout_coefficients.to(features.dtype)
+        angles = self.readout_polynomial.table(coefficients, features)
+        _check_featured(angles)
+        return angles
 
     def forward(self, inputs: Tensor, state: Tensor) -> Tensor:
         """Runs one step up to the readout.
@@ -235,10 +274,10 @@ class FeatureQRNNCell(NeuronCell):
         Raises:
             ParameterRangeError: If a parameter is not finite or too large for an angle.
         """
-        blocks = self.lane_blocks()
+        blocks = self.lane_blocks(inputs)
         amplitudes = blocks.amplitudes()
         if blocks.log_scale is not None:
-            amplitudes = amplitudes * blocks.log_scale.exp().to(state.dtype)
+            amplitudes = amplitudes * blocks.log_scale.exp().to(state.dtype)[:, None, None]
         return self.evolve(inputs, state)[:, None] * amplitudes
 
     def evolve(self, inputs: Tensor, state: Tensor) -> Tensor:
@@ -305,9 +344,9 @@ class FeatureQRNNCell(NeuronCell):
             neuron: Makes the operation of a quantum neuron in the chosen realisation.
             lane_symbol: The symbol that the lane still holds, which is taken off.
         """
-        outputs = neurons_onto(
-            self.readout_coefficients, workspace, lane, neuron, self.readout_polynomial.degree
-        )
+        polynomial = self.readout_polynomial
+        rows = _restricted(polynomial, self.readout_coefficients, symbol)
+        outputs = neurons_onto(rows, workspace, lane, neuron, polynomial.in_bits.degree)
         return [
             *self.evolve_circuit(symbol, lane, workspace, neuron, lane_symbol=lane_symbol),
             CircuitStage("output stage", outputs),
@@ -324,8 +363,7 @@ class FeatureQRNNCell(NeuronCell):
     ) -> list[CircuitStage]:
         """The stages up to the last work stage; arguments as for :meth:`circuit`."""
         polynomial = self.polynomial
-        rows = polynomial.restrict(self.coefficients, symbol[None].to(self.coefficients))[:, 0]
-        _check_featured(rows)
+        rows = _restricted(polynomial, self.coefficients, symbol)
         degree = polynomial.in_bits.degree
         stages = self._workspace_stages(rows, workspace, workspace, neuron, degree)
         if lane_symbol:
@@ -336,3 +374,10 @@ class FeatureQRNNCell(NeuronCell):
 def _check_featured(angles: Tensor) -> None:
     """Raises a ``ParameterRangeError`` where features have led to angles without meaning."""
     check_angles("what features make of angles", angles, SCALE_FEATURES)
+
+
+def _restricted(polynomial: FeaturePolynomial, coefficients: Tensor, features: Tensor) -> Tensor:
+    """A row for each neuron of coefficients in the bits at features of shape ``(F,)``."""
+    rows = polynomial.restrict(coefficients, features[None].to(coefficients))[:, 0]
+    _check_featured(rows)
+    return rows

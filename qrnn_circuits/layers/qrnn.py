@@ -61,7 +61,8 @@ class QRNNLayer(RecurrentLayer):
         degree: int = 2,
         semantics: Semantics = "unitary",
         readout: Readout = "expectations",
-        feature_spread: float = 0.5,
+        feature_spread: float = 0.1,
+        readout_feature_spread: float = 1.0,
         initialisation: Initialisation | None = None,
         generator: torch.Generator | None = None,
         device: "torch.device | qml.devices.Device | str | None" = None,
@@ -88,7 +89,9 @@ class QRNNLayer(RecurrentLayer):
             degree: Largest number of bits and features in one monomial of an angle.
             semantics: ``"unitary"`` or ``"postselected"``, alike for order 0.
             readout: ``"expectations"``, or ``"populations"`` of a lane of ``log2(H)`` wires.
-            feature_spread: Standard deviation of the initial coefficients of features, in radians.
+            feature_spread: Standard deviation of the initial coefficients of features in neurons
+                onto workspace wires, in radians.
+            readout_feature_spread: The same in neurons onto lane wires.
             initialisation: Spreads of the other initial parameters.
             generator: Source of randomness, a CPU generator.
             device: Where the parameters live (``"cpu"``, ``"cuda"``); or the PennyLane device, or
@@ -126,6 +129,7 @@ class QRNNLayer(RecurrentLayer):
                 degree=degree,
                 semantics=semantics,
                 feature_spread=feature_spread,
+                readout_feature_spread=readout_feature_spread,
                 initialisation=initialisation,
                 generator=generator,
                 device=home,
@@ -215,13 +219,17 @@ class QRNNLayer(RecurrentLayer):
         dtype = type_of_states(cell.order, cell.semantics, inputs.dtype)
         with full_precision(inputs.device):
             states = feature_states(cell, inputs.to(dtype), state.to(dtype), last=steps.last_alone)
-            populations, blocks = states.square(), cell.lane_blocks(dtype)
+            read = (inputs[-1:] if steps.last_alone else inputs).to(dtype).flatten(0, 1)
+            populations = states.square().flatten(0, 1)
             if self.readout == "expectations":
-                outputs = blocks.expectations(populations)
+                outputs = cell.lane_expectations(read, populations)
             else:
-                weights = populations @ blocks.amplitudes().square().T
+                joint = cell.lane_blocks(read).amplitudes().square()
+                weights = (joint * populations[:, None]).sum(-1)
                 outputs = weights / weights.sum(-1, keepdim=True)
-        if blocks.log_scale is not None and not is_traced() and not torch.isfinite(outputs).all():
+            outputs = outputs.unflatten(0, states.shape[:2])
+        postselects = cell.order and cell.semantics == "postselected"
+        if postselects and not is_traced() and not torch.isfinite(outputs).all():
             wider = "the method double() of the layer, " if dtype == torch.float32 else ""
             raise PrecisionError(
                 f"amplitudes underflow in {dtype}, as neurons of order {cell.order} make what is "

@@ -292,7 +292,7 @@ class FeatureSimulation(Simulation):
     def step(self, inputs: Tensor, state: Tensor) -> Step:
         """Takes a batch one step on; see :meth:`Simulation.step`."""
         evolved, log_scale = self._evolved(inputs, state)
-        blocks = self.cell.lane_blocks(evolved.dtype)
+        blocks = self.cell.lane_blocks(inputs.to(evolved.dtype))
         joint = evolved[:, None] * blocks.amplitudes()
         weights = self.cell.weights(joint)
         if self._needs_float64(weights.detach().min().sqrt()):

@@ -58,13 +58,12 @@ def dense_step(cell: FeatureQRNNCell, features: list[float], *, read: bool) -> N
     """The step on lane and workspace as a product of the dense matrices of its neurons."""
     wires = cell.lane + cell.workspace
     workspace = range(cell.lane, wires)
-    variables = range(cell.workspace - 1 + cell.features)
-    sets = [s for size in range(cell.degree + 1) for s in combinations(variables, size)]
-    bits = cell.workspace - 1
     options = (cell.order, cell.semantics)
 
-    def of_bits(row: list[float]) -> list[float]:
+    def of_bits(row: list[float], bits: int) -> list[float]:
         """Coefficients in the control bits, by the set of bits."""
+        variables = range(bits + cell.features)
+        sets = [s for size in range(cell.degree + 1) for s in combinations(variables, size)]
         degree = min(cell.degree, bits)
         found = {s: 0.0 for n in range(degree + 1) for s in combinations(range(bits), n)}
         for places, value in zip(sets, row, strict=True):
@@ -73,6 +72,13 @@ def dense_step(cell: FeatureQRNNCell, features: list[float], *, read: bool) -> N
         return list(found.values())
 
     matrix = np.eye(2**wires)
+
+    def add_neuron(row: list[float], controls: list[int], target: int) -> None:
+        nonlocal matrix
+        degree = min(cell.degree, len(controls))
+        own = of_bits(row, len(controls))
+        matrix = on_some_wires(own, degree, controls, target, options, wires) @ matrix
+
     rows = iter(cell.coefficients.tolist())
     for stage in range(1 + cell.stages):
         if stage:
@@ -80,12 +86,9 @@ def dense_step(cell: FeatureQRNNCell, features: list[float], *, read: bool) -> N
             turns = {wire: rotation(a) for wire, a in zip(workspace, angles, strict=True)}
             matrix = on_wires(turns, wires) @ matrix
         for target in workspace:
-            controls = [wire for wire in workspace if wire != target]
-            row, degree = of_bits(next(rows)), min(cell.degree, bits)
-            matrix = on_some_wires(row, degree, controls, target, options, wires) @ matrix
+            add_neuron(next(rows), [wire for wire in workspace if wire != target], target)
     for target, row in enumerate(cell.readout_coefficients.tolist() if read else ()):
-        degree = cell.readout_polynomial.degree
-        matrix = on_some_wires(row, degree, list(workspace), target, options, wires) @ matrix
+        add_neuron(row, list(workspace), target)
     return matrix
 
 
@@ -168,6 +171,34 @@ def test_gradients_reach_the_features(size: tuple[int, int, int, int, int, int, 
     assert torch.autograd.gradcheck(lambda x: network.loss(x, outcomes), inputs)
 
 
+def test_a_lane_whose_neuron_has_no_bits_tells_of_the_features_of_its_step_alone() -> None:
+    layer = QRNNLayer(2, 3, workspace=3, degree=1, dtype=torch.float64)
+    readout = layer.cells[0].get_parameter("readout_coefficients")
+    generator = torch.Generator().manual_seed(5)
+    inputs = torch.randn(4, 6, 2, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        readout[:, 1:4] = 0
+        found = layer(inputs)[0]
+
+    angles = readout[:, 0] + inputs @ readout[:, 4:].T
+    assert torch.allclose(found, angles.cos(), rtol=0, atol=1e-12)
+
+
+def test_spreads_are_those_of_the_coefficients_of_features() -> None:
+    cell = FeatureQRNNCell(
+        features=40,
+        lane=40,
+        workspace=3,
+        stages=9,
+        degree=1,
+        feature_spread=0.3,
+        readout_feature_spread=3.0,
+    )
+    assert cell.coefficients[:, 3:].std().item() == pytest.approx(0.3, rel=0.1)
+    assert cell.readout_coefficients[:, 4:].std().item() == pytest.approx(3.0, rel=0.1)
+    assert cell.coefficients[:, :3].std() < 0.1
+
+
 def test_outcomes_are_no_inputs_of_such_a_cell() -> None:
     network = RecurrentNetwork(make_cell(SIZES[0]))
     inputs, outcomes = torch.zeros(1, 2, 1, dtype=torch.float64), torch.zeros(1, 2).long()
@@ -204,7 +235,8 @@ def test_wrong_features_are_refused(
         ({"workspace": 2**63 - 1}, "workspace must be at most 30, got 9223372036854775807"),
         ({"stages": -1}, "stages must be at least 0, got -1"),
         ({"degree": 9}, "degree must be between 1 and"),
-        ({"feature_spread": -1.0}, "feature_spread must be finite"),
+        ({"feature_spread": -1.0}, "^feature_spread must be finite"),
+        ({"readout_feature_spread": -1.0}, "readout_feature_spread must be finite"),
         ({"dtype": torch.float16}, "dtype must be torch.float32 or torch.float64"),
     ],
 )

@@ -80,7 +80,7 @@ def test_gradients_are_those_of_finite_differences(
     def run(features: Tensor, state: Tensor, *_: Tensor) -> Tensor:
         state = state / torch.linalg.vector_norm(state)
         states = feature_states(cell, features, state)
-        return cell.lane_blocks().expectations(states.square())
+        return cell.lane_expectations(features.flatten(0, 1), states.square().flatten(0, 1))
 
     one = inputs[:2, :1].clone().requires_grad_()
     arguments = (one, start.requires_grad_(), *cell.parameters())
@@ -97,7 +97,7 @@ def test_the_expectation_is_that_of_what_the_lane_reads(make_cell: Make, inputs:
     signs = torch.tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]], dtype=torch.float64)
 
     states = feature_states(cell, inputs[:1], state)
-    found = cell.lane_blocks().expectations(states[0].square())
+    found = cell.lane_expectations(inputs[0], states[0].square())
 
     assert torch.allclose(found, shares @ signs, rtol=0, atol=1e-12)
 
@@ -108,7 +108,7 @@ def test_torch_func_follows_a_run(make_cell: Make, inputs: Tensor) -> None:
 
     def last(features: Tensor) -> Tensor:
         states = feature_states(cell, features, cell.initial_state(1))
-        return cell.lane_blocks().expectations(states[-1].square())[0]
+        return cell.lane_expectations(features[-1], states[-1].square())[0]
 
     found = torch.func.jacrev(last)(one)
     expected = torch.autograd.functional.jacobian(last, one)
@@ -162,7 +162,7 @@ def test_rounding_does_not_add_up_in_gradients(make_cell: Make) -> None:
         cell = make_cell(stages=2).float().to(dtype)
         features = torch.rand(1500, 1, 2, generator=torch.Generator().manual_seed(2)).to(dtype)
         states = feature_states(cell, features, cell.initial_state(1))
-        total = cell.lane_blocks().expectations(states.square()).sum()
+        total = cell.lane_expectations(features[:, 0], states[:, 0].square()).sum()
         return torch.autograd.grad(total, cell.coefficients)[0].double()
 
     found, expected = slope(torch.float32), slope(torch.float64)
