@@ -51,6 +51,8 @@ CELLS = {
     "recurrent circuit": ("recurrent-circuit,memory=3", 4),
     "staggered circuit": ("recurrent-circuit,memory=3,staggered=True", 4),
 }
+# For series of one value, where the same sizes would have half the parameters.
+OF_ONE_VALUE = {"qrnn": ("qrnn,workspace=4,stages=1,degree=3,feature_spread=0.5", 8)}
 PUBLISHED_RANKS = {
     "lstm": 1.78,
     "rnn": 2.70,
@@ -74,6 +76,11 @@ class Trial:
     def task(self) -> str:
         """Name of the task."""
         return f"{self.series}-{self.horizon}-{self.window}"
+
+
+def settings_of(cell: str, series: str) -> tuple[str, int]:
+    """The cell with its options, and how many values it returns."""
+    return OF_ONE_VALUE.get(cell, CELLS[cell]) if series == "mackey-glass" else CELLS[cell]
 
 
 def all_tasks() -> Iterator[tuple[str, int, int]]:
@@ -334,10 +341,10 @@ def main() -> None:
         if arguments.tasks is None or f"{series}-{horizon}-{window}" in arguments.tasks
         for cell in arguments.cells
     ]
-    missing: dict[tuple[object, ...], list[Trial]] = defaultdict(list)
+    missing: dict[tuple[str, str, int], list[Trial]] = defaultdict(list)
     for trial in wanted:
-        spec, hidden = CELLS[trial.cell]
-        line = asdict(trial) | {"spec": f"{spec};hidden={hidden}"}
+        spec = "{};hidden={}".format(*settings_of(trial.cell, trial.series))
+        line = asdict(trial) | {"spec": spec}
         if key(line) not in done:
             missing[trial.cell, trial.series, trial.window].append(trial)
     with (
@@ -347,8 +354,8 @@ def main() -> None:
         arguments.results.open("a") as file,
     ):
         futures = [
-            pool.submit(run, trials, *CELLS[trials[0].cell], arguments.epochs)
-            for trials in missing.values()
+            pool.submit(run, trials, *settings_of(cell, series), arguments.epochs)
+            for (cell, series, _), trials in missing.items()
         ]
         for count, future in enumerate(as_completed(futures), 1):
             for line in future.result():
@@ -360,8 +367,15 @@ def main() -> None:
                     flush=True,
                 )
             file.flush()
-    current = {f"{spec};hidden={hidden}" for spec, hidden in CELLS.values()}
-    lines = [line for line in read_results(arguments.results) if line["spec"] in current]
+    current = {
+        (cell, series, "{};hidden={}".format(*settings_of(cell, series)))
+        for cell, series in itertools.product(CELLS, SERIES)
+    }
+    lines = [
+        line
+        for line in read_results(arguments.results)
+        if (line["cell"], line["series"], line["spec"]) in current
+    ]
     medians = report([line for line in lines if line["cell"] in arguments.cells], arguments.cells)
     if arguments.chart:
         draw(medians, arguments.cells, arguments.chart)

@@ -141,7 +141,9 @@ def test_postselected_neurons_of_high_orders_are_run_in_float64(
 
 
 def test_amplitudes_that_underflow_are_an_error_and_no_nan(make_layer: Make) -> None:
-    layer = make_layer(order=4, semantics="postselected", workspace=5, stages=8).float()
+    layer = make_layer(
+        order=4, semantics="postselected", workspace=5, stages=8, feature_spread=0.5
+    ).float()
     inputs = random(3, 2, 2)
     with pytest.raises(PrecisionError, match=r"underflow in torch\.float32.*double\(\)"):
         layer(inputs.float())
