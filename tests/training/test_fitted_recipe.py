@@ -75,4 +75,4 @@ def test_a_layer_of_as_many_wires_as_values_is_of_a_size_that_can_be_simulated(c
     options = {"task_options": {"series": "sines"}, "cell": cell}
     assert RunConfig.resolve("forecast", options).hidden_size == 4
     assert RunConfig.resolve("forecast", options, {"hidden_size": 3}).hidden_size == 3
-    assert RunConfig.resolve("forecast", options | {"cell": "qrnn"}).hidden_size == 12
+    assert RunConfig.resolve("forecast", options | {"cell": "qrnn"}).hidden_size == 8
