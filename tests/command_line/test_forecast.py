@@ -21,7 +21,7 @@ TRAIN = ("train", "forecast", "--series", "sines", "--points", "80", "--cell", "
 def run(qrnn: Qrnn, tmp_path: Path) -> Path:
     result = qrnn(*TRAIN, "--steps", "3", "--out", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
-    assert "forecast: 193 parameters (cell rnn, hidden_size 12, num_layers 1)" in result.stdout
+    assert "forecast: 97 parameters (cell rnn, hidden_size 8, num_layers 1)" in result.stdout
     assert "mean squared error" in result.stdout
     return tmp_path / "run"
 
