@@ -83,6 +83,11 @@ def settings_of(cell: str, series: str) -> tuple[str, int]:
     return OF_ONE_VALUE.get(cell, CELLS[cell]) if series == "mackey-glass" else CELLS[cell]
 
 
+def described(spec: str, hidden: int) -> str:
+    """What tells runs of other settings apart in the results."""
+    return f"{spec};hidden={hidden}"
+
+
 def all_tasks() -> Iterator[tuple[str, int, int]]:
     """Series, horizon and window of each task."""
     for series, horizons in SERIES.items():
@@ -218,7 +223,7 @@ def run(trials: list[Trial], spec: str, hidden: int, epochs: int) -> list[dict[s
             lines.append(
                 {
                     **asdict(member.trial),
-                    "spec": f"{spec};hidden={hidden}",
+                    "spec": described(spec, hidden),
                     "parameters": sum(p.numel() for p in member.model.parameters()),
                     "validation": member.best[0],
                     "test": member.best[1],
@@ -343,7 +348,7 @@ def main() -> None:
     ]
     missing: dict[tuple[str, str, int], list[Trial]] = defaultdict(list)
     for trial in wanted:
-        spec = "{};hidden={}".format(*settings_of(trial.cell, trial.series))
+        spec = described(*settings_of(trial.cell, trial.series))
         line = asdict(trial) | {"spec": spec}
         if key(line) not in done:
             missing[trial.cell, trial.series, trial.window].append(trial)
@@ -368,7 +373,7 @@ def main() -> None:
                 )
             file.flush()
     current = {
-        (cell, series, "{};hidden={}".format(*settings_of(cell, series)))
+        (cell, series, described(*settings_of(cell, series)))
         for cell, series in itertools.product(CELLS, SERIES)
     }
     lines = [

@@ -152,17 +152,15 @@ class FeatureQRNNCell(NeuronCell):
         # of an expectation by the angle is 0 at angle 0.
         readout = drawn(self.readout_coefficients.shape, 0, generator)
         readout[:, 0] += pi / 2
-        for own, rows, polynomial, spread in (
-            (self.coefficients, coefficients, self.polynomial, self.feature_spread),
-            (
-                self.readout_coefficients,
-                readout,
-                self.readout_polynomial,
-                self.readout_feature_spread,
-            ),
-        ):
+
+        def with_features(rows: Tensor, polynomial: FeaturePolynomial, spread: float) -> Tensor:
             shifts = spread * draw_normal(rows.shape, generator)
-            own.copy_(torch.where(polynomial.has_feature, shifts, rows))
+            return torch.where(polynomial.has_feature, shifts, rows)
+
+        self.coefficients.copy_(with_features(coefficients, self.polynomial, self.feature_spread))
+        self.readout_coefficients.copy_(
+            with_features(readout, self.readout_polynomial, self.readout_feature_spread)
+        )
         self.theta.copy_(self.initialisation.theta(self.theta.shape, generator))
         check_parameters(self)
 

@@ -218,8 +218,9 @@ class QRNNLayer(RecurrentLayer):
             return outputs, state.new_full((len(inputs), *state.shape), torch.nan)
         dtype = type_of_states(cell.order, cell.semantics, inputs.dtype)
         with full_precision(inputs.device):
-            states = feature_states(cell, inputs.to(dtype), state.to(dtype), last=steps.last_alone)
-            read = (inputs[-1:] if steps.last_alone else inputs).to(dtype).flatten(0, 1)
+            features = inputs.to(dtype)
+            states = feature_states(cell, features, state.to(dtype), last=steps.last_alone)
+            read = (features[-1:] if steps.last_alone else features).flatten(0, 1)
             populations = states.square().flatten(0, 1)
             if self.readout == "expectations":
                 outputs = cell.lane_expectations(read, populations)
@@ -228,7 +229,7 @@ class QRNNLayer(RecurrentLayer):
                 weights = (joint * populations[:, None]).sum(-1)
                 outputs = weights / weights.sum(-1, keepdim=True)
             outputs = outputs.unflatten(0, states.shape[:2])
-        postselects = cell.order and cell.semantics == "postselected"
+        postselects = cell.semantics == "postselected"
         if postselects and not is_traced() and not torch.isfinite(outputs).all():
             wider = "the method double() of the layer, " if dtype == torch.float32 else ""
             raise PrecisionError(

@@ -193,6 +193,7 @@ def test_spreads_are_those_of_the_coefficients_of_features() -> None:
         degree=1,
         feature_spread=0.3,
         readout_feature_spread=3.0,
+        generator=torch.Generator().manual_seed(0),
     )
     assert cell.coefficients[:, 3:].std().item() == pytest.approx(0.3, rel=0.1)
     assert cell.readout_coefficients[:, 4:].std().item() == pytest.approx(3.0, rel=0.1)
